@@ -1,0 +1,286 @@
+//! Where accounts, sessions and the keys of trusted servers are kept.
+
+use std::fmt;
+
+use async_trait::async_trait;
+
+use crate::accounts::{Email, Role, User};
+use crate::clock::Timestamp;
+use crate::error::BackendError;
+use crate::ids::{KeyId, SessionId, UserId};
+use crate::names::DisplayNames;
+
+/// A password, hashed: a PHC string (`$argon2id$…`) or a bcrypt one (`$2b$…`).
+#[derive(Clone, PartialEq, Eq)]
+pub struct PasswordHash(String);
+
+impl PasswordHash {
+    /// Wraps a hash that a hasher made.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text, for verifying and storing; it has no place in a log.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PasswordHash(…)")
+    }
+}
+
+/// The SHA-256 of a secret that is random enough to need no slow hash.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TokenHash([u8; 32]);
+
+impl TokenHash {
+    /// Hashes a secret.
+    #[must_use]
+    pub fn of(secret: &[u8]) -> Self {
+        Self(crate::encoding::sha256("scoreboard/token/v1", &[secret]))
+    }
+
+    /// Wraps the bytes of a stored hash.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes, for storing.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for TokenHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenHash(…)")
+    }
+}
+
+/// What became of a new user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum CreateUser {
+    /// The account is there.
+    Created,
+    /// The e-mail address has an account already; nothing was changed.
+    EmailTaken,
+    /// The id has an account already; nothing was changed.
+    IdTaken,
+}
+
+/// Keeps users.
+#[async_trait]
+pub trait UserStore: DisplayNames {
+    /// Creates an account. Durable on `Ok`; atomic: of two with one address, one is created.
+    ///
+    /// # Errors
+    ///
+    /// Any [`ErrorKind`](crate::ErrorKind).
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the account was created whole, or not.
+    async fn create_user(&self, user: &User, password: &PasswordHash) -> Result<CreateUser, BackendError>;
+
+    /// The user with this id.
+    ///
+    /// # Errors
+    ///
+    /// Any [`ErrorKind`](crate::ErrorKind) but `OutcomeUnknown` and `Full`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is changed.
+    async fn user(&self, id: UserId) -> Result<Option<User>, BackendError>;
+
+    /// The user with this address, and the hash of their password.
+    ///
+    /// # Errors
+    ///
+    /// As [`user`](Self::user).
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is changed.
+    async fn user_by_email(&self, email: &Email) -> Result<Option<(User, PasswordHash)>, BackendError>;
+
+    /// Replaces a password hash, if it is still `old`: false if it is not, or there is no such user. Durable on `Ok`.
+    ///
+    /// # Errors
+    ///
+    /// Any [`ErrorKind`](crate::ErrorKind).
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the hash is the old or the new one.
+    async fn replace_password(&self, id: UserId, old: &PasswordHash, new: &PasswordHash) -> Result<bool, BackendError>;
+
+    /// Sets a user's roles (`user` is always among them): false if there is no such user. Durable on `Ok`; a repeat changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// Any [`ErrorKind`](crate::ErrorKind).
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the roles are the old or the new ones.
+    async fn set_roles(&self, id: UserId, roles: &[Role]) -> Result<bool, BackendError>;
+
+    /// Users with their password hashes in the order of ids, behind `after` if given, at most `limit`: for moving them elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// As [`user`](Self::user).
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is changed.
+    async fn users(&self, after: Option<UserId>, limit: usize) -> Result<Vec<(User, PasswordHash)>, BackendError>;
+}
+
+/// One login: the family of all refresh tokens that came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// Its name, which access tokens bear as `sid`.
+    pub id: SessionId,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// When it ends, however often it is refreshed.
+    pub expires_at: Timestamp,
+}
+
+/// What became of a refresh token that was presented.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum Rotation {
+    /// It was the session's newest: it is used up, and the next one is the newest.
+    Rotated(Session),
+    /// It was used before: somebody has a copy, so the session has been ended.
+    Reused(Session),
+    /// It was never one, or its session is over.
+    Refused,
+}
+
+/// Keeps sessions.
+#[async_trait]
+pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
+    /// Begins a session whose first refresh token has this hash. Durable on `Ok`.
+    ///
+    /// # Errors
+    ///
+    /// Any [`ErrorKind`](crate::ErrorKind).
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the session was begun or was not.
+    async fn begin_session(&self, session: &Session, token: TokenHash) -> Result<(), BackendError>;
+
+    /// Uses up a refresh token and puts `next` in its place, or finds that it was used before and ends its session.
+    ///
+    /// Atomic, durable on `Ok`: of two that present one token at once, one is `Rotated` and the other `Reused`.
+    ///
+    /// # Errors
+    ///
+    /// Any [`ErrorKind`](crate::ErrorKind).
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the token may have been used up; presenting it again then ends the session.
+    async fn rotate(&self, token: TokenHash, next: TokenHash, now: Timestamp) -> Result<Rotation, BackendError>;
+
+    /// Ends a session. Durable on `Ok`; a repeat changes nothing, and neither does an unknown id.
+    ///
+    /// # Errors
+    ///
+    /// Any [`ErrorKind`](crate::ErrorKind).
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the session was ended or was not.
+    async fn end_session(&self, id: SessionId, now: Timestamp) -> Result<(), BackendError>;
+
+    /// The sessions that were ended, by logout or reuse, at or after `since`.
+    ///
+    /// # Errors
+    ///
+    /// Any [`ErrorKind`](crate::ErrorKind) but `OutcomeUnknown` and `Full`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is changed.
+    async fn ended_since(&self, since: Timestamp) -> Result<Vec<SessionId>, BackendError>;
+
+    /// Forgets sessions that expired before `before`, with their tokens; gives how many.
+    ///
+    /// # Errors
+    ///
+    /// Any [`ErrorKind`](crate::ErrorKind).
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, some were forgotten; call again.
+    async fn forget_expired(&self, before: Timestamp) -> Result<u64, BackendError>;
+}
+
+/// A trusted game server's right to record results.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerKey {
+    /// Its name, in front of the secret in the key itself.
+    pub id: KeyId,
+    /// The hash of the secret.
+    pub secret: TokenHash,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// Keeps the keys of trusted game servers.
+#[async_trait]
+pub trait ServerKeyStore: fmt::Debug + Send + Sync + 'static {
+    /// Adds a key: false if its id is taken. Durable on `Ok`.
+    ///
+    /// # Errors
+    ///
+    /// Any [`ErrorKind`](crate::ErrorKind).
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the key was added or was not.
+    async fn add_server_key(&self, key: &ServerKey) -> Result<bool, BackendError>;
+
+    /// The key of this id.
+    ///
+    /// # Errors
+    ///
+    /// Any [`ErrorKind`](crate::ErrorKind) but `OutcomeUnknown` and `Full`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is changed.
+    async fn server_key(&self, id: &KeyId) -> Result<Option<ServerKey>, BackendError>;
+
+    /// Takes a key away: false if there was none. Durable on `Ok`.
+    ///
+    /// # Errors
+    ///
+    /// Any [`ErrorKind`](crate::ErrorKind).
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the key was taken away or was not.
+    async fn remove_server_key(&self, id: &KeyId) -> Result<bool, BackendError>;
+}
+
+/// Everything that accounts need kept.
+pub trait AccountStore: UserStore + SessionStore + ServerKeyStore {}
+
+impl<T: UserStore + SessionStore + ServerKeyStore> AccountStore for T {}

@@ -1,0 +1,127 @@
+//! The one definition of what applying changes does, for every store to share. Pure.
+
+use std::collections::HashMap;
+
+use crate::board::{BoardSpec, Season};
+use crate::clock::Timestamp;
+use crate::ids::{ActionId, BoardId, KindId, UserId};
+use crate::store::{AtMost, Change, LogRow, Outcome, Reached, Refusal};
+use crate::version::Position;
+
+/// What a store has read, under the locks of its transaction, before it decides a batch.
+///
+/// A store fills this with what the changes name, calls [`decide`](Self::decide), writes the [`Decided`] rows, and commits.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// The boards that the changes name; one that is left out does not exist.
+    pub boards: HashMap<BoardId, BoardState>,
+    /// Those of the changes' ids that counted before, with their boards.
+    pub counted: HashMap<ActionId, (BoardId, LogRow)>,
+    /// The scores, in their boards' current seasons, of the users that the changes name; one that is left out is not on the board.
+    pub scores: HashMap<(BoardId, UserId), Reached>,
+    /// For each change with an [`AtMost`]: how many log rows of its kind its user has on its board since then.
+    pub counts: HashMap<CountKey, u32>,
+}
+
+/// What a count is of: board, user, kind, and the moment since when.
+pub type CountKey = (BoardId, UserId, KindId, Timestamp);
+
+/// A board as a batch finds and leaves it.
+#[derive(Debug, Clone)]
+pub struct BoardState {
+    /// Its operator and order.
+    pub spec: BoardSpec,
+    /// Its season.
+    pub season: Season,
+    /// Where it stands.
+    pub position: Position,
+    /// Entries in the current season.
+    pub total: u64,
+}
+
+/// What a store has to write.
+#[derive(Debug, Default)]
+pub struct Decided {
+    /// One for each change, in order.
+    pub outcomes: Vec<Outcome>,
+    /// New log rows, in order.
+    pub rows: Vec<(BoardId, LogRow)>,
+    /// The scores that changed, each user's last one only.
+    pub scores: HashMap<(BoardId, UserId), Reached>,
+    /// The boards that moved.
+    pub boards: HashMap<BoardId, BoardState>,
+}
+
+impl Batch {
+    /// Decides each change against what the ones before it left, by the rules of
+    /// [`ScoreStore::apply`](crate::ScoreStore::apply).
+    #[must_use]
+    pub fn decide(mut self, changes: &[Change]) -> Decided {
+        let mut decided = Decided { outcomes: Vec::with_capacity(changes.len()), ..Decided::default() };
+        for change in changes {
+            let outcome = match self.decide_one(change, &mut decided) {
+                Ok(outcome) => outcome,
+                Err(refusal) => Outcome::Refused(refusal),
+            };
+            decided.outcomes.push(outcome);
+        }
+        decided
+    }
+
+    fn decide_one(&mut self, change: &Change, decided: &mut Decided) -> Result<Outcome, Refusal> {
+        if let Some((board, row)) = self.counted.get(&change.action_id) {
+            return if row.fingerprint == change.fingerprint {
+                Ok(Outcome::Replayed(row.receipt(board, true)))
+            } else {
+                Err(Refusal::FingerprintMismatch)
+            };
+        }
+        let board = self.boards.get_mut(&change.board).ok_or(Refusal::UnknownBoard)?;
+        if board.season != change.season {
+            return Err(Refusal::SeasonOver);
+        }
+        if let Some(AtMost { count, since }) = change.at_most {
+            let key = (change.board.clone(), change.user_id, change.kind.clone(), since);
+            let before = self.counts.get(&key).copied().unwrap_or(0);
+            let here = decided.rows.iter().filter(|(board, row)| {
+                *board == change.board && row.user_id == change.user_id && row.kind == change.kind && row.at >= since
+            });
+            if before as usize + here.count() >= count as usize {
+                return Err(Refusal::AboveCount);
+            }
+        }
+        let user = (change.board.clone(), change.user_id);
+        let previous = self.scores.get(&user).copied();
+        let score = board
+            .spec
+            .operator
+            .apply(board.spec.direction, previous.map(|previous| previous.score), change.points)
+            .ok_or(Refusal::ScoreOutOfRange)?;
+
+        board.position.version = board.position.version.next();
+        board.total += u64::from(previous.is_none());
+        let row = LogRow {
+            position: board.position,
+            action_id: change.action_id,
+            fingerprint: change.fingerprint,
+            season: change.season,
+            user_id: change.user_id,
+            kind: change.kind.clone(),
+            points: change.points,
+            origin: change.origin,
+            previous,
+            score,
+            at: change.at,
+        };
+        let receipt = row.receipt(&change.board, false);
+        decided.boards.insert(change.board.clone(), board.clone());
+        let reached = row.reached();
+        if previous != Some(reached) {
+            self.scores.insert(user.clone(), reached);
+            decided.scores.insert(user, reached);
+        }
+        self.counted.insert(change.action_id, (change.board.clone(), row.clone()));
+        decided.rows.push((change.board.clone(), row));
+        Ok(Outcome::Applied(receipt))
+    }
+}

@@ -1,0 +1,44 @@
+//! "This board is at this version now": a hint to whoever watches.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use futures_util::stream::BoxStream;
+
+use crate::error::BackendError;
+use crate::ids::BoardId;
+use crate::version::Position;
+
+/// Tells watchers, here and on other nodes, that a board has moved.
+///
+/// An announcement is only a hint: watchers follow the log, so a lost one costs them time, never a change.
+#[async_trait]
+pub trait Broadcaster: fmt::Debug + Send + Sync + 'static {
+    /// Announces that `board` has reached `position`.
+    ///
+    /// Never waits for a watcher. A repeat, or a position older than one announced before, does no harm.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable`; the change it tells of stands all the same.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, each watcher may or may not have been told.
+    async fn publish(&self, board: &BoardId, position: Position) -> Result<(), BackendError>;
+
+    /// Follows a board's announcements from now on.
+    ///
+    /// - Positions come in rising order; a slow reader is given the newest and misses those between: memory is bounded.
+    /// - What is announced after `subscribe` returned is never missed altogether: the newest is seen at last.
+    /// - The stream ends when the broadcaster is gone.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` or `Overloaded`.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, nothing is followed.
+    async fn subscribe(&self, board: &BoardId) -> Result<BoxStream<'static, Position>, BackendError>;
+}
