@@ -1,1 +1,20 @@
-//! x
+//! Verified, live scoreboards for game servers.
+//!
+//! This is the facade: all of [`scoreboard_core`] under one name, and the adapters behind features.
+//!
+//! | feature | gives |
+//! | --- | --- |
+//! | (none) | the pipeline, the traits and the in-memory adapters |
+//! | `accounts` | [`accounts`](scoreboard_core::accounts): users, passwords, sessions, access tokens |
+//! | `sqlite` | `scoreboard::sqlite`: every store on one embedded file |
+//! | `axum` | `scoreboard::axum`: the HTTP API as a router |
+//! | `testing` | `scoreboard::testing`: the conformance kit for adapters |
+
+#![warn(missing_docs)]
+
+pub use scoreboard_core::*;
+
+#[cfg(feature = "axum")]
+pub use scoreboard_axum as axum;
+#[cfg(feature = "sqlite")]
+pub use scoreboard_sqlite as sqlite;

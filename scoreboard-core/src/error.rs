@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 
 use crate::ids::{BoardId, IncidentId, KindId};
 use crate::limiter::Usage;
@@ -75,14 +76,26 @@ impl fmt::Display for ErrorKind {
 
 /// A backend failed at an operation. The cause is the [`source`](StdError::source), never part of the text, for it may hold
 /// what no client should read.
-#[derive(Debug, thiserror::Error)]
-#[error("{backend}: {operation}: {kind}")]
+///
+/// Cloning shares the cause: one failed batch fails many callers.
+#[derive(Debug, Clone)]
 pub struct BackendError {
     kind: ErrorKind,
     backend: &'static str,
     operation: &'static str,
-    #[source]
-    source: Option<Box<dyn StdError + Send + Sync>>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+impl fmt::Display for BackendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}: {}", self.backend, self.operation, self.kind)
+    }
+}
+
+impl StdError for BackendError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_ref().map(|source| source.as_ref() as &(dyn StdError + 'static))
+    }
 }
 
 impl BackendError {
@@ -95,7 +108,7 @@ impl BackendError {
     /// The same, because of `source`.
     #[must_use]
     pub fn because(self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self { source: Some(source.into()), ..self }
+        Self { source: Some(Arc::from(source.into())), ..self }
     }
 
     /// What the failure means.
@@ -196,7 +209,7 @@ pub enum PointsProblem {
 }
 
 /// What a call of [`Scoreboard`](crate::Scoreboard) can end in, other than well.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// Refused; the same request will be refused again.

@@ -19,6 +19,11 @@ macro_rules! uuid_id {
         pub struct $name(Uuid);
 
         impl $name {
+            /// The least id.
+            pub const MIN: Self = Self(Uuid::nil());
+            /// The greatest id.
+            pub const MAX: Self = Self(Uuid::max());
+
             /// Wraps a UUID that an [`IdSource`](crate::IdSource) or a store gave.
             #[must_use]
             pub const fn from_uuid(uuid: Uuid) -> Self {

@@ -1,27 +1,99 @@
-//! draft
+//! Verified, live scoreboards: the words, the traits, the update pipeline, and adapters that live in memory.
+//!
+//! A user starts an action, and the server signs it. The action done, the user hands it in, and [`Scoreboard::submit`] takes it
+//! through `limit → verify → assess → apply → refresh → publish`: counted exactly once, in one durable transaction, shown by no
+//! cache in an older state, and announced to whoever watches.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::sync::Arc;
+//! use scoreboard_core::memory::MemoryScoreStore;
+//! use scoreboard_core::{ActionKind, BoardId, BoardSpec, IssueRequest, LiveEvent, Points, PointsRule, Scoreboard, UserId};
+//!
+//! let scoreboard = Scoreboard::builder(Arc::new(MemoryScoreStore::default())).build();
+//! let quest = ActionKind {
+//!     kind: "quest".parse()?,
+//!     points: PointsRule::Fixed(Points::new(10)?),
+//!     min_duration_seconds: 0,
+//!     lifetime_seconds: 600,
+//!     per_day: None,
+//! };
+//! let board = BoardId::main();
+//! scoreboard.create_board(BoardSpec { kinds: vec![quest], ..BoardSpec::new(board.clone()) }).await?;
+//!
+//! let mut watcher = scoreboard.subscribe(&board, 10, None).await?;
+//! assert!(matches!(watcher.next().await?, LiveEvent::Snapshot(_)));
+//!
+//! let ada = UserId::for_name("my-game", "ada");
+//! let action = scoreboard.issue(ada, IssueRequest::new(board, "quest".parse()?)).await?;
+//! let receipt = scoreboard.submit(ada, action.clone()).await?;
+//! assert_eq!((receipt.score.get(), receipt.replayed), (10, false));
+//! let again = scoreboard.submit(ada, action).await?; // a retry counts nothing twice
+//! assert_eq!((again.version, again.replayed), (receipt.version, true));
+//!
+//! let LiveEvent::Update(update) = watcher.next().await? else { panic!() };
+//! assert_eq!(update.changes[0].user_id, ada);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Why one number
+//!
+//! Every change of a board takes its next [`Version`], inside the transaction that makes it. The log rows in version order
+//! *are* the board; scores are their fold. A receipt, a cached answer, a watcher, another node: each says which version it
+//! is true at, and freshness is a comparison. See [`ScoreStore`] for the rules.
+//!
+//! # Writing an adapter
+//!
+//! Implement a trait ([`ScoreStore`], [`BoardCache`], [`RateLimiter`], [`ActionVerifier`], [`Broadcaster`], or one of the account
+//! stores); let [`Batch::decide`] say what a batch does; and run the conformance kit (`testing`) with one macro line.
+//!
+//! # After a failure
+//!
+//! A call that fails with a [retryable](Error::is_retryable) error may be repeated with the **same** action or idempotency key. If
+//! the outcome was unknown, that settles it.
+//!
+//! | feature | gives | costs |
+//! | --- | --- | --- |
+//! | (none) | everything but the below | no database, no HTTP |
+//! | `accounts` | `accounts`: users, passwords, sessions, access tokens | a JWT and two password hashing crates |
+//! | `testing` | `testing`: the conformance kit; not part of semantic versioning | |
+//! | `openapi` | `utoipa::ToSchema` for what goes over the wire | utoipa |
+
 #[cfg(feature = "accounts")]
 pub mod accounts;
 mod action;
+mod audit;
 mod batch;
 mod board;
 mod broadcast;
 mod cache;
 mod clock;
+mod cursor;
 mod encoding;
 mod entry;
 mod error;
+mod flight;
 mod fraud;
 mod id_source;
 mod ids;
+mod layers;
 mod limiter;
+pub mod memory;
 mod names;
+mod pipeline;
 mod ranking;
 mod score;
 mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod verifier;
 mod version;
+mod view;
 
 pub use action::{Claims, Fingerprint, Signature, SignedAction, VerifiedAction};
+pub use audit::{Audit, Difference, verify};
 pub use batch::{Batch, BoardState, CountKey, Decided};
 pub use board::{ActionKind, Board, BoardSpec, PointsRule, Season};
 pub use broadcast::Broadcaster;
@@ -32,8 +104,13 @@ pub use error::{BackendError, Chain, Error, ErrorKind, InvalidValue, PointsProbl
 pub use fraud::{DeterministicRules, Finding, FraudDetector, Incident, IncidentStore, IssueVerdict, Verdict};
 pub use id_source::{IdSource, IdSourceExt, RandomIds};
 pub use ids::{ActionId, BoardId, IncidentId, KeyId, KindId, SessionId, UserId};
+pub use layers::{CommitListener, GroupCommit, GroupCommitConfig};
 pub use limiter::{Algorithm, Cell, Decision, Quota, RateLimiter, Usage};
 pub use names::{DisplayNames, NoNames};
+pub use pipeline::{
+    Admission, AroundQuery, BoardError, Builder, ChangeOp, Config, Encoded, EntryChange, HistoryEntry, HistoryPage, IssueRequest,
+    LiveEvent, RecordRequest, Scoreboard, Snapshot, StandingQuery, Subscription, TopQuery, Update,
+};
 pub use ranking::{Ahead, Direction, Operator, Order, OrderKey, RankStyle, TieBreak};
 pub use score::{MAX_SCORE, Points, Score};
 pub use store::{

@@ -1,0 +1,114 @@
+//! Registering and logging in.
+
+use zeroize::Zeroizing;
+
+use crate::accounts::password::Verified;
+use crate::accounts::{
+    AccountError, Accounts, CreateUser, DisplayName, Email, FieldProblem, PasswordHash, Role, SignedIn, User,
+};
+use crate::error::Chain;
+use crate::id_source::IdSourceExt;
+use crate::ids::UserId;
+
+/// A new account, as somebody typed it.
+#[derive(Clone)]
+pub struct Registration {
+    /// What they will log in with.
+    pub email: String,
+    /// In clear.
+    pub password: String,
+    /// The name to show.
+    pub display_name: String,
+}
+
+impl std::fmt::Debug for Registration {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Registration").finish_non_exhaustive()
+    }
+}
+
+/// The most characters of a password.
+const MAX_PASSWORD_CHARS: usize = 128;
+
+impl Accounts {
+    /// Makes an account.
+    ///
+    /// # Errors
+    ///
+    /// [`AccountError::Invalid`] naming every field that breaks a rule, [`AccountError::EmailTaken`], [`AccountError::Busy`],
+    /// or the store's failure.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the account was made whole, or not.
+    pub async fn register(&self, registration: Registration) -> Result<User, AccountError> {
+        let Registration { email, password, display_name } = registration;
+        let password = Zeroizing::new(password);
+        let mut problems = Vec::new();
+        let mut note = |field, problem: String| problems.push(FieldProblem { field, problem });
+        let email = Email::new(&email).map_err(|error| note("email", error.to_string())).ok();
+        if let Some(problem) = self.password_problem(&password) {
+            note("password", problem);
+        }
+        let display_name = DisplayName::new(&display_name).map_err(|error| note("displayName", error.to_string())).ok();
+        let (Some(email), Some(display_name), true) = (email, display_name, problems.is_empty()) else {
+            return Err(AccountError::Invalid(problems));
+        };
+
+        let hash = self.parts.passwords.hash(password, &*self.parts.ids).await?;
+        let now = self.parts.clock.now();
+        let id = UserId::from_uuid(self.parts.ids.uuid(now));
+        let user = User { id, email, display_name, roles: vec![Role::User], created_at: now };
+        match self.parts.store.create_user(&user, &hash).await? {
+            CreateUser::Created => Ok(user),
+            CreateUser::EmailTaken | CreateUser::IdTaken => Err(AccountError::EmailTaken),
+        }
+    }
+
+    /// Begins a session for who knows the password.
+    ///
+    /// A wrong password and an unknown address give the same answer in the same time.
+    ///
+    /// # Errors
+    ///
+    /// [`AccountError::Unauthorized`], [`AccountError::Busy`], or the store's failure.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, a session may have begun of which nobody has the tokens.
+    pub async fn login(&self, email: &str, password: String) -> Result<SignedIn, AccountError> {
+        let password = Zeroizing::new(password);
+        let known = match Email::new(email) {
+            Ok(email) => self.parts.store.user_by_email(&email).await?,
+            Err(_) => None,
+        };
+        let (user, hash) = known.unzip();
+        let verified = self.parts.passwords.verify(password, hash.clone(), &*self.parts.ids).await?;
+        let (Some(user), Some(old)) = (user, hash) else { return Err(AccountError::Unauthorized) };
+        match verified {
+            Verified::No => return Err(AccountError::Unauthorized),
+            Verified::Yes => {}
+            Verified::Upgrade(new) => self.upgrade(&user, &old, &new).await,
+        }
+        self.begin(user).await
+    }
+
+    /// Keeps the better hash. If that fails, the old one is as good as before, so the login goes on.
+    async fn upgrade(&self, user: &User, old: &PasswordHash, new: &PasswordHash) {
+        if let Err(error) = self.parts.store.replace_password(user.id, old, new).await {
+            tracing::warn!(user.id = %user.id, error = %Chain(&error), "a password hash was not upgraded");
+        }
+    }
+
+    fn password_problem(&self, password: &str) -> Option<String> {
+        let (chars, min) = (password.chars().count(), self.parts.config.min_password_chars);
+        let max_bytes = self.parts.passwords.hashing().max_bytes();
+        if chars < min || chars > MAX_PASSWORD_CHARS {
+            Some(format!("must have {min} to {MAX_PASSWORD_CHARS} characters"))
+        } else if password.len() > max_bytes {
+            Some(format!("must have at most {max_bytes} bytes"))
+        } else {
+            None
+        }
+    }
+}

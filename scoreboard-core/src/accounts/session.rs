@@ -1,0 +1,135 @@
+//! Sessions: going on, ending, and telling who is asking.
+
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::accounts::{AccountError, Accounts, Rotation, Session, TokenHash, User};
+use crate::clock::Timestamp;
+use crate::id_source::IdSourceExt;
+use crate::ids::{SessionId, UserId};
+
+/// What a login or a refresh gives.
+#[derive(Clone)]
+pub struct SignedIn {
+    /// The access token: who shows it is the user, until it expires.
+    pub token: String,
+    /// How long it is good.
+    pub expires_in: Duration,
+    /// Gets the next pair of tokens, once.
+    pub refresh_token: String,
+    /// Who signed in.
+    pub user: User,
+}
+
+impl std::fmt::Debug for SignedIn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SignedIn").field("user", &self.user.id).finish_non_exhaustive()
+    }
+}
+
+/// Who is asking, by a valid access token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Principal {
+    /// The user.
+    pub user_id: UserId,
+    /// The login that the token came of.
+    pub session_id: SessionId,
+    /// When the token expires.
+    pub expires_at: Timestamp,
+}
+
+impl Accounts {
+    /// Who shows this access token. Asks nobody: the signature, the claims and the list of ended sessions in this process decide.
+    ///
+    /// # Errors
+    ///
+    /// [`AccountError::Unauthorized`].
+    pub fn authenticate(&self, token: &str) -> Result<Principal, AccountError> {
+        let principal = self.parts.tokens.verify(token, self.parts.clock.now()).ok_or(AccountError::Unauthorized)?;
+        if self.is_revoked(principal.session_id) { Err(AccountError::Unauthorized) } else { Ok(principal) }
+    }
+
+    /// Trades a refresh token for the next pair of tokens. A token that was traded before ends its session.
+    ///
+    /// # Errors
+    ///
+    /// [`AccountError::Unauthorized`], or the store's failure: if its kind is
+    /// [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown), the token may be used up.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the token may be used up.
+    pub async fn refresh(&self, refresh_token: &str) -> Result<SignedIn, AccountError> {
+        let presented = URL_SAFE_NO_PAD.decode(refresh_token).map_err(|_| AccountError::Unauthorized)?;
+        let now = self.parts.clock.now();
+        let next = self.parts.ids.secret();
+        match self.parts.store.rotate(TokenHash::of(&presented), TokenHash::of(&next), now).await? {
+            Rotation::Rotated(session) => {
+                let user = self.parts.store.user(session.user_id).await?.ok_or(AccountError::Unauthorized)?;
+                Ok(self.signed_in(user, session.id, &next, now))
+            }
+            Rotation::Reused(session) => {
+                tracing::warn!(session.id = %session.id, user.id = %session.user_id,
+                    "a refresh token was used twice: its session has been ended");
+                metrics::counter!("scoreboard_refresh_reuse_total").increment(1);
+                self.revoke(session.id, now);
+                Err(AccountError::Unauthorized)
+            }
+            Rotation::Refused => Err(AccountError::Unauthorized),
+        }
+    }
+
+    /// Ends the session; its access tokens are refused from now on.
+    ///
+    /// # Errors
+    ///
+    /// The store's failure.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the session was ended or was not.
+    pub async fn logout(&self, principal: &Principal) -> Result<(), AccountError> {
+        let now = self.parts.clock.now();
+        self.parts.store.end_session(principal.session_id, now).await?;
+        self.revoke(principal.session_id, now);
+        Ok(())
+    }
+
+    /// The account of who is asking.
+    ///
+    /// # Errors
+    ///
+    /// [`AccountError::Unauthorized`] if it is gone, or the store's failure.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is changed.
+    pub async fn me(&self, principal: &Principal) -> Result<User, AccountError> {
+        self.parts.store.user(principal.user_id).await?.ok_or(AccountError::Unauthorized)
+    }
+
+    pub(super) async fn begin(&self, user: User) -> Result<SignedIn, AccountError> {
+        let now = self.parts.clock.now();
+        let secret = self.parts.ids.secret();
+        let session = Session {
+            id: SessionId::from_uuid(self.parts.ids.uuid(now)),
+            user_id: user.id,
+            created_at: now,
+            expires_at: now.plus(self.parts.config.session_lifetime),
+        };
+        self.parts.store.begin_session(&session, TokenHash::of(&secret)).await?;
+        Ok(self.signed_in(user, session.id, &secret, now))
+    }
+
+    fn signed_in(&self, user: User, session: SessionId, secret: &[u8; 32], now: Timestamp) -> SignedIn {
+        let expires_in = self.parts.config.access_lifetime;
+        let token = self.parts.tokens.issue(user.id, session, now, expires_in);
+        SignedIn { token, expires_in, refresh_token: URL_SAFE_NO_PAD.encode(secret), user }
+    }
+
+    fn revoke(&self, session: SessionId, now: Timestamp) {
+        self.parts.revocations.insert(session, now);
+    }
+}

@@ -1,0 +1,191 @@
+//! The proof that the scores are what the log says: folding it again.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::board::{Board, Season};
+use crate::error::BackendError;
+use crate::ids::{BoardId, UserId};
+use crate::store::{LogRow, Reached, ScoreStore};
+use crate::version::{Position, Version};
+
+/// How many rows and scores are read at once.
+const CHUNK: usize = 2_000;
+
+/// What [`verify`] found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum Audit {
+    /// The log folds to exactly the scores and totals.
+    Clean {
+        /// Up to where it was checked.
+        position: Position,
+        /// How many scores, over all seasons.
+        scores: u64,
+    },
+    /// There is no such board.
+    UnknownBoard,
+    /// The first difference.
+    Differs(Difference),
+}
+
+/// The first point at which the log and the rest do not agree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// The version at which it was seen.
+    pub version: Version,
+    /// What is wrong, in a sentence.
+    pub what: String,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "at version {}: {}", self.version, self.what)
+    }
+}
+
+/// Folds a board's log from its first row and compares it with the scores and totals of every season.
+///
+/// The board may be in use: each stretch of scores is compared with the fold at that stretch's own version. Memory: one entry a user.
+/// `progress` is told the version reached and the board's version, now and then.
+///
+/// # Errors
+///
+/// If the store fails. A difference is no error: see [`Audit::Differs`].
+///
+/// # Cancel safety
+///
+/// Nothing is changed.
+pub async fn verify(
+    store: &dyn ScoreStore,
+    board: &BoardId,
+    mut progress: impl FnMut(Version, Version) + Send,
+) -> Result<Audit, BackendError> {
+    let Some(found) = store.board(board).await? else { return Ok(Audit::UnknownBoard) };
+    let mut fold = Fold { board: found, seen: Version::ZERO, users: BTreeMap::new() };
+    let target = fold.board.version;
+    while fold.seen < target {
+        if let Err(difference) = fold.advance(store, target).await? {
+            return Ok(Audit::Differs(difference));
+        }
+        progress(fold.seen, target);
+    }
+    let mut scores = 0;
+    let mut position = fold.board.position();
+    for season in 1..=fold.board.season.get() {
+        match fold.compare(store, Season::new(season), &mut scores).await? {
+            Ok(seen) => position = seen.max(position),
+            Err(difference) => return Ok(Audit::Differs(difference)),
+        }
+    }
+    Ok(Audit::Clean { position, scores })
+}
+
+struct Fold {
+    board: Board,
+    /// Up to where the log has been folded.
+    seen: Version,
+    users: BTreeMap<(Season, UserId), Reached>,
+}
+
+impl Fold {
+    fn differs(&self, what: String) -> Difference {
+        Difference { version: self.seen, what }
+    }
+
+    /// Folds the next rows, up to `target` at most.
+    async fn advance(&mut self, store: &dyn ScoreStore, target: Version) -> Result<Result<(), Difference>, BackendError> {
+        let limit = CHUNK.min(usize::try_from(target.get() - self.seen.get()).unwrap_or(CHUNK));
+        let rows = store.log(&self.board.spec.id, self.seen, limit).await?;
+        if rows.is_empty() {
+            return Ok(Err(self.differs(format!("the log ends here, but the board says version {target}"))));
+        }
+        for row in rows {
+            if let Err(difference) = self.fold(&row) {
+                return Ok(Err(difference));
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    fn fold(&mut self, row: &LogRow) -> Result<(), Difference> {
+        let expected = self.seen.next();
+        if row.position.version != expected {
+            return Err(self.differs(format!("the next row has version {}, expected {expected}", row.position.version)));
+        }
+        self.seen = expected;
+        let user = (row.season, row.user_id);
+        let previous = self.users.get(&user).copied();
+        if row.previous != previous {
+            let what = format!("user {} had {}, the row says {}", row.user_id, show(previous), show(row.previous));
+            return Err(self.differs(what));
+        }
+        let spec = &self.board.spec;
+        let score = spec.operator.apply(spec.direction, previous.map(|previous| previous.score), row.points);
+        if score != Some(row.score) {
+            let folded = score.map_or("a score out of range".to_owned(), |score| score.to_string());
+            return Err(self.differs(format!("user {} comes to {folded}, the row says {}", row.user_id, row.score)));
+        }
+        self.users.insert(user, row.reached());
+        Ok(())
+    }
+
+    /// Compares a season's scores, stretch by stretch, and its total.
+    async fn compare(
+        &mut self,
+        store: &dyn ScoreStore,
+        season: Season,
+        scores: &mut u64,
+    ) -> Result<Result<Position, Difference>, BackendError> {
+        let mut after = None;
+        loop {
+            let Some(scan) = store.scan(&self.board.spec.id, season, after, CHUNK).await? else {
+                return Ok(Err(self.differs(format!("season {season} cannot be read"))));
+            };
+            while self.seen < scan.position.version {
+                if let Err(difference) = self.advance(store, scan.position.version).await? {
+                    return Ok(Err(difference));
+                }
+            }
+            let total = self.users.range((season, UserId::MIN)..=(season, UserId::MAX)).count() as u64;
+            if scan.total != total {
+                return Ok(Err(self.differs(format!("season {season} has {total} entries, its total says {}", scan.total))));
+            }
+            let last = scan.scores.last().map(|(user, _)| *user);
+            let ended = scan.scores.len() < CHUNK;
+            let first = after.map_or(std::ops::Bound::Included((season, UserId::MIN)), |user| {
+                std::ops::Bound::Excluded((season, user))
+            });
+            let end = if ended { UserId::MAX } else { last.unwrap_or(UserId::MAX) };
+            let mut folded = self.users.range((first, std::ops::Bound::Included((season, end))));
+            let mut stored = scan.scores.iter();
+            loop {
+                let (folded, stored) = (folded.next().map(|((_, user), reached)| (*user, *reached)), stored.next().copied());
+                if folded == stored {
+                    if folded.is_none() {
+                        break;
+                    }
+                    *scores += 1;
+                    continue;
+                }
+                // The smaller id is the one that the other side lacks.
+                let user = [folded, stored].into_iter().flatten().map(|(user, _)| user).min();
+                let of = |side: Option<(UserId, Reached)>| side.filter(|(u, _)| Some(*u) == user).map(|(_, reached)| reached);
+                let user = user.map_or_else(String::new, |user| user.to_string());
+                let what = format!("user {user} comes to {}, the scores say {}", show(of(folded)), show(of(stored)));
+                return Ok(Err(self.differs(what)));
+            }
+            if ended {
+                return Ok(Ok(scan.position));
+            }
+            after = last;
+        }
+    }
+}
+
+fn show(reached: Option<Reached>) -> String {
+    match reached {
+        Some(Reached { score, version, at }) => format!("{score} (reached at version {version}, {at})"),
+        None => "no score".to_owned(),
+    }
+}

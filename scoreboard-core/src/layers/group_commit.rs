@@ -1,0 +1,339 @@
+//! One transaction for all that is waiting: what makes a durable, gapless version cheap.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use crate::board::{Board, BoardSpec, Season};
+use crate::entry::{PageQuery, RankedPage, RankedUsers, ScoreRank};
+use crate::error::{BackendError, ErrorKind};
+use crate::ids::{ActionId, BoardId, UserId};
+use crate::ranking::RankStyle;
+use crate::score::Score;
+use crate::store::{Change, ChangeBoard, CreateBoard, LogRow, Outcome, Scan, ScoreStore};
+use crate::version::Version;
+
+/// The bounds of a [`GroupCommit`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GroupCommitConfig {
+    /// The most changes in one transaction. 1 turns grouping off.
+    pub max_batch: usize,
+    /// The most calls that may wait; one more is refused at once.
+    pub queue: usize,
+    /// How often a batch with an unknown or contended outcome is sent again before its callers are told.
+    pub retries: u32,
+}
+
+impl Default for GroupCommitConfig {
+    /// 512 changes a transaction, 4096 calls waiting, 5 retries (about 300 ms).
+    fn default() -> Self {
+        Self { max_batch: 512, queue: 4096, retries: 5 }
+    }
+}
+
+/// Learns of every batch that was committed, before the callers do.
+#[async_trait]
+pub trait CommitListener: Send + Sync + 'static {
+    /// These are the outcomes of one committed batch, in order. Never called for a batch that failed.
+    async fn committed(&self, outcomes: &[Outcome]);
+}
+
+/// A [`ScoreStore`] that applies what is waiting in one transaction while the one before commits.
+///
+/// No timer: on an idle board a change commits at once, on a busy one in batches as large as the commit before took long.
+///
+/// - Each call has its own outcomes; one that the store cannot take at all (a defect, not a refusal) fails alone: its batch is
+///   halved until it stands by itself.
+/// - The queue is bounded: a call that finds it full fails at once with `Overloaded`.
+/// - A batch whose outcome is unknown is sent again with the same ids, which settles it.
+/// - A caller that goes away changes nothing: what was queued is applied.
+///
+/// Dropping the last handle lets the queue drain; [`close`](Self::close) waits for it.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), scoreboard_core::BackendError> {
+/// use std::sync::Arc;
+/// use scoreboard_core::{BoardId, BoardSpec, GroupCommit, ScoreStore, memory::MemoryScoreStore};
+/// let store = GroupCommit::new(Arc::new(MemoryScoreStore::default()));
+/// let _ = store.create_board(&BoardSpec::new(BoardId::main())).await?;
+/// assert_eq!(store.apply(&[]).await?, []);
+/// store.close().await;
+/// assert!(store.apply(&[]).await.is_ok(), "nothing to do");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct GroupCommit {
+    inner: Arc<dyn ScoreStore>,
+    queue: Mutex<Option<mpsc::Sender<Job>>>,
+    worker: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// One call of `apply`: it is committed whole or not at all.
+#[derive(Debug)]
+struct Job {
+    changes: Vec<Change>,
+    answer: oneshot::Sender<Result<Vec<Outcome>, BackendError>>,
+}
+
+impl GroupCommit {
+    /// Groups the commits of `inner`, with the default bounds.
+    ///
+    /// # Panics
+    ///
+    /// Outside a Tokio runtime: the batches are applied by a task of it.
+    #[must_use]
+    pub fn new(inner: Arc<dyn ScoreStore>) -> Self {
+        Self::with_config(inner, GroupCommitConfig::default(), None)
+    }
+
+    /// Groups the commits of `inner`, and tells `listener` of each.
+    ///
+    /// # Panics
+    ///
+    /// Outside a Tokio runtime.
+    #[must_use]
+    pub fn with_config(
+        inner: Arc<dyn ScoreStore>,
+        config: GroupCommitConfig,
+        listener: Option<Arc<dyn CommitListener>>,
+    ) -> Self {
+        let (sender, receiver) = mpsc::channel(config.queue.max(1));
+        let worker = Worker { inner: inner.clone(), listener, config };
+        let worker = tokio::spawn(worker.run(receiver));
+        Self { inner, queue: Mutex::new(Some(sender)), worker: Mutex::new(Some(worker)) }
+    }
+
+    /// Takes no more changes, applies all that wait, and returns when the last is durable. A repeat does nothing.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the queue still drains.
+    pub async fn close(&self) {
+        drop(self.queue.lock().take());
+        let worker = self.worker.lock().take();
+        if let Some(worker) = worker
+            && let Err(panic) = worker.await
+        {
+            tracing::error!(error = %panic, "the commit task ended badly");
+        }
+    }
+}
+
+struct Worker {
+    inner: Arc<dyn ScoreStore>,
+    listener: Option<Arc<dyn CommitListener>>,
+    config: GroupCommitConfig,
+}
+
+/// What goes into one transaction: the changes of several calls, and who waits for how many of them.
+#[derive(Default)]
+struct Group {
+    changes: Vec<Change>,
+    waiting: Vec<(usize, oneshot::Sender<Result<Vec<Outcome>, BackendError>>)>,
+}
+
+impl Group {
+    fn push(&mut self, job: Job) {
+        self.waiting.push((job.changes.len(), job.answer));
+        self.changes.extend(job.changes);
+    }
+
+    /// The later half of the calls; at least one stays.
+    fn split_off_half(&mut self) -> Self {
+        let waiting = self.waiting.split_off(self.waiting.len().div_ceil(2));
+        let keep = self.waiting.iter().map(|(count, _)| count).sum();
+        Self { changes: self.changes.split_off(keep), waiting }
+    }
+
+    fn answer(self, outcomes: Vec<Outcome>) {
+        let mut outcomes = outcomes.into_iter();
+        for (count, answer) in self.waiting {
+            // A caller that has gone away does not need its answer.
+            let _ = answer.send(Ok(outcomes.by_ref().take(count).collect()));
+        }
+    }
+
+    fn fail(self, error: &BackendError) {
+        for (_, answer) in self.waiting {
+            let _ = answer.send(Err(error.clone()));
+        }
+    }
+}
+
+impl Worker {
+    async fn run(self, mut queue: mpsc::Receiver<Job>) {
+        // A call that did not fit into the batch before.
+        let mut carried = None;
+        loop {
+            let first = match carried.take() {
+                Some(job) => Some(job),
+                None => queue.recv().await,
+            };
+            let Some(first) = first else { return };
+            let mut group = Group::default();
+            group.push(first);
+            while group.changes.len() < self.config.max_batch
+                && let Ok(job) = queue.try_recv()
+            {
+                if group.changes.len() + job.changes.len() > self.config.max_batch {
+                    carried = Some(job);
+                    break;
+                }
+                group.push(job);
+            }
+            metrics::histogram!("scoreboard_commit_batch_size").record(group.changes.len() as f64);
+            self.commit(group).await;
+        }
+    }
+
+    /// Commits a group, or, if the store cannot take one of its changes, ever smaller parts of it.
+    async fn commit(&self, group: Group) {
+        let mut groups = vec![group];
+        while let Some(mut group) = groups.pop() {
+            match self.apply(&group.changes).await {
+                Ok(outcomes) if outcomes.len() == group.changes.len() => {
+                    if let Some(listener) = &self.listener {
+                        listener.committed(&outcomes).await;
+                    }
+                    group.answer(outcomes);
+                }
+                Ok(_) => group.fail(&BackendError::new(ErrorKind::Refused, "group commit", "count the outcomes")),
+                Err(error) if !error.is_retryable() && group.waiting.len() > 1 => {
+                    // The earlier half last, for it is taken first: the order of the calls stays.
+                    groups.push(group.split_off_half());
+                    groups.push(group);
+                }
+                Err(error) => group.fail(&error),
+            }
+        }
+    }
+
+    async fn apply(&self, changes: &[Change]) -> Result<Vec<Outcome>, BackendError> {
+        let mut pause = Duration::from_millis(10);
+        let mut retries = 0;
+        let mut unknown = false;
+        loop {
+            let error = match self.inner.apply(changes).await {
+                Ok(outcomes) => return Ok(outcomes),
+                Err(error) => error,
+            };
+            let again = match error.kind() {
+                ErrorKind::OutcomeUnknown => {
+                    unknown = true;
+                    true
+                }
+                ErrorKind::Contended => true,
+                // Once an outcome is unknown, only an answer settles it.
+                ErrorKind::Unavailable | ErrorKind::Overloaded | ErrorKind::Full => unknown,
+                ErrorKind::Corrupt | ErrorKind::Refused => false,
+            };
+            if !again || retries == self.config.retries {
+                return Err(if unknown && error.kind() != ErrorKind::OutcomeUnknown {
+                    BackendError::new(ErrorKind::OutcomeUnknown, error.backend(), error.operation()).because(error)
+                } else {
+                    error
+                });
+            }
+            retries += 1;
+            metrics::counter!("scoreboard_commit_retries_total").increment(1);
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        }
+    }
+}
+
+#[async_trait]
+impl ScoreStore for GroupCommit {
+    async fn apply(&self, changes: &[Change]) -> Result<Vec<Outcome>, BackendError> {
+        if changes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let error = |kind| BackendError::new(kind, "group commit", "apply");
+        let (answer, outcomes) = oneshot::channel();
+        let queue = self.queue.lock().clone().ok_or_else(|| error(ErrorKind::Unavailable))?;
+        queue.try_send(Job { changes: changes.to_vec(), answer }).map_err(|full| match full {
+            mpsc::error::TrySendError::Full(_) => error(ErrorKind::Overloaded),
+            mpsc::error::TrySendError::Closed(_) => error(ErrorKind::Unavailable),
+        })?;
+        drop(queue);
+        // The worker answers every call it takes; only its death in the middle of one drops an answer.
+        outcomes.await.map_err(|_| error(ErrorKind::OutcomeUnknown))?
+    }
+
+    async fn create_board(&self, spec: &BoardSpec) -> Result<CreateBoard, BackendError> {
+        self.inner.create_board(spec).await
+    }
+
+    async fn change_board(&self, spec: &BoardSpec) -> Result<ChangeBoard, BackendError> {
+        self.inner.change_board(spec).await
+    }
+
+    async fn board(&self, board: &BoardId) -> Result<Option<Board>, BackendError> {
+        self.inner.board(board).await
+    }
+
+    async fn boards(&self) -> Result<Vec<Board>, BackendError> {
+        self.inner.boards().await
+    }
+
+    async fn action(&self, action: ActionId) -> Result<Option<(BoardId, LogRow)>, BackendError> {
+        self.inner.action(action).await
+    }
+
+    async fn page(&self, board: &BoardId, query: PageQuery) -> Result<Option<RankedPage>, BackendError> {
+        self.inner.page(board, query).await
+    }
+
+    async fn standings(
+        &self,
+        board: &BoardId,
+        season: Option<Season>,
+        style: RankStyle,
+        users: &[UserId],
+    ) -> Result<Option<RankedUsers>, BackendError> {
+        self.inner.standings(board, season, style, users).await
+    }
+
+    async fn score_rank(
+        &self,
+        board: &BoardId,
+        style: RankStyle,
+        score: Score,
+    ) -> Result<Option<ScoreRank>, BackendError> {
+        self.inner.score_rank(board, style, score).await
+    }
+
+    async fn history(
+        &self,
+        board: &BoardId,
+        user: UserId,
+        before: Option<Version>,
+        limit: usize,
+    ) -> Result<Vec<LogRow>, BackendError> {
+        self.inner.history(board, user, before, limit).await
+    }
+
+    async fn log(&self, board: &BoardId, after: Version, limit: usize) -> Result<Vec<LogRow>, BackendError> {
+        self.inner.log(board, after, limit).await
+    }
+
+    async fn scan(
+        &self,
+        board: &BoardId,
+        season: Season,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Option<Scan>, BackendError> {
+        self.inner.scan(board, season, after, limit).await
+    }
+
+    async fn check(&self) -> Result<(), BackendError> {
+        self.inner.check().await
+    }
+}

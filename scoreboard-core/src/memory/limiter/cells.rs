@@ -1,0 +1,205 @@
+//! Many counts, bounded.
+
+use std::cmp::Reverse;
+use std::collections::binary_heap::PeekMut;
+use std::collections::{BinaryHeap, HashMap};
+use std::hash::{BuildHasher, RandomState};
+
+use super::count::{Count, period};
+use crate::limiter::{Algorithm, Cell};
+
+/// How long a count is kept after it could be forgotten, in milliseconds: callers may read the clock in one order and arrive
+/// in another.
+pub(super) const GRACE: i64 = 10_000;
+
+/// A clock that falls back further than this, in milliseconds, was set back.
+const STEP: i64 = 60_000;
+
+/// How many counts one call looks at, at most, to see if they can be forgotten. More than the one or two that a call adds, so
+/// that the sweeping keeps up.
+const SWEEP: usize = 8;
+
+/// Where a cell is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// By itself.
+    Own(u64),
+    /// By itself, from this call on.
+    New(u64),
+    /// With all of its policy that found no place of their own.
+    Shared(Policy),
+}
+
+type Policy = (&'static str, Algorithm);
+
+/// The counts of at most `max` subjects, and one a policy for all others.
+///
+/// A subject is known by a keyed hash of its name: names of any length take the same room, and two with one hash (unlikely,
+/// and nobody without the key can aim for it) are limited together.
+#[derive(Debug)]
+pub(super) struct Cells {
+    max: usize,
+    hasher: RandomState,
+    own: HashMap<u64, Kept>,
+    /// Grows with the policies, which are names in the program.
+    shared: HashMap<Policy, Count>,
+    /// When to look at each of `own` again, once each.
+    due: BinaryHeap<Reverse<(i64, u64)>>,
+    latest: i64,
+}
+
+#[derive(Debug)]
+struct Kept {
+    count: Count,
+    period: i64,
+}
+
+impl Kept {
+    fn forget_at(&self) -> i64 {
+        self.count.free_at(self.period) + GRACE
+    }
+}
+
+impl Cells {
+    pub(super) fn new(max: usize) -> Self {
+        Self {
+            max,
+            hasher: RandomState::new(),
+            own: HashMap::new(),
+            shared: HashMap::new(),
+            due: BinaryHeap::new(),
+            latest: i64::MIN,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.own.len()
+    }
+
+    /// Forgets some of what counts no more.
+    pub(super) fn sweep(&mut self, now: i64) {
+        if now < self.latest.saturating_sub(STEP) {
+            self.set_back(now);
+        }
+        self.latest = self.latest.max(now);
+        for _ in 0..SWEEP {
+            let Some(next) = self.due.peek_mut().filter(|next| next.0.0 <= now) else { return };
+            let Reverse((_, id)) = PeekMut::pop(next);
+            let Some(kept) = self.own.get(&id) else { continue };
+            let forget_at = kept.forget_at();
+            if forget_at <= now {
+                self.own.remove(&id);
+            } else {
+                self.due.push(Reverse((forget_at, id)));
+            }
+        }
+    }
+
+    /// Brings every count into reach of the new time, or the old one would keep all of this room for as long as the step.
+    fn set_back(&mut self, now: i64) {
+        self.latest = now;
+        for kept in self.own.values_mut() {
+            kept.count.hold_within(kept.period, now);
+        }
+        self.due = self.own.iter().map(|(id, kept)| Reverse((kept.forget_at(), *id))).collect();
+    }
+
+    /// Finds where a cell is counted, in a call that has places for the cells before it.
+    pub(super) fn place(&mut self, cell: &Cell<'_>, before: &[Place], now: i64) -> Place {
+        let policy = (cell.policy, cell.quota.algorithm);
+        let id = self.hasher.hash_one((policy, cell.subject));
+        if let Some(kept) = self.own.get_mut(&id) {
+            kept.count.hold_within(period(&cell.quota), now);
+            return Place::Own(id);
+        }
+        if let Some(count) = self.shared.get_mut(&policy) {
+            count.hold_within(period(&cell.quota), now);
+        }
+        let new = before.iter().filter(|place| matches!(place, Place::New(other) if *other != id)).count();
+        if self.own.len() + new < self.max { Place::New(id) } else { Place::Shared(policy) }
+    }
+
+    /// What was counted at a place so far.
+    ///
+    /// A subject that gets a place of its own starts with what all those without one have used together: it was one of them
+    /// perhaps, and its limit holds whichever way it was counted.
+    pub(super) fn count(&self, place: Place, cell: &Cell<'_>) -> Option<&Count> {
+        match place {
+            Place::Own(id) => self.own.get(&id).map(|kept| &kept.count),
+            Place::New(_) => self.shared.get(&(cell.policy, cell.quota.algorithm)),
+            Place::Shared(policy) => self.shared.get(&policy),
+        }
+    }
+
+    /// Counts one at a place, and gives what is counted there now.
+    pub(super) fn take(&mut self, place: Place, cell: &Cell<'_>, now: i64) -> &Count {
+        let policy = (cell.policy, cell.quota.algorithm);
+        let count = match place {
+            Place::Own(id) | Place::New(id) => {
+                let period = period(&cell.quota);
+                let kept = self.own.entry(id).or_insert_with(|| {
+                    let used = self.shared.get(&policy).filter(|shared| shared.free_at(period) + GRACE > now);
+                    let count = used.cloned().unwrap_or_else(|| Count::new(cell.quota.algorithm));
+                    self.due.push(Reverse((now + period + GRACE, id)));
+                    Kept { count, period }
+                });
+                kept.period = period;
+                &mut kept.count
+            }
+            Place::Shared(policy) => self.shared.entry(policy).or_insert_with(|| Count::new(policy.1)),
+        };
+        count.take(&cell.quota, now);
+        count
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limiter::Quota;
+
+    fn cell(subject: &str) -> Cell<'_> {
+        Cell { policy: "test", subject, quota: "2/s".parse::<Quota>().unwrap() }
+    }
+
+    fn take(cells: &mut Cells, subject: &str, now: i64) -> Place {
+        cells.sweep(now);
+        let place = cells.place(&cell(subject), &[], now);
+        cells.take(place, &cell(subject), now);
+        place
+    }
+
+    #[test]
+    fn idle_counts_are_forgotten_as_others_come() {
+        let mut cells = Cells::new(1000);
+        for n in 0..100_000_i64 {
+            take(&mut cells, &n.to_string(), n * 100);
+            assert!(cells.len() as i64 <= (1000 + GRACE) / 100 + 1);
+            assert_eq!(cells.due.len(), cells.len());
+        }
+    }
+
+    #[test]
+    fn who_keeps_coming_is_not_forgotten() {
+        let mut cells = Cells::new(1000);
+        take(&mut cells, "regular", 0);
+        for n in 1..1000_i64 {
+            let now = n * 1000;
+            take(&mut cells, &n.to_string(), now);
+            assert!(matches!(take(&mut cells, "regular", now), Place::Own(_)));
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_does_not_keep_the_room_taken() {
+        const HOUR: i64 = 3_600_000;
+        let mut cells = Cells::new(10);
+        for n in 0..10 {
+            take(&mut cells, &n.to_string(), 10 * HOUR);
+        }
+        assert!(matches!(take(&mut cells, "new", 9 * HOUR), Place::Shared(_)));
+        let soon = 9 * HOUR + 2000 + GRACE;
+        take(&mut cells, "other", soon);
+        assert!(matches!(take(&mut cells, "new", soon), Place::New(_)));
+    }
+}

@@ -1,0 +1,69 @@
+//! What one subject used of one quota, by either algorithm. Times are in milliseconds since the Unix epoch.
+
+use super::gcra::Gcra;
+use super::sliding_log::SlidingLog;
+use crate::limiter::{Algorithm, Quota};
+
+/// A quota's period in milliseconds; rounded up, so that no window is too short.
+pub(super) fn period(quota: &Quota) -> i64 {
+    // Far beyond any quota, and small enough that no sum of times leaves its type.
+    const LONGEST: i64 = 1 << 60;
+    let millis = quota.period.as_nanos().div_ceil(1_000_000).max(1);
+    i64::try_from(millis).unwrap_or(LONGEST).min(LONGEST)
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Count {
+    Log(SlidingLog),
+    Bucket(Gcra),
+}
+
+impl Count {
+    pub(super) fn new(algorithm: Algorithm) -> Self {
+        match algorithm {
+            Algorithm::SlidingLog => Self::Log(SlidingLog::default()),
+            Algorithm::Gcra => Self::Bucket(Gcra::default()),
+        }
+    }
+
+    pub(super) fn remaining(&self, quota: &Quota, now: i64) -> u32 {
+        match self {
+            Self::Log(log) => log.remaining(quota.limit.get(), period(quota), now),
+            Self::Bucket(bucket) => bucket.remaining(quota.limit.get(), period(quota), now),
+        }
+    }
+
+    /// How long until `demand` more fit.
+    pub(super) fn wait(&self, quota: &Quota, demand: u32, now: i64) -> i64 {
+        match self {
+            Self::Log(log) => log.wait(quota.limit.get(), period(quota), demand, now),
+            Self::Bucket(bucket) => bucket.wait(quota.limit.get(), period(quota), demand, now),
+        }
+    }
+
+    pub(super) fn take(&mut self, quota: &Quota, now: i64) {
+        match self {
+            Self::Log(log) => log.take(quota.limit.get(), period(quota), now),
+            Self::Bucket(bucket) => bucket.take(quota.limit.get(), period(quota), now),
+        }
+    }
+
+    /// The moment at which all of the quota is free.
+    pub(super) fn free_at(&self, period: i64) -> i64 {
+        match self {
+            Self::Log(log) => log.free_at(period),
+            Self::Bucket(bucket) => bucket.free_at(),
+        }
+    }
+
+    /// Draws in what lies more than two periods ahead, which only a clock that was set back can cause: who is limited then
+    /// waits two periods at most, and not until the old time comes again.
+    pub(super) fn hold_within(&mut self, period: i64, now: i64) {
+        if self.free_at(period) > now + 2 * period {
+            match self {
+                Self::Log(log) => log.hold_within(period, now),
+                Self::Bucket(bucket) => bucket.hold_within(period, now),
+            }
+        }
+    }
+}

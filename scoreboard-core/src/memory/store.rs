@@ -1,0 +1,200 @@
+//! Boards, logs and scores in memory.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use parking_lot::RwLock;
+
+use crate::batch::Batch;
+use crate::board::{Board, BoardSpec, Season};
+use crate::entry::{PageQuery, RankedPage, RankedUsers, ScoreRank};
+use crate::error::BackendError;
+use crate::ids::{ActionId, BoardId, UserId};
+use crate::ranking::RankStyle;
+use crate::score::Score;
+use crate::store::{Change, ChangeBoard, CreateBoard, LogRow, Outcome, Scan, ScoreStore};
+use crate::version::Version;
+
+mod board;
+mod season;
+
+use board::StoredBoard;
+
+/// A [`ScoreStore`] in memory, as strict as one on disk. Ranks are counted: exact, in time that grows with the rank.
+///
+/// ```
+/// use scoreboard_core::memory::MemoryScoreStore;
+/// use scoreboard_core::{BoardId, BoardSpec, CreateBoard, ScoreStore};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = MemoryScoreStore::default();
+/// let created = store.create_board(&BoardSpec::new(BoardId::main())).await?;
+/// assert_eq!(created, CreateBoard::Created);
+/// assert_eq!(store.boards().await?.len(), 1);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Default)]
+pub struct MemoryScoreStore {
+    truth: Arc<RwLock<Truth>>,
+}
+
+impl MemoryScoreStore {
+    /// A store without boards.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl fmt::Debug for MemoryScoreStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryScoreStore").finish_non_exhaustive()
+    }
+}
+
+/// Everything under the one lock, so that whatever is read under it is true at one version.
+#[derive(Default)]
+struct Truth {
+    boards: BTreeMap<BoardId, StoredBoard>,
+    /// Where each action counted.
+    actions: HashMap<ActionId, (BoardId, Version)>,
+}
+
+impl Truth {
+    fn action(&self, action: ActionId) -> Option<(BoardId, LogRow)> {
+        let (board, version) = self.actions.get(&action)?;
+        let row = self.boards.get(board)?.row(*version)?;
+        Some((board.clone(), row.clone()))
+    }
+
+    fn apply(&mut self, changes: &[Change]) -> Vec<Outcome> {
+        let decided = self.read_for(changes).decide(changes);
+        for (id, row) in decided.rows {
+            self.actions.insert(row.action_id, (id.clone(), row.position.version));
+            self.moved(&id).append(row);
+        }
+        for ((id, user), reached) in decided.scores {
+            self.moved(&id).set_score(user, reached);
+        }
+        decided.outcomes
+    }
+
+    fn read_for(&self, changes: &[Change]) -> Batch {
+        let mut batch = Batch::default();
+        for change in changes {
+            if let Some(counted) = self.action(change.action_id) {
+                batch.counted.insert(change.action_id, counted);
+            }
+            let Some(board) = self.boards.get(&change.board) else { continue };
+            if !batch.boards.contains_key(&change.board) {
+                batch.boards.insert(change.board.clone(), board.state());
+            }
+            if let Some(reached) = board.score(change.user_id) {
+                batch.scores.insert((change.board.clone(), change.user_id), reached);
+            }
+            if let Some(at_most) = change.at_most {
+                let count = board.count(change.user_id, &change.kind, at_most.since);
+                let key = (change.board.clone(), change.user_id, change.kind.clone(), at_most.since);
+                batch.counts.insert(key, count);
+            }
+        }
+        batch
+    }
+
+    fn moved(&mut self, board: &BoardId) -> &mut StoredBoard {
+        self.boards.get_mut(board).expect("a batch only moves boards that it was given, under the same lock")
+    }
+}
+
+#[async_trait]
+impl ScoreStore for MemoryScoreStore {
+    async fn create_board(&self, spec: &BoardSpec) -> Result<CreateBoard, BackendError> {
+        let mut truth = self.truth.write();
+        if truth.boards.contains_key(&spec.id) {
+            return Ok(CreateBoard::AlreadyExists);
+        }
+        truth.boards.insert(spec.id.clone(), StoredBoard::new(spec.clone()));
+        Ok(CreateBoard::Created)
+    }
+
+    async fn change_board(&self, spec: &BoardSpec) -> Result<ChangeBoard, BackendError> {
+        let mut truth = self.truth.write();
+        Ok(match truth.boards.get_mut(&spec.id) {
+            Some(board) => board.change(spec),
+            None => ChangeBoard::Unknown,
+        })
+    }
+
+    async fn board(&self, board: &BoardId) -> Result<Option<Board>, BackendError> {
+        Ok(self.truth.read().boards.get(board).map(StoredBoard::board))
+    }
+
+    async fn boards(&self) -> Result<Vec<Board>, BackendError> {
+        Ok(self.truth.read().boards.values().map(StoredBoard::board).collect())
+    }
+
+    async fn apply(&self, changes: &[Change]) -> Result<Vec<Outcome>, BackendError> {
+        Ok(self.truth.write().apply(changes))
+    }
+
+    async fn action(&self, action: ActionId) -> Result<Option<(BoardId, LogRow)>, BackendError> {
+        Ok(self.truth.read().action(action))
+    }
+
+    async fn page(&self, board: &BoardId, query: PageQuery) -> Result<Option<RankedPage>, BackendError> {
+        Ok(self.truth.read().boards.get(board).and_then(|board| board.page(query)))
+    }
+
+    async fn standings(
+        &self,
+        board: &BoardId,
+        season: Option<Season>,
+        style: RankStyle,
+        users: &[UserId],
+    ) -> Result<Option<RankedUsers>, BackendError> {
+        Ok(self.truth.read().boards.get(board).and_then(|board| board.standings(season, style, users)))
+    }
+
+    async fn score_rank(
+        &self,
+        board: &BoardId,
+        style: RankStyle,
+        score: Score,
+    ) -> Result<Option<ScoreRank>, BackendError> {
+        Ok(self.truth.read().boards.get(board).map(|board| board.score_rank(style, score)))
+    }
+
+    async fn history(
+        &self,
+        board: &BoardId,
+        user: UserId,
+        before: Option<Version>,
+        limit: usize,
+    ) -> Result<Vec<LogRow>, BackendError> {
+        let truth = self.truth.read();
+        Ok(truth.boards.get(board).map(|board| board.history(user, before, limit)).unwrap_or_default())
+    }
+
+    async fn log(&self, board: &BoardId, after: Version, limit: usize) -> Result<Vec<LogRow>, BackendError> {
+        let truth = self.truth.read();
+        Ok(truth.boards.get(board).map(|board| board.log(after, limit)).unwrap_or_default())
+    }
+
+    async fn scan(
+        &self,
+        board: &BoardId,
+        season: Season,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Option<Scan>, BackendError> {
+        Ok(self.truth.read().boards.get(board).and_then(|board| board.scan(season, after, limit)))
+    }
+
+    async fn check(&self) -> Result<(), BackendError> {
+        Ok(())
+    }
+}

@@ -1,0 +1,151 @@
+//! One board: its log, and the scores that it folds to.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::season::SeasonScores;
+use crate::batch::BoardState;
+use crate::board::{Board, BoardSpec, Season};
+use crate::clock::Timestamp;
+use crate::entry::{PageQuery, RankedPage, RankedUsers, ScoreRank};
+use crate::ids::{KindId, UserId};
+use crate::ranking::RankStyle;
+use crate::score::Score;
+use crate::store::{ChangeBoard, LogRow, Reached, Scan};
+use crate::version::{Epoch, Position, Version};
+
+/// Nothing here outlives the process, so nothing can be restored and the epoch never rises.
+const EPOCH: Epoch = Epoch::new(1);
+
+pub(super) struct StoredBoard {
+    spec: BoardSpec,
+    season: Season,
+    /// The row of version n is at n − 1.
+    log: Vec<LogRow>,
+    /// Where in the log each user's rows are, rising.
+    rows_of: HashMap<UserId, Vec<usize>>,
+    /// When each user's changes of a kind count, sorted: a day's number is found without reading all that came before.
+    times_of: HashMap<(UserId, KindId), Vec<Timestamp>>,
+    /// Every season there ever was.
+    seasons: BTreeMap<Season, SeasonScores>,
+}
+
+impl StoredBoard {
+    pub(super) fn new(spec: BoardSpec) -> Self {
+        Self {
+            spec,
+            season: Season::FIRST,
+            log: Vec::new(),
+            rows_of: HashMap::new(),
+            times_of: HashMap::new(),
+            seasons: BTreeMap::from([(Season::FIRST, SeasonScores::default())]),
+        }
+    }
+
+    pub(super) fn change(&mut self, spec: &BoardSpec) -> ChangeBoard {
+        if !self.log.is_empty() && !self.spec.folds_as(spec) {
+            return ChangeBoard::OrderIsFixed;
+        }
+        self.spec = spec.clone();
+        ChangeBoard::Changed
+    }
+
+    fn position(&self) -> Position {
+        Position { epoch: EPOCH, version: Version::new(self.log.len() as u64) }
+    }
+
+    fn current(&self) -> &SeasonScores {
+        self.seasons.get(&self.season).expect("the current season is kept from its start")
+    }
+
+    pub(super) fn board(&self) -> Board {
+        let Position { epoch, version } = self.position();
+        Board { spec: self.spec.clone(), season: self.season, epoch, version, total: self.current().total() }
+    }
+
+    pub(super) fn state(&self) -> BoardState {
+        BoardState {
+            spec: self.spec.clone(),
+            season: self.season,
+            position: self.position(),
+            total: self.current().total(),
+        }
+    }
+
+    pub(super) fn score(&self, user: UserId) -> Option<Reached> {
+        self.current().score(user)
+    }
+
+    pub(super) fn count(&self, user: UserId, kind: &KindId, since: Timestamp) -> u32 {
+        let Some(times) = self.times_of.get(&(user, kind.clone())) else { return 0 };
+        let count = times.len() - times.partition_point(|at| *at < since);
+        u32::try_from(count).unwrap_or(u32::MAX)
+    }
+
+    pub(super) fn append(&mut self, row: LogRow) {
+        self.rows_of.entry(row.user_id).or_default().push(self.log.len());
+        let times = self.times_of.entry((row.user_id, row.kind.clone())).or_default();
+        // Almost always the last place: changes are made in the order of time, but for clocks that disagree.
+        times.insert(times.partition_point(|at| *at <= row.at), row.at);
+        self.log.push(row);
+    }
+
+    pub(super) fn set_score(&mut self, user: UserId, reached: Reached) {
+        let order = self.spec.order();
+        self.seasons.entry(self.season).or_default().set(order, user, reached);
+    }
+
+    pub(super) fn row(&self, version: Version) -> Option<&LogRow> {
+        self.log.get(index_behind(version).checked_sub(1)?)
+    }
+
+    pub(super) fn log(&self, after: Version, limit: usize) -> Vec<LogRow> {
+        self.log.iter().skip(index_behind(after)).take(limit).cloned().collect()
+    }
+
+    pub(super) fn history(&self, user: UserId, before: Option<Version>, limit: usize) -> Vec<LogRow> {
+        let rows = self.rows_of.get(&user).map(Vec::as_slice).unwrap_or_default();
+        let end = match before {
+            Some(before) => rows.partition_point(|row| self.log[*row].position.version < before),
+            None => rows.len(),
+        };
+        rows[..end].iter().rev().take(limit).map(|row| self.log[*row].clone()).collect()
+    }
+
+    pub(super) fn page(&self, query: PageQuery) -> Option<RankedPage> {
+        let season = query.season.unwrap_or(self.season);
+        let scores = self.seasons.get(&season)?;
+        let (entries, has_previous, has_next) = scores.page(self.spec.order(), query.range, query.style);
+        Some(RankedPage {
+            season,
+            position: self.position(),
+            total: scores.total(),
+            entries,
+            has_previous,
+            has_next,
+        })
+    }
+
+    pub(super) fn standings(&self, season: Option<Season>, style: RankStyle, users: &[UserId]) -> Option<RankedUsers> {
+        let season = season.unwrap_or(self.season);
+        let scores = self.seasons.get(&season)?;
+        let entries = scores.standings(self.spec.order(), style, users);
+        Some(RankedUsers { season, position: self.position(), entries })
+    }
+
+    pub(super) fn score_rank(&self, style: RankStyle, score: Score) -> ScoreRank {
+        let Position { epoch, version } = self.position();
+        let scores = self.current();
+        let key = self.spec.order().key(score, version.next());
+        ScoreRank { rank: scores.ahead_of(key).rank(style), total: scores.total(), epoch, version }
+    }
+
+    pub(super) fn scan(&self, season: Season, after: Option<UserId>, limit: usize) -> Option<Scan> {
+        let scores = self.seasons.get(&season)?;
+        Some(Scan { position: self.position(), total: scores.total(), scores: scores.scan(after, limit) })
+    }
+}
+
+/// Where the row behind the one of this version is.
+fn index_behind(version: Version) -> usize {
+    usize::try_from(version.get()).unwrap_or(usize::MAX)
+}

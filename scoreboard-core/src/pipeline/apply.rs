@@ -1,0 +1,77 @@
+//! Step 4, **apply**: one durable transaction, shared with all that wait at the moment.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::broadcast::Broadcaster;
+use crate::cache::BoardCache;
+use crate::error::{BackendError, ErrorKind, Rejection, Result};
+use crate::fraud::FraudDetector;
+use crate::layers::CommitListener;
+use crate::pipeline::publish::publish;
+use crate::pipeline::refresh::refresh;
+use crate::pipeline::Scoreboard;
+use crate::store::{Change, Outcome, Receipt, Refusal, ScoreStore};
+
+/// What a transaction made of one change.
+pub(super) enum Applied {
+    /// It counts.
+    Yes(Receipt),
+    /// It would be more than [`Change::at_most`] allows.
+    AboveCount,
+}
+
+impl Scoreboard {
+    /// Hands the change to the group commit and waits for its own outcome. When it returns, steps 5 and 6 are done too.
+    pub(super) async fn apply(&self, change: Change) -> Result<Applied> {
+        let mut outcomes = self.parts.store.apply(std::slice::from_ref(&change)).await?;
+        let outcome = outcomes.pop().ok_or(BackendError::new(ErrorKind::Refused, "store", "apply"))?;
+        let rejection = match outcome {
+            Outcome::Applied(receipt) => {
+                metrics::counter!("scoreboard_updates_total", "outcome" => "applied").increment(1);
+                return Ok(Applied::Yes(receipt));
+            }
+            Outcome::Replayed(receipt) => {
+                metrics::counter!("scoreboard_updates_total", "outcome" => "replayed").increment(1);
+                return Ok(Applied::Yes(receipt));
+            }
+            Outcome::Refused(refusal) => {
+                metrics::counter!("scoreboard_updates_total", "outcome" => "refused").increment(1);
+                match refusal {
+                    Refusal::AboveCount => return Ok(Applied::AboveCount),
+                    Refusal::UnknownBoard => Rejection::UnknownBoard(change.board),
+                    Refusal::SeasonOver => Rejection::Mismatch,
+                    Refusal::ScoreOutOfRange => Rejection::ScoreOutOfRange,
+                    Refusal::FingerprintMismatch => Rejection::IdempotencyMismatch,
+                }
+            }
+        };
+        Err(rejection.into())
+    }
+}
+
+/// Steps 5 and 6, once a batch, by the task that commits: a caller that goes away cannot leave the cache behind the board.
+pub(super) struct AfterCommit {
+    pub(super) cache: Arc<dyn BoardCache>,
+    pub(super) broadcaster: Arc<dyn Broadcaster>,
+    pub(super) fraud: Arc<dyn FraudDetector>,
+}
+
+impl fmt::Debug for AfterCommit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AfterCommit").finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl CommitListener for AfterCommit {
+    async fn committed(&self, outcomes: &[Outcome]) {
+        let moved = refresh(&*self.cache, outcomes).await;
+        publish(&*self.broadcaster, &moved).await;
+        for receipt in outcomes.iter().filter_map(Outcome::receipt) {
+            self.fraud.on_applied(receipt.user_id, receipt.action_id);
+        }
+    }
+}

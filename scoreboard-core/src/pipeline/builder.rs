@@ -1,0 +1,186 @@
+//! Putting a scoreboard together.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::broadcast::Broadcaster;
+use crate::cache::BoardCache;
+use crate::clock::{Clock, SystemClock};
+use crate::cursor::Cursors;
+use crate::flight::Flights;
+use crate::fraud::{DeterministicRules, FraudDetector, IncidentStore};
+use crate::id_source::{IdSource, RandomIds};
+use crate::layers::{GroupCommit, GroupCommitConfig};
+use crate::limiter::{Quota, RateLimiter};
+use crate::memory::{InProcessBroadcaster, MemoryBoardCache, MemoryIncidentStore, MemoryRateLimiter};
+use crate::names::{DisplayNames, NoNames};
+use crate::pipeline::apply::AfterCommit;
+use crate::pipeline::boards::Catalogue;
+use crate::pipeline::{Parts, Scoreboard};
+use crate::store::ScoreStore;
+use crate::verifier::{ActionVerifier, HmacVerifier, KeyRing};
+
+/// The numbers of a scoreboard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Config {
+    /// How many updates a user may hand in; `None` for any number. Default: 10 a minute, counted exactly.
+    pub update_quota: Option<Quota>,
+    /// How long an encoded answer may be kept. Default: 30 s.
+    pub cache_lifetime: Duration,
+    /// How many bytes of encoded answers are kept in this process. Default: 64 MiB.
+    pub cache_bytes: usize,
+    /// How long a live subscription gathers changes before it sends them as one update. Default: 50 ms.
+    pub batch_interval: Duration,
+    /// How often a live subscription looks at the log if nothing is announced. Default: 5 s.
+    pub poll_interval: Duration,
+    /// The bounds of the commits.
+    pub group_commit: GroupCommitConfig,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            update_quota: Some("10/min".parse().expect("a quota")),
+            cache_lifetime: Duration::from_secs(30),
+            cache_bytes: 64 << 20,
+            batch_interval: Duration::from_millis(50),
+            poll_interval: Duration::from_secs(5),
+            group_commit: GroupCommitConfig::default(),
+        }
+    }
+}
+
+/// Builds a [`Scoreboard`]. Every part but the store has a default that lives in this process.
+#[derive(Debug)]
+#[must_use]
+pub struct Builder {
+    store: Arc<dyn ScoreStore>,
+    ring: Option<KeyRing>,
+    verifier: Option<Arc<dyn ActionVerifier>>,
+    limiter: Arc<dyn RateLimiter>,
+    fraud: Arc<dyn FraudDetector>,
+    incidents: Arc<dyn IncidentStore>,
+    cache: Option<Arc<dyn BoardCache>>,
+    broadcaster: Arc<dyn Broadcaster>,
+    names: Arc<dyn DisplayNames>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdSource>,
+    config: Config,
+}
+
+impl Builder {
+    pub(super) fn new(store: Arc<dyn ScoreStore>) -> Self {
+        Self {
+            store,
+            ring: None,
+            verifier: None,
+            limiter: Arc::new(MemoryRateLimiter::default()),
+            fraud: Arc::new(DeterministicRules::default()),
+            incidents: Arc::new(MemoryIncidentStore::default()),
+            cache: None,
+            broadcaster: Arc::new(InProcessBroadcaster::default()),
+            names: Arc::new(NoNames),
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(RandomIds),
+            config: Config::default(),
+        }
+    }
+
+    /// Signs actions and cursors with these keys. Default: a random key, so that what was signed ends with the process.
+    pub fn with_keys(mut self, ring: KeyRing) -> Self {
+        self.ring = Some(ring);
+        self
+    }
+
+    /// Signs and checks actions in another way than [`HmacVerifier`].
+    pub fn with_verifier(mut self, verifier: Arc<dyn ActionVerifier>) -> Self {
+        self.verifier = Some(verifier);
+        self
+    }
+
+    /// Counts quotas elsewhere.
+    pub fn with_limiter(mut self, limiter: Arc<dyn RateLimiter>) -> Self {
+        self.limiter = limiter;
+        self
+    }
+
+    /// Believes actions by other rules than [`DeterministicRules`].
+    pub fn with_fraud_detector(mut self, fraud: Arc<dyn FraudDetector>) -> Self {
+        self.fraud = fraud;
+        self
+    }
+
+    /// Keeps incidents elsewhere.
+    pub fn with_incidents(mut self, incidents: Arc<dyn IncidentStore>) -> Self {
+        self.incidents = incidents;
+        self
+    }
+
+    /// Keeps encoded answers elsewhere.
+    pub fn with_cache(mut self, cache: Arc<dyn BoardCache>) -> Self {
+        self.cache = Some(cache);
+        self
+    }
+
+    /// Announces changes in another way than within this process.
+    pub fn with_broadcaster(mut self, broadcaster: Arc<dyn Broadcaster>) -> Self {
+        self.broadcaster = broadcaster;
+        self
+    }
+
+    /// Shows users by these names. Default: by their ids.
+    pub fn with_names(mut self, names: Arc<dyn DisplayNames>) -> Self {
+        self.names = names;
+        self
+    }
+
+    /// Asks this clock.
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Draws ids from here.
+    pub fn with_ids(mut self, ids: Arc<dyn IdSource>) -> Self {
+        self.ids = ids;
+        self
+    }
+
+    /// Uses these numbers.
+    pub fn with_config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// The scoreboard.
+    ///
+    /// # Panics
+    ///
+    /// Outside a Tokio runtime: commits are made by a task of it.
+    #[must_use]
+    pub fn build(self) -> Scoreboard {
+        let Self { store, ring, verifier, limiter, fraud, incidents, cache, broadcaster, names, clock, ids, config } = self;
+        let ring = ring.unwrap_or_else(|| KeyRing::random(&*ids));
+        let cache = cache.unwrap_or_else(|| Arc::new(MemoryBoardCache::new(config.cache_bytes)));
+        let after = AfterCommit { cache: cache.clone(), broadcaster: broadcaster.clone(), fraud: fraud.clone() };
+        Scoreboard {
+            parts: Arc::new(Parts {
+                store: Arc::new(GroupCommit::with_config(store, config.group_commit, Some(Arc::new(after)))),
+                verifier: verifier.unwrap_or_else(|| Arc::new(HmacVerifier::new(&ring))),
+                cursors: Cursors::new(&ring),
+                boards: Catalogue::default(),
+                encoded: Flights::default(),
+                limiter,
+                fraud,
+                incidents,
+                cache,
+                broadcaster,
+                names,
+                clock,
+                ids,
+                config,
+            }),
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! Watching a board: a snapshot, then what changes, without a gap or a double.
+
+use std::fmt;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
+use serde::Serialize;
+
+use crate::board::Season;
+use crate::entry::{Entry, PageQuery, Range, Ranked, RankedPage};
+use crate::error::Result;
+use crate::ids::BoardId;
+use crate::pipeline::Scoreboard;
+use crate::pipeline::read::entry;
+use crate::ranking::RankStyle;
+use crate::store::ScoreStore;
+use crate::version::{Epoch, Position, Version};
+use crate::view::{View, rewind};
+
+pub use crate::view::{ChangeOp, EntryChange};
+
+/// How many changes a watcher may have missed and still be sent them one by one; beyond, it gets a snapshot.
+const MAX_MISSED: u64 = 300;
+
+/// The whole view at one version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Snapshot {
+    /// The board.
+    pub board: BoardId,
+    /// The season.
+    pub season: Season,
+    /// Compared before the version.
+    pub epoch: Epoch,
+    /// When it is true.
+    pub version: Version,
+    /// All entries of the season.
+    pub total: u64,
+    /// The top.
+    pub entries: Vec<Entry>,
+}
+
+/// What turns the view at one version into that at another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Update {
+    /// The board.
+    pub board: BoardId,
+    /// The season.
+    pub season: Season,
+    /// Compared before the version.
+    pub epoch: Epoch,
+    /// The version of the view that this applies to.
+    pub from: Version,
+    /// The version of the view that it gives.
+    pub version: Version,
+    /// All entries of the season.
+    pub total: u64,
+    /// Removals first, then upserts in rank order.
+    pub changes: Vec<EntryChange>,
+}
+
+/// What a watcher is sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum LiveEvent {
+    /// Forget what you have: this is the view.
+    Snapshot(Snapshot),
+    /// Apply this to what you have.
+    Update(Update),
+}
+
+impl LiveEvent {
+    /// The position of the view after it.
+    #[must_use]
+    pub const fn position(&self) -> Position {
+        match self {
+            Self::Snapshot(snapshot) => Position { epoch: snapshot.epoch, version: snapshot.version },
+            Self::Update(update) => Position { epoch: update.epoch, version: update.version },
+        }
+    }
+}
+
+/// One watcher's view of the top of a board.
+///
+/// Events are made when they are asked for, from the view that was last given out to the newest: a watcher that is slow, or gone
+/// for a while, skips ahead, and holds memory for one view only.
+pub struct Subscription {
+    scoreboard: Scoreboard,
+    board: BoardId,
+    limit: usize,
+    announced: BoxStream<'static, Position>,
+    /// What the watcher holds; `None` before the first event.
+    view: Option<View>,
+    /// What the watcher says it holds.
+    since: Option<Position>,
+    /// Not before this moment, so that changes gather.
+    not_before: tokio::time::Instant,
+    /// Whether the board may have moved since the last look.
+    stale: bool,
+}
+
+impl fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let position = self.view.as_ref().map(|view| view.position);
+        f.debug_struct("Subscription").field("board", &self.board).field("position", &position).finish_non_exhaustive()
+    }
+}
+
+impl Scoreboard {
+    /// Watches the top `limit` (1 to 100) of a board.
+    ///
+    /// With `since`, the watcher says that it holds that view: it is then sent what has changed, if that is still known, else a
+    /// snapshot.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::UnknownBoard`](crate::Rejection::UnknownBoard), or a backend's failure.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is watched.
+    pub async fn subscribe(&self, board: &BoardId, limit: usize, since: Option<Position>) -> Result<Subscription> {
+        self.catalogue(board, self.parts.clock.now()).await?;
+        // Subscribed before the first look: what happens between the two is announced.
+        let announced = self.parts.broadcaster.subscribe(board).await?;
+        Ok(Subscription {
+            scoreboard: self.clone(),
+            board: board.clone(),
+            limit: limit.clamp(1, 100),
+            announced,
+            view: None,
+            since,
+            not_before: tokio::time::Instant::now(),
+            stale: true,
+        })
+    }
+}
+
+impl Subscription {
+    /// The board that is watched.
+    #[must_use]
+    pub const fn board(&self) -> &BoardId {
+        &self.board
+    }
+
+    /// The next event: at once the first time, then whenever the board has moved.
+    ///
+    /// Applying every event in order gives exactly the board's top at its version.
+    ///
+    /// # Errors
+    ///
+    /// A backend's failure; the view stays what it was, and the next call tries again.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost: the view moves on only together with a returned event.
+    pub async fn next(&mut self) -> Result<LiveEvent> {
+        let poll = self.scoreboard.parts.config.poll_interval;
+        loop {
+            if !self.stale {
+                tokio::select! {
+                    position = self.announced.next() => {
+                        match position {
+                            Some(position) if self.view.as_ref().is_some_and(|view| position <= view.position) => continue,
+                            Some(_) => {}
+                            // The broadcaster is gone: the log is still there.
+                            None => tokio::time::sleep(poll).await,
+                        }
+                    }
+                    () = tokio::time::sleep(poll) => {}
+                }
+                self.stale = true;
+            }
+            tokio::time::sleep_until(self.not_before).await;
+            let event = self.look().await?;
+            self.stale = false;
+            if let Some(event) = event {
+                self.not_before = tokio::time::Instant::now() + self.batch_interval();
+                return Ok(event);
+            }
+        }
+    }
+
+    fn batch_interval(&self) -> Duration {
+        self.scoreboard.parts.config.batch_interval
+    }
+
+    /// Compares the board with the view.
+    async fn look(&mut self) -> Result<Option<LiveEvent>> {
+        let (next, held) = match (&self.view, self.since) {
+            (Some(_), _) | (None, None) => (self.read(self.limit).await?.0, None),
+            (None, Some(since)) => self.resume(since).await?,
+        };
+        let held = self.view.as_ref().or(held.as_ref());
+        let event = match held {
+            Some(held) if held.position == next.position && self.view.is_some() => None,
+            Some(held) if held.position.epoch == next.position.epoch && held.season == next.season => {
+                Some(LiveEvent::Update(Update {
+                    board: self.board.clone(),
+                    season: next.season,
+                    epoch: next.position.epoch,
+                    from: held.position.version,
+                    version: next.position.version,
+                    total: next.total,
+                    changes: held.changes_to(&next),
+                }))
+            }
+            Some(_) | None => Some(LiveEvent::Snapshot(Snapshot {
+                board: self.board.clone(),
+                season: next.season,
+                epoch: next.position.epoch,
+                version: next.position.version,
+                total: next.total,
+                entries: next.entries.clone(),
+            })),
+        };
+        self.view = Some(next);
+        Ok(event)
+    }
+
+    /// The board as it is, and as it was at `since`, if that can still be told.
+    async fn resume(&self, since: Position) -> Result<(View, Option<View>)> {
+        let store = &self.scoreboard.parts.store;
+        let Some(board) = store.board(&self.board).await? else {
+            return Err(self.scoreboard.missing(&self.board).await);
+        };
+        let missed = board.version.get().saturating_sub(since.version.get());
+        if since.epoch != board.epoch || since.version > board.version || missed > MAX_MISSED {
+            return Ok((self.read(self.limit).await?.0, None));
+        }
+        // Some more may be applied before the page is read.
+        let (mut view, page) = self.read(self.limit + 2 * MAX_MISSED as usize).await?;
+        view.entries.truncate(self.limit);
+        let rows = page.position.version.get() - since.version.get();
+        if rows > 2 * MAX_MISSED || page.position.epoch != since.epoch {
+            return Ok((view, None));
+        }
+        let rows = store.log(&self.board, since.version, rows as usize).await?;
+        if rows.iter().any(|row| row.season != page.season) {
+            return Ok((view, None));
+        }
+        let (total, entries) = rewind(&page, board.spec.order(), &rows, self.limit);
+        let entries = self.named(&entries).await?;
+        let held = View { season: page.season, position: since, total, entries };
+        Ok((view, Some(held)))
+    }
+
+    async fn read(&self, limit: usize) -> Result<(View, RankedPage)> {
+        let query = PageQuery { season: None, range: Range::Top { limit }, style: RankStyle::Ordinal };
+        let Some(page) = self.scoreboard.parts.store.page(&self.board, query).await? else {
+            return Err(self.scoreboard.missing(&self.board).await);
+        };
+        let shown = &page.entries[..page.entries.len().min(self.limit)];
+        let entries = self.named(shown).await?;
+        let view = View { season: page.season, position: page.position, total: page.total, entries };
+        Ok((view, page))
+    }
+
+    async fn named(&self, ranked: &[Ranked]) -> Result<Vec<Entry>> {
+        let names = self.scoreboard.names(ranked).await?;
+        Ok(ranked.iter().map(|ranked| entry(*ranked, &names)).collect())
+    }
+}

@@ -1,0 +1,46 @@
+//! The conformance kit: what every adapter must do, as named tests that anyone's adapter runs with one line a trait.
+//!
+//! Needs the feature `testing`, and is **exempt from semantic versioning**: a new case may fail an adapter that was wrong all along.
+//!
+//! An adapter's tests implement [`Fixture`] and the fixture trait of each suite that the adapter is to pass, then call the
+//! suite's macro. It emits one `#[test]` for each case; a case's documentation is the rule that it checks.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use scoreboard_core::ScoreStore;
+//! use scoreboard_core::memory::MemoryScoreStore;
+//! use scoreboard_core::testing::{Fixture, ScoreStoreFixture};
+//!
+//! struct MyFixture(Arc<MemoryScoreStore>);
+//!
+//! impl Fixture for MyFixture {
+//!     async fn fresh() -> Self {
+//!         Self(Arc::new(MemoryScoreStore::new()))
+//!     }
+//! }
+//!
+//! impl ScoreStoreFixture for MyFixture {
+//!     fn score_store(&self) -> Arc<dyn ScoreStore> {
+//!         self.0.clone()
+//!     }
+//! }
+//!
+//! scoreboard_core::score_store_conformance!(MyFixture);
+//! ```
+//!
+//! | suite | checks | by |
+//! | --- | --- | --- |
+//! | [`score_store`] | [`ScoreStore`](crate::ScoreStore) | [`score_store_conformance!`](crate::score_store_conformance) |
+
+mod clock;
+mod fixture;
+mod ids;
+mod macros;
+mod memory;
+mod play;
+pub mod score_store;
+
+pub use clock::ManualClock;
+pub use fixture::{Fixture, ScoreStoreFixture, run};
+pub use ids::SeededIds;
+pub use memory::MemoryFixture;
