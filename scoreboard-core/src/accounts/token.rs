@@ -134,7 +134,7 @@ mod tests {
         let tokens = AccessTokens::new(&ring(&[("k1", 1)]), "scoreboard");
         let (user, session) = (UserId::from_bytes([1; 16]), SessionId::from_bytes([2; 16]));
         let now = Timestamp::from_millis(1_700_000_000_000);
-        let minutes = |n| Duration::from_secs(60 * n);
+        let minutes = |n: u64| Duration::from_secs(60 * n);
         let token = tokens.issue(user, session, now, minutes(10));
         let principal = tokens.verify(&token, now).expect("ours");
         assert_eq!((principal.user_id, principal.session_id), (user, session));

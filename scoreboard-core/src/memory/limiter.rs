@@ -26,7 +26,8 @@ use count::Count;
 ///   is no room, subjects that it does not know share one count a policy; those that it knows notice nothing.
 /// - An exact quota takes 8 bytes for each cell of its limit that was used; a large one is better counted with
 ///   [`Quota::gcra`](crate::Quota::gcra).
-/// - A clock that is set back admits nobody more, and shuts nobody out for longer than two periods.
+/// - A clock that is set back by less than a period, or ten seconds, changes no verdict for the worse; one that is set back
+///   further shuts nobody out for longer than two periods, or a period and ten seconds.
 ///
 /// One lock covers all counts, so that several cells are taken as one: a call holds it for well under a microsecond.
 ///

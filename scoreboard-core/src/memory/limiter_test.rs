@@ -92,7 +92,7 @@ async fn a_stranger_that_gets_a_place_has_not_its_quota_twice() {
     let q = quota("3/s");
     assert!(take(&limiter, &[cell("p", "known", q)], 0).await.is_ok());
     // The known one may be forgotten from here on, but is not yet when these arrive.
-    let late = 1000 + cells::GRACE;
+    let late = 1000 + count::slack(1000);
     for _ in 0..3 {
         assert!(take(&limiter, &[cell("p", "stranger", q)], late - 1).await.is_ok());
     }

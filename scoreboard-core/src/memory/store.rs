@@ -198,3 +198,7 @@ impl ScoreStore for MemoryScoreStore {
         Ok(())
     }
 }
+
+#[cfg(test)]
+#[path = "store_test.rs"]
+mod tests;

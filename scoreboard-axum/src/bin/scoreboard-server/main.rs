@@ -1,1 +1,78 @@
-fn main() {}
+//! `scoreboard-server`: the reference server, and the commands that work on its database.
+
+mod admin;
+mod cli;
+mod demo;
+mod failure;
+mod keys;
+mod lock;
+mod logging;
+mod password;
+mod progress;
+mod sample;
+mod serve;
+mod settings;
+mod signals;
+mod store;
+mod transfer;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Command, ServeFlags};
+use failure::{Failure, Result};
+use settings::Effective;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(code) => code,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<ExitCode> {
+    let Cli { common, serve, command } = cli;
+    let command = command.unwrap_or_else(|| Command::Serve(ServeFlags::default()));
+    let mut flags = common.settings();
+    flags.extend(serve.settings());
+    if let Command::Serve(own) | Command::Config(own) = &command {
+        flags.extend(own.settings());
+    }
+    // A variable that is not Unicode cannot be one of ours: their names and values are.
+    let environment = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    let effective = Effective::load(&flags, environment, common.config.as_deref());
+    // Whether `verify` found a difference must be told apart from whether it could look.
+    let effective = match &command {
+        Command::Verify { .. } => effective.map_err(|failure| failure.with_code(verify::CANNOT_TELL))?,
+        _ => effective?,
+    };
+
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::because("cannot start", &error))?;
+    runtime.block_on(async {
+        let settings = &effective.settings;
+        if !matches!(command, Command::Serve(_)) {
+            logging::start(settings.log, "warn");
+        }
+        match command {
+            Command::Serve(_) => serve::run(&effective).await?,
+            Command::Config(_) => progress::print(&effective.to_toml()?)?,
+            Command::Admin(command) => admin::run(settings, command).await?,
+            Command::Verify { board } => return verify::run(settings, board).await,
+            Command::Export { file, without_users } => transfer::export::run(settings, &file, !without_users).await?,
+            Command::Import { file } => transfer::import::run(settings, &file).await?,
+            Command::Demo(flags) => demo::run(flags).await?,
+        }
+        Ok(ExitCode::SUCCESS)
+    })
+}

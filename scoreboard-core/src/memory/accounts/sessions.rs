@@ -102,8 +102,7 @@ mod tests {
     async fn begun(n: u8, expires: i64) -> (MemoryAccountStore, Session) {
         let store = MemoryAccountStore::new();
         let id = SessionId::from_bytes([n; 16]);
-        let session =
-            Session { id, user_id: UserId::from_bytes([1; 16]), created_at: at(0), expires_at: at(expires) };
+        let session = Session { id, user_id: UserId::from_bytes([1; 16]), created_at: at(0), expires_at: at(expires) };
         store.begin_session(&session, token(n)).await.unwrap();
         (store, session)
     }

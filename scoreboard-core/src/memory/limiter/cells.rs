@@ -5,12 +5,8 @@ use std::collections::binary_heap::PeekMut;
 use std::collections::{BinaryHeap, HashMap};
 use std::hash::{BuildHasher, RandomState};
 
-use super::count::{Count, period};
+use super::count::{Count, period, slack};
 use crate::limiter::{Algorithm, Cell};
-
-/// How long a count is kept after it could be forgotten, in milliseconds: callers may read the clock in one order and arrive
-/// in another.
-pub(super) const GRACE: i64 = 10_000;
 
 /// A clock that falls back further than this, in milliseconds, was set back.
 const STEP: i64 = 60_000;
@@ -56,7 +52,7 @@ struct Kept {
 
 impl Kept {
     fn forget_at(&self) -> i64 {
-        self.count.free_at(self.period) + GRACE
+        self.count.free_at(self.period) + slack(self.period)
     }
 }
 
@@ -138,9 +134,9 @@ impl Cells {
             Place::Own(id) | Place::New(id) => {
                 let period = period(&cell.quota);
                 let kept = self.own.entry(id).or_insert_with(|| {
-                    let used = self.shared.get(&policy).filter(|shared| shared.free_at(period) + GRACE > now);
+                    let used = self.shared.get(&policy).filter(|shared| shared.free_at(period) + slack(period) > now);
                     let count = used.cloned().unwrap_or_else(|| Count::new(cell.quota.algorithm));
-                    self.due.push(Reverse((now + period + GRACE, id)));
+                    self.due.push(Reverse((now + period + slack(period), id)));
                     Kept { count, period }
                 });
                 kept.period = period;
@@ -174,7 +170,7 @@ mod tests {
         let mut cells = Cells::new(1000);
         for n in 0..100_000_i64 {
             take(&mut cells, &n.to_string(), n * 100);
-            assert!(cells.len() as i64 <= (1000 + GRACE) / 100 + 1);
+            assert!(cells.len() as i64 <= (1000 + slack(1000)) / 100 + 1);
             assert_eq!(cells.due.len(), cells.len());
         }
     }
@@ -198,7 +194,7 @@ mod tests {
             take(&mut cells, &n.to_string(), 10 * HOUR);
         }
         assert!(matches!(take(&mut cells, "new", 9 * HOUR), Place::Shared(_)));
-        let soon = 9 * HOUR + 2000 + GRACE;
+        let soon = 9 * HOUR + 1000 + 2 * slack(1000);
         take(&mut cells, "other", soon);
         assert!(matches!(take(&mut cells, "new", soon), Place::New(_)));
     }

@@ -12,6 +12,13 @@ pub(super) fn period(quota: &Quota) -> i64 {
     i64::try_from(millis).unwrap_or(LONGEST).min(LONGEST)
 }
 
+/// How far `now` may fall behind, and everything still be exact: callers read the clock in one order and arrive in another, and
+/// clocks are set. A period, and ten seconds at least; as long are counts kept after they could be forgotten, and no count
+/// lies further ahead.
+pub(super) fn slack(period: i64) -> i64 {
+    period.max(10_000)
+}
+
 #[derive(Debug, Clone)]
 pub(super) enum Count {
     Log(SlidingLog),
@@ -56,13 +63,14 @@ impl Count {
         }
     }
 
-    /// Draws in what lies more than two periods ahead, which only a clock that was set back can cause: who is limited then
-    /// waits two periods at most, and not until the old time comes again.
+    /// Draws in what lies too far ahead, which only a clock that was set back can cause: who is limited then waits a period and
+    /// the [`slack`], and not until the old time comes again.
     pub(super) fn hold_within(&mut self, period: i64, now: i64) {
-        if self.free_at(period) > now + 2 * period {
+        let furthest = now + slack(period);
+        if self.free_at(period) > furthest + period {
             match self {
-                Self::Log(log) => log.hold_within(period, now),
-                Self::Bucket(bucket) => bucket.hold_within(period, now),
+                Self::Log(log) => log.hold_within(furthest),
+                Self::Bucket(bucket) => bucket.hold_within(furthest + period),
             }
         }
     }

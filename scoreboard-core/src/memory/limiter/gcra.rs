@@ -1,54 +1,64 @@
 //! The generic cell rate algorithm (ITU-T I.371): one time, the moment at which the bucket is full again.
 
-/// Parts of a millisecond. Fine enough that a thousand million cells a second have a whole number each.
-const PICOS: i128 = 1_000_000_000;
-
-/// In picoseconds, since milliseconds are too coarse for the share of one cell.
-#[derive(Debug, Clone, Copy, Default)]
+/// In the `limit`-th parts of a millisecond: the share of one cell, `period / limit`, is then the whole number `period`, and
+/// nothing is ever rounded.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Gcra {
     full_at: i128,
+    limit: u32,
 }
 
-/// What one cell takes, rounded up: in the long run never more than the quota.
-fn share(limit: u32, period: i64) -> i128 {
-    let limit = i128::from(limit);
-    (i128::from(period) * PICOS + limit - 1) / limit
+/// A full bucket.
+impl Default for Gcra {
+    fn default() -> Self {
+        Self { full_at: 0, limit: 1 }
+    }
 }
 
-/// Whole milliseconds, rounded up: after that long it is surely over.
-fn millis(picos: i128) -> i64 {
-    i64::try_from((picos + PICOS - 1).max(0) / PICOS).unwrap_or(i64::MAX)
+fn divided_up(parts: i128, by: u32) -> i128 {
+    let by = i128::from(by);
+    (parts + by - 1).div_euclid(by)
+}
+
+fn millis(parts: i128, limit: u32) -> i64 {
+    i64::try_from(divided_up(parts.max(0), limit)).unwrap_or(i64::MAX)
 }
 
 impl Gcra {
+    /// When the bucket is full again, in the parts of this limit, which the program may have changed since the last cell.
+    fn full_at(&self, limit: u32) -> i128 {
+        if limit == self.limit { self.full_at } else { divided_up(self.full_at * i128::from(limit), self.limit) }
+    }
+
     /// How long the bucket needs to be full again.
-    fn lacks(&self, now: i64) -> i128 {
-        (self.full_at - i128::from(now) * PICOS).max(0)
+    fn lacks(&self, limit: u32, now: i64) -> i128 {
+        (self.full_at(limit) - i128::from(now) * i128::from(limit)).max(0)
     }
 
     pub(super) fn remaining(&self, limit: u32, period: i64, now: i64) -> u32 {
-        let share = share(limit, period);
-        let used = (self.lacks(now) + share - 1) / share;
-        u32::try_from((i128::from(limit) - used).max(0)).unwrap_or(limit)
+        let room = i128::from(limit) * i128::from(period) - self.lacks(limit, now);
+        u32::try_from(room.max(0) / i128::from(period)).unwrap_or(limit)
     }
 
     /// How long until `count` more fit.
     pub(super) fn wait(&self, limit: u32, period: i64, count: u32, now: i64) -> i64 {
-        let share = share(limit, period);
-        millis(self.lacks(now) + share * (i128::from(count) - i128::from(limit)))
+        let surplus = i128::from(period) * (i128::from(count) - i128::from(limit));
+        millis(self.lacks(limit, now) + surplus, limit)
     }
 
     pub(super) fn take(&mut self, limit: u32, period: i64, now: i64) {
-        self.full_at = self.full_at.max(i128::from(now) * PICOS) + share(limit, period);
+        let from = self.full_at(limit).max(i128::from(now) * i128::from(limit));
+        *self = Self { full_at: from + i128::from(period), limit };
     }
 
     /// The moment at which all of the quota is free.
     pub(super) fn free_at(&self) -> i64 {
-        millis(self.full_at)
+        millis(self.full_at, self.limit)
     }
 
-    pub(super) fn hold_within(&mut self, period: i64, now: i64) {
-        self.full_at = self.full_at.min((i128::from(now) + 2 * i128::from(period)) * PICOS);
+    /// Is full at `furthest` at the latest.
+    pub(super) fn hold_within(&mut self, furthest: i64) {
+        self.full_at = self.full_at.min(i128::from(furthest) * i128::from(self.limit));
     }
 }
 
@@ -81,5 +91,16 @@ mod tests {
         }
         assert_eq!(bucket.remaining(limit, period, 0), limit - 3);
         assert_eq!(bucket.remaining(limit, period, 1), limit);
+    }
+
+    #[test]
+    fn a_limit_that_is_changed_keeps_what_was_used() {
+        let mut bucket = Gcra::default();
+        for _ in 0..5 {
+            bucket.take(10, 60_000, 0);
+        }
+        assert_eq!(bucket.remaining(20, 60_000, 0), 10, "half is half");
+        bucket.take(20, 60_000, 0);
+        assert_eq!((bucket.remaining(20, 60_000, 0), bucket.free_at()), (9, 33_000));
     }
 }

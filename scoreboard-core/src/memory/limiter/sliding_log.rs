@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::cells::GRACE;
+use super::count::slack;
 
 /// Times are in milliseconds, sorted, at most as many as the quota's limit.
 ///
@@ -38,7 +38,7 @@ impl SlidingLog {
     }
 
     pub(super) fn take(&mut self, limit: u32, period: i64, now: i64) {
-        let stale = self.times.partition_point(|at| at + period + GRACE <= now);
+        let stale = self.times.partition_point(|at| at + period + slack(period) <= now);
         let surplus = (self.times.len() + 1).saturating_sub(limit as usize);
         self.times.drain(..stale.max(surplus).min(self.times.len()));
         let place = self.times.partition_point(|at| *at <= now);
@@ -50,9 +50,10 @@ impl SlidingLog {
         self.times.back().map_or(i64::MIN, |at| at + period)
     }
 
-    pub(super) fn hold_within(&mut self, period: i64, now: i64) {
-        for at in self.times.iter_mut().rev().take_while(|at| **at > now + period) {
-            *at = now + period;
+    /// Holds no time later than `furthest`.
+    pub(super) fn hold_within(&mut self, furthest: i64) {
+        for at in self.times.iter_mut().rev().take_while(|at| **at > furthest) {
+            *at = furthest;
         }
     }
 }

@@ -115,14 +115,7 @@ impl StoredBoard {
         let season = query.season.unwrap_or(self.season);
         let scores = self.seasons.get(&season)?;
         let (entries, has_previous, has_next) = scores.page(self.spec.order(), query.range, query.style);
-        Some(RankedPage {
-            season,
-            position: self.position(),
-            total: scores.total(),
-            entries,
-            has_previous,
-            has_next,
-        })
+        Some(RankedPage { season, position: self.position(), total: scores.total(), entries, has_previous, has_next })
     }
 
     pub(super) fn standings(&self, season: Option<Season>, style: RankStyle, users: &[UserId]) -> Option<RankedUsers> {

@@ -59,7 +59,9 @@ impl SeasonScores {
         let ahead = match (placed.first(), range) {
             (Some((first, _)), _) => self.ahead_of(*first),
             // An empty page still has a place on the board: right behind or right in front of its key.
-            (None, Range::After { key, .. }) => Ahead { entries: self.order.range(..=key).count() as u64, ..Ahead::default() },
+            (None, Range::After { key, .. }) => {
+                Ahead { entries: self.order.range(..=key).count() as u64, ..Ahead::default() }
+            }
             (None, Range::Before { key, .. }) => self.ahead_of(key),
             (None, Range::Top { .. } | Range::Around { .. }) => Ahead::default(),
         };
@@ -127,3 +129,7 @@ fn walk<T>(scores: impl Iterator<Item = (i64, T)>) -> impl Iterator<Item = (Ahea
         (ahead, item)
     })
 }
+
+#[cfg(test)]
+#[path = "season_test.rs"]
+mod tests;

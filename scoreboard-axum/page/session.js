@@ -1,0 +1,125 @@
+import { ApiError, request } from "./api.js";
+import { fullJitter, sleep } from "./backoff.js";
+import { load, remove, store } from "./tabstore.js";
+
+const KEY = "scoreboard.session";
+const REFRESH_AHEAD_MS = 30_000;
+const OTHER_TAB_WAIT_MS = 1_500;
+
+/**
+ * Who is signed in, in this tab. Fires `change` whenever that changes; `detail.ended` is true where the server ended it.
+ *
+ * The access token lives in this object alone: a script that gets into the page later finds nothing to read from storage
+ * that opens the API by itself. The refresh token is kept in sessionStorage, so that a reload does not sign out: it is seen
+ * by this tab only, goes with it, changes with each use, and one stolen and used ends the whole session on the server.
+ */
+export class Session extends EventTarget {
+  user = null;
+  #token = null;
+  #expiresAt = 0;
+  #refreshing = null;
+
+  /** Takes up the session this tab had before a reload; does nothing where there was none. */
+  async restore() {
+    const kept = load(KEY);
+    if (kept === null) return;
+    if (!(await isOnlyHolder(kept.id))) {
+      // A duplicated tab starts with a copy of the other's storage. Two tabs using one refresh token in turn looks to
+      // the server like a theft, and would sign out both: this one steps back.
+      remove(KEY);
+      return;
+    }
+    for (let attempt = 0; load(KEY) !== null; attempt += 1) {
+      try {
+        return await this.#refresh();
+      } catch (error) {
+        if (!error.isTransient && error.status !== 429) return;
+        await sleep(Math.max(fullJitter(attempt), (error.retryAfter ?? 0) * 1000));
+      }
+    }
+  }
+
+  async signIn(email, password) {
+    const answer = await request("POST", "/api/auth/login", { body: { email, password } });
+    const id = randomId();
+    this.#take(id, answer);
+    await isOnlyHolder(id);
+  }
+
+  async signOut() {
+    try {
+      await this.call("POST", "/api/auth/logout");
+    } finally {
+      this.#end(false);
+    }
+  }
+
+  /** A request as this user: refreshes ahead of the token's end, and once where the server answers 401. */
+  async call(method, path, body) {
+    if (this.#token === null || Date.now() > this.#expiresAt - REFRESH_AHEAD_MS) await this.#refresh();
+    const sent = this.#token;
+    try {
+      return await request(method, path, { body, token: sent });
+    } catch (error) {
+      if (error.status !== 401) throw error;
+      if (this.#token === sent) await this.#refresh();
+      return request(method, path, { body, token: this.#token });
+    }
+  }
+
+  // All callers share one refresh: a second one with the same token would count as reuse.
+  #refresh() {
+    this.#refreshing ??= this.#refreshOnce().finally(() => {
+      this.#refreshing = null;
+    });
+    return this.#refreshing;
+  }
+
+  async #refreshOnce() {
+    const kept = load(KEY);
+    if (kept === null) throw new ApiError(401, { code: "unauthorized", detail: "Sign in first." });
+    try {
+      const answer = await request("POST", "/api/auth/refresh", { body: { refreshToken: kept.refreshToken } });
+      // Signed out while the answer was on its way: it must not sign in again.
+      if (load(KEY)?.id === kept.id) this.#take(kept.id, answer);
+    } catch (error) {
+      if (error.status === 400 || error.status === 401) this.#end(true);
+      throw error;
+    }
+  }
+
+  #take(id, { token, expiresIn, refreshToken, user }) {
+    this.#token = token;
+    this.#expiresAt = Date.now() + expiresIn * 1000;
+    store(KEY, { id, refreshToken });
+    const changed = this.user?.id !== user.id;
+    this.user = user;
+    if (changed) this.dispatchEvent(new CustomEvent("change", { detail: { ended: false } }));
+  }
+
+  #end(ended) {
+    this.#token = null;
+    this.user = null;
+    remove(KEY);
+    this.dispatchEvent(new CustomEvent("change", { detail: { ended } }));
+  }
+}
+
+function randomId() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** Holds a lock in the session's name as long as this page lives; false where another tab holds it. */
+function isOnlyHolder(id) {
+  // Locks exist on https and localhost only; elsewhere the server's reuse detection has to do.
+  if (!navigator.locks) return Promise.resolve(true);
+  return new Promise((resolve) => {
+    const held = () => {
+      resolve(true);
+      return new Promise(() => {});
+    };
+    // The wait covers a reload, where the page before may be a moment late in letting go.
+    const signal = AbortSignal.timeout(OTHER_TAB_WAIT_MS);
+    navigator.locks.request(`scoreboard.session.${id}`, { signal }, held).catch(() => resolve(false));
+  });
+}

@@ -1,0 +1,281 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use scoreboard_core::accounts::{DisplayName, Email, Role};
+use scoreboard_core::{BoardId, Direction, InvalidValue, KeyId, KindId, Operator, TieBreak};
+
+use crate::settings::{Flag, LogFormat};
+
+const AFTER_HELP: &str = "\
+Without a command, it serves.
+
+Settings: a flag counts before an environment variable, that before the file of --config, and that before the default. The \
+setting `limits.update` is `--set limits.update=…`, `SCOREBOARD_LIMITS__UPDATE=…`, or `update = …` under `[limits]` in the file. \
+`scoreboard-server config` lists all of them, with what counts now and where it was set.
+
+Examples:
+  scoreboard-server                                                  serve at http://127.0.0.1:8080/ from ./scoreboard.db
+  scoreboard-server --listen 0.0.0.0:80 --database-url sqlite:///var/lib/scoreboard/scoreboard.db
+  scoreboard-server --database-url memory:                           nothing is kept; gone when it stops
+  scoreboard-server --set limits.update=off                          no limit on updates, for a load test
+  scoreboard-server config > scoreboard.toml                         a settings file to start from
+  scoreboard-server admin create-user --email ada@example.org --display-name Ada --role admin
+  scoreboard-server verify                                           fold every log again and compare
+  scoreboard-server export backup.jsonl                              beside a running server";
+
+/// Verified, live scoreboards: signed actions, counted once, live on a page.
+#[derive(Debug, Parser)]
+#[command(name = "scoreboard-server", version, after_help = AFTER_HELP, max_term_width = 120)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) common: CommonFlags,
+    #[command(flatten)]
+    pub(crate) serve: ServeFlags,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// Flags of every command.
+#[derive(Debug, Args)]
+pub(crate) struct CommonFlags {
+    /// Settings file (TOML) [env: SCOREBOARD_CONFIG]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where everything is kept: sqlite://FILE or memory: [default: sqlite://scoreboard.db] [env: SCOREBOARD_DATABASE_URL]
+    #[arg(long, global = true, value_name = "URL")]
+    database_url: Option<String>,
+    /// How logs look [default: text on a terminal, json otherwise] [env: SCOREBOARD_LOG]
+    #[arg(long, global = true, value_name = "FORMAT")]
+    log: Option<LogFormat>,
+    /// Any setting, by its name; may be repeated
+    #[arg(long = "set", global = true, value_name = "NAME=VALUE", value_parser = parse_flag)]
+    set: Vec<Flag>,
+}
+
+/// Flags of `serve`, which may stand without it.
+#[derive(Debug, Default, Args)]
+pub(crate) struct ServeFlags {
+    /// Address and port to listen on [default: 127.0.0.1:8080] [env: SCOREBOARD_LISTEN]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
+    /// Origins whose pages may call from a browser, with commas [env: SCOREBOARD_ALLOWED_ORIGINS]
+    #[arg(long, value_name = "ORIGINS")]
+    allowed_origins: Option<String>,
+    /// Proxies whose X-Forwarded-For is believed, with commas [env: SCOREBOARD_TRUSTED_PROXIES]
+    #[arg(long, value_name = "ADDRESSES")]
+    trusted_proxies: Option<String>,
+    /// How long a stop may take until what is still under way is cut off [default: 10] [env: SCOREBOARD_DRAIN_SECONDS]
+    #[arg(long, value_name = "SECONDS")]
+    drain_seconds: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve until SIGTERM or Ctrl-C; this is what happens without a command
+    Serve(ServeFlags),
+    /// Print the settings that count, as a settings file, and where each was set
+    Config(ServeFlags),
+    /// Users, roles, boards, keys and incidents; may be used beside a running server
+    #[command(subcommand)]
+    Admin(Admin),
+    /// Fold every log again and compare it with the scores: exit 0 if all agree, 1 at the first difference, 2 if it cannot be told
+    Verify {
+        /// Only this board
+        #[arg(long)]
+        board: Option<BoardId>,
+    },
+    /// Write boards, users and logs as JSON Lines; may be used beside a running server
+    Export {
+        /// The file to write, which must not exist yet; `-` is standard output
+        #[arg(default_value = "-")]
+        file: PathBuf,
+        /// Leave out the users, whose password hashes would be in the file
+        #[arg(long)]
+        without_users: bool,
+    },
+    /// Read what `export` wrote; what is there already is skipped, so it may be repeated
+    Import {
+        /// The file to read; `-` is standard input
+        file: PathBuf,
+    },
+    /// Play against a running server with bots
+    Demo(DemoFlags),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoFlags {
+    /// The server to play against
+    #[arg(long, default_value = "http://127.0.0.1:8080")]
+    pub(crate) url: String,
+    /// How many bots play
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) bots: u16,
+    /// For how long
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) seconds: u64,
+    /// On which board
+    #[arg(long, default_value = "main")]
+    pub(crate) board: BoardId,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Admin {
+    /// Make an account; the password is asked for, or read from standard input
+    CreateUser {
+        #[arg(long)]
+        email: String,
+        #[arg(long)]
+        display_name: String,
+        /// user, moderator or admin; may be repeated
+        #[arg(long)]
+        role: Vec<Role>,
+    },
+    /// Give a user a role: user, moderator or admin
+    GrantRole { email: Email, role: Role },
+    /// Take a role from a user
+    RevokeRole { email: Email, role: Role },
+    /// Make a board, with an empty catalogue
+    CreateBoard {
+        board: BoardId,
+        #[command(flatten)]
+        spec: SpecFlags,
+    },
+    /// Change a board; direction, operator and tie-break are fixed once something counted on it
+    ChangeBoard {
+        board: BoardId,
+        #[command(flatten)]
+        spec: SpecFlags,
+    },
+    /// List the boards with their catalogues
+    ListBoards,
+    /// Add a kind of action to a board's catalogue, or change it
+    SetKind {
+        board: BoardId,
+        kind: KindId,
+        #[command(flatten)]
+        kind_flags: KindFlags,
+    },
+    /// Take a kind of action out of a board's catalogue
+    RemoveKind { board: BoardId, kind: KindId },
+    /// Sign with a new key; older ones still verify. A running server takes it up when it is restarted
+    RotateKeys {
+        /// How many older keys still verify
+        #[arg(long, default_value_t = 2, value_name = "NUMBER")]
+        keep: usize,
+    },
+    /// Make a key with which a trusted game server records results, and print it, once
+    CreateServerKey { name: KeyId },
+    /// Take such a key away
+    RemoveServerKey { name: KeyId },
+    /// List the newest incidents
+    Incidents {
+        #[arg(long, default_value_t = 20, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=1000))]
+        limit: u16,
+    },
+}
+
+/// What a board is. What is left out stays as it is, or is the default for a new board.
+#[derive(Debug, Args)]
+pub(crate) struct SpecFlags {
+    /// Its name for people
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// Which end leads: descending (the highest; default) or ascending
+    #[arg(long, value_parser = word::<Direction>)]
+    pub(crate) direction: Option<Direction>,
+    /// What points do: increment (default), best, set or decrement
+    #[arg(long, value_parser = word::<Operator>)]
+    pub(crate) operator: Option<Operator>,
+    /// Who leads among equals: earliest (default) or latest
+    #[arg(long, value_parser = word::<TieBreak>)]
+    pub(crate) tie_break: Option<TieBreak>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KindFlags {
+    /// What it is worth: a number, or MIN..MAX where the caller names it
+    #[arg(long, allow_hyphen_values = true)]
+    pub(crate) points: String,
+    /// How long it takes at least
+    #[arg(long, default_value_t = 0, value_name = "SECONDS")]
+    pub(crate) min_duration: u32,
+    /// How long after its start it can be handed in
+    #[arg(long, default_value_t = 600, value_name = "SECONDS")]
+    pub(crate) lifetime: u32,
+    /// How often it counts for a user in a day [default: any number]
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) per_day: Option<u32>,
+}
+
+impl CommonFlags {
+    /// The settings among the flags. `--set` stands behind the named ones: they are one layer.
+    pub(crate) fn settings(&self) -> Vec<Flag> {
+        let log = self.log.map(|log| match log {
+            LogFormat::Auto => "auto".to_owned(),
+            LogFormat::Json => "json".to_owned(),
+            LogFormat::Text => "text".to_owned(),
+        });
+        let named = [("database_url", self.database_url.clone()), ("log", log)];
+        given(named).chain(self.set.iter().cloned()).collect()
+    }
+}
+
+impl ServeFlags {
+    /// The settings among the flags.
+    pub(crate) fn settings(&self) -> Vec<Flag> {
+        let named = [
+            ("listen", &self.listen),
+            ("allowed_origins", &self.allowed_origins),
+            ("trusted_proxies", &self.trusted_proxies),
+            ("drain_seconds", &self.drain_seconds),
+        ];
+        given(named.map(|(name, value)| (name, value.clone()))).collect()
+    }
+}
+
+fn given(named: impl IntoIterator<Item = (&'static str, Option<String>)>) -> impl Iterator<Item = Flag> {
+    named.into_iter().filter_map(|(name, value)| Some(Flag { name: name.to_owned(), value: value? }))
+}
+
+fn parse_flag(text: &str) -> Result<Flag, InvalidValue> {
+    let parts = text.split_once('=').filter(|(name, _)| !name.is_empty());
+    let (name, value) = parts.ok_or(InvalidValue::new("a setting", "must be given as NAME=VALUE"))?;
+    Ok(Flag { name: name.to_owned(), value: value.to_owned() })
+}
+
+/// The words of the wire are those of the command line.
+fn word<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
+    serde_json::from_value(text.into()).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_may_stand_before_and_behind_the_command() {
+        for line in [
+            ["scoreboard-server", "--listen", "1.2.3.4:5", "--set", "limits.update=off"].as_slice(),
+            &["scoreboard-server", "serve", "--set", "limits.update=off", "--listen", "1.2.3.4:5"],
+            &["scoreboard-server", "--set", "limits.update=off", "serve", "--listen", "1.2.3.4:5"],
+        ] {
+            let cli = Cli::try_parse_from(line).unwrap();
+            let mut flags = cli.common.settings();
+            flags.extend(cli.serve.settings());
+            if let Some(Command::Serve(serve)) = &cli.command {
+                flags.extend(serve.settings());
+            }
+            let flag = |name: &str| flags.iter().find(|flag| flag.name == name).map(|flag| flag.value.as_str());
+            assert_eq!((flag("listen"), flag("limits.update")), (Some("1.2.3.4:5"), Some("off")), "{line:?}");
+        }
+    }
+}

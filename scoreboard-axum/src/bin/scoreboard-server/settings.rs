@@ -1,0 +1,252 @@
+//! Every setting, with its default and its bounds.
+
+use serde::{Deserialize, Serialize};
+
+mod check;
+mod layers;
+mod limit;
+mod list;
+mod show;
+
+pub(crate) use layers::{Effective, Flag};
+pub(crate) use limit::Limit;
+
+use list::one_or_many;
+
+/// What an operator may set. Each field is a setting of its name, `limits.update` being `update` of `limits`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Settings {
+    /// Address and port to listen on.
+    pub(crate) listen: String,
+    /// Where everything is kept: the scheme picks the adapter.
+    pub(crate) database_url: String,
+    /// Origins whose pages may call this server from a browser, besides its own.
+    #[serde(deserialize_with = "one_or_many")]
+    pub(crate) allowed_origins: Vec<String>,
+    /// Addresses or networks of proxies whose `X-Forwarded-For` is believed.
+    #[serde(deserialize_with = "one_or_many")]
+    pub(crate) trusted_proxies: Vec<String>,
+    /// How logs look.
+    pub(crate) log: LogFormat,
+    /// How long a stop may take until what is still under way is cut off.
+    pub(crate) drain_seconds: u64,
+    pub(crate) limits: Limits,
+    pub(crate) http: Http,
+    pub(crate) store: Store,
+    pub(crate) cache: Cache,
+    pub(crate) live: Live,
+    pub(crate) accounts: Accounts,
+    pub(crate) fraud: Fraud,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8080".to_owned(),
+            database_url: "sqlite://scoreboard.db".to_owned(),
+            allowed_origins: Vec::new(),
+            trusted_proxies: Vec::new(),
+            log: LogFormat::default(),
+            drain_seconds: 10,
+            limits: Limits::default(),
+            http: Http::default(),
+            store: Store::default(),
+            cache: Cache::default(),
+            live: Live::default(),
+            accounts: Accounts::default(),
+            fraud: Fraud::default(),
+        }
+    }
+}
+
+/// How logs look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// Text on a terminal, JSON otherwise.
+    #[default]
+    Auto,
+    /// One line of JSON an event.
+    Json,
+    /// For people.
+    Text,
+}
+
+/// How often things may be done: like `10/min`, or `off`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Limits {
+    /// Updates handed in, a user.
+    pub(crate) update: Limit,
+    /// Actions started, a user.
+    pub(crate) generate_action: Limit,
+    /// Accounts made, an address.
+    pub(crate) register: Limit,
+    /// Logins tried, an address.
+    pub(crate) login: Limit,
+    /// Reads, a user or, without one, an address.
+    pub(crate) read: Limit,
+    /// Requests of any kind, an address.
+    pub(crate) address: Limit,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            update: Limit::preset("10/min"),
+            generate_action: Limit::preset("30/min"),
+            register: Limit::preset("20/min"),
+            login: Limit::preset("30/min"),
+            read: Limit::preset("600/min"),
+            address: Limit::preset("6000/min"),
+        }
+    }
+}
+
+/// How requests are taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Http {
+    /// The most connections at once, live ones among them.
+    pub(crate) max_connections: usize,
+    /// How long a client may take to send the head of a request.
+    pub(crate) header_timeout_seconds: u64,
+    /// How long a client may take to read an answer.
+    pub(crate) write_timeout_seconds: u64,
+    /// How long a client may take to send a body.
+    pub(crate) body_timeout_seconds: u64,
+    /// How long an answer may take; then it is 503.
+    pub(crate) request_timeout_seconds: u64,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self {
+            max_connections: 10_000,
+            header_timeout_seconds: 10,
+            write_timeout_seconds: 10,
+            body_timeout_seconds: 10,
+            request_timeout_seconds: 10,
+        }
+    }
+}
+
+/// How the database is used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Store {
+    /// The most changes in one transaction; 1 turns grouping off.
+    pub(crate) max_batch: usize,
+    /// The most updates that may wait for a transaction; one more is refused.
+    pub(crate) queue: usize,
+    /// How many reads run at once.
+    pub(crate) readers: u32,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self { max_batch: 512, queue: 4096, readers: 4 }
+    }
+}
+
+/// How answers are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Cache {
+    /// How much memory they may take.
+    pub(crate) megabytes: usize,
+    /// How long one may be kept.
+    pub(crate) lifetime_seconds: u64,
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        Self { megabytes: 64, lifetime_seconds: 30 }
+    }
+}
+
+/// How changes are sent live.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Live {
+    /// How long changes are gathered before they are sent as one.
+    pub(crate) batch_interval_ms: u64,
+    /// How often the log is looked at where nothing is announced.
+    pub(crate) poll_interval_ms: u64,
+    /// The most live connections.
+    pub(crate) max_connections: usize,
+    /// The most live connections of one address.
+    pub(crate) max_connections_per_address: usize,
+}
+
+impl Default for Live {
+    fn default() -> Self {
+        Self { batch_interval_ms: 50, poll_interval_ms: 5000, max_connections: 5000, max_connections_per_address: 100 }
+    }
+}
+
+/// How passwords are hashed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Hash {
+    /// Argon2id.
+    #[default]
+    Argon2id,
+    /// bcrypt, at most 71 bytes.
+    Bcrypt,
+}
+
+/// Passwords, tokens and sessions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Accounts {
+    /// How new passwords are hashed; older hashes are verified all the same.
+    pub(crate) hash: Hash,
+    /// Memory of one Argon2id hash.
+    pub(crate) argon2_memory_kib: u32,
+    /// Passes over that memory.
+    pub(crate) argon2_iterations: u32,
+    /// The binary logarithm of bcrypt's rounds.
+    pub(crate) bcrypt_cost: u32,
+    /// How many passwords may wait to be hashed; one more is answered 503.
+    pub(crate) hash_queue: usize,
+    /// The fewest characters of a new password.
+    pub(crate) min_password_chars: usize,
+    /// How long an access token is good.
+    pub(crate) access_token_seconds: u64,
+    /// How long a login lasts, however often it is refreshed.
+    pub(crate) session_days: u64,
+    /// `iss` and `aud` of the access tokens.
+    pub(crate) issuer: String,
+}
+
+impl Default for Accounts {
+    fn default() -> Self {
+        Self {
+            hash: Hash::default(),
+            argon2_memory_kib: 19 * 1024,
+            argon2_iterations: 2,
+            bcrypt_cost: 12,
+            hash_queue: 8,
+            min_password_chars: 15,
+            access_token_seconds: 600,
+            session_days: 30,
+            issuer: "scoreboard".to_owned(),
+        }
+    }
+}
+
+/// What is believed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Fraud {
+    /// How many actions a user may have under way.
+    pub(crate) max_outstanding: u32,
+}
+
+impl Default for Fraud {
+    fn default() -> Self {
+        Self { max_outstanding: scoreboard_core::DeterministicRules::DEFAULT_OUTSTANDING }
+    }
+}

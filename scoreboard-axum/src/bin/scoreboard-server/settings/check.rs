@@ -1,0 +1,49 @@
+//! What the types of the settings do not say.
+
+use crate::settings::Settings;
+use crate::store::Place;
+
+impl Settings {
+    /// The first setting that is out of bounds, and its rule.
+    pub(super) fn check(&self) -> Result<(), (&'static str, String)> {
+        let Self { http, store, cache, live, accounts, fraud, .. } = self;
+        let bounds = [
+            ("drain_seconds", self.drain_seconds, 0, 3600),
+            ("http.max_connections", http.max_connections as u64, 1, 1_000_000),
+            ("http.header_timeout_seconds", http.header_timeout_seconds, 1, 3600),
+            ("http.write_timeout_seconds", http.write_timeout_seconds, 1, 3600),
+            ("http.body_timeout_seconds", http.body_timeout_seconds, 1, 3600),
+            ("http.request_timeout_seconds", http.request_timeout_seconds, 1, 3600),
+            ("store.max_batch", store.max_batch as u64, 1, 10_000),
+            ("store.queue", store.queue as u64, 1, 1_000_000),
+            ("store.readers", store.readers.into(), 1, 256),
+            ("cache.megabytes", cache.megabytes as u64, 1, 1 << 20),
+            ("cache.lifetime_seconds", cache.lifetime_seconds, 1, 86_400),
+            ("live.batch_interval_ms", live.batch_interval_ms, 1, 10_000),
+            ("live.poll_interval_ms", live.poll_interval_ms, 100, 600_000),
+            ("live.max_connections", live.max_connections as u64, 0, 1_000_000),
+            ("live.max_connections_per_address", live.max_connections_per_address as u64, 0, 1_000_000),
+            ("accounts.argon2_memory_kib", accounts.argon2_memory_kib.into(), 8, 4 << 20),
+            ("accounts.argon2_iterations", accounts.argon2_iterations.into(), 1, 1000),
+            ("accounts.bcrypt_cost", accounts.bcrypt_cost.into(), 10, 31),
+            ("accounts.hash_queue", accounts.hash_queue as u64, 0, 100_000),
+            ("accounts.min_password_chars", accounts.min_password_chars as u64, 8, 128),
+            ("accounts.access_token_seconds", accounts.access_token_seconds, 30, 86_400),
+            ("accounts.session_days", accounts.session_days, 1, 3650),
+            ("fraud.max_outstanding", fraud.max_outstanding.into(), 1, 100_000),
+        ];
+        for (name, value, min, max) in bounds {
+            if value < min || value > max {
+                return Err((name, format!("must be from {min} to {max}, not {value}")));
+            }
+        }
+        if accounts.issuer.is_empty() || accounts.issuer.len() > 200 {
+            return Err(("accounts.issuer", "must have 1 to 200 bytes".to_owned()));
+        }
+        if !self.listen.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok()) {
+            return Err(("listen", "must be an address and a port, like 127.0.0.1:8080 or [::]:8080".to_owned()));
+        }
+        Place::parse(&self.database_url).map_err(|rule| ("database_url", rule))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,312 @@
+//! Applying a batch: a few reads, one decision, a few writes, however many changes it holds.
+//!
+//! The rows go to and from SQL as one JSON array a statement: the statements stay the same for every size of batch, so that
+//! each is prepared once, and a batch costs the same few trips to the connection's thread.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt::Write;
+
+use scoreboard_core::{
+    Batch, BoardId, BoardSpec, BoardState, Change, CountKey, Decided, KindId, LogRow, Outcome, Reached, Timestamp,
+    UserId,
+};
+use sqlx::{Sqlite, SqliteConnection, Transaction};
+
+use crate::connection::commit;
+use crate::error::Failure;
+use crate::rows::{Columns, Word, hex_array, log_columns, push_hex};
+
+/// The numbers that boards go by inside the file.
+type Numbers = HashMap<BoardId, i64>;
+
+pub(crate) async fn apply(mut tx: Transaction<'static, Sqlite>, changes: &[Change]) -> Result<Vec<Outcome>, Failure> {
+    let (boards, numbers) = boards(&mut tx, changes).await?;
+    let batch = Batch {
+        counted: counted(&mut tx, changes).await?,
+        scores: scores(&mut tx, changes, &boards, &numbers).await?,
+        counts: counts(&mut tx, changes, &numbers).await?,
+        boards,
+    };
+    let decided = batch.decide(changes);
+    if !decided.rows.is_empty() {
+        write(&mut tx, &decided, &numbers).await?;
+        commit(tx).await?;
+    }
+    Ok(decided.outcomes)
+}
+
+async fn boards(
+    tx: &mut SqliteConnection,
+    changes: &[Change],
+) -> Result<(HashMap<BoardId, BoardState>, Numbers), Failure> {
+    let names: HashSet<&str> = changes.iter().map(|change| change.board.as_str()).collect();
+    let rows = sqlx::query(
+        "SELECT boards.id, boards.no, boards.direction, boards.operator, boards.tie_break,
+                boards.season, meta.epoch, boards.version, seasons.total
+         FROM json_each(?) AS named CROSS JOIN boards ON boards.id = named.value
+         JOIN seasons ON seasons.board = boards.no AND seasons.season = boards.season CROSS JOIN meta",
+    )
+    .bind(serde_json::to_string(&names).map_err(Failure::stored)?)
+    .fetch_all(tx)
+    .await?;
+
+    let mut boards = HashMap::with_capacity(rows.len());
+    let mut numbers = HashMap::with_capacity(rows.len());
+    for row in &rows {
+        let mut columns = Columns::of(row);
+        let id = BoardId::new(columns.take()?)?;
+        numbers.insert(id.clone(), columns.take()?);
+        // The decision looks at the operator and the order alone.
+        let spec = BoardSpec {
+            direction: columns.word()?,
+            operator: columns.word()?,
+            tie_break: columns.word()?,
+            ..BoardSpec::new(id.clone())
+        };
+        let state =
+            BoardState { spec, season: columns.season()?, position: columns.position()?, total: columns.count()? };
+        boards.insert(id, state);
+    }
+    Ok((boards, numbers))
+}
+
+async fn counted(
+    tx: &mut SqliteConnection,
+    changes: &[Change],
+) -> Result<HashMap<scoreboard_core::ActionId, (BoardId, LogRow)>, Failure> {
+    let rows = sqlx::query(concat!(
+        "SELECT boards.id, ",
+        log_columns!(),
+        " FROM json_each(?) AS named CROSS JOIN log ON log.action_id = unhex(named.value)
+          JOIN boards ON boards.no = log.board"
+    ))
+    .bind(hex_array(changes.iter().map(|change| change.action_id.as_bytes())))
+    .fetch_all(tx)
+    .await?;
+    let mut counted = HashMap::with_capacity(changes.len());
+    for row in &rows {
+        let mut columns = Columns::of(row);
+        let board = BoardId::new(columns.take()?)?;
+        let row = columns.log_row()?;
+        counted.insert(row.action_id, (board, row));
+    }
+    Ok(counted)
+}
+
+async fn scores(
+    tx: &mut SqliteConnection,
+    changes: &[Change],
+    boards: &HashMap<BoardId, BoardState>,
+    numbers: &Numbers,
+) -> Result<HashMap<(BoardId, UserId), Reached>, Failure> {
+    let mut keys = Rows::new();
+    let mut named = Vec::with_capacity(changes.len());
+    for change in changes {
+        let (Some(no), Some(board)) = (numbers.get(&change.board), boards.get(&change.board)) else { continue };
+        keys.row().integer(*no).integer(i64::from(board.season.get())).bytes(change.user_id.as_bytes());
+        named.push(change);
+    }
+    let rows = sqlx::query(
+        "SELECT named.key, scores.score, scores.reached, scores.updated_at
+         FROM jsonb_each(?) AS named CROSS JOIN scores
+           ON scores.board = named.value ->> 0 AND scores.season = named.value ->> 1
+          AND scores.user_id = unhex(named.value ->> 2)",
+    )
+    .bind(keys.json())
+    .fetch_all(tx)
+    .await?;
+    let mut scores = HashMap::with_capacity(changes.len());
+    for row in &rows {
+        let mut columns = Columns::of(row);
+        let index = usize::try_from(columns.count()?).map_err(Failure::stored)?;
+        let change = named.get(index).ok_or_else(|| Failure::stored("a key that was not asked for"))?;
+        scores.insert((change.board.clone(), change.user_id), columns.reached()?);
+    }
+    Ok(scores)
+}
+
+/// Only for the changes whose condition needs it; most batches have none.
+async fn counts(
+    tx: &mut SqliteConnection,
+    changes: &[Change],
+    numbers: &Numbers,
+) -> Result<HashMap<CountKey, u32>, Failure> {
+    let mut keys = Rows::new();
+    let mut named: Vec<(&BoardId, UserId, &KindId, Timestamp)> = Vec::new();
+    for change in changes {
+        let (Some(no), Some(at_most)) = (numbers.get(&change.board), change.at_most) else { continue };
+        keys.row()
+            .integer(*no)
+            .bytes(change.user_id.as_bytes())
+            .word(change.kind.as_str())
+            .integer(at_most.since.as_millis());
+        named.push((&change.board, change.user_id, &change.kind, at_most.since));
+    }
+    if named.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows = sqlx::query(
+        "SELECT named.key,
+                (SELECT count(*) FROM log
+                 WHERE log.board = named.value ->> 0 AND log.user_id = unhex(named.value ->> 1)
+                   AND log.kind = named.value ->> 2 AND log.at >= named.value ->> 3)
+         FROM jsonb_each(?) AS named",
+    )
+    .bind(keys.json())
+    .fetch_all(tx)
+    .await?;
+    let mut counts = HashMap::with_capacity(rows.len());
+    for row in &rows {
+        let mut columns = Columns::of(row);
+        let index = usize::try_from(columns.count()?).map_err(Failure::stored)?;
+        let (board, user, kind, since) = named.get(index).ok_or_else(|| Failure::stored("a key that was not asked for"))?;
+        let count = u32::try_from(columns.count()?).unwrap_or(u32::MAX);
+        counts.insert(((*board).clone(), *user, (*kind).clone(), *since), count);
+    }
+    Ok(counts)
+}
+
+async fn write(tx: &mut SqliteConnection, decided: &Decided, numbers: &Numbers) -> Result<(), Failure> {
+    let mut log = Rows::new();
+    for (board, row) in &decided.rows {
+        log.row()
+            .integer(numbers[board])
+            .number(row.position.version.get())
+            .number(row.position.epoch.get())
+            .bytes(row.action_id.as_bytes())
+            .bytes(row.fingerprint.as_bytes())
+            .integer(i64::from(row.season.get()))
+            .bytes(row.user_id.as_bytes())
+            .word(row.kind.as_str())
+            .integer(row.points.get())
+            .word(row.origin.as_word())
+            .reached(row.previous)
+            .integer(row.score.get())
+            .integer(row.at.as_millis());
+    }
+    sqlx::query(
+        "INSERT INTO log (board, version, epoch, action_id, fingerprint, season, user_id, kind, points, origin,
+                          previous_score, previous_version, previous_at, score, at)
+         SELECT value ->> 0, value ->> 1, value ->> 2, unhex(value ->> 3), unhex(value ->> 4), value ->> 5,
+                unhex(value ->> 6), value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12,
+                value ->> 13, value ->> 14
+         FROM jsonb_each(?)",
+    )
+    .bind(log.json())
+    .execute(&mut *tx)
+    .await?;
+
+    let mut scores = Rows::new();
+    for ((board, user), reached) in &decided.scores {
+        let state = &decided.boards[board];
+        let key = state.spec.order().key(reached.score, reached.version);
+        scores
+            .row()
+            .integer(numbers[board])
+            .integer(i64::from(state.season.get()))
+            .bytes(user.as_bytes())
+            .reached(Some(*reached))
+            .integer(key.score)
+            .integer(key.tie);
+    }
+    sqlx::query(
+        "INSERT INTO scores (board, season, user_id, score, reached, updated_at, order_score, order_tie)
+         SELECT value ->> 0, value ->> 1, unhex(value ->> 2), value ->> 3, value ->> 4, value ->> 5, value ->> 6,
+                value ->> 7
+         FROM jsonb_each(?) WHERE true
+         ON CONFLICT (board, season, user_id) DO UPDATE
+         SET score = excluded.score, reached = excluded.reached, updated_at = excluded.updated_at,
+             order_score = excluded.order_score, order_tie = excluded.order_tie",
+    )
+    .bind(scores.json())
+    .execute(&mut *tx)
+    .await?;
+
+    let mut boards = Rows::new();
+    for (board, state) in &decided.boards {
+        boards
+            .row()
+            .integer(numbers[board])
+            .number(state.position.version.get())
+            .integer(i64::from(state.season.get()))
+            .number(state.total);
+    }
+    let boards = boards.json();
+    sqlx::query("UPDATE boards SET version = moved.value ->> 1 FROM jsonb_each(?) AS moved WHERE no = moved.value ->> 0")
+        .bind(&boards)
+        .execute(&mut *tx)
+        .await?;
+    sqlx::query(
+        "UPDATE seasons SET total = moved.value ->> 3 FROM jsonb_each(?) AS moved
+         WHERE board = moved.value ->> 0 AND season = moved.value ->> 2",
+    )
+    .bind(&boards)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Rows on their way into SQL: a JSON array of arrays.
+struct Rows(String);
+
+impl Rows {
+    fn new() -> Self {
+        Self(String::from("["))
+    }
+
+    fn row(&mut self) -> &mut Self {
+        if self.0.len() > 1 {
+            self.0.push_str("],");
+        }
+        self.0.push('[');
+        self
+    }
+
+    fn separate(&mut self) -> &mut String {
+        if !self.0.ends_with('[') {
+            self.0.push(',');
+        }
+        &mut self.0
+    }
+
+    fn integer(&mut self, value: i64) -> &mut Self {
+        write!(self.separate(), "{value}").expect("a string takes all that is written");
+        self
+    }
+
+    fn number(&mut self, value: u64) -> &mut Self {
+        write!(self.separate(), "{value}").expect("a string takes all that is written");
+        self
+    }
+
+    fn bytes(&mut self, bytes: &[u8; 16]) -> &mut Self {
+        push_hex(self.separate(), bytes);
+        self
+    }
+
+    /// A slug or one of the schema's words: nothing in it needs escaping.
+    fn word(&mut self, word: &str) -> &mut Self {
+        write!(self.separate(), "\"{word}\"").expect("a string takes all that is written");
+        self
+    }
+
+    fn reached(&mut self, reached: Option<Reached>) -> &mut Self {
+        match reached {
+            Some(reached) => {
+                self.integer(reached.score.get()).number(reached.version.get()).integer(reached.at.as_millis())
+            }
+            None => {
+                self.separate().push_str("null,null,null");
+                self
+            }
+        }
+    }
+
+    fn json(mut self) -> String {
+        if self.0.len() > 1 {
+            self.0.push(']');
+        }
+        self.0.push(']');
+        self.0
+    }
+}

@@ -1,0 +1,173 @@
+//! From columns to the library's words: what does not fit is what nobody wrote.
+
+use scoreboard_core::{
+    ActionId, Direction, Epoch, Fingerprint, KindId, LogRow, Operator, Origin, Points, Position, Reached, Score,
+    Season, TieBreak, Timestamp, UserId, Version,
+};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Decode, Row, Sqlite, Type};
+
+use crate::error::Failure;
+
+/// A row's columns, taken one after the other in the order of the `SELECT`.
+pub(crate) struct Columns<'r> {
+    row: &'r SqliteRow,
+    next: usize,
+}
+
+impl<'r> Columns<'r> {
+    pub(crate) fn of(row: &'r SqliteRow) -> Self {
+        Self { row, next: 0 }
+    }
+
+    pub(crate) fn take<T: Decode<'r, Sqlite> + Type<Sqlite>>(&mut self) -> Result<T, Failure> {
+        let column = self.next;
+        self.next += 1;
+        Ok(self.row.try_get(column)?)
+    }
+
+    pub(crate) fn bytes<const N: usize>(&mut self) -> Result<[u8; N], Failure> {
+        self.take::<&[u8]>()?.try_into().map_err(Failure::stored)
+    }
+
+    pub(crate) fn count(&mut self) -> Result<u64, Failure> {
+        u64::try_from(self.take::<i64>()?).map_err(Failure::stored)
+    }
+
+    /// A number that is kept only where there is an entry.
+    pub(crate) fn user(&mut self) -> Result<UserId, Failure> {
+        self.bytes().map(UserId::from_bytes)
+    }
+
+    pub(crate) fn at(&mut self) -> Result<Timestamp, Failure> {
+        self.take().map(Timestamp::from_millis)
+    }
+
+    pub(crate) fn season(&mut self) -> Result<Season, Failure> {
+        u32::try_from(self.take::<i64>()?).map(Season::new).map_err(Failure::stored)
+    }
+
+    pub(crate) fn score(&mut self) -> Result<Score, Failure> {
+        Ok(Score::new(self.take()?)?)
+    }
+
+    pub(crate) fn version(&mut self) -> Result<Version, Failure> {
+        self.count().map(Version::new)
+    }
+
+    /// Epoch and version.
+    pub(crate) fn position(&mut self) -> Result<Position, Failure> {
+        Ok(Position { epoch: Epoch::new(self.count()?), version: self.version()? })
+    }
+
+    /// Score, version and time.
+    pub(crate) fn reached(&mut self) -> Result<Reached, Failure> {
+        Ok(Reached { score: self.score()?, version: self.version()?, at: self.at()? })
+    }
+
+    /// The same three, all of them NULL or none.
+    fn reached_before(&mut self) -> Result<Option<Reached>, Failure> {
+        if self.row.try_get::<Option<i64>, _>(self.next)?.is_none() {
+            self.next += 3;
+            return Ok(None);
+        }
+        self.reached().map(Some)
+    }
+
+    /// One of a few words.
+    pub(crate) fn word<T: Word>(&mut self) -> Result<T, Failure> {
+        let text: &str = self.take()?;
+        let found = T::WORDS.iter().find(|(_, word)| *word == text);
+        found.map(|(value, _)| *value).ok_or_else(|| Failure::stored(format!("unknown word `{text}`")))
+    }
+
+    /// The columns of [`LOG_COLUMNS`].
+    pub(crate) fn log_row(&mut self) -> Result<LogRow, Failure> {
+        Ok(LogRow {
+            position: self.position()?,
+            action_id: self.bytes().map(ActionId::from_bytes)?,
+            fingerprint: self.bytes().map(Fingerprint::from_bytes)?,
+            season: self.season()?,
+            user_id: self.user()?,
+            kind: KindId::new(self.take()?)?,
+            points: Points::new(self.take()?)?,
+            origin: self.word()?,
+            previous: self.reached_before()?,
+            score: self.score()?,
+            at: self.at()?,
+        })
+    }
+}
+
+/// What [`Columns::log_row`] reads, of a table named `log`.
+macro_rules! log_columns {
+    () => {
+        "log.epoch, log.version, log.action_id, log.fingerprint, log.season, log.user_id, log.kind, log.points, log.origin, \
+         log.previous_score, log.previous_version, log.previous_at, log.score, log.at"
+    };
+}
+pub(crate) use log_columns;
+
+/// A type with few values, each kept as a word that can be read in the file.
+pub(crate) trait Word: Copy + PartialEq + 'static {
+    const WORDS: &'static [(Self, &'static str)];
+
+    fn as_word(self) -> &'static str {
+        let found = Self::WORDS.iter().find(|(value, _)| *value == self);
+        found.map(|(_, word)| *word).expect("every value has its word")
+    }
+}
+
+impl Word for Direction {
+    const WORDS: &'static [(Self, &'static str)] =
+        &[(Self::Descending, "descending"), (Self::Ascending, "ascending")];
+}
+
+impl Word for Operator {
+    const WORDS: &'static [(Self, &'static str)] = &[
+        (Self::Increment, "increment"),
+        (Self::Best, "best"),
+        (Self::Set, "set"),
+        (Self::Decrement, "decrement"),
+    ];
+}
+
+impl Word for TieBreak {
+    const WORDS: &'static [(Self, &'static str)] = &[(Self::Earliest, "earliest"), (Self::Latest, "latest")];
+}
+
+impl Word for Origin {
+    const WORDS: &'static [(Self, &'static str)] = &[(Self::Action, "action"), (Self::Record, "record")];
+}
+
+/// A limit as SQLite takes it; no answer is longer than the largest one.
+pub(crate) fn limit(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+/// A version as SQLite takes it; none is larger than the largest.
+pub(crate) fn number(version: Version) -> i64 {
+    i64::try_from(version.get()).unwrap_or(i64::MAX)
+}
+
+/// Ids as a JSON array of hexadecimal strings, which SQL takes apart again with `json_each` and `unhex`.
+pub(crate) fn hex_array<'a>(ids: impl IntoIterator<Item = &'a [u8; 16]>) -> String {
+    let mut json = String::from("[");
+    for (i, id) in ids.into_iter().enumerate() {
+        if i > 0 {
+            json.push(',');
+        }
+        push_hex(&mut json, id);
+    }
+    json.push(']');
+    json
+}
+
+/// Appends bytes as a JSON string of hexadecimal digits.
+pub(crate) fn push_hex(json: &mut String, bytes: &[u8; 16]) {
+    let mut digits = [0; 32];
+    hex::encode_to_slice(bytes, &mut digits).expect("two digits a byte");
+    json.push('"');
+    json.push_str(std::str::from_utf8(&digits).expect("hexadecimal digits are ASCII"));
+    json.push('"');
+}

@@ -1,0 +1,119 @@
+//! The scores' own store: which of its calls read one version, and which write.
+
+use async_trait::async_trait;
+use scoreboard_core::{
+    ActionId, BackendError, Board, BoardId, BoardSpec, Change, ChangeBoard, CreateBoard, LogRow, Outcome, PageQuery,
+    RankStyle, RankedPage, RankedUsers, Scan, Score, ScoreRank, ScoreStore, Season, UserId, Version,
+};
+
+use crate::connection::{SqliteStore, commit};
+use crate::error::Failure;
+use crate::{apply, boards, log, read};
+
+impl SqliteStore {
+    async fn create(&self, spec: &BoardSpec) -> Result<CreateBoard, Failure> {
+        let mut tx = self.write().await?;
+        let created = boards::create(&mut tx, spec).await?;
+        commit(tx).await?;
+        Ok(created)
+    }
+
+    async fn change(&self, spec: &BoardSpec) -> Result<ChangeBoard, Failure> {
+        let mut tx = self.write().await?;
+        let changed = boards::change(&mut tx, spec).await?;
+        commit(tx).await?;
+        Ok(changed)
+    }
+
+    /// A read and a write that change nothing.
+    async fn ask(&self) -> Result<(), Failure> {
+        sqlx::query("SELECT epoch FROM meta").fetch_one(&self.readers).await?;
+        let mut tx = self.write().await?;
+        sqlx::query("UPDATE meta SET epoch = epoch").execute(&mut *tx).await?;
+        Ok(tx.rollback().await?)
+    }
+}
+
+#[async_trait]
+impl ScoreStore for SqliteStore {
+    async fn create_board(&self, spec: &BoardSpec) -> Result<CreateBoard, BackendError> {
+        self.create(spec).await.map_err(|failure| failure.during("create_board"))
+    }
+
+    async fn change_board(&self, spec: &BoardSpec) -> Result<ChangeBoard, BackendError> {
+        self.change(spec).await.map_err(|failure| failure.during("change_board"))
+    }
+
+    async fn board(&self, board: &BoardId) -> Result<Option<Board>, BackendError> {
+        boards::one(&self.readers, board).await.map_err(|failure| failure.during("board"))
+    }
+
+    async fn boards(&self) -> Result<Vec<Board>, BackendError> {
+        boards::all(&self.readers).await.map_err(|failure| failure.during("boards"))
+    }
+
+    async fn apply(&self, changes: &[Change]) -> Result<Vec<Outcome>, BackendError> {
+        let applied = async { apply::apply(self.write().await?, changes).await };
+        applied.await.map_err(|failure| failure.during("apply"))
+    }
+
+    async fn action(&self, action: ActionId) -> Result<Option<(BoardId, LogRow)>, BackendError> {
+        log::action(&self.readers, action).await.map_err(|failure| failure.during("action"))
+    }
+
+    async fn page(&self, board: &BoardId, query: PageQuery) -> Result<Option<RankedPage>, BackendError> {
+        let page = async { read::page(&mut *self.snapshot().await?, board, query).await };
+        page.await.map_err(|failure| failure.during("page"))
+    }
+
+    async fn standings(
+        &self,
+        board: &BoardId,
+        season: Option<Season>,
+        style: RankStyle,
+        users: &[UserId],
+    ) -> Result<Option<RankedUsers>, BackendError> {
+        let standings = async { read::standings(&mut *self.snapshot().await?, board, season, style, users).await };
+        standings.await.map_err(|failure| failure.during("standings"))
+    }
+
+    async fn score_rank(
+        &self,
+        board: &BoardId,
+        style: RankStyle,
+        score: Score,
+    ) -> Result<Option<ScoreRank>, BackendError> {
+        let rank = async { read::score_rank(&mut *self.snapshot().await?, board, style, score).await };
+        rank.await.map_err(|failure| failure.during("score_rank"))
+    }
+
+    async fn history(
+        &self,
+        board: &BoardId,
+        user: UserId,
+        before: Option<Version>,
+        limit: usize,
+    ) -> Result<Vec<LogRow>, BackendError> {
+        let history = log::history(&self.readers, board, user, before, limit);
+        history.await.map_err(|failure| failure.during("history"))
+    }
+
+    async fn log(&self, board: &BoardId, after: Version, limit: usize) -> Result<Vec<LogRow>, BackendError> {
+        log::log(&self.readers, board, after, limit).await.map_err(|failure| failure.during("log"))
+    }
+
+    async fn scan(
+        &self,
+        board: &BoardId,
+        season: Season,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Option<Scan>, BackendError> {
+        let scan = async { log::scan(&mut *self.snapshot().await?, board, season, after, limit).await };
+        scan.await.map_err(|failure| failure.during("scan"))
+    }
+
+    async fn check(&self) -> Result<(), BackendError> {
+        self.ask().await.map_err(|failure| failure.during("check"))
+    }
+}
