@@ -94,7 +94,11 @@ impl Fold {
     }
 
     /// Folds the next rows, up to `target` at most.
-    async fn advance(&mut self, store: &dyn ScoreStore, target: Version) -> Result<Result<(), Difference>, BackendError> {
+    async fn advance(
+        &mut self,
+        store: &dyn ScoreStore,
+        target: Version,
+    ) -> Result<Result<(), Difference>, BackendError> {
         let limit = CHUNK.min(usize::try_from(target.get() - self.seen.get()).unwrap_or(CHUNK));
         let rows = store.log(&self.board.spec.id, self.seen, limit).await?;
         if rows.is_empty() {
@@ -149,7 +153,9 @@ impl Fold {
             }
             let total = self.users.range((season, UserId::MIN)..=(season, UserId::MAX)).count() as u64;
             if scan.total != total {
-                return Ok(Err(self.differs(format!("season {season} has {total} entries, its total says {}", scan.total))));
+                return Ok(Err(
+                    self.differs(format!("season {season} has {total} entries, its total says {}", scan.total))
+                ));
             }
             let last = scan.scores.last().map(|(user, _)| *user);
             let ended = scan.scores.len() < CHUNK;
@@ -160,7 +166,8 @@ impl Fold {
             let mut folded = self.users.range((first, std::ops::Bound::Included((season, end))));
             let mut stored = scan.scores.iter();
             loop {
-                let (folded, stored) = (folded.next().map(|((_, user), reached)| (*user, *reached)), stored.next().copied());
+                let (folded, stored) =
+                    (folded.next().map(|((_, user), reached)| (*user, *reached)), stored.next().copied());
                 if folded == stored {
                     if folded.is_none() {
                         break;
@@ -170,7 +177,9 @@ impl Fold {
                 }
                 // The smaller id is the one that the other side lacks.
                 let user = [folded, stored].into_iter().flatten().map(|(user, _)| user).min();
-                let of = |side: Option<(UserId, Reached)>| side.filter(|(u, _)| Some(*u) == user).map(|(_, reached)| reached);
+                let of = |side: Option<(UserId, Reached)>| {
+                    side.filter(|(u, _)| Some(*u) == user).map(|(_, reached)| reached)
+                };
                 let user = user.map_or_else(String::new, |user| user.to_string());
                 let what = format!("user {user} comes to {}, the scores say {}", show(of(folded)), show(of(stored)));
                 return Ok(Err(self.differs(what)));

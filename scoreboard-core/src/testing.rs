@@ -28,19 +28,35 @@
 //! scoreboard_core::score_store_conformance!(MyFixture);
 //! ```
 //!
-//! | suite | checks | by |
+//! | suite | checks | run by |
 //! | --- | --- | --- |
 //! | [`score_store`] | [`ScoreStore`](crate::ScoreStore) | [`score_store_conformance!`](crate::score_store_conformance) |
+//! | [`account_store`] | [`AccountStore`](crate::accounts::AccountStore) | [`account_store_conformance!`](crate::account_store_conformance) |
+//! | [`incident_store`] | [`IncidentStore`](crate::IncidentStore) | [`incident_store_conformance!`](crate::incident_store_conformance) |
+//! | [`board_cache`] | [`BoardCache`](crate::BoardCache) | [`board_cache_conformance!`](crate::board_cache_conformance) |
+//! | [`rate_limiter`] | [`RateLimiter`](crate::RateLimiter) | [`rate_limiter_conformance!`](crate::rate_limiter_conformance) |
+//! | [`broadcaster`] | [`Broadcaster`](crate::Broadcaster) | [`broadcaster_conformance!`](crate::broadcaster_conformance) |
+//! | [`verifier`] | [`ActionVerifier`](crate::ActionVerifier) | [`verifier_conformance!`](crate::verifier_conformance) |
 
+pub mod account_store;
+pub mod board_cache;
+pub mod broadcaster;
 mod clock;
+mod drop_at;
 mod fixture;
 mod ids;
+pub mod incident_store;
 mod macros;
 mod memory;
 mod play;
+pub mod rate_limiter;
 pub mod score_store;
+pub mod verifier;
 
 pub use clock::ManualClock;
-pub use fixture::{Fixture, ScoreStoreFixture, run};
+pub use fixture::{
+    AccountStoreFixture, BoardCacheFixture, BroadcasterFixture, Fixture, IncidentStoreFixture, RateLimiterFixture,
+    ScoreStoreFixture, VerifierFixture, run,
+};
 pub use ids::SeededIds;
 pub use memory::MemoryFixture;

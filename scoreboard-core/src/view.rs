@@ -56,24 +56,24 @@ impl View {
     pub(crate) fn changes_to(&self, next: &Self) -> Vec<EntryChange> {
         let before: HashMap<UserId, &Entry> = self.entries.iter().map(|entry| (entry.user_id, entry)).collect();
         let after: HashMap<UserId, &Entry> = next.entries.iter().map(|entry| (entry.user_id, entry)).collect();
-        let removed = self.entries.iter().filter(|entry| !after.contains_key(&entry.user_id)).map(|entry| EntryChange {
-            op: ChangeOp::Remove,
-            rank: None,
-            previous_rank: Some(entry.rank),
-            user_id: entry.user_id,
-            display_name: entry.display_name.clone(),
-            score: entry.score,
-        });
-        let upserted = next.entries.iter().filter(|entry| before.get(&entry.user_id) != Some(entry)).map(|entry| {
-            EntryChange {
+        let removed =
+            self.entries.iter().filter(|entry| !after.contains_key(&entry.user_id)).map(|entry| EntryChange {
+                op: ChangeOp::Remove,
+                rank: None,
+                previous_rank: Some(entry.rank),
+                user_id: entry.user_id,
+                display_name: entry.display_name.clone(),
+                score: entry.score,
+            });
+        let upserted =
+            next.entries.iter().filter(|entry| before.get(&entry.user_id) != Some(entry)).map(|entry| EntryChange {
                 op: ChangeOp::Upsert,
                 rank: Some(entry.rank),
                 previous_rank: before.get(&entry.user_id).map(|before| before.rank),
                 user_id: entry.user_id,
                 display_name: entry.display_name.clone(),
                 score: entry.score,
-            }
-        });
+            });
         removed.chain(upserted).collect()
     }
 }

@@ -7,9 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use scoreboard_core::memory::MemoryScoreStore;
 use scoreboard_core::{
-    ActionId, BackendError, Board, BoardId, BoardSpec, Change, ChangeBoard, CreateBoard, ErrorKind, Fingerprint, GroupCommit,
-    GroupCommitConfig, LogRow, Origin, Outcome, PageQuery, Points, RankStyle, RankedPage, RankedUsers, Refusal, Scan, Score,
-    ScoreRank, ScoreStore, Season, Timestamp, UserId, Version, verify,
+    ActionId, BackendError, Board, BoardId, BoardSpec, Change, ChangeBoard, CreateBoard, ErrorKind, Fingerprint,
+    GroupCommit, GroupCommitConfig, LogRow, Origin, Outcome, PageQuery, Points, RankStyle, RankedPage, RankedUsers,
+    Refusal, Scan, Score, ScoreRank, ScoreStore, Season, Timestamp, UserId, Version, verify,
 };
 use tokio::sync::Semaphore;
 
@@ -88,7 +88,12 @@ impl ScoreStore for Gated {
     ) -> Result<Option<RankedUsers>, BackendError> {
         self.inner.standings(board, season, style, users).await
     }
-    async fn score_rank(&self, board: &BoardId, style: RankStyle, score: Score) -> Result<Option<ScoreRank>, BackendError> {
+    async fn score_rank(
+        &self,
+        board: &BoardId,
+        style: RankStyle,
+        score: Score,
+    ) -> Result<Option<ScoreRank>, BackendError> {
         self.inner.score_rank(board, style, score).await
     }
     async fn history(
@@ -274,5 +279,8 @@ async fn a_refusal_spoils_no_other() {
     let store = GroupCommit::new(gated.clone());
     let strange = Change { board: BoardId::new("nowhere").expect("slug"), ..change(2) };
     let outcomes = store.apply(&[change(1), strange, change(3)]).await.expect("applied");
-    assert!(matches!(outcomes[..], [Outcome::Applied(_), Outcome::Refused(Refusal::UnknownBoard), Outcome::Applied(_)]));
+    assert!(matches!(
+        outcomes[..],
+        [Outcome::Applied(_), Outcome::Refused(Refusal::UnknownBoard), Outcome::Applied(_)]
+    ));
 }

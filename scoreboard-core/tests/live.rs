@@ -149,9 +149,9 @@ async fn what_cannot_be_told_is_a_snapshot() {
     }
     let here = world.truth(10).await.position;
     for since in [
-        Position { version: Version::new(9), ..here },                           // too long ago
-        Position { version: Version::new(311), ..here },                         // not yet
-        Position { epoch: scoreboard_core::Epoch::new(9), ..here },              // another life
+        Position { version: Version::new(9), ..here },              // too long ago
+        Position { version: Version::new(311), ..here },            // not yet
+        Position { epoch: scoreboard_core::Epoch::new(9), ..here }, // another life
     ] {
         let mut watcher = world.scoreboard.subscribe(&BoardId::main(), 10, Some(since)).await.expect("watched");
         assert!(matches!(watcher.next().await.expect("an event"), LiveEvent::Snapshot(_)), "{since}");

@@ -171,7 +171,9 @@ async fn ten_a_minute_and_not_one_more() {
         world.tap(user(1)).await;
     }
     let action = world.start(user(1), "tap").await;
-    let Err(Error::RateLimited(usage)) = world.scoreboard.submit(user(1), action.clone()).await else { panic!("admitted") };
+    let Err(Error::RateLimited(usage)) = world.scoreboard.submit(user(1), action.clone()).await else {
+        panic!("admitted")
+    };
     assert_eq!((usage.policy, usage.remaining, usage.retry_after), ("update", 0, Duration::from_secs(60)));
     world.tap(user(2)).await;
     world.clock.advance(Duration::from_secs(60));
@@ -221,8 +223,14 @@ async fn a_record_is_idempotent_by_server_and_key() {
     // The kind is withdrawn: the first call is still answered, a new one is not.
     world.scoreboard.change_board(BoardSpec::new(BoardId::main())).await.expect("changed");
     assert!(world.scoreboard.record(&server, "match-1", request(None)).await.expect("repeated").replayed);
-    assert!(matches!(rejection(world.scoreboard.record(&server, "new", request(None)).await), Rejection::UnknownKind(_)));
-    assert_eq!(rejection(world.scoreboard.record(&server, "match-1", request(Some(60))).await), Rejection::IdempotencyMismatch);
+    assert!(matches!(
+        rejection(world.scoreboard.record(&server, "new", request(None)).await),
+        Rejection::UnknownKind(_)
+    ));
+    assert_eq!(
+        rejection(world.scoreboard.record(&server, "match-1", request(Some(60))).await),
+        Rejection::IdempotencyMismatch
+    );
 }
 
 #[tokio::test]
@@ -263,7 +271,12 @@ async fn cursors_walk_the_board_both_ways() {
         assert_eq!(Some(&back.entries), pages.pop().map(|page| page.entries).as_ref());
     }
     assert!(pages.is_empty());
-    let cursor = all.next_cursor.or(world.scoreboard.top(&TopQuery { limit: 4, ..TopQuery::new(BoardId::main()) }).await.expect("read").next_cursor);
+    let cursor = all.next_cursor.or(world
+        .scoreboard
+        .top(&TopQuery { limit: 4, ..TopQuery::new(BoardId::main()) })
+        .await
+        .expect("read")
+        .next_cursor);
     let elsewhere = TopQuery { cursor, ..TopQuery::new(BoardId::new("other").expect("slug")) };
     assert_eq!(rejection(world.scoreboard.top(&elsewhere).await), Rejection::CursorInvalid);
 }
@@ -300,7 +313,8 @@ async fn standings_around_and_history_agree() {
         cursor = Some(next);
     }
     assert_eq!(versions, [15, 14, 13, 12, 11]);
-    let strange = StandingQuery { season: Some(scoreboard_core::Season::new(2)), ..StandingQuery::new(BoardId::main()) };
+    let strange =
+        StandingQuery { season: Some(scoreboard_core::Season::new(2)), ..StandingQuery::new(BoardId::main()) };
     assert_eq!(rejection(world.scoreboard.standing(user(5), &strange).await), Rejection::UnknownSeason);
 }
 

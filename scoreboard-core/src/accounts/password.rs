@@ -113,7 +113,11 @@ impl PasswordGate {
         self.hashing
     }
 
-    pub(super) async fn hash(&self, password: Zeroizing<String>, ids: &dyn IdSource) -> Result<PasswordHash, AccountError> {
+    pub(super) async fn hash(
+        &self,
+        password: Zeroizing<String>,
+        ids: &dyn IdSource,
+    ) -> Result<PasswordHash, AccountError> {
         let (hashing, salt) = (self.hashing, salt(ids));
         let hash = self.run(move || hashing.hash(password.as_bytes(), &salt)).await?;
         Ok(hash.expect("the length was checked, and the parameters at construction"))

@@ -10,9 +10,9 @@ use crate::cache::BoardCache;
 use crate::error::{BackendError, ErrorKind, Rejection, Result};
 use crate::fraud::FraudDetector;
 use crate::layers::CommitListener;
+use crate::pipeline::Scoreboard;
 use crate::pipeline::publish::publish;
 use crate::pipeline::refresh::refresh;
-use crate::pipeline::Scoreboard;
 use crate::store::{Change, Outcome, Receipt, Refusal, ScoreStore};
 
 /// What a transaction made of one change.

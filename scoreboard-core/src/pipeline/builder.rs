@@ -160,7 +160,8 @@ impl Builder {
     /// Outside a Tokio runtime: commits are made by a task of it.
     #[must_use]
     pub fn build(self) -> Scoreboard {
-        let Self { store, ring, verifier, limiter, fraud, incidents, cache, broadcaster, names, clock, ids, config } = self;
+        let Self { store, ring, verifier, limiter, fraud, incidents, cache, broadcaster, names, clock, ids, config } =
+            self;
         let ring = ring.unwrap_or_else(|| KeyRing::random(&*ids));
         let cache = cache.unwrap_or_else(|| Arc::new(MemoryBoardCache::new(config.cache_bytes)));
         let after = AfterCommit { cache: cache.clone(), broadcaster: broadcaster.clone(), fraud: fraud.clone() };

@@ -314,7 +314,13 @@ impl Scoreboard {
     /// # Cancel safety
     ///
     /// Nothing is changed.
-    pub async fn history(&self, board: &BoardId, user: UserId, limit: usize, cursor: Option<&str>) -> Result<HistoryPage> {
+    pub async fn history(
+        &self,
+        board: &BoardId,
+        user: UserId,
+        limit: usize,
+        cursor: Option<&str>,
+    ) -> Result<HistoryPage> {
         let before = match cursor {
             None => None,
             Some(text) => Some(self.read_history_cursor(board, user, text)?),
@@ -325,7 +331,8 @@ impl Scoreboard {
         rows.retain(|row| row.position.version <= found.version || before.is_some());
         let more = rows.len() > limit;
         rows.truncate(limit);
-        let next_cursor = rows.last().filter(|_| more).map(|row| self.history_cursor(board, user, row.position.version));
+        let next_cursor =
+            rows.last().filter(|_| more).map(|row| self.history_cursor(board, user, row.position.version));
         Ok(HistoryPage {
             board: board.clone(),
             epoch: found.epoch,

@@ -62,8 +62,18 @@ impl Scoreboard {
             }
         };
         let origin = Origin::Record;
-        let change =
-            Change { action_id, fingerprint, board: board_id, season, user_id, kind, points, origin, at: now, at_most: None };
+        let change = Change {
+            action_id,
+            fingerprint,
+            board: board_id,
+            season,
+            user_id,
+            kind,
+            points,
+            origin,
+            at: now,
+            at_most: None,
+        };
         match self.apply(change).await? {
             Applied::Yes(receipt) => Ok(receipt),
             Applied::AboveCount => unreachable!("a record sets no condition"),

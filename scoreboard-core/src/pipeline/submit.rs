@@ -79,7 +79,8 @@ impl Scoreboard {
             Applied::Yes(receipt) => Ok(receipt),
             Applied::AboveCount => {
                 let limit = at_most.map_or(0, |at_most| at_most.count);
-                let finding = Finding { rule: "above_daily_number", evidence: format!("more than {limit} in a day (UTC)") };
+                let finding =
+                    Finding { rule: "above_daily_number", evidence: format!("more than {limit} in a day (UTC)") };
                 Err(self.block(claims, finding, now).await?.into())
             }
         }

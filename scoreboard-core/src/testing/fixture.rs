@@ -3,7 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::accounts::AccountStore;
+use crate::broadcast::Broadcaster;
+use crate::cache::BoardCache;
+use crate::clock::Timestamp;
+use crate::fraud::IncidentStore;
+use crate::limiter::RateLimiter;
 use crate::store::ScoreStore;
+use crate::verifier::ActionVerifier;
 
 /// An empty, private backend for one case. Dropping it cleans up.
 pub trait Fixture: Sized + Send + Sync + 'static {
@@ -15,6 +22,49 @@ pub trait Fixture: Sized + Send + Sync + 'static {
 pub trait ScoreStoreFixture: Fixture {
     /// A handle on the fixture's store: always on the same data.
     fn score_store(&self) -> Arc<dyn ScoreStore>;
+}
+
+/// What the suite [`account_store`](crate::testing::account_store) needs.
+pub trait AccountStoreFixture: Fixture {
+    /// A handle on the fixture's store: always on the same data.
+    fn account_store(&self) -> Arc<dyn AccountStore>;
+}
+
+/// What the suite [`incident_store`](crate::testing::incident_store) needs.
+pub trait IncidentStoreFixture: Fixture {
+    /// A handle on the fixture's store: always on the same data.
+    fn incident_store(&self) -> Arc<dyn IncidentStore>;
+}
+
+/// What the suite [`board_cache`](crate::testing::board_cache) needs.
+pub trait BoardCacheFixture: Fixture {
+    /// A handle on the fixture's cache, with room for a thousand short answers.
+    fn board_cache(&self) -> Arc<dyn BoardCache>;
+}
+
+/// What the suite [`rate_limiter`](crate::testing::rate_limiter) needs. It counts by the millisecond: a fixture of a limiter that
+/// goes by a clock of its own puts one in its place that it can move.
+pub trait RateLimiterFixture: Fixture {
+    /// A handle on the fixture's limiter: always on the same counts.
+    fn rate_limiter(&self) -> Arc<dyn RateLimiter>;
+
+    /// The time by which the limiter goes.
+    fn now(&self) -> Timestamp;
+
+    /// Lets this much time go by.
+    fn advance(&self, duration: Duration) -> impl Future<Output = ()> + Send;
+}
+
+/// What the suite [`broadcaster`](crate::testing::broadcaster) needs.
+pub trait BroadcasterFixture: Fixture {
+    /// A handle on the fixture's broadcaster: all reach the same watchers.
+    fn broadcaster(&self) -> Arc<dyn Broadcaster>;
+}
+
+/// What the suite [`verifier`](crate::testing::verifier) needs. Each fresh fixture has secrets of its own.
+pub trait VerifierFixture: Fixture {
+    /// The fixture's verifier.
+    fn verifier(&self) -> Arc<dyn ActionVerifier>;
 }
 
 /// Runs one case on a fresh fixture, on a runtime of two threads: what the macros' tests call.

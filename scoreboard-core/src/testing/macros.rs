@@ -2,93 +2,257 @@
 
 /// Runs the suite [`score_store`](crate::testing::score_store): one `#[test]` for each case, in a module `score_store`.
 ///
-/// The argument is a type that implements [`ScoreStoreFixture`](crate::testing::ScoreStoreFixture). To run the suite on several
-/// fixtures in one file, call it in a module for each, with `use super::*;`.
+/// The argument is a type that implements [`ScoreStoreFixture`](crate::testing::ScoreStoreFixture).
+/// To run a suite on several fixtures in one file, call its macro in a module for each, with `use super::*;`.
 #[macro_export]
 macro_rules! score_store_conformance {
     ($fixture:ty) => {
-        $crate::__conformance!(score_store, $fixture, [
-            a_new_board_is_empty_at_version_zero,
-            a_board_is_created_once,
-            one_of_many_creates_a_board,
-            an_unknown_board_is_answered_as_such,
-            an_unknown_season_is_answered_as_such,
-            boards_are_listed_by_id,
-            a_board_with_a_log_changes_its_catalogue,
-            a_board_with_a_log_keeps_its_order,
-            a_board_without_a_log_changes_its_order,
-            an_unknown_board_is_not_changed,
-            a_working_store_checks,
-            increment_adds,
-            decrement_subtracts,
-            set_replaces,
-            best_keeps_the_better,
-            zero_points_enter_the_board,
-            versions_have_no_gap,
-            outcomes_come_in_order,
-            a_batch_builds_on_itself,
-            an_empty_batch_does_nothing,
-            a_receipt_tells_all,
-            a_log_row_holds_all,
-            scores_reach_both_ends_of_the_range,
-            reads_see_what_was_applied,
-            a_change_for_an_unknown_board_is_refused,
-            a_change_for_another_season_is_refused,
-            a_score_out_of_range_is_refused,
-            a_refused_change_spoils_no_other,
-            a_refused_change_can_count_later,
-            refusals_have_an_order,
-            a_repeat_counts_once,
-            a_repeat_in_one_batch_counts_once,
-            a_receipt_stays_the_same,
-            another_request_with_a_used_id_is_refused,
-            a_repeat_is_known_by_its_fingerprint,
-            an_id_counts_on_one_board,
-            a_repeat_comes_before_every_refusal,
-            an_action_is_found_by_its_id,
-            at_most_holds_across_batches,
-            at_most_holds_inside_a_batch,
-            at_most_counts_from_its_moment_on,
-            at_most_counts_from_its_moment_on_inside_a_batch,
-            at_most_counts_its_own_kind,
-            at_most_counts_what_counts,
-            at_most_none_refuses_all,
-            the_earliest_leads_among_equals,
-            the_latest_leads_among_equals,
-            times_break_no_ties,
-            a_score_that_stays_keeps_its_place,
-            coming_back_to_a_score_is_reaching_it_anew,
-            a_score_moves_to_its_place,
-            ties_are_numbered_by_style,
-            ranks_go_on_across_pages,
-            ranks_follow_changes,
-            standings_come_as_asked,
-            standings_of_nobody_are_empty,
-            a_score_is_ranked_as_a_new_user_would_be,
-            a_score_on_an_empty_board_is_first,
-            the_top_holds_the_first,
-            pages_lie_next_to_their_key,
-            pages_past_the_ends_are_empty,
-            a_key_needs_no_entry,
-            walking_shows_each_entry_once,
-            around_stays_full_near_the_ends,
-            around_is_a_stretch_of_the_whole,
-            around_nobody_is_empty,
-            entries_hold_when_they_were_reached,
-            the_log_is_paged_by_version,
-            history_is_paged_newest_first,
-            a_scan_is_paged_by_user,
-            the_log_folds_to_the_scores,
-            totals_count_users,
-            one_action_at_once_counts_once,
-            many_actions_at_once_all_count,
-            at_most_holds_at_once,
-            batches_over_boards_do_not_lock_up,
-            an_answer_is_true_at_one_version,
-            a_dropped_apply_is_all_or_nothing,
-            an_aborted_apply_is_all_or_nothing,
-            others_are_not_disturbed,
-        ]);
+        $crate::__conformance!(
+            score_store,
+            $fixture,
+            [
+                a_new_board_is_empty_at_version_zero,
+                a_board_is_created_once,
+                one_of_many_creates_a_board,
+                an_unknown_board_is_answered_as_such,
+                an_unknown_season_is_answered_as_such,
+                boards_are_listed_by_id,
+                a_board_with_a_log_changes_its_catalogue,
+                a_board_with_a_log_keeps_its_order,
+                a_board_without_a_log_changes_its_order,
+                an_unknown_board_is_not_changed,
+                a_working_store_checks,
+                increment_adds,
+                decrement_subtracts,
+                set_replaces,
+                best_keeps_the_better,
+                zero_points_enter_the_board,
+                versions_have_no_gap,
+                outcomes_come_in_order,
+                a_batch_builds_on_itself,
+                an_empty_batch_does_nothing,
+                a_receipt_tells_all,
+                a_log_row_holds_all,
+                scores_reach_both_ends_of_the_range,
+                reads_see_what_was_applied,
+                a_change_for_an_unknown_board_is_refused,
+                a_change_for_another_season_is_refused,
+                a_score_out_of_range_is_refused,
+                a_refused_change_spoils_no_other,
+                a_refused_change_can_count_later,
+                refusals_have_an_order,
+                a_repeat_counts_once,
+                a_repeat_in_one_batch_counts_once,
+                a_receipt_stays_the_same,
+                another_request_with_a_used_id_is_refused,
+                a_repeat_is_known_by_its_fingerprint,
+                an_id_counts_on_one_board,
+                a_repeat_comes_before_every_refusal,
+                an_action_is_found_by_its_id,
+                at_most_holds_across_batches,
+                at_most_holds_inside_a_batch,
+                at_most_counts_from_its_moment_on,
+                at_most_counts_from_its_moment_on_inside_a_batch,
+                at_most_counts_its_own_kind,
+                at_most_counts_what_counts,
+                at_most_none_refuses_all,
+                the_earliest_leads_among_equals,
+                the_latest_leads_among_equals,
+                times_break_no_ties,
+                a_score_that_stays_keeps_its_place,
+                coming_back_to_a_score_is_reaching_it_anew,
+                a_score_moves_to_its_place,
+                ties_are_numbered_by_style,
+                ranks_go_on_across_pages,
+                ranks_follow_changes,
+                standings_come_as_asked,
+                standings_of_nobody_are_empty,
+                a_score_is_ranked_as_a_new_user_would_be,
+                a_score_on_an_empty_board_is_first,
+                the_top_holds_the_first,
+                pages_lie_next_to_their_key,
+                pages_past_the_ends_are_empty,
+                a_key_needs_no_entry,
+                walking_shows_each_entry_once,
+                around_stays_full_near_the_ends,
+                around_is_a_stretch_of_the_whole,
+                around_nobody_is_empty,
+                entries_hold_when_they_were_reached,
+                the_log_is_paged_by_version,
+                history_is_paged_newest_first,
+                a_scan_is_paged_by_user,
+                the_log_folds_to_the_scores,
+                totals_count_users,
+                one_action_at_once_counts_once,
+                many_actions_at_once_all_count,
+                at_most_holds_at_once,
+                batches_over_boards_do_not_lock_up,
+                an_answer_is_true_at_one_version,
+                a_dropped_apply_is_all_or_nothing,
+                an_aborted_apply_is_all_or_nothing,
+                others_are_not_disturbed,
+            ]
+        );
+    };
+}
+
+/// Runs the suite [`account_store`](crate::testing::account_store): one `#[test]` for each case, in a module `account_store`.
+///
+/// The argument is a type that implements [`AccountStoreFixture`](crate::testing::AccountStoreFixture).
+#[macro_export]
+macro_rules! account_store_conformance {
+    ($fixture:ty) => {
+        $crate::__conformance!(
+            account_store,
+            $fixture,
+            [
+                a_user_is_kept_whole,
+                an_unknown_user_is_answered_as_such,
+                an_address_has_one_account,
+                an_id_has_one_account,
+                one_of_many_gets_an_address,
+                a_password_is_replaced_if_it_is_the_old_one,
+                one_of_many_replaces_a_password,
+                roles_are_set,
+                users_are_listed_by_id,
+                names_of_known_users_are_given,
+                the_newest_token_is_rotated,
+                an_unknown_token_is_refused,
+                a_used_token_ends_its_session,
+                an_ended_session_refuses_its_tokens,
+                ended_sessions_are_listed,
+                a_session_expires,
+                expired_sessions_are_forgotten,
+                one_of_two_rotates,
+                a_dropped_rotation_is_all_or_nothing,
+                a_server_key_is_kept_whole,
+                an_id_has_one_server_key,
+                one_of_many_adds_a_server_key,
+                a_removed_server_key_is_gone,
+            ]
+        );
+    };
+}
+
+/// Runs the suite [`incident_store`](crate::testing::incident_store): one `#[test]` for each case, in a module `incident_store`.
+///
+/// The argument is a type that implements [`IncidentStoreFixture`](crate::testing::IncidentStoreFixture).
+#[macro_export]
+macro_rules! incident_store_conformance {
+    ($fixture:ty) => {
+        $crate::__conformance!(
+            incident_store,
+            $fixture,
+            [
+                an_incident_is_kept_whole,
+                an_action_and_rule_give_one_incident,
+                incidents_come_newest_first,
+                one_finding_at_once_gives_one_incident,
+            ]
+        );
+    };
+}
+
+/// Runs the suite [`board_cache`](crate::testing::board_cache): one `#[test]` for each case, in a module `board_cache`.
+///
+/// The argument is a type that implements [`BoardCacheFixture`](crate::testing::BoardCacheFixture).
+#[macro_export]
+macro_rules! board_cache_conformance {
+    ($fixture:ty) => {
+        $crate::__conformance!(
+            board_cache,
+            $fixture,
+            [
+                an_answer_is_kept,
+                keys_are_told_apart,
+                an_answer_expires,
+                an_older_answer_loses,
+                the_epoch_is_compared_first,
+                an_answer_below_the_floor_is_a_miss,
+                a_late_old_fill_is_never_served,
+                a_lower_floor_changes_nothing,
+                floors_are_told_apart,
+                many_answers_stay_true,
+                no_answer_is_older_than_an_acknowledged_floor,
+            ]
+        );
+    };
+}
+
+/// Runs the suite [`rate_limiter`](crate::testing::rate_limiter): one `#[test]` for each case, in a module `rate_limiter`.
+///
+/// The argument is a type that implements [`RateLimiterFixture`](crate::testing::RateLimiterFixture).
+#[macro_export]
+macro_rules! rate_limiter_conformance {
+    ($fixture:ty) => {
+        $crate::__conformance!(
+            rate_limiter,
+            $fixture,
+            [
+                exactly_the_limit_is_admitted,
+                no_window_has_a_border,
+                the_numbers_are_exact,
+                refused_takes_are_not_counted,
+                random_arrivals_are_counted_exactly,
+                a_bucket_refills_evenly,
+                a_bucket_overflows,
+                the_numbers_of_a_bucket_are_exact,
+                the_steady_rate_is_never_limited,
+                a_bucket_never_admits_more_than_it_holds,
+                subjects_and_policies_are_told_apart,
+                a_refusal_uses_nothing,
+                the_tightest_cell_is_told,
+                nobody_is_forgotten_in_a_crowd,
+                exactly_the_limit_is_admitted_at_once,
+                a_dropped_take_is_all_or_nothing,
+            ]
+        );
+    };
+}
+
+/// Runs the suite [`broadcaster`](crate::testing::broadcaster): one `#[test]` for each case, in a module `broadcaster`.
+///
+/// The argument is a type that implements [`BroadcasterFixture`](crate::testing::BroadcasterFixture).
+#[macro_export]
+macro_rules! broadcaster_conformance {
+    ($fixture:ty) => {
+        $crate::__conformance!(
+            broadcaster,
+            $fixture,
+            [
+                an_announcement_is_seen,
+                what_was_before_is_not_told,
+                positions_rise,
+                the_epoch_is_compared_first,
+                a_slow_watcher_gets_the_newest,
+                other_boards_are_silent,
+                gone_watchers_disturb_nobody,
+                the_newest_is_never_missed,
+                a_stream_ends_with_its_broadcaster,
+            ]
+        );
+    };
+}
+
+/// Runs the suite [`verifier`](crate::testing::verifier): one `#[test]` for each case, in a module `verifier`.
+///
+/// The argument is a type that implements [`VerifierFixture`](crate::testing::VerifierFixture).
+#[macro_export]
+macro_rules! verifier_conformance {
+    ($fixture:ty) => {
+        $crate::__conformance!(
+            verifier,
+            $fixture,
+            [
+                a_signed_action_is_verified,
+                an_altered_field_is_refused,
+                an_altered_signature_is_refused,
+                fields_do_not_run_together,
+                an_unknown_key_is_refused,
+                a_stranger_is_refused,
+                two_actions_have_two_fingerprints,
+            ]
+        );
     };
 }
 
@@ -109,4 +273,62 @@ macro_rules! __conformance {
             )*
         }
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    /// The cases that a suite's macro lists.
+    fn listed(suite: &str) -> BTreeSet<&'static str> {
+        let macros = include_str!("macros.rs");
+        let start = macros.find(&format!("macro_rules! {suite}_conformance")).expect("the suite has a macro");
+        let list = macros[start..].split('[').nth(1).and_then(|rest| rest.split(']').next()).expect("it has a list");
+        list.split(',').map(str::trim).filter(|case| !case.is_empty()).collect()
+    }
+
+    /// The cases that a suite's sources hold.
+    fn written(sources: &[&'static str]) -> BTreeSet<&'static str> {
+        let after = |line: &'static str| line.strip_prefix("pub async fn ").and_then(|rest| rest.split('<').next());
+        sources.iter().flat_map(|source| source.lines()).filter_map(after).collect()
+    }
+
+    macro_rules! every_case_is_listed {
+        ($($suite:ident: [$($source:literal),*];)*) => {
+            $(
+                #[test]
+                fn $suite() {
+                    let written = written(&[$(include_str!($source)),*]);
+                    assert_eq!(listed(stringify!($suite)), written, "a case that is not in its macro's list never runs");
+                    assert!(!written.is_empty(), "a suite has cases");
+                }
+            )*
+
+            /// A file of cases that is not named here would not be looked at.
+            #[test]
+            fn every_source_is_read() {
+                let mut expected = BTreeSet::new();
+                $(
+                    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/testing/", stringify!($suite));
+                    for file in std::fs::read_dir(folder).into_iter().flatten() {
+                        let name = file.expect("the folder can be read").file_name();
+                        expected.insert(format!("{}/{}", stringify!($suite), name.to_string_lossy()));
+                    }
+                    expected.insert(concat!(stringify!($suite), ".rs").to_owned());
+                )*
+                let named: BTreeSet<_> = [$($($source),*),*].map(str::to_owned).into();
+                assert_eq!(named, expected);
+            }
+        };
+    }
+
+    every_case_is_listed! {
+        score_store: ["score_store.rs", "score_store/boards.rs", "score_store/applying.rs", "score_store/refusing.rs", "score_store/once.rs", "score_store/at_most.rs", "score_store/ties.rs", "score_store/ranks.rs", "score_store/pages.rs", "score_store/logs.rs", "score_store/concurrency.rs", "score_store/cancellation.rs"];
+        account_store: ["account_store.rs", "account_store/users.rs", "account_store/sessions.rs", "account_store/server_keys.rs"];
+        incident_store: ["incident_store.rs"];
+        board_cache: ["board_cache.rs"];
+        rate_limiter: ["rate_limiter.rs", "rate_limiter/sliding_log.rs", "rate_limiter/gcra.rs", "rate_limiter/cells.rs"];
+        broadcaster: ["broadcaster.rs"];
+        verifier: ["verifier.rs"];
+    }
 }

@@ -1,25 +1,101 @@
-//! The fixture over this crate's own adapters in memory.
+//! The fixture over this crate's own adapters.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::memory::MemoryScoreStore;
+use crate::accounts::AccountStore;
+use crate::broadcast::Broadcaster;
+use crate::cache::BoardCache;
+use crate::clock::{Clock, Timestamp};
+use crate::fraud::IncidentStore;
+use crate::id_source::RandomIds;
+use crate::limiter::RateLimiter;
+use crate::memory::{
+    InProcessBroadcaster, MemoryAccountStore, MemoryBoardCache, MemoryIncidentStore, MemoryRateLimiter,
+    MemoryScoreStore,
+};
 use crate::store::ScoreStore;
-use crate::testing::fixture::{Fixture, ScoreStoreFixture};
+use crate::testing::ManualClock;
+use crate::testing::fixture::{
+    AccountStoreFixture, BoardCacheFixture, BroadcasterFixture, Fixture, IncidentStoreFixture, RateLimiterFixture,
+    ScoreStoreFixture, VerifierFixture,
+};
+use crate::verifier::{ActionVerifier, HmacVerifier, KeyRing};
 
-/// Every adapter in memory, fresh: for tests of layers, and an example of a fixture.
+/// Every adapter of this crate, fresh: for tests of layers, and an example of a fixture.
 #[derive(Debug)]
 pub struct MemoryFixture {
     scores: Arc<MemoryScoreStore>,
+    accounts: Arc<MemoryAccountStore>,
+    incidents: Arc<MemoryIncidentStore>,
+    cache: Arc<MemoryBoardCache>,
+    limiter: Arc<MemoryRateLimiter>,
+    clock: ManualClock,
+    broadcaster: Arc<InProcessBroadcaster>,
+    verifier: Arc<HmacVerifier>,
 }
 
 impl Fixture for MemoryFixture {
     async fn fresh() -> Self {
-        Self { scores: Arc::default() }
+        Self {
+            scores: Arc::default(),
+            accounts: Arc::default(),
+            incidents: Arc::default(),
+            cache: Arc::new(MemoryBoardCache::new(1024 * 1024)),
+            limiter: Arc::default(),
+            clock: ManualClock::default(),
+            broadcaster: Arc::default(),
+            verifier: Arc::new(HmacVerifier::new(&KeyRing::random(&RandomIds))),
+        }
     }
 }
 
 impl ScoreStoreFixture for MemoryFixture {
     fn score_store(&self) -> Arc<dyn ScoreStore> {
         self.scores.clone()
+    }
+}
+
+impl AccountStoreFixture for MemoryFixture {
+    fn account_store(&self) -> Arc<dyn AccountStore> {
+        self.accounts.clone()
+    }
+}
+
+impl IncidentStoreFixture for MemoryFixture {
+    fn incident_store(&self) -> Arc<dyn IncidentStore> {
+        self.incidents.clone()
+    }
+}
+
+impl BoardCacheFixture for MemoryFixture {
+    fn board_cache(&self) -> Arc<dyn BoardCache> {
+        self.cache.clone()
+    }
+}
+
+impl RateLimiterFixture for MemoryFixture {
+    fn rate_limiter(&self) -> Arc<dyn RateLimiter> {
+        self.limiter.clone()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    async fn advance(&self, duration: Duration) {
+        self.clock.advance(duration);
+    }
+}
+
+impl BroadcasterFixture for MemoryFixture {
+    fn broadcaster(&self) -> Arc<dyn Broadcaster> {
+        self.broadcaster.clone()
+    }
+}
+
+impl VerifierFixture for MemoryFixture {
+    fn verifier(&self) -> Arc<dyn ActionVerifier> {
+        self.verifier.clone()
     }
 }

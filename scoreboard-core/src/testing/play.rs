@@ -11,8 +11,8 @@ use crate::ids::{ActionId, BoardId, KindId, UserId};
 use crate::ranking::{Direction, Operator, OrderKey, RankStyle};
 use crate::score::{Points, Score};
 use crate::store::{Change, CreateBoard, LogRow, Origin, Outcome, Receipt, Refusal, ScoreStore};
-use crate::testing::fixture::ScoreStoreFixture;
 use crate::testing::ManualClock;
+use crate::testing::fixture::ScoreStoreFixture;
 use crate::version::Version;
 
 /// The user of this number; users sort as their numbers do.

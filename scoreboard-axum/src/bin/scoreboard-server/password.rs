@@ -19,6 +19,9 @@ pub(crate) fn read() -> Result<String> {
         return Ok(password.to_owned());
     }
     let term = Term::stderr();
+    if !term.is_term() {
+        return Err(Failure::new("cannot ask for the password: standard error is no terminal"));
+    }
     let ask = |prompt: &str| {
         term.write_str(prompt)?;
         term.read_secure_line()

@@ -1,5 +1,8 @@
 //! Every setting, with its default and its bounds.
 
+use std::time::Duration;
+
+use scoreboard_core::accounts::{AccountsConfig, Hashing};
 use serde::{Deserialize, Serialize};
 
 mod check;
@@ -248,5 +251,24 @@ pub(crate) struct Fraud {
 impl Default for Fraud {
     fn default() -> Self {
         Self { max_outstanding: scoreboard_core::DeterministicRules::DEFAULT_OUTSTANDING }
+    }
+}
+
+impl Accounts {
+    /// As the library takes them.
+    pub(crate) fn config(&self) -> AccountsConfig {
+        let mut config = AccountsConfig::default();
+        config.issuer.clone_from(&self.issuer);
+        config.access_lifetime = Duration::from_secs(self.access_token_seconds);
+        config.session_lifetime = Duration::from_secs(self.session_days * 86_400);
+        config.min_password_chars = self.min_password_chars;
+        config.hashing_queue = self.hash_queue;
+        config.hashing = match self.hash {
+            Hash::Argon2id => {
+                Hashing::Argon2id { memory_kib: self.argon2_memory_kib, iterations: self.argon2_iterations }
+            }
+            Hash::Bcrypt => Hashing::Bcrypt { cost: self.bcrypt_cost },
+        };
+        config
     }
 }

@@ -22,12 +22,12 @@ pub(crate) enum Place {
 }
 
 impl Place {
-    /// Reads a URL; the error goes on from "setting `database_url`".
+    /// Reads a URL; the error is the rule that it breaks.
     pub(crate) fn parse(url: &str) -> Result<Self, String> {
         match url.split_once(':') {
             Some(("memory", "" | "//")) => Ok(Self::Memory),
             Some(("sqlite", _)) => {
-                let config = scoreboard_sqlite::Config::from_url(url).map_err(|error| format!("is no {error}"))?;
+                let config = scoreboard_sqlite::Config::from_url(url).map_err(|error| error.to_string())?;
                 if config.path.extension().is_some_and(|extension| extension == "keys" || extension == "db-lock") {
                     return Err("must not end in .keys or .db-lock: files of these names are put beside it".to_owned());
                 }

@@ -1,9 +1,9 @@
 //! Changes are applied: operators, versions, receipts.
 
+use crate::board::BoardSpec;
 use crate::ids::KindId;
 use crate::ranking::{Direction, Operator, TieBreak};
 use crate::score::{MAX_SCORE, Score};
-use crate::board::BoardSpec;
 use crate::store::{Change, Origin, Reached};
 use crate::testing::fixture::ScoreStoreFixture;
 use crate::testing::play::{Play, applied, at, number, spec, user};

@@ -54,7 +54,11 @@ pub async fn at_most_counts_from_its_moment_on<F: ScoreStoreFixture>(f: &F) {
     for (since, before) in [(998, 3), (999, 3), (1000, 2), (1001, 1), (1002, 0)] {
         let above = Change { at: at(0), ..limited(&play, before, at(since)) };
         let outcome = play.apply_one(&above).await;
-        assert_eq!(refused(outcome), Refusal::AboveCount, "{before} are there since {since} ms, so no more than that fit");
+        assert_eq!(
+            refused(outcome),
+            Refusal::AboveCount,
+            "{before} are there since {since} ms, so no more than that fit"
+        );
     }
     let fits = Change { at: at(0), ..limited(&play, 3, at(1000)) };
     let _ = applied(play.apply_one(&fits).await);
@@ -108,7 +112,11 @@ pub async fn at_most_counts_what_counts<F: ScoreStoreFixture>(f: &F) {
         let _ = applied(play.apply_one(&still).await);
     }
     let full = Change { points: crate::Points::ZERO, ..limited(&play, 3, at(0)) };
-    assert_eq!(refused(play.apply_one(&full).await), Refusal::AboveCount, "a change of zero points is one of the count");
+    assert_eq!(
+        refused(play.apply_one(&full).await),
+        Refusal::AboveCount,
+        "a change of zero points is one of the count"
+    );
 }
 
 /// At most none lets none through.

@@ -1,11 +1,9 @@
 //! Callers that go away.
 
-use std::future::poll_fn;
-use std::pin::pin;
-use std::task::Poll;
 use std::time::Duration;
 
 use crate::store::{Change, Outcome};
+use crate::testing::drop_at::drop_after;
 use crate::testing::fixture::ScoreStoreFixture;
 use crate::testing::play::{Play, applied};
 use crate::testing::score_store::concurrency::settle;
@@ -38,26 +36,10 @@ pub async fn a_dropped_apply_is_all_or_nothing<F: ScoreStoreFixture>(f: &F) {
     let play = Play::new(f).await;
     for polls in 0..100 {
         let batch = batch(&play);
-        let done = {
-            let mut apply = pin!(play.store.apply(&batch));
-            let mut left = polls;
-            poll_fn(|context| {
-                if left == 0 {
-                    return Poll::Ready(false);
-                }
-                left -= 1;
-                match apply.as_mut().poll(context) {
-                    Poll::Ready(outcome) => Poll::Ready(outcome.is_ok()),
-                    // Dropped while what it waits for is under way, not once that is done.
-                    Poll::Pending if left == 0 => Poll::Ready(false),
-                    Poll::Pending => Poll::Pending,
-                }
-            })
-            .await
-        };
-        settles(&play, &batch, polls).await;
-        if done {
-            return each_counted_once(&play, polls + 1).await;
+        let done = drop_after(polls, play.store.apply(&batch)).await;
+        settles(&play, &batch, polls.into()).await;
+        if done.is_some_and(|outcomes| outcomes.is_ok()) {
+            return each_counted_once(&play, u64::from(polls) + 1).await;
         }
     }
     panic!("apply is not done after 99 polls");

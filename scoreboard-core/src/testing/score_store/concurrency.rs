@@ -175,7 +175,8 @@ async fn answers_are_whole(play: &Play) -> u64 {
     let found = play.store.standings(play.id(), None, RankStyle::Ordinal, &[4, 3, 2, 1].map(user)).await;
     let found = found.expect("standings answers").expect("the board is there");
     let version = whole(found.position.version, "standings");
-    let mut entries: Vec<_> = found.entries.iter().flatten().map(|e| (e.rank, e.score.get(), e.reached.get())).collect();
+    let mut entries: Vec<_> =
+        found.entries.iter().flatten().map(|e| (e.rank, e.score.get(), e.reached.get())).collect();
     entries.reverse();
     assert_eq!(entries, expected(version), "standings at version {version}: rank, score, when reached");
 

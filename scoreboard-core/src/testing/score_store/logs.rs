@@ -80,7 +80,11 @@ pub async fn a_scan_is_paged_by_user<F: ScoreStoreFixture>(f: &F) {
             loop {
                 let scan = play.store.scan(play.id(), Season::FIRST, after, limit).await;
                 let scan = scan.expect("scan answers").expect("the board is there");
-                assert_eq!((scan.position, scan.total), (board.position(), board.total), "true at the board's position");
+                assert_eq!(
+                    (scan.position, scan.total),
+                    (board.position(), board.total),
+                    "true at the board's position"
+                );
                 assert!(scan.scores.len() <= limit, "at most {limit} scores");
                 let Some((last, _)) = scan.scores.last() else { break };
                 after = Some(*last);

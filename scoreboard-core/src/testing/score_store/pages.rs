@@ -22,7 +22,8 @@ async fn crowded<F: ScoreStoreFixture>(f: &F) -> Vec<Play> {
         for tie_break in [TieBreak::Earliest, TieBreak::Latest] {
             let name = format!("{direction:?}-{tie_break:?}").to_lowercase();
             let play = Play::on(f, BoardSpec { tie_break, ..spec(&name, Operator::Set, direction) }).await;
-            let changes: Vec<_> = (0..60).map(|i| play.change(i * 7 % 23, i64::try_from(i % 5).expect("small"))).collect();
+            let changes: Vec<_> =
+                (0..60).map(|i| play.change(i * 7 % 23, i64::try_from(i % 5).expect("small"))).collect();
             play.apply(&changes).await;
             boards.push(play);
         }

@@ -20,7 +20,11 @@ pub async fn a_change_for_another_season_is_refused<F: ScoreStoreFixture>(f: &F)
     let play = Play::new(f).await;
     for season in [0, 2, u32::MAX] {
         let change = Change { season: Season::new(season), ..play.change(1, 5) };
-        assert_eq!(refused(play.apply_one(&change).await), Refusal::SeasonOver, "season {season} of a board in season 1");
+        assert_eq!(
+            refused(play.apply_one(&change).await),
+            Refusal::SeasonOver,
+            "season {season} of a board in season 1"
+        );
     }
     assert_eq!(play.entries().await, [], "a change for another season does not count");
 }

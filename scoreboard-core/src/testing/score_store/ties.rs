@@ -2,9 +2,9 @@
 
 use crate::board::BoardSpec;
 use crate::ranking::{Direction, Operator, TieBreak};
+use crate::store::Change;
 use crate::testing::fixture::ScoreStoreFixture;
 use crate::testing::play::{Play, applied, at, board_id, spec, users};
-use crate::store::Change;
 
 const DIRECTIONS: [(&str, Direction); 2] = [("down", Direction::Descending), ("up", Direction::Ascending)];
 
@@ -25,7 +25,11 @@ pub async fn the_latest_leads_among_equals<F: ScoreStoreFixture>(f: &F) {
         let play = Play::on(f, spec).await;
         play.apply(&[play.change(5, 9), play.change(2, 9)]).await;
         play.scored_all(&[(9, 9), (1, 9)]).await;
-        assert_eq!(users(&play.top().await), [1, 9, 2, 5], "{direction:?}, latest: against the order of their versions");
+        assert_eq!(
+            users(&play.top().await),
+            [1, 9, 2, 5],
+            "{direction:?}, latest: against the order of their versions"
+        );
     }
 }
 

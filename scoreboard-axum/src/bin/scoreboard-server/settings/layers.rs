@@ -78,7 +78,7 @@ fn read_file(path: &Path) -> Result<impl Source + Send + Sync + 'static + use<>>
 /// Checks names and rough types against the defaults, and notes where each setting comes from.
 fn walk(value: &Value, known: &Json, name: &str, file: Option<&Path>, origins: &mut BTreeMap<String, String>) -> Result<()> {
     let origin = || origin_of(value, name, file);
-    let expected = |what: &str| Err(Failure::new(format_args!("setting `{name}` ({}) must be {what}", origin())));
+    let expected = |what: &str| Err(Failure::new(format_args!("setting `{name}` ({}): must be {what}", origin())));
     match (&value.kind, known) {
         (ValueKind::Table(table), Json::Object(known)) => {
             let sorted: BTreeMap<_, _> = table.iter().collect();
@@ -119,13 +119,13 @@ fn origin_of(value: &Value, name: &str, file: Option<&Path>) -> String {
 
 fn refuse(name: &str, origins: &BTreeMap<String, String>, rule: &str) -> Failure {
     let origin = origins.get(name).map_or("default", String::as_str);
-    Failure::new(format_args!("setting `{name}` ({origin}) {rule}"))
+    Failure::new(format_args!("setting `{name}` ({origin}): {rule}"))
 }
 
 fn explain(error: &ConfigError, origins: &BTreeMap<String, String>) -> Failure {
     match error {
         ConfigError::Type { unexpected, expected, key: Some(key), .. } => {
-            refuse(key, origins, &format!("is {unexpected}, expected {expected}"))
+            refuse(key, origins, &format!("must be {expected}, not {unexpected}"))
         }
         ConfigError::At { error, key: Some(key), .. } => refuse(key, origins, &first_line(error)),
         other => bad(other),

@@ -1,0 +1,79 @@
+//! `admin`: what an operator changes, beside a running server or without one.
+
+use scoreboard_core::Chain;
+
+use crate::cli::Admin;
+use crate::failure::{Failure, Result};
+use crate::keys::Keys;
+use crate::progress::print;
+use crate::settings::Settings;
+use crate::store::{Place, Stores};
+
+mod boards;
+mod kinds;
+mod server_keys;
+mod users;
+
+/// Does what was asked, and says so.
+pub(crate) async fn run(settings: &Settings, command: Admin) -> Result<()> {
+    let place = Place::parse(&settings.database_url).map_err(Failure::new)?;
+    let files = place.files()?;
+    if let Admin::RotateKeys { keep } = command {
+        files.check_folder()?;
+        return rotate_keys(&files.keys, keep);
+    }
+    files.check_folder()?;
+    // What makes something new may come before the first start.
+    if !matches!(command, Admin::CreateUser { .. } | Admin::CreateBoard { .. } | Admin::CreateServerKey { .. }) {
+        files.check_database()?;
+    }
+    let stores = Stores::open(&place, settings).await?;
+    let done = change(settings, &stores, command).await;
+    stores.close().await;
+    print(&done?)
+}
+
+async fn change(settings: &Settings, stores: &Stores, command: Admin) -> Result<String> {
+    match command {
+        Admin::CreateUser { email, display_name, role } => {
+            users::create(settings, stores, email, display_name, role).await
+        }
+        Admin::GrantRole { email, role } => users::grant(stores, &email, role).await,
+        Admin::RevokeRole { email, role } => users::revoke(stores, &email, role).await,
+        Admin::CreateBoard { board, spec } => boards::create(stores, board, spec).await,
+        Admin::ChangeBoard { board, spec } => boards::change(stores, board, spec).await,
+        Admin::ListBoards => boards::list(stores).await,
+        Admin::SetKind { board, kind, kind_flags } => kinds::set(stores, board, kind, &kind_flags).await,
+        Admin::RemoveKind { board, kind } => kinds::remove(stores, board, &kind).await,
+        Admin::CreateServerKey { name } => server_keys::create(stores, &name).await,
+        Admin::RemoveServerKey { name } => server_keys::remove(stores, &name).await,
+        Admin::Incidents { limit } => incidents(stores, limit.into()).await,
+        Admin::RotateKeys { .. } => unreachable!("needs no store, so it was done before one was opened"),
+    }
+}
+
+fn rotate_keys(path: &std::path::Path, keep: usize) -> Result<()> {
+    let (mut keys, fresh) = Keys::load_or_create(path)?;
+    if !fresh {
+        keys.rotate(keep);
+        keys.replace(path)?;
+    }
+    let ids: Vec<_> = keys.ids().map(|id| id.as_str()).collect();
+    let (signs, older) = ids.split_first().map_or(("", [].as_slice()), |(signs, older)| (*signs, older));
+    let older = if older.is_empty() { "none".to_owned() } else { older.join(", ") };
+    print(&format!("{signs} signs from the server's next start on; older keys that still verify: {older}"))
+}
+
+async fn incidents(stores: &Stores, limit: usize) -> Result<String> {
+    let incidents = stores.incidents.incidents(None, limit).await?;
+    if incidents.is_empty() {
+        return Ok("no incidents".to_owned());
+    }
+    let mut text = String::new();
+    for incident in incidents {
+        let line = serde_json::to_string(&incident).map_err(|error| Failure::new(Chain(&error)))?;
+        text.push_str(&line);
+        text.push('\n');
+    }
+    Ok(text)
+}

@@ -1,0 +1,187 @@
+//! Sessions and their refresh tokens.
+
+use crate::accounts::{AccountStore, Rotation, Session, TokenHash};
+use crate::clock::Timestamp;
+use crate::ids::SessionId;
+use crate::testing::drop_at::drop_after;
+use crate::testing::fixture::AccountStoreFixture;
+use crate::testing::play::{at, user};
+
+const EXPIRES: i64 = 100_000;
+
+fn session_id(number: u64) -> SessionId {
+    SessionId::from_bytes(u128::from(number).to_be_bytes())
+}
+
+/// The session of a number, whose user is of that number too.
+fn session(number: u64) -> Session {
+    Session { id: session_id(number), user_id: user(number), created_at: at(1), expires_at: at(EXPIRES) }
+}
+
+fn token(text: &str) -> TokenHash {
+    TokenHash::of(text.as_bytes())
+}
+
+async fn begin<F: AccountStoreFixture>(f: &F, number: u64, first: &str) {
+    f.account_store().begin_session(&session(number), token(first)).await.expect("begin_session answers");
+}
+
+async fn rotate<F: AccountStoreFixture>(f: &F, old: &str, next: &str, now: Timestamp) -> Rotation {
+    f.account_store().rotate(token(old), token(next), now).await.expect("rotate answers")
+}
+
+async fn ended(store: &dyn AccountStore, since: Timestamp) -> Vec<SessionId> {
+    let mut ended = store.ended_since(since).await.expect("ended_since answers");
+    ended.sort();
+    ended
+}
+
+/// The newest token is used up and the next takes its place, again and again; each time the session is answered whole.
+pub async fn the_newest_token_is_rotated<F: AccountStoreFixture>(f: &F) {
+    begin(f, 1, "0").await;
+    begin(f, 2, "other").await;
+    for n in 0..30 {
+        let rotation = rotate(f, &n.to_string(), &(n + 1).to_string(), at(10 + n)).await;
+        assert_eq!(rotation, Rotation::Rotated(session(1)), "token {n} is the newest");
+    }
+    assert_eq!(rotate(f, "other", "next", at(99)).await, Rotation::Rotated(session(2)), "sessions do not mix");
+    assert_eq!(ended(f.account_store().as_ref(), at(0)).await, [], "rotating ends nothing");
+}
+
+/// A token that never was one is refused, and ends nothing.
+pub async fn an_unknown_token_is_refused<F: AccountStoreFixture>(f: &F) {
+    begin(f, 1, "first").await;
+    assert_eq!(rotate(f, "forged", "next", at(10)).await, Rotation::Refused, "it never was a token");
+    assert_eq!(rotate(f, "next", "after", at(10)).await, Rotation::Refused, "a refused rotation makes no token");
+    assert_eq!(rotate(f, "first", "next", at(10)).await, Rotation::Rotated(session(1)), "the session goes on");
+}
+
+/// A token that was used before, be it long ago, ends its session: the newest token is refused from then on.
+pub async fn a_used_token_ends_its_session<F: AccountStoreFixture>(f: &F) {
+    for (number, used, newest) in [(1, "1.0", "1.3"), (2, "2.2", "2.3")] {
+        begin(f, number, &format!("{number}.0")).await;
+        for n in 0..3 {
+            let rotation = rotate(f, &format!("{number}.{n}"), &format!("{number}.{}", n + 1), at(10)).await;
+            assert_eq!(rotation, Rotation::Rotated(session(number)));
+        }
+        assert_eq!(rotate(f, used, "x", at(20)).await, Rotation::Reused(session(number)), "{used} was used before");
+        assert_eq!(rotate(f, newest, "y", at(21)).await, Rotation::Refused, "{newest}: the session is over");
+        assert_eq!(rotate(f, used, "z", at(22)).await, Rotation::Refused, "{used} again: the session is over");
+        for next in ["x", "y", "z"] {
+            assert_eq!(rotate(f, next, "w", at(23)).await, Rotation::Refused, "{next} never came into force");
+        }
+    }
+    assert_eq!(ended(f.account_store().as_ref(), at(20)).await, [session_id(1), session_id(2)], "reuse ends a session");
+}
+
+/// A session that was ended refuses its tokens; others go on, those of the same user too.
+pub async fn an_ended_session_refuses_its_tokens<F: AccountStoreFixture>(f: &F) {
+    let store = f.account_store();
+    begin(f, 1, "one").await;
+    let sibling = Session { id: session_id(2), ..session(1) };
+    store.begin_session(&sibling, token("sibling")).await.expect("begin_session answers");
+    store.end_session(session_id(1), at(10)).await.expect("end_session answers");
+    assert_eq!(rotate(f, "one", "next", at(11)).await, Rotation::Refused, "the session was ended");
+    assert_eq!(rotate(f, "sibling", "next", at(11)).await, Rotation::Rotated(sibling), "the other one goes on");
+}
+
+/// What was ended at or after a moment is listed; ending it again, or ending what never was, changes nothing.
+pub async fn ended_sessions_are_listed<F: AccountStoreFixture>(f: &F) {
+    let store = f.account_store();
+    for (number, first) in [(1, "a"), (2, "b"), (3, "c")] {
+        begin(f, number, first).await;
+    }
+    store.end_session(session_id(1), at(1000)).await.expect("end_session answers");
+    store.end_session(session_id(2), at(2000)).await.expect("end_session answers");
+    store.end_session(session_id(1), at(3000)).await.expect("a repeat is answered too");
+    store.end_session(session_id(77), at(3000)).await.expect("an unknown id is answered too");
+    let [one, two] = [1, 2].map(session_id);
+    for (since, expected) in
+        [(0, vec![one, two]), (1000, vec![one, two]), (1001, vec![two]), (2000, vec![two]), (2001, vec![])]
+    {
+        assert_eq!(ended(store.as_ref(), at(since)).await, expected, "ended at or after {since} ms");
+    }
+}
+
+/// A session is over at its end, however often it was refreshed, and is not listed as ended for that.
+pub async fn a_session_expires<F: AccountStoreFixture>(f: &F) {
+    begin(f, 1, "0").await;
+    begin(f, 2, "late").await;
+    let rotation = rotate(f, "0", "1", at(EXPIRES - 1)).await;
+    assert_eq!(rotation, Rotation::Rotated(session(1)), "a millisecond before its end it goes on");
+    assert_eq!(rotate(f, "1", "2", at(EXPIRES)).await, Rotation::Refused, "at its end it is over");
+    assert_eq!(rotate(f, "0", "2", at(EXPIRES)).await, Rotation::Refused, "a used token of it too");
+    assert_eq!(rotate(f, "late", "2", at(EXPIRES + 1)).await, Rotation::Refused, "behind its end it is over");
+    assert_eq!(ended(f.account_store().as_ref(), at(0)).await, [], "nobody ended it");
+}
+
+/// Sessions that expired before a moment are forgotten with their tokens, others are not.
+pub async fn expired_sessions_are_forgotten<F: AccountStoreFixture>(f: &F) {
+    let store = f.account_store();
+    for (number, expires) in [(1, 1000), (2, 2000), (3, 3000)] {
+        let session = Session { expires_at: at(expires), ..session(number) };
+        store.begin_session(&session, token(&number.to_string())).await.expect("begin_session answers");
+    }
+    let forget = async |before| store.forget_expired(at(before)).await.expect("forget_expired answers");
+    assert_eq!(forget(1000).await, 0, "a session that expires at the moment did not expire before it");
+    assert_eq!(forget(2001).await, 2, "two expired before");
+    assert_eq!(forget(2001).await, 0, "they are forgotten by now");
+    assert_eq!(rotate(f, "1", "x", at(500)).await, Rotation::Refused, "the token of a forgotten session is none");
+    let third = Session { expires_at: at(3000), ..session(3) };
+    assert_eq!(rotate(f, "3", "x", at(500)).await, Rotation::Rotated(third), "the third one goes on");
+}
+
+/// Of two that present one token at once, one is rotated and the other finds it used.
+pub async fn one_of_two_rotates<F: AccountStoreFixture>(f: &F) {
+    for round in 1..=20 {
+        let first = format!("{round}");
+        begin(f, round, &first).await;
+        let tasks = ["a", "b"].map(|next| {
+            let (store, old, next) = (f.account_store(), token(&first), token(&format!("{round}{next}")));
+            tokio::spawn(async move { store.rotate(old, next, at(10)).await })
+        });
+        let mut rotations = Vec::new();
+        for task in tasks {
+            rotations.push(task.await.expect("rotate does not panic").expect("rotate answers"));
+        }
+        let rotated = rotations.iter().filter(|rotation| **rotation == Rotation::Rotated(session(round))).count();
+        let reused = rotations.iter().filter(|rotation| **rotation == Rotation::Reused(session(round))).count();
+        assert_eq!((rotated, reused), (1, 1), "round {round}: {rotations:?}");
+        for next in ["a", "b"] {
+            let rotation = rotate(f, &format!("{round}{next}"), "x", at(11)).await;
+            assert_eq!(rotation, Rotation::Refused, "round {round}: reuse ended the session");
+        }
+    }
+}
+
+/// A rotation whose caller goes away has put the next token in its place, or has not begun.
+pub async fn a_dropped_rotation_is_all_or_nothing<F: AccountStoreFixture>(f: &F) {
+    for polls in 0..100 {
+        let number = u64::from(polls) + 1;
+        let (old, next) = (format!("{number} old"), format!("{number} next"));
+        begin(f, number, &old).await;
+        let store = f.account_store();
+        let done = drop_after(polls, store.rotate(token(&old), token(&next), at(10))).await;
+        match rotate(f, &next, &format!("{number} after"), at(11)).await {
+            Rotation::Rotated(found) => {
+                assert_eq!(found, session(number), "dropped after {polls} polls: the next token is in force");
+                let reused = rotate(f, &old, "x", at(12)).await;
+                assert_eq!(
+                    reused,
+                    Rotation::Reused(session(number)),
+                    "dropped after {polls} polls: the old one is not"
+                );
+            }
+            Rotation::Refused => {
+                let rotated = rotate(f, &old, &next, at(12)).await;
+                let rule = format!("dropped after {polls} polls: one of the two tokens is in force");
+                assert_eq!(rotated, Rotation::Rotated(session(number)), "{rule}");
+            }
+            reused @ Rotation::Reused(_) => panic!("dropped after {polls} polls: {reused:?} of a new token"),
+        }
+        if done.is_some() {
+            return;
+        }
+    }
+    panic!("rotate is not done after 99 polls");
+}

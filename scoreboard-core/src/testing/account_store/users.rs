@@ -1,0 +1,183 @@
+//! Users and their passwords.
+
+use std::collections::HashMap;
+
+use crate::accounts::{CreateUser, DisplayName, Email, PasswordHash, Role, User};
+use crate::testing::fixture::AccountStoreFixture;
+use crate::testing::play::{at, user};
+
+fn email(text: &str) -> Email {
+    Email::new(text).expect("the suite's addresses are valid")
+}
+
+/// The account of a number: all its fields tell it from others.
+fn account(number: u64) -> User {
+    User {
+        id: user(number),
+        email: email(&format!("user-{number}@example.org")),
+        display_name: DisplayName::new(&format!("Üser 'n' {number} 🏁")).expect("a valid name"),
+        roles: if number.is_multiple_of(2) { vec![Role::User, Role::Moderator] } else { vec![Role::User] },
+        created_at: at(i64::try_from(number).expect("small")),
+    }
+}
+
+fn hash(text: &str) -> PasswordHash {
+    PasswordHash::new(format!("$argon2id$v=19$m=19456,t=2,p=1${text}$'\""))
+}
+
+async fn create<F: AccountStoreFixture>(f: &F, numbers: &[u64]) {
+    for number in numbers {
+        let password = hash(&number.to_string());
+        let created = f.account_store().create_user(&account(*number), &password).await.expect("create_user answers");
+        assert_eq!(created, CreateUser::Created, "user {number} is new");
+    }
+}
+
+/// A user is kept whole, and found by id and by address.
+pub async fn a_user_is_kept_whole<F: AccountStoreFixture>(f: &F) {
+    create(f, &[1, 2]).await;
+    let store = f.account_store();
+    for number in [1, 2] {
+        let expected = account(number);
+        assert_eq!(store.user(expected.id).await.expect("user answers"), Some(expected.clone()), "by id");
+        let found = store.user_by_email(&expected.email).await.expect("user_by_email answers");
+        assert_eq!(found, Some((expected, hash(&number.to_string()))), "by address, with the password's hash");
+    }
+}
+
+/// Of who has no account, nothing is known, and nothing is changed.
+pub async fn an_unknown_user_is_answered_as_such<F: AccountStoreFixture>(f: &F) {
+    create(f, &[1]).await;
+    let store = f.account_store();
+    assert_eq!(store.user(user(9)).await.expect("user answers"), None);
+    let found = store.user_by_email(&email("user-9@example.org")).await.expect("user_by_email answers");
+    assert_eq!(found, None, "nobody has this address");
+    let replaced = store.replace_password(user(9), &hash("1"), &hash("2")).await.expect("replace_password answers");
+    assert!(!replaced, "nobody has a password to replace");
+    assert!(!store.set_roles(user(9), &[Role::Admin]).await.expect("set_roles answers"), "nobody has roles to set");
+    assert_eq!(store.users(None, 10).await.expect("users answers").len(), 1, "none of it makes an account");
+}
+
+/// An address has one account, however it is spelled.
+pub async fn an_address_has_one_account<F: AccountStoreFixture>(f: &F) {
+    create(f, &[1]).await;
+    let store = f.account_store();
+    let other = User { email: email("USER-1@Example.ORG"), ..account(2) };
+    let created = store.create_user(&other, &hash("other")).await.expect("create_user answers");
+    assert_eq!(created, CreateUser::EmailTaken, "addresses are kept in lower case");
+    assert_eq!(store.user(other.id).await.expect("user answers"), None, "no second account is made");
+    let found = store.user_by_email(&other.email).await.expect("user_by_email answers");
+    assert_eq!(found, Some((account(1), hash("1"))), "the first account stays as it is");
+}
+
+/// An id has one account.
+pub async fn an_id_has_one_account<F: AccountStoreFixture>(f: &F) {
+    create(f, &[1]).await;
+    let store = f.account_store();
+    let other = User { id: user(1), ..account(2) };
+    let created = store.create_user(&other, &hash("other")).await.expect("create_user answers");
+    assert_eq!(created, CreateUser::IdTaken, "the id has an account");
+    assert_eq!(store.user(user(1)).await.expect("user answers"), Some(account(1)), "the first account stays as it is");
+    let found = store.user_by_email(&other.email).await.expect("user_by_email answers");
+    assert_eq!(found, None, "the address is still free");
+}
+
+/// Of many who register one address at once, one gets it.
+pub async fn one_of_many_gets_an_address<F: AccountStoreFixture>(f: &F) {
+    let tasks: Vec<_> = (1..=8)
+        .map(|number| {
+            let store = f.account_store();
+            let user = User { email: email("same@example.org"), ..account(number) };
+            tokio::spawn(async move { store.create_user(&user, &hash("same")).await })
+        })
+        .collect();
+    let mut created = Vec::new();
+    for task in tasks {
+        created.push(task.await.expect("create_user does not panic").expect("create_user answers"));
+    }
+    let winners = created.iter().filter(|outcome| **outcome == CreateUser::Created).count();
+    let others = created.iter().filter(|outcome| **outcome == CreateUser::EmailTaken).count();
+    assert_eq!((winners, others), (1, 7), "one of 8 gets the address, the others are told");
+    assert_eq!(f.account_store().users(None, 10).await.expect("users answers").len(), 1, "one account is made");
+}
+
+/// A password is replaced only while it is the one that the caller saw.
+pub async fn a_password_is_replaced_if_it_is_the_old_one<F: AccountStoreFixture>(f: &F) {
+    create(f, &[1, 2]).await;
+    let store = f.account_store();
+    let replace = async |old: &str, new: &str| {
+        store.replace_password(user(1), &hash(old), &hash(new)).await.expect("replace_password answers")
+    };
+    assert!(!replace("wrong", "new").await, "it is not `wrong`");
+    assert!(replace("1", "new").await, "it was the one");
+    assert!(!replace("1", "newer").await, "it no longer is");
+    for (number, expected) in [(1, "new"), (2, "2")] {
+        let found = store.user_by_email(&account(number).email).await.expect("user_by_email answers");
+        assert_eq!(found, Some((account(number), hash(expected))), "user {number} has their own password");
+    }
+}
+
+/// Of many who replace one password at once, one does.
+pub async fn one_of_many_replaces_a_password<F: AccountStoreFixture>(f: &F) {
+    create(f, &[1]).await;
+    let tasks: Vec<_> = (0..8)
+        .map(|n| {
+            let store = f.account_store();
+            tokio::spawn(async move { store.replace_password(user(1), &hash("1"), &hash(&format!("new {n}"))).await })
+        })
+        .collect();
+    let mut winners = 0;
+    for task in tasks {
+        winners += usize::from(task.await.expect("no panic").expect("replace_password answers"));
+    }
+    assert_eq!(winners, 1, "one of 8 replaces the old password");
+}
+
+/// Roles are replaced whole; `user` is always among them; they come sorted, each once.
+pub async fn roles_are_set<F: AccountStoreFixture>(f: &F) {
+    create(f, &[1, 2]).await;
+    let store = f.account_store();
+    let cases: [(&[Role], &[Role]); 4] = [
+        (&[Role::Admin, Role::Moderator], &[Role::User, Role::Moderator, Role::Admin]),
+        (&[Role::Admin, Role::User, Role::Admin], &[Role::User, Role::Admin]),
+        (&[Role::User, Role::Moderator], &[Role::User, Role::Moderator]),
+        (&[], &[Role::User]),
+    ];
+    for (set, expected) in cases {
+        for _ in 0..2 {
+            assert!(store.set_roles(user(1), set).await.expect("set_roles answers"), "user 1 has an account");
+            let found = store.user(user(1)).await.expect("user answers").expect("user 1 is there");
+            assert_eq!(found.roles, expected, "roles after setting {set:?}");
+        }
+    }
+    assert_eq!(store.user(user(2)).await.expect("user answers"), Some(account(2)), "others keep their roles");
+}
+
+/// Users are listed in the order of ids with the hashes of their passwords, page by page.
+pub async fn users_are_listed_by_id<F: AccountStoreFixture>(f: &F) {
+    let store = f.account_store();
+    assert_eq!(store.users(None, 10).await.expect("users answers"), [], "a fresh store has no users");
+    create(f, &[5, 300, 1, 70_000, 2, 4]).await;
+    let expected = [1, 2, 4, 5, 300, 70_000].map(|number: u64| (account(number), hash(&number.to_string())));
+    for limit in [1, 4, 100] {
+        let (mut after, mut seen) = (None, Vec::new());
+        loop {
+            let users = store.users(after, limit).await.expect("users answers");
+            assert!(users.len() <= limit, "at most {limit} users");
+            let Some((last, _)) = users.last() else { break };
+            after = Some(last.id);
+            seen.extend(users);
+        }
+        assert_eq!(seen, expected, "by {limit}: without a gap or double");
+    }
+}
+
+/// The names of those who have an account are given, in one answer, however often they are asked for.
+pub async fn names_of_known_users_are_given<F: AccountStoreFixture>(f: &F) {
+    create(f, &[1, 2, 3]).await;
+    let names = f.account_store().display_names(&[3, 9, 1, 3].map(user)).await.expect("display_names answers");
+    let expected = [1, 3].map(|number| (user(number), account(number).display_name.as_str().to_owned()));
+    assert_eq!(names, HashMap::from(expected), "the names of users 1 and 3; 9 has no account");
+    let names = f.account_store().display_names(&[]).await.expect("display_names answers");
+    assert_eq!(names, HashMap::new(), "nobody has no names");
+}

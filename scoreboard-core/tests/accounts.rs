@@ -1,0 +1,211 @@
+//! Accounts over the in-memory store and a clock that is set by hand.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use scoreboard_core::accounts::{
+    AccountError, Accounts, AccountsConfig, CreateUser, DisplayName, Email, Hashing, PasswordHash, Registration, Role,
+    SignedIn, User, UserStore,
+};
+use scoreboard_core::memory::MemoryAccountStore;
+use scoreboard_core::testing::ManualClock;
+use scoreboard_core::{KeyId, KeyRing, RandomIds, Secret, Timestamp, UserId};
+
+const PASSWORD: &str = "correct horse battery staple";
+
+struct World {
+    clock: ManualClock,
+    store: Arc<MemoryAccountStore>,
+    ring: KeyRing,
+    accounts: Accounts,
+}
+
+impl World {
+    fn new() -> Self {
+        let clock = ManualClock::at(Timestamp::from_millis(1_700_000_000_000));
+        let store = Arc::new(MemoryAccountStore::default());
+        let ring = KeyRing::new(vec![(KeyId::new("k").expect("slug"), Secret::from_bytes([1; 32]))]).expect("a key");
+        let accounts = accounts(&store, &ring, &clock);
+        Self { clock, store, ring, accounts }
+    }
+
+    /// Another node on the same store.
+    fn node(&self) -> Accounts {
+        accounts(&self.store, &self.ring, &self.clock)
+    }
+
+    async fn register(&self, email: &str) -> User {
+        self.accounts.register(registration(email, PASSWORD, "Ada")).await.expect("registered")
+    }
+
+    async fn login(&self) -> SignedIn {
+        self.accounts.login("ada@example.org", PASSWORD.to_owned()).await.expect("signed in")
+    }
+}
+
+fn accounts(store: &Arc<MemoryAccountStore>, ring: &KeyRing, clock: &ManualClock) -> Accounts {
+    let mut config = AccountsConfig::default();
+    config.hashing = Hashing::Argon2id { memory_kib: 8, iterations: 1 };
+    let builder = Accounts::builder(store.clone(), ring).with_ids(Arc::new(RandomIds));
+    builder.with_clock(Arc::new(clock.clone())).with_config(config).build()
+}
+
+fn registration(email: &str, password: &str, display_name: &str) -> Registration {
+    let (email, password, display_name) = (email.to_owned(), password.to_owned(), display_name.to_owned());
+    Registration { email, password, display_name }
+}
+
+fn is_unauthorized<T: std::fmt::Debug>(result: Result<T, AccountError>) -> bool {
+    matches!(result, Err(AccountError::Unauthorized))
+}
+
+#[tokio::test]
+async fn register_login_and_who_is_asking() {
+    let world = World::new();
+    let user = world.register("Ada@Example.org").await;
+    assert_eq!(user.roles, [Role::User]);
+    let signed_in = world.login().await;
+    let principal = world.accounts.authenticate(&signed_in.token).expect("signed in");
+    assert_eq!(principal.user_id, user.id);
+    assert_eq!(world.accounts.me(&principal).await.expect("there"), user);
+    world.clock.advance(Duration::from_secs(606));
+    assert!(is_unauthorized(world.accounts.authenticate(&signed_in.token)));
+}
+
+#[tokio::test]
+async fn every_bad_field_is_named_and_nothing_is_kept() {
+    let world = World::new();
+    let bad = registration("not an address", "short", "\u{202e}evil");
+    let Err(AccountError::Invalid(problems)) = world.accounts.register(bad).await else { panic!("accepted") };
+    assert_eq!(problems.iter().map(|problem| problem.field).collect::<Vec<_>>(), ["email", "password", "displayName"]);
+    let long = registration("ada@example.org", &"x".repeat(129), "Ada");
+    assert!(matches!(world.accounts.register(long).await, Err(AccountError::Invalid(_))));
+    assert!(is_unauthorized(world.accounts.login("ada@example.org", "x".repeat(129)).await));
+    world.register("ada@example.org").await;
+    let again = world.accounts.register(registration("ADA@example.org", PASSWORD, "Eve")).await;
+    assert!(matches!(again, Err(AccountError::EmailTaken)));
+}
+
+#[tokio::test]
+async fn wrong_password_and_unknown_address_look_the_same() {
+    let world = World::new();
+    world.register("ada@example.org").await;
+    for (email, password) in
+        [("ada@example.org", "wrong"), ("eve@example.org", PASSWORD), ("nonsense", PASSWORD), ("", "")]
+    {
+        assert!(is_unauthorized(world.accounts.login(email, password.to_owned()).await), "{email}");
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_token_works_once_and_its_reuse_ends_the_family() {
+    let world = World::new();
+    world.register("ada@example.org").await;
+    let first = world.login().await;
+    let second = world.accounts.refresh(&first.refresh_token).await.expect("rotated");
+    let third = world.accounts.refresh(&second.refresh_token).await.expect("rotated");
+    assert!(world.accounts.authenticate(&third.token).is_ok());
+    assert!(is_unauthorized(world.accounts.refresh(&first.refresh_token).await), "used before");
+    assert!(is_unauthorized(world.accounts.refresh(&third.refresh_token).await), "the family is dead");
+    for token in [&first.token, &second.token, &third.token] {
+        assert!(is_unauthorized(world.accounts.authenticate(token)));
+    }
+    let other = world.login().await;
+    assert!(world.accounts.authenticate(&other.token).is_ok(), "another login is another family");
+    for nonsense in ["", "x", "!!", &"A".repeat(43)] {
+        assert!(is_unauthorized(world.accounts.refresh(nonsense).await));
+    }
+}
+
+#[tokio::test]
+async fn of_many_refreshes_at_once_one_wins_and_the_family_ends() {
+    let world = World::new();
+    world.register("ada@example.org").await;
+    let signed_in = world.login().await;
+    let tries = (0..50).map(|_| {
+        let (accounts, token) = (world.accounts.clone(), signed_in.refresh_token.clone());
+        tokio::spawn(async move { accounts.refresh(&token).await.is_ok() })
+    });
+    let mut won = 0;
+    for result in tries.collect::<Vec<_>>() {
+        won += u32::from(result.await.expect("no panic"));
+    }
+    assert_eq!(won, 1);
+    assert!(is_unauthorized(world.accounts.authenticate(&signed_in.token)));
+}
+
+#[tokio::test]
+async fn logout_ends_the_session_here_at_once_and_elsewhere_by_the_store() {
+    let world = World::new();
+    world.register("ada@example.org").await;
+    let signed_in = world.login().await;
+    let principal = world.accounts.authenticate(&signed_in.token).expect("signed in");
+    let node = world.node();
+    assert!(node.authenticate(&signed_in.token).is_ok());
+    world.accounts.logout(&principal).await.expect("ended");
+    assert!(is_unauthorized(world.accounts.authenticate(&signed_in.token)));
+    assert!(is_unauthorized(world.accounts.refresh(&signed_in.refresh_token).await));
+    node.sync_revocations().await.expect("memory");
+    assert!(is_unauthorized(node.authenticate(&signed_in.token)), "as after a restart");
+}
+
+#[tokio::test]
+async fn a_session_ends_after_thirty_days_however_often_it_is_refreshed() {
+    let world = World::new();
+    world.register("ada@example.org").await;
+    let mut token = world.login().await.refresh_token;
+    for _ in 0..29 {
+        world.clock.advance(Duration::from_secs(86_400));
+        token = world.accounts.refresh(&token).await.expect("rotated").refresh_token;
+    }
+    world.clock.advance(Duration::from_secs(86_400));
+    assert!(is_unauthorized(world.accounts.refresh(&token).await));
+}
+
+#[tokio::test]
+async fn a_user_of_a_bcrypt_system_logs_in_and_is_upgraded() {
+    let world = World::new();
+    // From the reference vectors of Openwall's bcrypt.
+    let (password, hash) = ("U*U*", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.VGOzA784oUp/Z0DY336zx7pLYAy0lwK");
+    let email = Email::new("old@example.org").expect("an address");
+    let user = User {
+        id: UserId::from_bytes([5; 16]),
+        email: email.clone(),
+        display_name: DisplayName::new("Old").expect("a name"),
+        roles: vec![Role::User],
+        created_at: Timestamp::from_millis(0),
+    };
+    assert_eq!(world.store.create_user(&user, &PasswordHash::new(hash)).await.expect("memory"), CreateUser::Created);
+    world.accounts.login("old@example.org", password.to_owned()).await.expect("signed in");
+    let (_, upgraded) = world.store.user_by_email(&email).await.expect("memory").expect("there");
+    assert!(upgraded.expose().starts_with("$argon2id$"));
+    world.accounts.login("old@example.org", password.to_owned()).await.expect("signed in again");
+}
+
+#[tokio::test]
+async fn a_server_key_is_told_once_and_known_by_its_hash() {
+    let world = World::new();
+    let id = KeyId::new("eu_west-1").expect("slug");
+    let text = world.accounts.create_server_key(&id).await.expect("made");
+    assert!(world.accounts.create_server_key(&id).await.is_err(), "taken");
+    assert_eq!(world.accounts.authenticate_server(&text).await.expect("known"), id);
+    let mut forged = text.clone();
+    let last = if forged.pop() == Some('0') { '1' } else { '0' };
+    forged.push(last);
+    for bad in [forged.as_str(), "", "sbs_", "sbs_eu_west-1_", "eu_west-1", &text[4..]] {
+        assert!(is_unauthorized(world.accounts.authenticate_server(bad).await), "{bad}");
+    }
+}
+
+#[test]
+fn no_secret_is_shown_by_debug() {
+    let secret = "do-not-show-this";
+    let shown = [
+        format!("{:?}", registration(secret, secret, secret)),
+        format!("{:?}", PasswordHash::new(secret)),
+        format!("{:?}", Email::new("do-not-show-this@example.org").expect("an address")),
+    ];
+    for text in shown {
+        assert!(!text.contains(secret), "{text}");
+    }
+}
