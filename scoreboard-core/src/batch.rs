@@ -1,6 +1,6 @@
 //! The one definition of what applying changes does, for every store to share. Pure.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::board::{BoardSpec, Season};
 use crate::clock::Timestamp;
@@ -65,6 +65,8 @@ impl Batch {
             };
             decided.outcomes.push(outcome);
         }
+        let moved: HashSet<&BoardId> = decided.rows.iter().map(|(board, _)| board).collect();
+        decided.boards = self.boards.into_iter().filter(|(board, _)| moved.contains(board)).collect();
         decided
     }
 
@@ -114,7 +116,6 @@ impl Batch {
             at: change.at,
         };
         let receipt = row.receipt(&change.board, false);
-        decided.boards.insert(change.board.clone(), board.clone());
         let reached = row.reached();
         if previous != Some(reached) {
             self.scores.insert(user.clone(), reached);

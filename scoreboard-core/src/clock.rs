@@ -27,7 +27,8 @@ impl Timestamp {
     /// The moment this many milliseconds after the Unix epoch, held within the years 1970 to 9999.
     #[must_use]
     pub const fn from_millis(millis: i64) -> Self {
-        const END_OF_9999: i64 = 253_402_207_200_999;
+        // The last whole second that jiff shows in every time zone.
+        const END_OF_9999: i64 = 253_402_207_199_999;
         if millis < 0 {
             Self(0)
         } else if millis > END_OF_9999 {
@@ -145,6 +146,9 @@ mod tests {
         assert!("2023-11-14".parse::<Timestamp>().is_err());
         let offset: Timestamp = "2023-11-14T23:13:20.123+01:00".parse().expect("an offset is RFC 3339");
         assert_eq!(offset.as_millis(), 1_700_000_000_123);
+        let end = Timestamp::from_millis(i64::MAX);
+        assert_eq!(end.to_string().parse(), Ok(end));
+        assert!("9999-12-30T22:00:00.500Z".parse::<Timestamp>().is_err());
     }
 
     #[test]

@@ -138,7 +138,7 @@ mod tests {
         for future in &mut waiting {
             assert!(future.as_mut().now_or_never().is_none());
         }
-        waiting.remove(0);
+        drop(waiting.remove(0));
         drop(first);
         assert_eq!(join_all(waiting).await, [Ok(9), Ok(9)]);
         assert!(flights.under_way.lock().is_empty());

@@ -92,12 +92,12 @@ struct Parts {
     cursors: Cursors,
     boards: boards::Catalogue,
     encoded: Flights<crate::CacheKey, Encoded>,
+    views: subscribe::Views,
     config: Config,
 }
 
 impl Scoreboard {
     /// Begins to build a scoreboard over this store. Every other part has a default that lives in this process.
-    #[must_use]
     pub fn builder(store: Arc<dyn ScoreStore>) -> Builder {
         Builder::new(store)
     }

@@ -48,6 +48,7 @@ mod ids;
 pub mod incident_store;
 mod macros;
 mod memory;
+pub mod model;
 mod play;
 pub mod rate_limiter;
 pub mod score_store;

@@ -49,7 +49,7 @@ CREATE TABLE log (
     score            INTEGER NOT NULL CHECK (score BETWEEN -9007199254740991 AND 9007199254740991),
     at               INTEGER NOT NULL CHECK (at >= 0),
     PRIMARY KEY (board, version),
-    FOREIGN KEY (board, season) REFERENCES seasons (board, season),
+    FOREIGN KEY (board, season) REFERENCES seasons (board, season) DEFERRABLE INITIALLY DEFERRED,
     CHECK ((previous_score IS NULL) = (previous_version IS NULL) AND (previous_score IS NULL) = (previous_at IS NULL))
 ) STRICT, WITHOUT ROWID;
 
@@ -70,7 +70,7 @@ CREATE TABLE scores (
     order_score INTEGER NOT NULL CHECK (abs(order_score) = abs(score)),
     order_tie   INTEGER NOT NULL CHECK (abs(order_tie) = reached),
     PRIMARY KEY (board, season, user_id),
-    FOREIGN KEY (board, season) REFERENCES seasons (board, season)
+    FOREIGN KEY (board, season) REFERENCES seasons (board, season) DEFERRABLE INITIALLY DEFERRED
 ) STRICT, WITHOUT ROWID;
 
 CREATE UNIQUE INDEX scores_in_order ON scores (board, season, order_score, order_tie);

@@ -185,7 +185,7 @@ async fn write(tx: &mut SqliteConnection, decided: &Decided, numbers: &Numbers) 
             .integer(row.at.as_millis());
     }
     sqlx::query(
-        "INSERT INTO log (board, version, epoch, action_id, fingerprint, season, user_id, kind, points, origin,
+        "INSERT OR FAIL INTO log (board, version, epoch, action_id, fingerprint, season, user_id, kind, points, origin,
                           previous_score, previous_version, previous_at, score, at)
          SELECT value ->> 0, value ->> 1, value ->> 2, unhex(value ->> 3), unhex(value ->> 4), value ->> 5,
                 unhex(value ->> 6), value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12,
@@ -210,7 +210,7 @@ async fn write(tx: &mut SqliteConnection, decided: &Decided, numbers: &Numbers) 
             .integer(key.tie);
     }
     sqlx::query(
-        "INSERT INTO scores (board, season, user_id, score, reached, updated_at, order_score, order_tie)
+        "INSERT OR FAIL INTO scores (board, season, user_id, score, reached, updated_at, order_score, order_tie)
          SELECT value ->> 0, value ->> 1, unhex(value ->> 2), value ->> 3, value ->> 4, value ->> 5, value ->> 6,
                 value ->> 7
          FROM jsonb_each(?) WHERE true
@@ -232,12 +232,12 @@ async fn write(tx: &mut SqliteConnection, decided: &Decided, numbers: &Numbers) 
             .number(state.total);
     }
     let boards = boards.json();
-    sqlx::query("UPDATE boards SET version = moved.value ->> 1 FROM jsonb_each(?) AS moved WHERE no = moved.value ->> 0")
+    sqlx::query("UPDATE OR FAIL boards SET version = moved.value ->> 1 FROM jsonb_each(?) AS moved WHERE no = moved.value ->> 0")
         .bind(&boards)
         .execute(&mut *tx)
         .await?;
     sqlx::query(
-        "UPDATE seasons SET total = moved.value ->> 3 FROM jsonb_each(?) AS moved
+        "UPDATE OR FAIL seasons SET total = moved.value ->> 3 FROM jsonb_each(?) AS moved
          WHERE board = moved.value ->> 0 AND season = moved.value ->> 2",
     )
     .bind(&boards)

@@ -227,7 +227,7 @@ mod tests {
             let gate = gate.clone();
             tokio::spawn(async move { gate.run(work).await })
         };
-        let running = spawn(Box::new(move || drop(wait.recv())));
+        let running = spawn(Box::new(move || assert!(wait.recv().is_err(), "the sender is only dropped")));
         while gate.permits.available_permits() > 0 {
             tokio::task::yield_now().await;
         }

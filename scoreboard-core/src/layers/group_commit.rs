@@ -78,8 +78,11 @@ pub struct GroupCommit {
 #[derive(Debug)]
 struct Job {
     changes: Vec<Change>,
-    answer: oneshot::Sender<Result<Vec<Outcome>, BackendError>>,
+    answer: Answer,
 }
+
+/// Where the outcomes of a call go.
+type Answer = oneshot::Sender<Result<Vec<Outcome>, BackendError>>;
 
 impl GroupCommit {
     /// Groups the commits of `inner`, with the default bounds.
@@ -135,7 +138,7 @@ struct Worker {
 #[derive(Default)]
 struct Group {
     changes: Vec<Change>,
-    waiting: Vec<(usize, oneshot::Sender<Result<Vec<Outcome>, BackendError>>)>,
+    waiting: Vec<(usize, Answer)>,
 }
 
 impl Group {

@@ -117,7 +117,8 @@ async fn the_books_balance_over_a_long_life() {
         let now = at(n as i64);
         match n % 5 {
             0..3 => {
-                cache.put(key(&view), Cached { position: position(n / 3), bytes }, now, Duration::from_millis(40)).await
+                let answer = Cached { position: position(n / 3), bytes };
+                cache.put(key(&view), answer, now, Duration::from_millis(40)).await;
             }
             3 => drop(cache.get(&key(&view), now).await),
             _ if n % 45 == 4 => cache.raise_floor(&BoardId::main(), position(n / 3)).await,

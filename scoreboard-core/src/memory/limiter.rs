@@ -29,7 +29,7 @@ use count::Count;
 /// - A clock that is set back by less than a period, or ten seconds, changes no verdict for the worse; one that is set back
 ///   further shuts nobody out for longer than two periods, or a period and ten seconds.
 ///
-/// One lock covers all counts, so that several cells are taken as one: a call holds it for well under a microsecond.
+/// One lock covers all counts, so that several cells are taken as one: a call holds it for about a microsecond.
 ///
 /// ```
 /// use scoreboard_core::memory::MemoryRateLimiter;

@@ -16,6 +16,7 @@ use crate::memory::{InProcessBroadcaster, MemoryBoardCache, MemoryIncidentStore,
 use crate::names::{DisplayNames, NoNames};
 use crate::pipeline::apply::AfterCommit;
 use crate::pipeline::boards::Catalogue;
+use crate::pipeline::subscribe::Views;
 use crate::pipeline::{Parts, Scoreboard};
 use crate::store::ScoreStore;
 use crate::verifier::{ActionVerifier, HmacVerifier, KeyRing};
@@ -172,6 +173,7 @@ impl Builder {
                 cursors: Cursors::new(&ring),
                 boards: Catalogue::default(),
                 encoded: Flights::default(),
+                views: Views::default(),
                 limiter,
                 fraud,
                 incidents,

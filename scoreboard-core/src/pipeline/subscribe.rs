@@ -1,15 +1,20 @@
 //! Watching a board: a snapshot, then what changes, without a gap or a double.
 
+use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
+use parking_lot::Mutex;
 use serde::Serialize;
 
 use crate::board::Season;
 use crate::entry::{Entry, PageQuery, Range, Ranked, RankedPage};
 use crate::error::Result;
+use crate::flight::Flights;
 use crate::ids::BoardId;
 use crate::pipeline::Scoreboard;
 use crate::pipeline::read::entry;
@@ -95,13 +100,22 @@ pub struct Subscription {
     limit: usize,
     announced: BoxStream<'static, Position>,
     /// What the watcher holds; `None` before the first event.
-    view: Option<View>,
+    view: Option<Arc<View>>,
     /// What the watcher says it holds.
     since: Option<Position>,
     /// Not before this moment, so that changes gather.
     not_before: tokio::time::Instant,
-    /// Whether the board may have moved since the last look.
-    stale: bool,
+    /// What to look for next: at least this position, or, if nothing is known of it, whatever there is now.
+    look_for: Option<LookFor>,
+}
+
+/// How new a view must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LookFor {
+    /// The board was announced to be there.
+    AtLeast(Position),
+    /// It may have moved: ask the store.
+    Now,
 }
 
 impl fmt::Debug for Subscription {
@@ -136,7 +150,7 @@ impl Scoreboard {
             view: None,
             since,
             not_before: tokio::time::Instant::now(),
-            stale: true,
+            look_for: Some(LookFor::Now),
         })
     }
 }
@@ -162,23 +176,25 @@ impl Subscription {
     pub async fn next(&mut self) -> Result<LiveEvent> {
         let poll = self.scoreboard.parts.config.poll_interval;
         loop {
-            if !self.stale {
-                tokio::select! {
-                    position = self.announced.next() => {
-                        match position {
-                            Some(position) if self.view.as_ref().is_some_and(|view| position <= view.position) => continue,
-                            Some(_) => {}
+            let look_for = match self.look_for {
+                Some(look_for) => look_for,
+                None => tokio::select! {
+                    position = self.announced.next() => match position {
+                        Some(position) if self.view.as_ref().is_some_and(|view| position <= view.position) => continue,
+                        Some(position) => LookFor::AtLeast(position),
+                        None => {
                             // The broadcaster is gone: the log is still there.
-                            None => tokio::time::sleep(poll).await,
+                            tokio::time::sleep(poll).await;
+                            LookFor::Now
                         }
-                    }
-                    () = tokio::time::sleep(poll) => {}
-                }
-                self.stale = true;
-            }
+                    },
+                    () = tokio::time::sleep(poll) => LookFor::Now,
+                },
+            };
+            self.look_for = Some(look_for);
             tokio::time::sleep_until(self.not_before).await;
-            let event = self.look().await?;
-            self.stale = false;
+            let event = self.look(look_for).await?;
+            self.look_for = None;
             if let Some(event) = event {
                 self.not_before = tokio::time::Instant::now() + self.batch_interval();
                 return Ok(event);
@@ -191,12 +207,12 @@ impl Subscription {
     }
 
     /// Compares the board with the view.
-    async fn look(&mut self) -> Result<Option<LiveEvent>> {
+    async fn look(&mut self, look_for: LookFor) -> Result<Option<LiveEvent>> {
         let (next, held) = match (&self.view, self.since) {
-            (Some(_), _) | (None, None) => (self.read(self.limit).await?.0, None),
+            (Some(_), _) | (None, None) => (self.current(look_for).await?, None),
             (None, Some(since)) => self.resume(since).await?,
         };
-        let held = self.view.as_ref().or(held.as_ref());
+        let held = self.view.as_deref().or(held.as_ref());
         let event = match held {
             Some(held) if held.position == next.position && self.view.is_some() => None,
             Some(held) if held.position.epoch == next.position.epoch && held.season == next.season => {
@@ -223,19 +239,49 @@ impl Subscription {
         Ok(event)
     }
 
+    /// The board's top, read once for all who watch as much of it.
+    async fn current(&self, look_for: LookFor) -> Result<Arc<View>> {
+        let views = &self.scoreboard.parts.views;
+        let key = (self.board.clone(), self.limit);
+        if let LookFor::AtLeast(position) = look_for
+            && let Some(view) = views.latest.lock().get(&key).filter(|view| view.position >= position)
+        {
+            return Ok(view.clone());
+        }
+        let led = AtomicBool::new(false);
+        let load = || async {
+            led.store(true, Ordering::Relaxed);
+            self.load().await
+        };
+        let view = views.flights.run(key.clone(), load).await?;
+        let new_enough = match look_for {
+            LookFor::AtLeast(position) => view.position >= position,
+            LookFor::Now => led.load(Ordering::Relaxed),
+        };
+        // Another's load may have begun before this call did; the next begins later, whoever leads it.
+        if new_enough { Ok(view) } else { views.flights.run(key, || self.load()).await }
+    }
+
+    async fn load(&self) -> Result<Arc<View>> {
+        let page = self.page(self.limit).await?;
+        let view = Arc::new(self.view_of(&page).await?);
+        self.scoreboard.parts.views.latest.lock().insert((self.board.clone(), self.limit), view.clone());
+        Ok(view)
+    }
+
     /// The board as it is, and as it was at `since`, if that can still be told.
-    async fn resume(&self, since: Position) -> Result<(View, Option<View>)> {
+    async fn resume(&self, since: Position) -> Result<(Arc<View>, Option<View>)> {
         let store = &self.scoreboard.parts.store;
         let Some(board) = store.board(&self.board).await? else {
             return Err(self.scoreboard.missing(&self.board).await);
         };
         let missed = board.version.get().saturating_sub(since.version.get());
         if since.epoch != board.epoch || since.version > board.version || missed > MAX_MISSED {
-            return Ok((self.read(self.limit).await?.0, None));
+            return Ok((self.current(LookFor::Now).await?, None));
         }
         // Some more may be applied before the page is read.
-        let (mut view, page) = self.read(self.limit + 2 * MAX_MISSED as usize).await?;
-        view.entries.truncate(self.limit);
+        let page = self.page(self.limit + 2 * MAX_MISSED as usize).await?;
+        let view = Arc::new(self.view_of(&page).await?);
         let rows = page.position.version.get() - since.version.get();
         if rows > 2 * MAX_MISSED || page.position.epoch != since.epoch {
             return Ok((view, None));
@@ -250,19 +296,28 @@ impl Subscription {
         Ok((view, Some(held)))
     }
 
-    async fn read(&self, limit: usize) -> Result<(View, RankedPage)> {
+    async fn page(&self, limit: usize) -> Result<RankedPage> {
         let query = PageQuery { season: None, range: Range::Top { limit }, style: RankStyle::Ordinal };
-        let Some(page) = self.scoreboard.parts.store.page(&self.board, query).await? else {
-            return Err(self.scoreboard.missing(&self.board).await);
-        };
-        let shown = &page.entries[..page.entries.len().min(self.limit)];
-        let entries = self.named(shown).await?;
-        let view = View { season: page.season, position: page.position, total: page.total, entries };
-        Ok((view, page))
+        match self.scoreboard.parts.store.page(&self.board, query).await? {
+            Some(page) => Ok(page),
+            None => Err(self.scoreboard.missing(&self.board).await),
+        }
+    }
+
+    async fn view_of(&self, page: &RankedPage) -> Result<View> {
+        let entries = self.named(&page.entries[..page.entries.len().min(self.limit)]).await?;
+        Ok(View { season: page.season, position: page.position, total: page.total, entries })
     }
 
     async fn named(&self, ranked: &[Ranked]) -> Result<Vec<Entry>> {
         let names = self.scoreboard.names(ranked).await?;
         Ok(ranked.iter().map(|ranked| entry(*ranked, &names)).collect())
     }
+}
+
+/// The views that watchers share. Bounded: one for each board and number of entries, of which there are a hundred.
+#[derive(Debug, Default)]
+pub(super) struct Views {
+    latest: Mutex<HashMap<(BoardId, usize), Arc<View>>>,
+    flights: Flights<(BoardId, usize), Arc<View>>,
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use scoreboard_core::accounts::{DisplayName, Email, Role};
+use scoreboard_core::accounts::{Email, Role};
 use scoreboard_core::{BoardId, Direction, InvalidValue, KeyId, KindId, Operator, TieBreak};
 
 use crate::settings::{Flag, LogFormat};

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use scoreboard_core::{Clock, IdSource, IdSourceExt, KeyId, KeyRing, RandomIds, Secret, SystemClock, Timestamp};
+use scoreboard_core::{Clock, IdSourceExt, KeyId, KeyRing, RandomIds, Secret, SystemClock, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, Result};

@@ -1,7 +1,9 @@
 //! Every setting, with its default and its bounds.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
+use scoreboard_core::DeterministicRules;
 use scoreboard_core::accounts::{AccountsConfig, Hashing};
 use serde::{Deserialize, Serialize};
 
@@ -98,10 +100,10 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             update: Limit::preset("10/min"),
-            generate_action: Limit::preset("30/min"),
-            register: Limit::preset("20/min"),
+            generate_action: Limit::preset("60/min"),
+            register: Limit::preset("60/h"),
             login: Limit::preset("30/min"),
-            read: Limit::preset("600/min"),
+            read: Limit::preset("1200/min"),
             address: Limit::preset("6000/min"),
         }
     }
@@ -126,11 +128,11 @@ pub(crate) struct Http {
 impl Default for Http {
     fn default() -> Self {
         Self {
-            max_connections: 10_000,
+            max_connections: 25_000,
             header_timeout_seconds: 10,
             write_timeout_seconds: 10,
             body_timeout_seconds: 10,
-            request_timeout_seconds: 10,
+            request_timeout_seconds: 15,
         }
     }
 }
@@ -185,7 +187,7 @@ pub(crate) struct Live {
 
 impl Default for Live {
     fn default() -> Self {
-        Self { batch_interval_ms: 50, poll_interval_ms: 5000, max_connections: 5000, max_connections_per_address: 100 }
+        Self { batch_interval_ms: 50, poll_interval_ms: 5000, max_connections: 20_000, max_connections_per_address: 6000 }
     }
 }
 
@@ -245,12 +247,12 @@ impl Default for Accounts {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Fraud {
     /// How many actions a user may have under way.
-    pub(crate) max_outstanding: u32,
+    pub(crate) max_outstanding: NonZeroU32,
 }
 
 impl Default for Fraud {
     fn default() -> Self {
-        Self { max_outstanding: scoreboard_core::DeterministicRules::DEFAULT_OUTSTANDING }
+        Self { max_outstanding: NonZeroU32::new(DeterministicRules::DEFAULT_OUTSTANDING).expect("not zero") }
     }
 }
 

@@ -135,7 +135,7 @@ impl Cells {
                 let period = period(&cell.quota);
                 let kept = self.own.entry(id).or_insert_with(|| {
                     let used = self.shared.get(&policy).filter(|shared| shared.free_at(period) + slack(period) > now);
-                    let count = { let _ = used; Count::new(cell.quota.algorithm) };
+                    let count = used.cloned().unwrap_or_else(|| Count::new(cell.quota.algorithm));
                     self.due.push(Reverse((now + period + slack(period), id)));
                     Kept { count, period }
                 });

@@ -1,6 +1,6 @@
 //! The scores of one season, by user and in the board's order.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::ops::Bound::{Excluded, Unbounded};
 
 use crate::entry::{Range, Ranked};
@@ -72,17 +72,21 @@ impl SeasonScores {
 
     /// One walk down the board, as far as the last of `users`.
     pub(super) fn standings(&self, order: Order, style: RankStyle, users: &[UserId]) -> Vec<Option<Ranked>> {
-        let key_of = |user: &UserId| self.score(*user).map(|reached| order.key(reached.score, reached.version));
-        let Some(last) = users.iter().filter_map(key_of).max() else { return vec![None; users.len()] };
-        let wanted: HashSet<&UserId> = users.iter().collect();
-        let ranks: HashMap<UserId, u64> = walk(self.order.range(..=last).map(|(key, user)| (key.score, *user)))
-            .filter(|(_, user)| wanted.contains(user))
-            .map(|(ahead, user)| (user, ahead.rank(style)))
+        let key_of = |reached: Reached| order.key(reached.score, reached.version);
+        let mut keys: Vec<OrderKey> = users.iter().filter_map(|user| self.score(*user)).map(key_of).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let Some(last) = keys.last() else { return vec![None; users.len()] };
+        let mut wanted = keys.iter().peekable();
+        let ranks: Vec<u64> = walk(self.order.range(..=last).map(|(key, _)| (key.score, key)))
+            .filter(|(_, key)| wanted.next_if_eq(key).is_some())
+            .map(|(ahead, _)| ahead.rank(style))
             .collect();
         let ranked = |user: &UserId| {
             let reached = self.score(*user)?;
+            let place = keys.binary_search(&key_of(reached)).ok()?;
             Some(Ranked {
-                rank: *ranks.get(user)?,
+                rank: *ranks.get(place)?,
                 user_id: *user,
                 score: reached.score,
                 reached: reached.version,

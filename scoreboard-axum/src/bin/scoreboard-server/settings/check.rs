@@ -30,7 +30,7 @@ impl Settings {
             ("accounts.min_password_chars", accounts.min_password_chars as u64, 8, 128),
             ("accounts.access_token_seconds", accounts.access_token_seconds, 30, 86_400),
             ("accounts.session_days", accounts.session_days, 1, 3650),
-            ("fraud.max_outstanding", fraud.max_outstanding.into(), 1, 100_000),
+            ("fraud.max_outstanding", fraud.max_outstanding.get().into(), 1, 100_000),
         ];
         for (name, value, min, max) in bounds {
             if value < min || value > max {

@@ -1,0 +1,114 @@
+//! Answers that went well.
+
+use std::fmt::Write;
+
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use scoreboard_core::Position;
+use serde::Serialize;
+
+use crate::problem::Problem;
+use crate::text::Text;
+
+/// Who may keep an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Caching {
+    /// Anyone, who then asks each time whether it still holds.
+    Public,
+    /// Nobody: it is for one user.
+    Private,
+}
+
+impl Caching {
+    const fn header(self) -> HeaderValue {
+        HeaderValue::from_static(match self {
+            Self::Public => "no-cache",
+            Self::Private => "no-store",
+        })
+    }
+}
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// A JSON answer that is true at a version; 304 if the client has that one.
+pub(crate) fn versioned<T: Serialize>(
+    parts: &Parts,
+    position: Position,
+    caching: Caching,
+    body: &T,
+) -> Result<Response, Problem> {
+    versioned_bytes(parts, position, caching, || encode(body))
+}
+
+/// [`versioned`], of JSON that is there or can be made.
+pub(crate) fn versioned_bytes(
+    parts: &Parts,
+    position: Position,
+    caching: Caching,
+    body: impl FnOnce() -> Result<Bytes, Problem>,
+) -> Result<Response, Problem> {
+    let mut tag = Text::<48>::default();
+    // Two numbers of 20 digits at most.
+    let _ = write!(tag, "\"{position}\"");
+    let mut response = if has_current(&parts.headers, tag.as_str()) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        let mut response = Response::new(body()?.into());
+        response.headers_mut().insert(header::CONTENT_TYPE, JSON);
+        response
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, caching.header());
+    if let Ok(tag) = HeaderValue::from_str(tag.as_str()) {
+        headers.insert(header::ETAG, tag);
+    }
+    Ok(response)
+}
+
+/// A JSON answer that no version names.
+pub(crate) fn plain<T: Serialize>(status: StatusCode, caching: Caching, body: &T) -> Result<Response, Problem> {
+    let mut response = Response::new(encode(body)?.into());
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, JSON);
+    response.headers_mut().insert(header::CACHE_CONTROL, caching.header());
+    Ok(response)
+}
+
+/// Nothing to say.
+pub(crate) fn no_content() -> Response {
+    (StatusCode::NO_CONTENT, [(header::CACHE_CONTROL, Caching::Private.header())]).into_response()
+}
+
+fn encode<T: Serialize>(body: &T) -> Result<Bytes, Problem> {
+    serde_json::to_vec(body).map(Bytes::from).map_err(|error| {
+        tracing::error!(%error, "an answer could not be encoded");
+        Problem::internal()
+    })
+}
+
+/// Whether `If-None-Match` names this tag; weak comparison, as RFC 9110 §13.1.2 wants it.
+pub(crate) fn has_current(headers: &HeaderMap, tag: &str) -> bool {
+    let lists = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    lists.flat_map(|list| list.split(',')).map(str::trim).any(|held| held == "*" || held.strip_prefix("W/").unwrap_or(held) == tag)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn if_none_match_is_a_list() {
+        let has = |values: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(header::IF_NONE_MATCH, HeaderValue::from_static(value));
+            }
+            has_current(&headers, "\"1.7\"")
+        };
+        assert!(has(&["\"1.7\""]) && has(&["W/\"1.7\""]) && has(&["*"]) && has(&["\"1.6\" , \"1.7\""]));
+        assert!(has(&["\"1.6\"", "\"1.7\""]));
+        assert!(!has(&[]) && !has(&["\"1.6\""]) && !has(&["1.7"]) && !has(&["\"1.77\""]) && !has(&[""]));
+    }
+}

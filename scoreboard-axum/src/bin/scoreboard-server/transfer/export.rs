@@ -1,0 +1,128 @@
+//! `export`: everything but keys and sessions, true at one moment of each board, beside a running server.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+use scoreboard_core::{Board, Version};
+
+use crate::failure::{Failure, Result};
+use crate::progress::{Progress, note};
+use crate::settings::Settings;
+use crate::store::Stores;
+use crate::transfer::{BoardLine, Counts, Header, Line, RowLine, UserLine};
+
+/// How many rows or users are read at once.
+const CHUNK: usize = 1000;
+
+/// Writes `file`, or standard output for `-`.
+pub(crate) async fn run(settings: &Settings, file: &Path, users: bool) -> Result<()> {
+    let stores = Stores::open_existing(settings).await?;
+    let counts = async {
+        let mut lines = Lines::create(file)?;
+        let counts = everything(&stores, &mut lines, users).await?;
+        lines.finish()?;
+        Ok::<_, Failure>(counts)
+    };
+    let counts = counts.await;
+    stores.close().await;
+    note(format_args!("exported {}", counts?));
+    Ok(())
+}
+
+async fn everything(stores: &Stores, lines: &mut Lines, users: bool) -> Result<Counts> {
+    let mut counts = Counts::default();
+    lines.write(Line::Header(Header::new(users)))?;
+    // Whoever is in a log up to these versions had an account before: users are read after this, and none is missing.
+    let boards = stores.scores.boards().await?;
+    for Board { spec, season, version, .. } in &boards {
+        counts.boards += 1;
+        lines.write(Line::Board(BoardLine { spec: spec.clone(), season: *season, version: *version }))?;
+    }
+    if users {
+        counts.users = all_users(stores, lines).await?;
+    }
+    for board in &boards {
+        counts.rows += log(stores, lines, board).await?;
+    }
+    lines.write(Line::End(counts))?;
+    Ok(counts)
+}
+
+async fn all_users(stores: &Stores, lines: &mut Lines) -> Result<u64> {
+    let mut progress = Progress::new("exporting users", 0, "users");
+    let (mut after, mut count) = (None, 0);
+    loop {
+        let chunk = stores.accounts.users(after, CHUNK).await?;
+        let Some((last, _)) = chunk.last() else { return Ok(count) };
+        after = Some(last.id);
+        for (user, password) in chunk {
+            count += 1;
+            lines.write(Line::User(UserLine::new(user, &password)))?;
+        }
+        progress.at(count, 0);
+    }
+}
+
+async fn log(stores: &Stores, lines: &mut Lines, board: &Board) -> Result<u64> {
+    let Board { spec, version: end, .. } = board;
+    let mut progress = Progress::new(format!("exporting {}", spec.id), end.get(), "changes");
+    let mut done = Version::ZERO;
+    while done < *end {
+        let left = usize::try_from(end.get() - done.get()).unwrap_or(CHUNK);
+        let rows = stores.scores.log(&spec.id, done, CHUNK.min(left)).await?;
+        if rows.is_empty() {
+            let id = &spec.id;
+            return Err(Failure::new(format_args!("the log of `{id}` ends at version {done}, not {end}: run `verify`")));
+        }
+        for row in &rows {
+            lines.write(Line::Row(RowLine::new(&spec.id, row)))?;
+            done = row.position.version;
+        }
+        progress.at(done.get(), end.get());
+    }
+    Ok(end.get())
+}
+
+/// Where lines go.
+struct Lines {
+    out: BufWriter<Box<dyn Write>>,
+    file: Option<File>,
+    name: String,
+}
+
+impl Lines {
+    /// A new file that its owner alone can read: it holds password hashes.
+    fn create(path: &Path) -> Result<Self> {
+        if path == Path::new("-") {
+            return Ok(Self { out: BufWriter::new(Box::new(io::stdout())), file: None, name: "standard output".to_owned() });
+        }
+        let name = path.display().to_string();
+        let cannot = |error: io::Error| Failure::because(format_args!("cannot create {}", path.display()), &error);
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(path).map_err(cannot)?;
+        let out = BufWriter::new(Box::new(file.try_clone().map_err(cannot)?) as Box<dyn Write>);
+        Ok(Self { out, file: Some(file), name })
+    }
+
+    fn write(&mut self, line: Line) -> Result<()> {
+        serde_json::to_writer(&mut self.out, &line)
+            .map_err(io::Error::from)
+            .and_then(|()| self.out.write_all(b"\n"))
+            .map_err(|error| self.cannot_write(&error))
+    }
+
+    fn finish(mut self) -> Result<()> {
+        self.out
+            .flush()
+            .and_then(|()| self.file.as_ref().map_or(Ok(()), File::sync_all))
+            .map_err(|error| self.cannot_write(&error))
+    }
+
+    fn cannot_write(&self, error: &io::Error) -> Failure {
+        Failure::new(format_args!("cannot write to {}: {error}", self.name))
+    }
+}

@@ -1,0 +1,231 @@
+//! `import`: what `export` wrote, applied once however often it is read.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use scoreboard_core::accounts::CreateUser;
+use scoreboard_core::{Audit, Board, BoardId, Change, ChangeBoard, Outcome, Receipt, Refusal};
+
+use crate::failure::{Failure, Result};
+use crate::lock::Lock;
+use crate::progress::note;
+use crate::settings::Settings;
+use crate::store::{Place, Stores};
+use crate::transfer::{BoardLine, Counts, Header, Line, RowLine, UserLine};
+use crate::verify::audit;
+
+use reader::Reader;
+
+mod reader;
+
+/// How many rows are applied in one transaction.
+const CHUNK: usize = 500;
+
+/// Reads `file`, or standard input for `-`, into the database of the settings; no server may have it open meanwhile.
+pub(crate) async fn run(settings: &Settings, file: &Path) -> Result<()> {
+    let place = Place::parse(&settings.database_url).map_err(Failure::new)?;
+    let files = place.files()?;
+    files.check_folder()?;
+    let reader = Reader::open(file)?;
+    let _lock = Lock::take(&files.lock, &files.database)?;
+    let stores = Stores::open(&place, settings).await?;
+    let done = Import::new(&stores, reader).run().await;
+    stores.close().await;
+    done
+}
+
+struct Import<'a> {
+    stores: &'a Stores,
+    reader: Reader,
+    /// The boards of the file, and whether their logs were empty when the import began.
+    boards: BTreeMap<BoardId, bool>,
+    pending: Vec<(u64, RowLine, Change)>,
+    read: Counts,
+    new: Counts,
+}
+
+impl<'a> Import<'a> {
+    fn new(stores: &'a Stores, reader: Reader) -> Self {
+        let (read, new) = (Counts::default(), Counts::default());
+        Self { stores, reader, boards: BTreeMap::new(), pending: Vec::new(), read, new }
+    }
+
+    async fn run(mut self) -> Result<()> {
+        let read = self.lines().await;
+        // What stands before a bad line counts; the bad line is what to tell, even if this fails too.
+        let applied = if read.is_err() { self.apply().await } else { Ok(()) };
+        match (read, applied) {
+            (Ok(()), Ok(())) => {}
+            (Err(failure), Ok(())) => {
+                let Counts { boards, users, rows } = self.new;
+                return Err(Failure::new(format_args!(
+                    "{failure}; what stands before it is imported ({boards} boards, {users} users, {rows} changes were new)"
+                )));
+            }
+            (Err(failure), Err(_)) | (Ok(()), Err(failure)) => return Err(failure),
+        }
+        note(format_args!("read {}; new: {}", self.read, self.new));
+        self.verify().await
+    }
+
+    async fn lines(&mut self) -> Result<()> {
+        let Some((number, line)) = self.reader.next()? else { return Err(self.reader.bad(1, "the file is empty")) };
+        match line {
+            Line::Header(header) => header.check().map_err(|what| self.reader.bad(number, what))?,
+            Line::Board(_) | Line::User(_) | Line::Row(_) | Line::End(_) => {
+                return Err(self.reader.bad(number, "is not the header of an export"));
+            }
+        }
+        while let Some((number, line)) = self.reader.next()? {
+            match line {
+                Line::Header(Header { .. }) => return Err(self.reader.bad(number, "is a second header")),
+                Line::Board(board) => self.board(number, board).await?,
+                Line::User(user) => self.user(number, user).await?,
+                Line::Row(row) => self.row(number, row).await?,
+                Line::End(counts) => {
+                    self.apply().await?;
+                    return self.end(number, counts);
+                }
+            }
+        }
+        let number = self.reader.number() + 1;
+        Err(self.reader.bad(number, "the trailer is missing: the file was cut off here"))
+    }
+
+    fn end(&mut self, number: u64, counts: Counts) -> Result<()> {
+        if counts != self.read {
+            return Err(self.reader.bad(number, format_args!("the trailer says {counts}, the file has {}", self.read)));
+        }
+        match self.reader.next()? {
+            None => Ok(()),
+            Some((number, _)) => Err(self.reader.bad(number, "stands behind the trailer")),
+        }
+    }
+
+    async fn board(&mut self, number: u64, line: BoardLine) -> Result<()> {
+        let BoardLine { spec, season, .. } = line;
+        spec.check().map_err(|error| self.reader.bad(number, error))?;
+        self.read.boards += 1;
+        let store = &self.stores.scores;
+        let found: Board = match store.board(&spec.id).await? {
+            Some(found) => found,
+            None => {
+                let _ = store.create_board(&spec).await?;
+                self.new.boards += 1;
+                let gone = || self.reader.bad(number, "the board was created and is not there");
+                store.board(&spec.id).await?.ok_or_else(gone)?
+            }
+        };
+        if found.season != season {
+            let what = format_args!("the board `{}` is in season {}, the file's in season {season}", spec.id, found.season);
+            return Err(self.reader.bad(number, what));
+        }
+        let empty = found.version == scoreboard_core::Version::ZERO;
+        if empty && found.spec != spec {
+            // Nothing has counted on it, so the file's catalogue is as good as the sample one.
+            match store.change_board(&spec).await? {
+                ChangeBoard::Changed => {}
+                ChangeBoard::Unknown | ChangeBoard::OrderIsFixed => {
+                    return Err(self.reader.bad(number, "the board was changed by somebody else meanwhile"));
+                }
+            }
+        }
+        if !empty && !found.spec.folds_as(&spec) {
+            let what = format_args!("the board `{}` has a log with another operator, direction or tie-break", spec.id);
+            return Err(self.reader.bad(number, what));
+        }
+        if self.boards.insert(spec.id.clone(), empty).is_some() {
+            return Err(self.reader.bad(number, format_args!("the board `{}` is in the file twice", spec.id)));
+        }
+        Ok(())
+    }
+
+    async fn user(&mut self, number: u64, line: UserLine) -> Result<()> {
+        let (user, password) = line.into_account().map_err(|what| self.reader.bad(number, what))?;
+        self.read.users += 1;
+        let store = &self.stores.accounts;
+        let found = match store.create_user(&user, &password).await? {
+            CreateUser::Created => {
+                self.new.users += 1;
+                return Ok(());
+            }
+            CreateUser::IdTaken | CreateUser::EmailTaken => store.user(user.id).await?,
+        };
+        match found {
+            // What the account has become since, in name, roles or password, stays.
+            Some(found) if found.email == user.email => Ok(()),
+            Some(_) => Err(self.reader.bad(number, format_args!("user {} is here with another e-mail address", user.id))),
+            None => {
+                let what = format_args!("the e-mail address of user {} belongs to another user here", user.id);
+                Err(self.reader.bad(number, what))
+            }
+        }
+    }
+
+    async fn row(&mut self, number: u64, row: RowLine) -> Result<()> {
+        let change = row.to_change().map_err(|what| self.reader.bad(number, what))?;
+        if !self.boards.contains_key(&row.board) {
+            return Err(self.reader.bad(number, format_args!("the board `{}` is not in the file", row.board)));
+        }
+        self.read.rows += 1;
+        self.pending.push((number, row, change));
+        if self.pending.len() >= CHUNK { self.apply().await } else { Ok(()) }
+    }
+
+    /// Applies what is pending in one transaction.
+    async fn apply(&mut self) -> Result<()> {
+        let pending = std::mem::take(&mut self.pending);
+        let changes: Vec<Change> = pending.iter().map(|(_, _, change)| change.clone()).collect();
+        let outcomes = self.stores.scores.apply(&changes).await?;
+        for ((number, row, _), outcome) in pending.iter().zip(&outcomes) {
+            let what = match outcome {
+                Outcome::Applied(receipt) => {
+                    self.new.rows += 1;
+                    self.differs(row, receipt)
+                }
+                Outcome::Replayed(receipt) => self.differs(row, receipt),
+                Outcome::Refused(refusal) => Some(explain(*refusal).to_owned()),
+            };
+            if let Some(what) = what {
+                return Err(self.reader.bad(*number, format_args!("action {}: {what}", row.id)));
+            }
+        }
+        Ok(())
+    }
+
+    /// What a receipt says otherwise than the file, where it must say the same.
+    fn differs(&self, row: &RowLine, receipt: &Receipt) -> Option<String> {
+        if receipt.board != row.board {
+            return Some(format!("it counted on the board `{}` here", receipt.board));
+        }
+        // A board that had a log of its own goes on from there: its versions and scores come out otherwise.
+        let must_match = self.boards.get(&row.board).copied().unwrap_or(true);
+        let (here, there) = ((receipt.version, receipt.score), (row.version, row.score));
+        (must_match && here != there).then(|| {
+            format!("comes to version {} and score {}, the file says {} and {}", here.0, here.1, there.0, there.1)
+        })
+    }
+
+    async fn verify(&self) -> Result<()> {
+        for board in self.boards.keys() {
+            match audit(self.stores, board).await? {
+                Audit::Clean { position, scores } => {
+                    note(format_args!("{board}: clean up to version {} ({scores} scores)", position.version));
+                }
+                Audit::Differs(difference) => return Err(Failure::new(format_args!("{board}: differs {difference}"))),
+                Audit::UnknownBoard => return Err(Failure::new(format_args!("{board}: is gone"))),
+            }
+        }
+        Ok(())
+    }
+}
+
+const fn explain(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::UnknownBoard => "its board is gone",
+        Refusal::SeasonOver => "its season is not the board's",
+        Refusal::ScoreOutOfRange => "the score would leave its range",
+        Refusal::FingerprintMismatch => "another action of this id counted here",
+        Refusal::AboveCount => "it would be above its number a day",
+    }
+}

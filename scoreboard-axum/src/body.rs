@@ -1,0 +1,129 @@
+//! Request bodies: first their size, later, once the caller may speak, what they say.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
+use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
+use tokio::time::timeout;
+
+use crate::pointer::{pointer, shortened};
+use crate::problem::{Code, Problem};
+use crate::state::AppState;
+
+/// The largest body, in bytes.
+pub(crate) const MAX_BODY: usize = 16 * 1024;
+
+/// Refuses a body that says itself that it is too large.
+pub(crate) fn declared_size(headers: &HeaderMap) -> Result<(), Problem> {
+    let declared = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if declared.is_some_and(|length| length > MAX_BODY as u64) { Err(too_large()) } else { Ok(()) }
+}
+
+/// Reads the body, which has to arrive in time and within size, and looks at nothing of it.
+pub(crate) async fn within_size(app: &AppState, request: Request) -> Result<(Parts, Bytes), Problem> {
+    let (parts, body) = request.into_parts();
+    let bytes = timeout(app.config.body_timeout, collect(body)).await;
+    let bytes = bytes.map_err(|_| Problem::new(Code::RequestTimeout, "the body did not arrive in time"))??;
+    Ok((parts, bytes))
+}
+
+async fn collect(body: Body) -> Result<Bytes, Problem> {
+    let mut chunks = body.into_data_stream();
+    let mut first = Bytes::new();
+    let mut whole = BytesMut::new();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|_| Problem::invalid("", "the body could not be read"))?;
+        if first.len() + whole.len() + chunk.len() > MAX_BODY {
+            return Err(too_large());
+        }
+        // Most bodies come in one piece, which is then not copied.
+        if first.is_empty() && whole.is_empty() {
+            first = chunk;
+        } else {
+            whole.extend_from_slice(&std::mem::take(&mut first));
+            whole.extend_from_slice(&chunk);
+        }
+    }
+    Ok(if whole.is_empty() { first } else { whole.freeze() })
+}
+
+fn too_large() -> Problem {
+    Problem::new(Code::PayloadTooLarge, "a body may have at most 16384 bytes")
+}
+
+/// What a JSON body says: one object with exactly the fields of `T`, and nothing behind it.
+pub(crate) fn json<T: DeserializeOwned>(parts: &Parts, body: &[u8]) -> Result<T, Problem> {
+    if body.is_empty() {
+        return Err(Problem::invalid("", "a JSON body is needed"));
+    }
+    let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    if !content_type.is_some_and(is_json) {
+        return Err(Problem::new(Code::UnsupportedMediaType, "the body must be `application/json`"));
+    }
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    let Object(value) = serde_path_to_error::deserialize(&mut deserializer)
+        .map_err(|error| Problem::invalid(pointer("", error.path()), shortened(&error.inner().to_string())))?;
+    deserializer.end().map_err(|error| Problem::invalid("", shortened(&error.to_string())))?;
+    Ok(value)
+}
+
+/// `application/json`, at most with UTF-8 as its charset.
+fn is_json(content_type: &str) -> bool {
+    let (essence, parameters) = content_type.split_once(';').unwrap_or((content_type, ""));
+    let utf8 = parameters.split(';').all(|parameter| match parameter.trim().split_once('=') {
+        Some((name, value)) if name.eq_ignore_ascii_case("charset") => value.trim_matches('"').eq_ignore_ascii_case("utf-8"),
+        Some(_) | None => true,
+    });
+    utf8 && essence.trim().eq_ignore_ascii_case("application/json")
+}
+
+/// A JSON object. Serde alone would take an array of the fields' values for it, too.
+pub(crate) struct Object<T>(pub(crate) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+            }
+        }
+
+        deserializer.deserialize_map(Fields(PhantomData))
+    }
+}
+
+/// For a field that is an object itself: `#[serde(deserialize_with = "object")]`.
+pub(crate) fn object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    Object::deserialize(deserializer).map(|Object(value)| value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_types() {
+        for good in ["application/json", "Application/JSON; charset=utf-8", "application/json;charset=\"UTF-8\""] {
+            assert!(is_json(good), "{good}");
+        }
+        for bad in ["", "text/json", "application/jsonp", "application/json; charset=latin1", "application/problem+json"] {
+            assert!(!is_json(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! What goes over the wire and is not one of core's own types.
+
+mod accounts;
+mod boards;
+mod params;
+mod scores;
+
+pub(crate) use accounts::{LoginRequest, RefreshRequest, RegisterRequest, SignedInAnswer, UserAnswer};
+pub(crate) use boards::{BoardAnswer, BoardsAnswer};
+pub(crate) use params::{
+    AroundParams, HistoryParams, MAX_INTEGER, RankParams, StandingParams, TopParams, WatchParams, user_id,
+};
+pub(crate) use scores::{
+    ActionAnswer, GenerateActionRequest, ReceiptAnswer, RecordBody, StandingsBody, UpdateRequest,
+};

@@ -1,0 +1,68 @@
+//! Accounts.
+
+use scoreboard_core::accounts::{SignedIn, User};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Who wants an account.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct RegisterRequest {
+    /// Where to reach them, and what they log in with.
+    #[schema(format = "email", max_length = 254)]
+    pub(crate) email: String,
+    /// 15 characters or more, unless the server is told otherwise.
+    #[schema(format = "password", min_length = 15, max_length = 128)]
+    pub(crate) password: String,
+    /// The name to show.
+    #[schema(min_length = 1, max_length = 40)]
+    pub(crate) display_name: String,
+}
+
+/// Who wants in.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct LoginRequest {
+    /// As registered, in any case.
+    pub(crate) email: String,
+    /// As registered.
+    #[schema(format = "password")]
+    pub(crate) password: String,
+}
+
+/// Who wants to stay in.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct RefreshRequest {
+    /// The newest one of the session. It works once.
+    pub(crate) refresh_token: String,
+}
+
+/// A user, to themself.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct UserAnswer {
+    pub(crate) user: User,
+}
+
+/// Signed in.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SignedInAnswer {
+    /// The access token: sent as `Authorization: Bearer`.
+    token: String,
+    /// Always `Bearer`.
+    token_type: &'static str,
+    /// How long the token is good, in seconds.
+    expires_in: u64,
+    /// Gives the next pair, once.
+    refresh_token: String,
+    /// Who.
+    user: User,
+}
+
+impl From<SignedIn> for SignedInAnswer {
+    fn from(signed_in: SignedIn) -> Self {
+        let SignedIn { token, expires_in, refresh_token, user, .. } = signed_in;
+        Self { token, token_type: "Bearer", expires_in: expires_in.as_secs(), refresh_token, user }
+    }
+}

@@ -1,0 +1,72 @@
+//! Actions, receipts and standings.
+
+use scoreboard_core::{BoardId, KindId, Points, Receipt, SignedAction, UserId};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::body::object;
+
+/// What a user is about to do.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct GenerateActionRequest {
+    /// Where it shall count. Default: `main`.
+    #[serde(default = "BoardId::main")]
+    pub(crate) board: BoardId,
+    /// What it is.
+    pub(crate) kind: KindId,
+    /// What it shall be worth: only for a kind with a range.
+    #[serde(default)]
+    pub(crate) points: Option<Points>,
+}
+
+/// A signed action.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ActionAnswer {
+    pub(crate) action: SignedAction,
+}
+
+/// What a user has done.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct UpdateRequest {
+    /// As it was given.
+    #[serde(deserialize_with = "object")]
+    pub(crate) action: SignedAction,
+}
+
+/// A receipt.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ReceiptAnswer {
+    pub(crate) receipt: Receipt,
+}
+
+/// A result that a trusted game server vouches for.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = RecordRequest)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct RecordBody {
+    /// Where it counts. Default: `main`.
+    #[serde(default = "BoardId::main")]
+    pub(crate) board: BoardId,
+    /// Whose it is.
+    pub(crate) user_id: UserId,
+    /// What was done.
+    pub(crate) kind: KindId,
+    /// What it is worth: only for a kind with a range.
+    #[serde(default)]
+    pub(crate) points: Option<Points>,
+}
+
+/// Whose standings are asked for.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = StandingsRequest)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct StandingsBody {
+    /// Where. Default: `main`.
+    #[serde(default = "BoardId::main")]
+    pub(crate) board: BoardId,
+    /// At most 100.
+    #[schema(max_items = 100)]
+    pub(crate) user_ids: Vec<UserId>,
+}

@@ -1,0 +1,89 @@
+//! How long requests took, by route.
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use axum::http::{Method, StatusCode};
+use metrics::Histogram;
+use metrics_exporter_prometheus::PrometheusBuilder;
+use parking_lot::RwLock;
+
+/// The upper bounds of the buckets, in seconds: those of OpenTelemetry's `http.server.request.duration`, and one below.
+const BUCKETS: [f64; 15] =
+    [0.001, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
+
+/// A recorder with this crate's histogram buckets and descriptions, for `/metrics`: install it before the router is built, and call
+/// `run_upkeep` of its handle every few seconds.
+#[must_use]
+pub fn prometheus() -> PrometheusBuilder {
+    PrometheusBuilder::new().set_buckets(&BUCKETS).expect("there are buckets")
+}
+
+/// Gives the metrics of this crate their help texts; call it once a recorder is installed.
+pub(crate) fn describe() {
+    use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+    describe_histogram!(NAME, Unit::Seconds, "How long requests took, from their headers to the answer's.");
+    describe_counter!("scoreboard_ratelimit_refusals_total", "Requests refused for being over a quota.");
+    describe_counter!("scoreboard_backend_failures_total", "Requests that failed because a backend did.");
+    describe_counter!("scoreboard_auth_attempts_total", "Registrations, logins and refreshes, by outcome.");
+    describe_counter!("scoreboard_updates_total", "Updates handed in, by outcome.");
+    describe_counter!("scoreboard_live_refusals_total", "Live connections refused for want of room.");
+    describe_gauge!("scoreboard_ws_connections", "Open WebSocket connections.");
+    describe_gauge!("scoreboard_sse_connections", "Open streams of server-sent events.");
+    describe_counter!("scoreboard_ws_closes_total", "WebSocket connections that the server closed, by code.");
+    describe_counter!("scoreboard_connections_refused_total", "TCP connections refused for want of room.");
+}
+
+const NAME: &str = "scoreboard_http_request_duration_seconds";
+
+const METHODS: [&str; 4] = ["GET", "HEAD", "POST", "other"];
+const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+
+/// Handles on the series of each route, so that a request looks nothing up by its labels.
+#[derive(Debug, Default)]
+pub(crate) struct RouteSeries {
+    /// By route template: as many as there are routes.
+    routes: RwLock<HashMap<Box<str>, Arc<Series>>>,
+}
+
+/// The series of one route, made when they are first needed.
+#[derive(Debug)]
+pub(crate) struct Series {
+    route: Box<str>,
+    histograms: [[OnceLock<Histogram>; CLASSES.len()]; METHODS.len()],
+}
+
+impl RouteSeries {
+    /// The series of the route with this template; all requests that match none share one.
+    pub(crate) fn of(&self, route: Option<&str>) -> Arc<Series> {
+        let route = route.unwrap_or("unmatched");
+        if let Some(series) = self.routes.read().get(route) {
+            return series.clone();
+        }
+        let series = || Arc::new(Series { route: route.into(), histograms: Default::default() });
+        self.routes.write().entry(route.into()).or_insert_with(series).clone()
+    }
+}
+
+impl Series {
+    pub(crate) fn route(&self) -> &str {
+        &self.route
+    }
+
+    pub(crate) fn record(&self, method: &Method, status: StatusCode, took: Duration) {
+        let method = match *method {
+            Method::GET => 0,
+            Method::HEAD => 1,
+            Method::POST => 2,
+            // A client may make up methods: they share one series.
+            _ => 3,
+        };
+        let class = usize::from(status.as_u16() / 100).clamp(1, CLASSES.len()) - 1;
+        let histogram = self.histograms[method][class].get_or_init(|| {
+            let route = self.route.to_string();
+            metrics::histogram!(NAME, "route" => route, "method" => METHODS[method], "status_class" => CLASSES[class])
+        });
+        histogram.record(took);
+    }
+}

@@ -1,0 +1,100 @@
+//! Accounts: register, log in, stay in, log out.
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use scoreboard_core::accounts::{AccountError, Registration};
+
+use crate::answer::{Caching, no_content, plain};
+use crate::body::{json, within_size};
+use crate::dto::{LoginRequest, RefreshRequest, RegisterRequest, SignedInAnswer, UserAnswer};
+use crate::problem::Problem;
+use crate::rate_limit::{Subject, limited};
+use crate::state::{Shared, address};
+
+/// Makes an account.
+#[utoipa::path(
+    post, path = "/api/auth/register", tag = "accounts", request_body = RegisterRequest,
+    responses((status = 201, description = "The account is there", body = UserAnswer), (status = 409, description = "`conflict`: the e-mail address has an account")),
+)]
+pub(super) async fn register(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
+    let (parts, body) = within_size(&app, request).await?;
+    let usage = app.limits.register(address(&parts)).await?;
+    limited(usage, async {
+        let RegisterRequest { email, password, display_name } = json(&parts, &body)?;
+        let user = app.accounts.register(Registration { email, password, display_name }).await;
+        count("register", &user);
+        plain(StatusCode::CREATED, Caching::Private, &UserAnswer { user: user? })
+    })
+    .await
+}
+
+/// Begins a session.
+#[utoipa::path(
+    post, path = "/api/auth/login", tag = "accounts", request_body = LoginRequest,
+    responses((status = 200, description = "Signed in", body = SignedInAnswer), (status = 401, description = "`unauthorized`: the credentials are wrong")),
+)]
+pub(super) async fn login(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
+    let (parts, body) = within_size(&app, request).await?;
+    let usage = app.limits.login(address(&parts)).await?;
+    limited(usage, async {
+        let LoginRequest { email, password } = json(&parts, &body)?;
+        let signed_in = app.accounts.login(&email, password).await;
+        count("login", &signed_in);
+        plain(StatusCode::OK, Caching::Private, &SignedInAnswer::from(signed_in?))
+    })
+    .await
+}
+
+/// Goes on with a session: the token that is sent works once, and the answer holds the next.
+#[utoipa::path(
+    post, path = "/api/auth/refresh", tag = "accounts", request_body = RefreshRequest,
+    responses((status = 200, description = "Signed in", body = SignedInAnswer), (status = 401, description = "`unauthorized`: the token is unknown, used or over")),
+)]
+pub(super) async fn refresh(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
+    let (parts, body) = within_size(&app, request).await?;
+    let RefreshRequest { refresh_token } = json(&parts, &body)?;
+    let signed_in = app.accounts.refresh(&refresh_token).await;
+    count("refresh", &signed_in);
+    plain(StatusCode::OK, Caching::Private, &SignedInAnswer::from(signed_in?))
+}
+
+/// Ends the session.
+#[utoipa::path(
+    post, path = "/api/auth/logout", tag = "accounts", security(("user" = [])),
+    responses((status = 204, description = "The session is over")),
+)]
+pub(super) async fn logout(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
+    let (parts, _) = request.into_parts();
+    let principal = app.signed_in(&parts)?;
+    app.accounts.logout(&principal).await?;
+    Ok(no_content())
+}
+
+/// Who is signed in.
+#[utoipa::path(
+    get, path = "/api/auth/me", tag = "accounts", security(("user" = [])),
+    responses((status = 200, description = "The user", body = UserAnswer)),
+)]
+pub(super) async fn me(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
+    let (parts, _) = request.into_parts();
+    let principal = app.signed_in(&parts)?;
+    let usage = app.limits.read(Subject::User(principal.user_id)).await?;
+    limited(usage, async {
+        let user = app.accounts.me(&principal).await?;
+        plain(StatusCode::OK, Caching::Private, &UserAnswer { user })
+    })
+    .await
+}
+
+fn count<T>(call: &'static str, outcome: &Result<T, AccountError>) {
+    let outcome = match outcome {
+        Ok(_) => "ok",
+        Err(AccountError::Invalid(_)) => "invalid",
+        Err(AccountError::EmailTaken) => "taken",
+        Err(AccountError::Unauthorized) => "unauthorized",
+        Err(AccountError::Busy) => "busy",
+        Err(_) => "failed",
+    };
+    metrics::counter!("scoreboard_auth_attempts_total", "call" => call, "outcome" => outcome).increment(1);
+}

@@ -1,0 +1,79 @@
+//! What all handlers share. Limits and counts live here, never in a middleware, which axum clones for each connection.
+
+use std::sync::Arc;
+
+use axum::http::request::Parts;
+use metrics_exporter_prometheus::PrometheusHandle;
+use scoreboard_core::accounts::{Accounts, Principal};
+use scoreboard_core::{Clock, KeyId, Scoreboard, Usage};
+
+use crate::address::ClientAddress;
+use crate::bearer::bearer;
+use crate::health::Health;
+use crate::live::Connections;
+use crate::metrics::RouteSeries;
+use crate::problem::Problem;
+use crate::rate_limit::{RateLimits, Subject};
+use crate::{App, HttpConfig, Lifecycle};
+
+/// A handle on the state.
+pub(crate) type Shared = Arc<AppState>;
+
+#[derive(Debug)]
+pub(crate) struct AppState {
+    pub(crate) scoreboard: Scoreboard,
+    pub(crate) accounts: Accounts,
+    pub(crate) limits: RateLimits,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) config: HttpConfig,
+    pub(crate) metrics: Option<PrometheusHandle>,
+    pub(crate) lifecycle: Lifecycle,
+    pub(crate) health: Health,
+    pub(crate) connections: Arc<Connections>,
+    pub(crate) series: RouteSeries,
+}
+
+impl AppState {
+    pub(crate) fn new(app: App) -> Shared {
+        let App { scoreboard, accounts, limiter, clock, config, metrics, lifecycle } = app;
+        Arc::new(Self {
+            scoreboard,
+            accounts,
+            limits: RateLimits::new(config.limits.clone(), limiter, clock.clone()),
+            clock,
+            health: Health::default(),
+            connections: Arc::new(Connections::new(&config.live)),
+            series: RouteSeries::default(),
+            config,
+            metrics,
+            lifecycle,
+        })
+    }
+
+    /// Who asks, by their access token.
+    pub(crate) fn signed_in(&self, parts: &Parts) -> Result<Principal, Problem> {
+        let token = bearer(&parts.headers)?.ok_or_else(Problem::unauthorized)?;
+        Ok(self.accounts.authenticate(token)?)
+    }
+
+    /// Which trusted game server asks, by its own key.
+    pub(crate) async fn game_server(&self, parts: &Parts) -> Result<KeyId, Problem> {
+        let key = bearer(&parts.headers)?.ok_or_else(Problem::unauthorized)?;
+        Ok(self.accounts.authenticate_server(key).await?)
+    }
+
+    /// Counts a read against the quota of the user, or of the address where nobody is signed in. A token that is sent must be
+    /// good, even where none is needed.
+    pub(crate) async fn reader(&self, parts: &Parts) -> Result<Option<Usage>, Problem> {
+        let subject = match bearer(&parts.headers)? {
+            Some(token) => Subject::User(self.accounts.authenticate(token)?.user_id),
+            None => Subject::Address(address(parts)),
+        };
+        self.limits.read(subject).await
+    }
+}
+
+/// The client's address, as [`edge`](crate::edge) found it.
+pub(crate) fn address(parts: &Parts) -> ClientAddress {
+    *parts.extensions.get().expect("every route is behind `edge`, which puts it there")
+}

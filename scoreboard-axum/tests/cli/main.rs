@@ -1,0 +1,12 @@
+//! The binary `scoreboard-server` as its operators meet it: each test runs it in a folder of its own.
+
+mod admin;
+mod demo;
+mod first_start;
+mod folder;
+mod refusals;
+mod restart;
+mod served;
+mod settings;
+mod transfer;
+mod verify;

@@ -1,0 +1,27 @@
+use crate::folder::Folder;
+use crate::refusals::alter;
+use crate::transfer::EXPORT;
+
+#[test]
+fn the_first_difference_is_named_and_ends_with_1() {
+    let folder = Folder::new();
+    folder.write("in.jsonl", EXPORT);
+    folder.ok(&["import", "in.jsonl"]);
+    alter(&folder, &["UPDATE scores SET score = 9, order_score = -9 WHERE score = 2"]);
+    let ended = folder.run(&["verify"]);
+    assert_eq!(ended.code, 1, "{ended:?}");
+    let user = "01990000-0000-7000-8000-000000000001";
+    assert!(ended.out.starts_with("laps: clean"), "{ended:?}");
+    assert!(ended.out.contains(&format!("main: differs at version 3: user {user} comes to 2 ")), "{ended:?}");
+    assert_eq!(folder.run(&["verify", "--board", "laps"]).code, 0);
+}
+
+#[test]
+fn what_cannot_be_told_ends_with_2() {
+    let folder = Folder::new();
+    assert!(folder.run(&["verify"]).one_line(2).contains("there is none"));
+    assert!(folder.run(&["verify", "--set", "nonsense=1"]).one_line(2).contains("nonsense"));
+    folder.write("in.jsonl", EXPORT);
+    folder.ok(&["import", "in.jsonl"]);
+    assert!(folder.run(&["verify", "--board", "other"]).one_line(2).contains("there is no board `other`"));
+}

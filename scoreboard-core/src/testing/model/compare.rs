@@ -1,0 +1,261 @@
+//! Stores and the model, side by side.
+
+use std::fmt;
+use std::sync::Arc;
+
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+use rand::{RngExt, SeedableRng};
+
+use crate::board::{BoardSpec, Season};
+use crate::entry::{PageQuery, Range, Ranked, RankedPage};
+use crate::error::BackendError;
+use crate::ids::{BoardId, UserId};
+use crate::ranking::{OrderKey, RankStyle};
+use crate::score::Score;
+use crate::store::{Change, Outcome, ScoreStore};
+use crate::testing::model::history::{History, Step};
+use crate::testing::model::oracle::Model;
+use crate::version::Version;
+
+const STYLES: [RankStyle; 3] = [RankStyle::Ordinal, RankStyle::Competition, RankStyle::Dense];
+
+/// A store that a history is played on, with a model of its own.
+#[derive(Debug)]
+pub struct Subject {
+    name: &'static str,
+    store: Arc<dyn ScoreStore>,
+    model: Model,
+    users: Vec<UserId>,
+    changes: Vec<Change>,
+}
+
+/// What a store answered and the model did not.
+type Difference = String;
+
+fn same<T: fmt::Debug + PartialEq>(
+    what: impl fmt::Display,
+    store: Result<T, BackendError>,
+    model: T,
+) -> Result<(), Difference> {
+    match store {
+        Ok(store) if store == model => Ok(()),
+        Ok(store) => Err(format!("{what}\n store: {store:?}\n model: {model:?}")),
+        Err(error) => Err(format!("{what} fails: {}", crate::Chain(&error))),
+    }
+}
+
+impl History {
+    /// Plays the history on every subject and its model in lockstep, and compares every outcome and many reads.
+    ///
+    /// # Panics
+    ///
+    /// At the first difference, naming the seed and the call; `command` is what runs the test, so that the message can tell how
+    /// to repeat it.
+    pub async fn compare(&self, mut subjects: Vec<Subject>, command: &str) {
+        for subject in &mut subjects {
+            if let Err(difference) = subject.create(&self.boards).await {
+                self.fail(subject, 0, &difference, command);
+            }
+        }
+        for (number, step) in (1..).zip(&self.steps) {
+            for subject in &mut subjects {
+                if let Err(difference) = subject.play(step, self.seed ^ (number << 32)).await {
+                    self.fail(subject, number, &difference, command);
+                }
+            }
+        }
+        for subject in &mut subjects {
+            if let Err(difference) = subject.read_all(self.seed).await {
+                self.fail(subject, self.steps.len() as u64, &difference, command);
+            }
+        }
+    }
+
+    fn fail(&self, subject: &Subject, step: u64, difference: &str, command: &str) -> ! {
+        let (seed, name) = (self.seed, subject.name);
+        panic!(
+            "`{name}` differs from the model after step {step} of history {seed}: {difference}\n repeat: SCOREBOARD_SEED={seed} {command}"
+        );
+    }
+}
+
+impl Subject {
+    /// An empty store under a name.
+    #[must_use]
+    pub fn new(name: &'static str, store: Arc<dyn ScoreStore>) -> Self {
+        Self { name, store, model: Model::default(), users: Vec::new(), changes: Vec::new() }
+    }
+
+    async fn create(&mut self, boards: &[BoardSpec]) -> Result<(), Difference> {
+        for spec in boards {
+            let created = self.store.create_board(spec).await;
+            let epoch = self.store.board(&spec.id).await.ok().flatten().map(|board| board.epoch).unwrap_or_default();
+            same("create_board", created, self.model.create_board(spec, epoch))?;
+        }
+        Ok(())
+    }
+
+    async fn play(&mut self, step: &Step, seed: u64) -> Result<(), Difference> {
+        match step {
+            Step::Apply(changes) => {
+                // A store that ranks may say so; the model does not.
+                let unranked = |mut outcome| {
+                    if let Outcome::Applied(receipt) | Outcome::Replayed(receipt) = &mut outcome {
+                        receipt.rank = None;
+                    }
+                    outcome
+                };
+                let outcomes = self.store.apply(changes).await;
+                let outcomes = outcomes.map(|outcomes| outcomes.into_iter().map(unranked).collect());
+                same(format_args!("apply {changes:?}"), outcomes, self.model.apply(changes))?;
+                self.users.extend(changes.iter().map(|change| change.user_id));
+                self.users.sort();
+                self.users.dedup();
+                self.changes.extend_from_slice(changes);
+            }
+            Step::Change(spec) => {
+                let changed = self.store.change_board(spec).await;
+                same(format_args!("change_board {spec:?}"), changed, self.model.change_board(spec))?;
+            }
+        }
+        let mut random = StdRng::seed_from_u64(seed);
+        same("boards", self.store.boards().await, self.model.boards())?;
+        for board in self.model.boards() {
+            let id = &board.spec.id;
+            same(format_args!("board {id}"), self.store.board(id).await, Some(board.clone()))?;
+            self.top(id, STYLES[random.random_range(0..3)], random.random_range(1..20)).await?;
+            self.standings(id, STYLES[random.random_range(0..3)]).await?;
+            if let Some(user) = self.users.choose(&mut random) {
+                self.around(id, STYLES[random.random_range(0..3)], *user, random.random_range(0..4)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn read_all(&self, seed: u64) -> Result<(), Difference> {
+        let mut random = StdRng::seed_from_u64(seed);
+        for board in self.model.boards() {
+            let id = &board.spec.id;
+            for style in STYLES {
+                self.top(id, style, 1000).await?;
+                self.standings(id, style).await?;
+                self.score_ranks(id, style).await?;
+                self.walk(&board.spec, style, random.random_range(1..=5)).await?;
+                for user in &self.users {
+                    self.around(id, style, *user, random.random_range(0..=7)).await?;
+                }
+            }
+            self.logs(id, random.random_range(1..=9)).await?;
+            self.scans(id, random.random_range(1..=5)).await?;
+        }
+        for change in &self.changes {
+            let id = change.action_id;
+            same(format_args!("action {id}"), self.store.action(id).await, self.model.action(id))?;
+        }
+        Ok(())
+    }
+
+    async fn page(&self, id: &BoardId, style: RankStyle, range: Range) -> Result<RankedPage, Difference> {
+        let query = PageQuery { season: None, range, style };
+        // Which sides of an empty page have more, nobody can tell: there is no first or last entry.
+        let told = |mut page: RankedPage| {
+            (page.has_previous, page.has_next) =
+                if page.entries.is_empty() { (false, false) } else { (page.has_previous, page.has_next) };
+            page
+        };
+        let expected = self.model.page(id, query).map(told);
+        let found = self.store.page(id, query).await.map(|page| page.map(told));
+        same(format_args!("page of {id}: {query:?}"), found, expected.clone())?;
+        expected.ok_or_else(|| "the model has the board".to_owned())
+    }
+
+    async fn top(&self, id: &BoardId, style: RankStyle, limit: usize) -> Result<(), Difference> {
+        self.page(id, style, Range::Top { limit }).await.map(drop)
+    }
+
+    async fn around(&self, id: &BoardId, style: RankStyle, user: UserId, radius: usize) -> Result<(), Difference> {
+        self.page(id, style, Range::Around { user, radius }).await.map(drop)
+    }
+
+    /// Walks by keys from the first page to behind the last, and back to before the first.
+    async fn walk(&self, spec: &BoardSpec, style: RankStyle, limit: usize) -> Result<(), Difference> {
+        let key = |entry: &Ranked| -> OrderKey { spec.order().key(entry.score, entry.reached) };
+        let all = self.page(&spec.id, style, Range::Top { limit: 1000 }).await?.entries;
+        let (mut seen, mut range) = (Vec::new(), Range::Top { limit });
+        loop {
+            let page = self.page(&spec.id, style, range).await?;
+            let Some(last) = page.entries.last() else { break };
+            range = Range::After { key: key(last), limit };
+            seen.extend(page.entries);
+        }
+        same(format_args!("a walk over {} by {limit}", spec.id), Ok(seen), all.clone())?;
+        let Some(last) = all.last() else { return Ok(()) };
+        let (mut seen, mut range) = (vec![*last], Range::Before { key: key(last), limit });
+        loop {
+            let page = self.page(&spec.id, style, range).await?;
+            let Some(first) = page.entries.first() else { break };
+            range = Range::Before { key: key(first), limit };
+            seen.splice(0..0, page.entries);
+        }
+        same(format_args!("a walk back over {} by {limit}", spec.id), Ok(seen), all)
+    }
+
+    async fn standings(&self, id: &BoardId, style: RankStyle) -> Result<(), Difference> {
+        let mut users = self.users.clone();
+        users.reverse();
+        users.insert(users.len() / 2, UserId::from_bytes([0xee; 16]));
+        users.extend(self.users.first());
+        let found = self.store.standings(id, None, style, &users).await;
+        same(format_args!("standings of {id}"), found, self.model.standings(id, style, &users))
+    }
+
+    async fn score_ranks(&self, id: &BoardId, style: RankStyle) -> Result<(), Difference> {
+        let page = self.page(id, style, Range::Top { limit: 1000 }).await?;
+        for entry in page.entries {
+            for near in [-1, 0, 1] {
+                let Ok(score) = Score::new(entry.score.get() + near) else { continue };
+                let found = self.store.score_rank(id, style, score).await;
+                same(
+                    format_args!("{style:?} rank of {score} on {id}"),
+                    found,
+                    self.model.score_rank(id, style, score),
+                )?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn logs(&self, id: &BoardId, limit: usize) -> Result<(), Difference> {
+        let mut after = Version::ZERO;
+        loop {
+            let expected = self.model.log(id, after, limit);
+            same(format_args!("log of {id}"), self.store.log(id, after, limit).await, expected.clone())?;
+            let Some(last) = expected.last() else { break };
+            after = last.position.version;
+        }
+        for user in &self.users {
+            let mut before = None;
+            loop {
+                let expected = self.model.history(id, *user, before, limit);
+                let found = self.store.history(id, *user, before, limit).await;
+                same(format_args!("history of {user} on {id}"), found, expected.clone())?;
+                let Some(last) = expected.last() else { break };
+                before = Some(last.position.version);
+            }
+        }
+        Ok(())
+    }
+
+    async fn scans(&self, id: &BoardId, limit: usize) -> Result<(), Difference> {
+        let mut after = None;
+        loop {
+            let expected = self.model.scan(id, after, limit);
+            let found = self.store.scan(id, Season::FIRST, after, limit).await;
+            same(format_args!("scan of {id}"), found, expected.clone())?;
+            let Some((last, _)) = expected.and_then(|scan| scan.scores.last().copied()) else { break };
+            after = Some(last);
+        }
+        Ok(())
+    }
+}

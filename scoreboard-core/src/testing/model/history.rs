@@ -1,0 +1,158 @@
+//! Random histories, each repeated by its seed.
+
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+use rand::{RngExt, SeedableRng};
+
+use crate::action::Fingerprint;
+use crate::board::{BoardSpec, Season};
+use crate::ids::{ActionId, KindId, UserId};
+use crate::ranking::{Direction, Operator, TieBreak};
+use crate::score::{MAX_SCORE, Points};
+use crate::store::{AtMost, Change, Origin};
+use crate::testing::play::{at, board_id, kind, points};
+
+/// What happens to a store, step by step.
+#[derive(Debug, Clone)]
+pub struct History {
+    /// What repeats it.
+    pub seed: u64,
+    /// The boards that are created first.
+    pub boards: Vec<BoardSpec>,
+    /// What is done to them then.
+    pub steps: Vec<Step>,
+}
+
+/// One call of a store.
+#[derive(Debug, Clone)]
+pub enum Step {
+    /// Changes are applied.
+    Apply(Vec<Change>),
+    /// A board's spec is changed, or its order cannot be.
+    Change(BoardSpec),
+}
+
+impl History {
+    /// The history of a seed. Sixteen seeds in a row give every operator, direction and tie-break to a first board.
+    #[must_use]
+    pub fn random(seed: u64) -> Self {
+        Teller::new(seed).tell()
+    }
+
+    /// The seeds to run: the first `count`, or the one that the variable `SCOREBOARD_SEED` names.
+    ///
+    /// # Panics
+    ///
+    /// If the variable holds no number.
+    pub fn seeds(count: u64) -> impl Iterator<Item = u64> {
+        match std::env::var("SCOREBOARD_SEED") {
+            Ok(text) => {
+                let seed = text.parse().expect("SCOREBOARD_SEED must be a number");
+                seed..=seed
+            }
+            Err(_) => 0..=count.saturating_sub(1),
+        }
+    }
+}
+
+/// Makes a history up.
+struct Teller {
+    seed: u64,
+    random: StdRng,
+    boards: Vec<BoardSpec>,
+    users: Vec<UserId>,
+    kinds: [KindId; 2],
+    told: Vec<Change>,
+}
+
+impl Teller {
+    fn new(seed: u64) -> Self {
+        let mut random = StdRng::seed_from_u64(seed);
+        let users = (0..random.random_range(1..=12)).map(|_| UserId::from_bytes(random.random())).collect();
+        let mut boards = vec![spec("first", seed)];
+        for name in ["second", "third"] {
+            if random.random_bool(0.4) {
+                boards.push(spec(name, random.random()));
+            }
+        }
+        Self { seed, random, boards, users, kinds: [kind("tap"), kind("lap")], told: Vec::new() }
+    }
+
+    fn tell(mut self) -> History {
+        let mut steps = Vec::new();
+        for _ in 0..self.random.random_range(5..=25) {
+            steps.push(if self.random.random_bool(0.05) {
+                let name = ["first", "second", "nowhere"].choose(&mut self.random).expect("not empty");
+                Step::Change(spec(name, self.random.random()))
+            } else {
+                let long = self.random.random_bool(0.1);
+                let size = self.random.random_range(0..=if long { 40 } else { 6 });
+                Step::Apply((0..size).map(|_| self.change()).collect())
+            });
+        }
+        History { seed: self.seed, boards: self.boards, steps }
+    }
+
+    fn change(&mut self) -> Change {
+        let change = match self.random.random_range(0..100) {
+            0..15 if !self.told.is_empty() => self.again(),
+            _ => self.new_change(),
+        };
+        self.told.push(change.clone());
+        change
+    }
+
+    /// One that was told before, perhaps refused then; sometimes with another fingerprint, or for another board.
+    fn again(&mut self) -> Change {
+        let mut change = self.told.choose(&mut self.random).expect("not empty").clone();
+        if self.random.random_bool(0.2) {
+            change.fingerprint = Fingerprint::from_bytes(self.random.random());
+        }
+        if self.random.random_bool(0.1) {
+            change.board = self.boards.choose(&mut self.random).expect("not empty").id.clone();
+        }
+        change
+    }
+
+    fn new_change(&mut self) -> Change {
+        let random = &mut self.random;
+        let board = self.boards.choose(random).expect("not empty").id.clone();
+        let since = at(random.random_range(0..1000));
+        Change {
+            action_id: ActionId::from_bytes(random.random()),
+            fingerprint: Fingerprint::from_bytes(random.random()),
+            board: if random.random_bool(0.03) { board_id("nowhere") } else { board },
+            season: if random.random_bool(0.03) { Season::new(random.random_range(0..4)) } else { Season::FIRST },
+            user_id: *self.users.choose(random).expect("not empty"),
+            kind: self.kinds.choose(random).expect("not empty").clone(),
+            points: some_points(random),
+            origin: if random.random_bool(0.3) { Origin::Record } else { Origin::Action },
+            at: at(random.random_range(0..1000)),
+            at_most: random.random_bool(0.15).then(|| AtMost { count: random.random_range(0..4), since }),
+        }
+    }
+}
+
+/// Mostly few values, for ties; sometimes the edges of the range.
+fn some_points(random: &mut StdRng) -> Points {
+    points(match random.random_range(0..20) {
+        0 => MAX_SCORE,
+        1 => -MAX_SCORE,
+        2 => MAX_SCORE - random.random_range(0..3),
+        3 => random.random_range(-MAX_SCORE..=MAX_SCORE),
+        4..7 => random.random_range(-1000..=1000),
+        _ => random.random_range(-2..=3),
+    })
+}
+
+/// A board whose operator, direction and tie-break the last four bits of a number choose.
+fn spec(name: &str, choice: u64) -> BoardSpec {
+    let operators = [Operator::Increment, Operator::Best, Operator::Set, Operator::Decrement];
+    BoardSpec {
+        name: format!("{name} {choice}"),
+        operator: operators[usize::try_from(choice % 4).expect("below 4")],
+        direction: if choice / 4 % 2 == 0 { Direction::Descending } else { Direction::Ascending },
+        tie_break: if choice / 8 % 2 == 0 { TieBreak::Earliest } else { TieBreak::Latest },
+        ..BoardSpec::new(board_id(name))
+    }
+}

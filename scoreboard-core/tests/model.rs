@@ -1,0 +1,54 @@
+//! Random histories: the store in memory, bare and behind group commit, and the model agree on every answer.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use scoreboard_core::memory::MemoryScoreStore;
+use scoreboard_core::testing::model::{History, Step, Subject};
+use scoreboard_core::{GroupCommit, Outcome, Refusal, ScoreStore};
+
+const COMMAND: &str = "cargo test -p scoreboard-core --test model";
+
+#[tokio::test]
+async fn memory_and_group_commit_are_the_model() {
+    for seed in History::seeds(300) {
+        let subjects = vec![
+            Subject::new("memory", Arc::new(MemoryScoreStore::new())),
+            Subject::new("group commit", Arc::new(GroupCommit::new(Arc::new(MemoryScoreStore::new())))),
+        ];
+        History::random(seed).compare(subjects, COMMAND).await;
+    }
+}
+
+/// A generator that no longer reached a rule would let it rot unnoticed.
+#[tokio::test]
+async fn histories_reach_every_rule() {
+    let (mut orders, mut refusals, mut replays, mut idle) = (HashSet::new(), HashSet::new(), 0, 0);
+    for seed in 0..300 {
+        let (history, store) = (History::random(seed), MemoryScoreStore::new());
+        for spec in &history.boards {
+            let _ = store.create_board(spec).await.unwrap();
+            orders.insert((spec.operator, spec.direction, spec.tie_break));
+        }
+        for step in &history.steps {
+            let Step::Apply(changes) = step else { continue };
+            for outcome in store.apply(changes).await.unwrap() {
+                match outcome {
+                    Outcome::Applied(receipt) => idle += usize::from(receipt.previous_score == Some(receipt.score)),
+                    Outcome::Replayed(_) => replays += 1,
+                    Outcome::Refused(refusal) => drop(refusals.insert(refusal)),
+                }
+            }
+        }
+    }
+    assert_eq!(orders.len(), 16, "every operator, direction and tie-break");
+    let all = [
+        Refusal::UnknownBoard,
+        Refusal::SeasonOver,
+        Refusal::ScoreOutOfRange,
+        Refusal::FingerprintMismatch,
+        Refusal::AboveCount,
+    ];
+    assert_eq!(refusals, HashSet::from(all));
+    assert!(replays > 300 && idle > 300, "{replays} replays, {idle} changes without effect");
+}

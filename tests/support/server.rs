@@ -1,0 +1,192 @@
+//! The real server, as a process on a folder of its own.
+
+use std::fs::{File, OpenOptions};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::binary::server_binary;
+use super::client::Client;
+use super::wait::until;
+
+/// A debug build on a busy machine, with the folder's database to open.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Settings under which a test may ask as often as it likes.
+pub(crate) const UNLIMITED: [(&str, &str); 6] = [
+    ("SCOREBOARD_LIMITS__UPDATE", "off"),
+    ("SCOREBOARD_LIMITS__GENERATE_ACTION", "off"),
+    ("SCOREBOARD_LIMITS__REGISTER", "off"),
+    ("SCOREBOARD_LIMITS__LOGIN", "off"),
+    ("SCOREBOARD_LIMITS__READ", "off"),
+    ("SCOREBOARD_LIMITS__ADDRESS", "off"),
+];
+
+/// A running server, and the folder that outlives its restarts. Dropped, both are gone.
+#[derive(Debug)]
+pub(crate) struct Server {
+    address: SocketAddr,
+    settings: Vec<(String, String)>,
+    /// What stands before the server's own command line, like `taskset -c 0`.
+    wrapper: Vec<String>,
+    folder: TempDir,
+    child: Child,
+}
+
+impl Server {
+    /// Starts one on a fresh folder, with no limits, and returns when it is ready.
+    pub(crate) async fn start() -> Self {
+        Self::start_with(&UNLIMITED, &[]).await
+    }
+
+    /// Starts one with these settings, behind this wrapper.
+    pub(crate) async fn start_with(settings: &[(&str, &str)], wrapper: &[&str]) -> Self {
+        let folder = tempfile::Builder::new()
+            .prefix("scoreboard-")
+            .tempdir_in(env!("CARGO_TARGET_TMPDIR"))
+            .expect("cargo's folder for tests takes files");
+        let settings = settings.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect::<Vec<_>>();
+        let wrapper = wrapper.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
+        let address = free_address();
+        let child = spawn(address, &settings, &wrapper, folder.path());
+        let mut server = Self { address, settings, wrapper, folder, child };
+        server.ready().await;
+        server
+    }
+
+    /// Where it listens, also after a restart.
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// `http://` and the address.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The number of its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The database file.
+    pub(crate) fn database(&self) -> PathBuf {
+        database(self.folder.path())
+    }
+
+    /// Ends it with SIGKILL, in the middle of whatever it does.
+    pub(crate) fn kill9(&mut self) {
+        self.child.kill().expect("it is ours to kill");
+        self.child.wait().expect("what was killed can be waited for");
+    }
+
+    /// Starts it again on the same folder and address.
+    pub(crate) async fn restart(&mut self) {
+        self.child = spawn(self.address, &self.settings, &self.wrapper, self.folder.path());
+        self.ready().await;
+    }
+
+    /// Ends it with SIGTERM and gives its exit status.
+    pub(crate) async fn terminate(&mut self) -> ExitStatus {
+        let sent = Command::new("sh").arg("-c").arg(format!("kill -TERM {}", self.pid())).status();
+        assert!(sent.is_ok_and(|status| status.success()), "SIGTERM could not be sent");
+        until("the server has stopped after SIGTERM", PATIENCE, async || self.child.try_wait().expect("it is ours"))
+            .await
+    }
+
+    /// Runs another command of the binary on this server's database.
+    pub(crate) fn command(&self, words: &[&str]) -> Output {
+        let url = database_url(self.folder.path());
+        let output = Command::new(server_binary()).args(words).args(["--database-url", &url]).output();
+        output.expect("the server's binary starts")
+    }
+
+    /// Fails unless `verify` finds that every log folds to its scores; gives what it printed.
+    pub(crate) fn assert_verified(&self) -> String {
+        let output = self.command(&["verify"]);
+        let [out, err] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+        assert!(output.status.success(), "verify: {}\n{out}{err}", output.status);
+        out
+    }
+
+    async fn ready(&mut self) {
+        let address = self.address;
+        let mut client = Client::new(address);
+        let ready = async || {
+            let status = self.child.try_wait().expect("it is ours");
+            assert!(status.is_none(), "the server ended while starting: {status:?}\n{}", self.log());
+            client.get("/health/ready").await.ok().filter(|answer| answer.status == 200)
+        };
+        until("the server is ready", PATIENCE, ready).await;
+    }
+
+    /// What it has logged so far.
+    pub(crate) fn log(&self) -> String {
+        let bytes = std::fs::read(log_file(self.folder.path())).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already; then there is nothing to end.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            let log = self.log();
+            let lines: Vec<&str> = log.lines().collect();
+            eprintln!("the server's last words:\n{}", lines[lines.len().saturating_sub(20)..].join("\n"));
+        }
+    }
+}
+
+fn spawn(address: SocketAddr, settings: &[(String, String)], wrapper: &[String], folder: &Path) -> Child {
+    let binary = server_binary();
+    let mut command = match wrapper {
+        [] => Command::new(binary),
+        [program, words @ ..] => {
+            let mut command = Command::new(program);
+            command.args(words).arg(binary);
+            command
+        }
+    };
+    // The test's own environment must not decide what it tests.
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SCOREBOARD_")) {
+        command.env_remove(name);
+    }
+    command
+        .args(["serve", "--listen", &address.to_string(), "--database-url", &database_url(folder)])
+        .envs(settings.iter().map(|(name, value)| (name, value)))
+        .stdin(Stdio::null())
+        .stdout(log_handle(folder))
+        .stderr(log_handle(folder))
+        .spawn()
+        .unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"))
+}
+
+fn log_file(folder: &Path) -> PathBuf {
+    folder.join("server.log")
+}
+
+fn log_handle(folder: &Path) -> File {
+    OpenOptions::new().append(true).create(true).open(log_file(folder)).expect("the folder takes a log")
+}
+
+fn database(folder: &Path) -> PathBuf {
+    folder.join("scoreboard.db")
+}
+
+fn database_url(folder: &Path) -> String {
+    format!("sqlite://{}", database(folder).display())
+}
+
+/// An address nobody listens on, with a port below those that the system gives to clients: else a client that retries while
+/// the server is down may be given the server's port, connect to itself, and keep the server from coming back.
+pub(crate) fn free_address() -> SocketAddr {
+    let ports = std::iter::repeat_with(|| rand::random_range(15_000..32_000));
+    let mut addresses = ports.take(1000).map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    addresses.find(|address| TcpListener::bind(address).is_ok()).expect("one of a thousand ports is free")
+}
