@@ -92,7 +92,8 @@ fn is_trusted(address: IpAddr, trusted: &[Network]) -> bool {
 /// An address, with or without a port.
 fn parse_hop(text: &str) -> Option<IpAddr> {
     let bracketed = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
-    let address = text.parse().ok().or_else(|| text.parse().ok().map(|socket: SocketAddr| socket.ip())).or_else(bracketed);
+    let address =
+        text.parse().ok().or_else(|| text.parse().ok().map(|socket: SocketAddr| socket.ip())).or_else(bracketed);
     address.map(|address: IpAddr| address.to_canonical())
 }
 

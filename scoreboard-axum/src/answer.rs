@@ -91,7 +91,10 @@ fn encode<T: Serialize>(body: &T) -> Result<Bytes, Problem> {
 /// Whether `If-None-Match` names this tag; weak comparison, as RFC 9110 §13.1.2 wants it.
 pub(crate) fn has_current(headers: &HeaderMap, tag: &str) -> bool {
     let lists = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    lists.flat_map(|list| list.split(',')).map(str::trim).any(|held| held == "*" || held.strip_prefix("W/").unwrap_or(held) == tag)
+    lists
+        .flat_map(|list| list.split(','))
+        .map(str::trim)
+        .any(|held| held == "*" || held.strip_prefix("W/").unwrap_or(held) == tag)
 }
 
 #[cfg(test)]

@@ -79,7 +79,9 @@ pub(crate) fn json<T: DeserializeOwned>(parts: &Parts, body: &[u8]) -> Result<T,
 fn is_json(content_type: &str) -> bool {
     let (essence, parameters) = content_type.split_once(';').unwrap_or((content_type, ""));
     let utf8 = parameters.split(';').all(|parameter| match parameter.trim().split_once('=') {
-        Some((name, value)) if name.eq_ignore_ascii_case("charset") => value.trim_matches('"').eq_ignore_ascii_case("utf-8"),
+        Some((name, value)) if name.eq_ignore_ascii_case("charset") => {
+            value.trim_matches('"').eq_ignore_ascii_case("utf-8")
+        }
         Some(_) | None => true,
     });
     utf8 && essence.trim().eq_ignore_ascii_case("application/json")
@@ -122,7 +124,9 @@ mod tests {
         for good in ["application/json", "Application/JSON; charset=utf-8", "application/json;charset=\"UTF-8\""] {
             assert!(is_json(good), "{good}");
         }
-        for bad in ["", "text/json", "application/jsonp", "application/json; charset=latin1", "application/problem+json"] {
+        for bad in
+            ["", "text/json", "application/jsonp", "application/json; charset=latin1", "application/problem+json"]
+        {
             assert!(!is_json(bad), "{bad}");
         }
     }

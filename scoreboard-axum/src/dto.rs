@@ -7,9 +7,5 @@ mod scores;
 
 pub(crate) use accounts::{LoginRequest, RefreshRequest, RegisterRequest, SignedInAnswer, UserAnswer};
 pub(crate) use boards::{BoardAnswer, BoardsAnswer};
-pub(crate) use params::{
-    AroundParams, HistoryParams, MAX_INTEGER, RankParams, StandingParams, TopParams, WatchParams, user_id,
-};
-pub(crate) use scores::{
-    ActionAnswer, GenerateActionRequest, ReceiptAnswer, RecordBody, StandingsBody, UpdateRequest,
-};
+pub(crate) use params::{AroundParams, HistoryParams, RankParams, StandingParams, TopParams, WatchParams, user_id};
+pub(crate) use scores::{ActionAnswer, GenerateActionRequest, ReceiptAnswer, RecordBody, StandingsBody, UpdateRequest};

@@ -29,7 +29,8 @@ pub(crate) async fn edge(State(app): State<Shared>, mut request: Request, next: 
     let address = ClientAddress::of(&request, &app.config.trusted_proxies);
     request.extensions_mut().insert(address);
 
-    let span = tracing::debug_span!("request", request.id = id_text, http.method = %method, http.route = series.route());
+    let span =
+        tracing::debug_span!("request", request.id = id_text, http.method = %method, http.route = series.route());
     let mut response = admitted(&app, address, request, next).instrument(span).await.into_response();
 
     let code = problem::render(&mut response, id_text);
@@ -49,12 +50,7 @@ pub(crate) async fn edge(State(app): State<Shared>, mut request: Request, next: 
     response
 }
 
-async fn admitted(
-    app: &AppState,
-    address: ClientAddress,
-    request: Request,
-    next: Next,
-) -> Result<Response, Problem> {
+async fn admitted(app: &AppState, address: ClientAddress, request: Request, next: Next) -> Result<Response, Problem> {
     app.limits.address(address).await?;
     declared_size(request.headers())?;
     let route = AssertUnwindSafe(next.run(request)).catch_unwind();

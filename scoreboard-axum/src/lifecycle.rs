@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 /// Where a server is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,11 +33,13 @@ pub(crate) enum Stage {
 #[derive(Debug, Clone)]
 pub struct Lifecycle {
     stage: Arc<watch::Sender<Stage>>,
+    /// Counts the live connections.
+    live: TaskTracker,
 }
 
 impl Default for Lifecycle {
     fn default() -> Self {
-        Self { stage: Arc::new(watch::Sender::new(Stage::Starting)) }
+        Self { stage: Arc::new(watch::Sender::new(Stage::Starting)), live: TaskTracker::new() }
     }
 }
 
@@ -89,5 +93,20 @@ impl Lifecycle {
         };
         let window = until.saturating_duration_since(Instant::now());
         tokio::time::sleep(window.mul_f64(share)).await;
+    }
+
+    /// Marks a live connection as open as long as the token is held.
+    pub(crate) fn live_token(&self) -> TaskTrackerToken {
+        self.live.token()
+    }
+
+    /// Returns once no live connection is open.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is changed.
+    pub(crate) async fn live_ended(&self) {
+        self.live.close();
+        self.live.wait().await;
     }
 }

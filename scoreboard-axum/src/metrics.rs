@@ -10,8 +10,7 @@ use metrics_exporter_prometheus::PrometheusBuilder;
 use parking_lot::RwLock;
 
 /// The upper bounds of the buckets, in seconds: those of OpenTelemetry's `http.server.request.duration`, and one below.
-const BUCKETS: [f64; 15] =
-    [0.001, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
+const BUCKETS: [f64; 15] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
 
 /// A recorder with this crate's histogram buckets and descriptions, for `/metrics`: install it before the router is built, and call
 /// `run_upkeep` of its handle every few seconds.

@@ -120,8 +120,17 @@ mod tests {
 
     #[test]
     fn only_origins_are_listed() {
-        for bad in ["*", "null", "", "play.example.org", "https://", "https://A.org", "https://a.org/x", "https://u@a.org", "ws://a.org"]
-        {
+        for bad in [
+            "*",
+            "null",
+            "",
+            "play.example.org",
+            "https://",
+            "https://A.org",
+            "https://a.org/x",
+            "https://u@a.org",
+            "ws://a.org",
+        ] {
             assert!(bad.parse::<Origin>().is_err(), "{bad}");
         }
         for good in ["https://a.org", "http://localhost:3000", "http://[::1]:8080", "https://xn--bcher-kva.example"] {

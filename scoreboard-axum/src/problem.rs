@@ -12,6 +12,7 @@ mod code;
 mod from;
 
 pub(crate) use code::Code;
+pub(crate) use from::invalid_value;
 
 use crate::rate_limit::{add_usage, whole_seconds};
 
@@ -154,11 +155,16 @@ impl IntoResponse for Problem {
     }
 }
 
+/// Marks a response that has a failing status and yet a body of its own.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Whole;
+
 /// Writes the body of a response that is a problem, and makes a problem of one that failed without saying so (a route that is
 /// not there, a method that it does not know). Returns its code.
 pub(crate) fn render(response: &mut Response, request_id: &str) -> Option<Code> {
     let status = response.status();
-    if !status.is_client_error() && !status.is_server_error() {
+    let failed = status.is_client_error() || status.is_server_error();
+    if !failed || response.extensions().get::<Whole>().is_some() {
         return None;
     }
     let Problem(problem) = match response.extensions_mut().remove() {

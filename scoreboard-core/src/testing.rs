@@ -41,8 +41,10 @@
 pub mod account_store;
 pub mod board_cache;
 pub mod broadcaster;
+pub mod broken;
 mod clock;
 mod drop_at;
+mod faults;
 mod fixture;
 mod ids;
 pub mod incident_store;
@@ -55,6 +57,7 @@ pub mod score_store;
 pub mod verifier;
 
 pub use clock::ManualClock;
+pub use faults::{FaultRates, FaultyBoardCache, FaultyBroadcaster, FaultyScoreStore};
 pub use fixture::{
     AccountStoreFixture, BoardCacheFixture, BroadcasterFixture, Fixture, IncidentStoreFixture, RateLimiterFixture,
     ScoreStoreFixture, VerifierFixture, run,

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use scoreboard_core::accounts::{AccountStore, Accounts, ServerKeyStore, SessionStore, UserStore};
 use scoreboard_core::memory::{
-    InProcessBroadcaster, MemoryAccountStore, MemoryBoardCache, MemoryIncidentStore, MemoryRateLimiter, MemoryScoreStore,
+    InProcessBroadcaster, MemoryAccountStore, MemoryBoardCache, MemoryIncidentStore, MemoryRateLimiter,
+    MemoryScoreStore,
 };
 use scoreboard_core::{
-    ActionVerifier, BackendError, BoardCache, Broadcaster, Clock, DisplayNames, Error, FraudDetector, GroupCommit, HmacVerifier,
-    IdSource, IncidentStore, RateLimiter, Scoreboard, ScoreStore, Subscription, SystemClock,
+    ActionVerifier, BackendError, BoardCache, Broadcaster, Clock, DisplayNames, Error, FraudDetector, GroupCommit,
+    HmacVerifier, IdSource, IncidentStore, RateLimiter, ScoreStore, Scoreboard, Subscription, SystemClock,
 };
 
 fn shared<T: ?Sized + Send + Sync + Debug + 'static>() {}

@@ -32,6 +32,9 @@ CREATE TABLE seasons (
 ) STRICT, WITHOUT ROWID;
 
 -- The action log: in version order, it is the board. Never updated, never deleted from.
+--
+-- A user's rows of one season are a chain: each knows the one before it, and the score knows the last. An index would have to be
+-- written at a place of its own for each row, and cost more than all else that is written for it.
 CREATE TABLE log (
     board            INTEGER NOT NULL,
     version          INTEGER NOT NULL CHECK (version > 0),
@@ -48,16 +51,15 @@ CREATE TABLE log (
     previous_at      INTEGER,
     score            INTEGER NOT NULL CHECK (score BETWEEN -9007199254740991 AND 9007199254740991),
     at               INTEGER NOT NULL CHECK (at >= 0),
+    -- The version of the user's row before this one, NULL for the first.
+    chained_to       INTEGER CHECK (chained_to < version),
+    -- The latest time in the chain up to here: no row further down is later.
+    chain_at         INTEGER NOT NULL CHECK (chain_at >= at),
     PRIMARY KEY (board, version),
     FOREIGN KEY (board, season) REFERENCES seasons (board, season) DEFERRABLE INITIALLY DEFERRED,
-    CHECK ((previous_score IS NULL) = (previous_version IS NULL) AND (previous_score IS NULL) = (previous_at IS NULL))
+    CHECK ((previous_score IS NULL) = (previous_version IS NULL) AND (previous_score IS NULL) = (previous_at IS NULL)),
+    CHECK ((previous_score IS NULL) = (chained_to IS NULL))
 ) STRICT, WITHOUT ROWID;
-
--- A user's history, newest first.
-CREATE INDEX log_of_user ON log (board, user_id, version);
-
--- How often a kind counted for a user since a moment.
-CREATE INDEX log_of_kind ON log (board, user_id, kind, at);
 
 -- What the log folds to. The order key sorts ascending in either direction, so that one index serves every board.
 CREATE TABLE scores (
@@ -69,6 +71,9 @@ CREATE TABLE scores (
     updated_at  INTEGER NOT NULL CHECK (updated_at >= 0),
     order_score INTEGER NOT NULL CHECK (abs(order_score) = abs(score)),
     order_tie   INTEGER NOT NULL CHECK (abs(order_tie) = reached),
+    -- The version of the last row in the user's chain, and the latest time in it.
+    chain_end   INTEGER NOT NULL CHECK (chain_end >= reached),
+    chain_at    INTEGER NOT NULL,
     PRIMARY KEY (board, season, user_id),
     FOREIGN KEY (board, season) REFERENCES seasons (board, season) DEFERRABLE INITIALLY DEFERRED
 ) STRICT, WITHOUT ROWID;

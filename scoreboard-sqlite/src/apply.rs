@@ -3,12 +3,12 @@
 //! The rows go to and from SQL as one JSON array a statement: the statements stay the same for every size of batch, so that
 //! each is prepared once, and a batch costs the same few trips to the connection's thread.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write;
 
 use scoreboard_core::{
-    Batch, BoardId, BoardSpec, BoardState, Change, CountKey, Decided, KindId, LogRow, Outcome, Reached, Timestamp,
-    UserId,
+    ActionId, Batch, BoardId, BoardSpec, BoardState, Change, CountKey, Decided, KindId, LogRow, Outcome, Reached,
+    Timestamp, UserId, Version,
 };
 use sqlx::{Sqlite, SqliteConnection, Transaction};
 
@@ -19,17 +19,26 @@ use crate::rows::{Columns, Word, hex_array, log_columns, push_hex};
 /// The numbers that boards go by inside the file.
 type Numbers = HashMap<BoardId, i64>;
 
+/// The newest row of a user's chain in a board's current season.
+#[derive(Clone, Copy)]
+struct Chain {
+    /// Its version.
+    end: Version,
+    /// The latest time in the chain.
+    at: Timestamp,
+}
+
+/// The chains of the users that a batch names, by their boards' numbers.
+type Chains = HashMap<(i64, UserId), Chain>;
+
 pub(crate) async fn apply(mut tx: Transaction<'static, Sqlite>, changes: &[Change]) -> Result<Vec<Outcome>, Failure> {
     let (boards, numbers) = boards(&mut tx, changes).await?;
-    let batch = Batch {
-        counted: counted(&mut tx, changes).await?,
-        scores: scores(&mut tx, changes, &boards, &numbers).await?,
-        counts: counts(&mut tx, changes, &numbers).await?,
-        boards,
-    };
-    let decided = batch.decide(changes);
+    let counted = counted(&mut tx, changes).await?;
+    let (scores, chains) = standing(&mut tx, changes, &boards, &numbers).await?;
+    let counts = counts(&mut tx, changes, &numbers).await?;
+    let decided = Batch { boards, counted, scores, counts }.decide(changes);
     if !decided.rows.is_empty() {
-        write(&mut tx, &decided, &numbers).await?;
+        write(&mut tx, &decided, &numbers, chains).await?;
         commit(tx).await?;
     }
     Ok(decided.outcomes)
@@ -73,7 +82,7 @@ async fn boards(
 async fn counted(
     tx: &mut SqliteConnection,
     changes: &[Change],
-) -> Result<HashMap<scoreboard_core::ActionId, (BoardId, LogRow)>, Failure> {
+) -> Result<HashMap<ActionId, (BoardId, LogRow)>, Failure> {
     let rows = sqlx::query(concat!(
         "SELECT boards.id, ",
         log_columns!(),
@@ -93,21 +102,22 @@ async fn counted(
     Ok(counted)
 }
 
-async fn scores(
+/// Where the users that the changes name stand, and where their chains end.
+async fn standing(
     tx: &mut SqliteConnection,
     changes: &[Change],
     boards: &HashMap<BoardId, BoardState>,
     numbers: &Numbers,
-) -> Result<HashMap<(BoardId, UserId), Reached>, Failure> {
+) -> Result<(HashMap<(BoardId, UserId), Reached>, Chains), Failure> {
     let mut keys = Rows::new();
     let mut named = Vec::with_capacity(changes.len());
     for change in changes {
         let (Some(no), Some(board)) = (numbers.get(&change.board), boards.get(&change.board)) else { continue };
         keys.row().integer(*no).integer(i64::from(board.season.get())).bytes(change.user_id.as_bytes());
-        named.push(change);
+        named.push((&change.board, *no, change.user_id));
     }
     let rows = sqlx::query(
-        "SELECT named.key, scores.score, scores.reached, scores.updated_at
+        "SELECT named.key, scores.score, scores.reached, scores.updated_at, scores.chain_end, scores.chain_at
          FROM jsonb_each(?) AS named CROSS JOIN scores
            ON scores.board = named.value ->> 0 AND scores.season = named.value ->> 1
           AND scores.user_id = unhex(named.value ->> 2)",
@@ -116,13 +126,14 @@ async fn scores(
     .fetch_all(tx)
     .await?;
     let mut scores = HashMap::with_capacity(changes.len());
+    let mut chains = HashMap::with_capacity(changes.len());
     for row in &rows {
         let mut columns = Columns::of(row);
-        let index = usize::try_from(columns.count()?).map_err(Failure::stored)?;
-        let change = named.get(index).ok_or_else(|| Failure::stored("a key that was not asked for"))?;
-        scores.insert((change.board.clone(), change.user_id), columns.reached()?);
+        let (board, no, user) = named.get(columns.index()?).ok_or_else(|| Failure::stored("a key that was not asked for"))?;
+        scores.insert(((*board).clone(), *user), columns.reached()?);
+        chains.insert((*no, *user), Chain { end: columns.version()?, at: columns.at()? });
     }
-    Ok(scores)
+    Ok((scores, chains))
 }
 
 /// Only for the changes whose condition needs it; most batches have none.
@@ -147,9 +158,18 @@ async fn counts(
     }
     let rows = sqlx::query(
         "SELECT named.key,
-                (SELECT count(*) FROM log
-                 WHERE log.board = named.value ->> 0 AND log.user_id = unhex(named.value ->> 1)
-                   AND log.kind = named.value ->> 2 AND log.at >= named.value ->> 3)
+                (WITH RECURSIVE chain (board, version, chained_to, kind, at) AS (
+                    SELECT log.board, log.version, log.chained_to, log.kind, log.at
+                    FROM seasons CROSS JOIN scores
+                      ON scores.board = seasons.board AND scores.season = seasons.season
+                     AND scores.user_id = unhex(named.value ->> 1)
+                    CROSS JOIN log ON log.board = scores.board AND log.version = scores.chain_end
+                    WHERE seasons.board = named.value ->> 0 AND log.chain_at >= named.value ->> 3
+                    UNION ALL
+                    SELECT log.board, log.version, log.chained_to, log.kind, log.at
+                    FROM chain CROSS JOIN log ON log.board = chain.board AND log.version = chain.chained_to
+                    WHERE log.chain_at >= named.value ->> 3)
+                 SELECT count(*) FROM chain WHERE kind = named.value ->> 2 AND at >= named.value ->> 3)
          FROM jsonb_each(?) AS named",
     )
     .bind(keys.json())
@@ -158,19 +178,28 @@ async fn counts(
     let mut counts = HashMap::with_capacity(rows.len());
     for row in &rows {
         let mut columns = Columns::of(row);
-        let index = usize::try_from(columns.count()?).map_err(Failure::stored)?;
-        let (board, user, kind, since) = named.get(index).ok_or_else(|| Failure::stored("a key that was not asked for"))?;
+        let (board, user, kind, since) = named.get(columns.index()?).ok_or_else(|| Failure::stored("a key that was not asked for"))?;
         let count = u32::try_from(columns.count()?).unwrap_or(u32::MAX);
         counts.insert(((*board).clone(), *user, (*kind).clone(), *since), count);
     }
     Ok(counts)
 }
 
-async fn write(tx: &mut SqliteConnection, decided: &Decided, numbers: &Numbers) -> Result<(), Failure> {
+async fn write(
+    tx: &mut SqliteConnection,
+    decided: &Decided,
+    numbers: &Numbers,
+    mut chains: Chains,
+) -> Result<(), Failure> {
     let mut log = Rows::new();
+    // Sorted, so that neighbours in the file are written one after the other.
+    let mut last: BTreeMap<(i64, UserId), (&BoardState, &LogRow)> = BTreeMap::new();
     for (board, row) in &decided.rows {
+        let no = numbers[board];
+        let before = chains.get(&(no, row.user_id)).copied();
+        let chain = Chain { end: row.position.version, at: before.map_or(row.at, |before| before.at.max(row.at)) };
         log.row()
-            .integer(numbers[board])
+            .integer(no)
             .number(row.position.version.get())
             .number(row.position.epoch.get())
             .bytes(row.action_id.as_bytes())
@@ -182,14 +211,18 @@ async fn write(tx: &mut SqliteConnection, decided: &Decided, numbers: &Numbers) 
             .word(row.origin.as_word())
             .reached(row.previous)
             .integer(row.score.get())
-            .integer(row.at.as_millis());
+            .integer(row.at.as_millis())
+            .version(before.map(|before| before.end))
+            .integer(chain.at.as_millis());
+        chains.insert((no, row.user_id), chain);
+        last.insert((no, row.user_id), (&decided.boards[board], row));
     }
     sqlx::query(
         "INSERT OR FAIL INTO log (board, version, epoch, action_id, fingerprint, season, user_id, kind, points, origin,
-                          previous_score, previous_version, previous_at, score, at)
+                                  previous_score, previous_version, previous_at, score, at, chained_to, chain_at)
          SELECT value ->> 0, value ->> 1, value ->> 2, unhex(value ->> 3), unhex(value ->> 4), value ->> 5,
                 unhex(value ->> 6), value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12,
-                value ->> 13, value ->> 14
+                value ->> 13, value ->> 14, value ->> 15, value ->> 16
          FROM jsonb_each(?)",
     )
     .bind(log.json())
@@ -197,26 +230,31 @@ async fn write(tx: &mut SqliteConnection, decided: &Decided, numbers: &Numbers) 
     .await?;
 
     let mut scores = Rows::new();
-    for ((board, user), reached) in &decided.scores {
-        let state = &decided.boards[board];
-        let key = state.spec.order().key(reached.score, reached.version);
+    for ((no, user), (board, row)) in last {
+        let reached = row.reached();
+        let key = board.spec.order().key(reached.score, reached.version);
+        let chain = chains[&(no, user)];
         scores
             .row()
-            .integer(numbers[board])
-            .integer(i64::from(state.season.get()))
+            .integer(no)
+            .integer(i64::from(row.season.get()))
             .bytes(user.as_bytes())
-            .reached(Some(*reached))
+            .reached(Some(reached))
             .integer(key.score)
-            .integer(key.tie);
+            .integer(key.tie)
+            .number(chain.end.get())
+            .integer(chain.at.as_millis());
     }
     sqlx::query(
-        "INSERT OR FAIL INTO scores (board, season, user_id, score, reached, updated_at, order_score, order_tie)
+        "INSERT OR FAIL INTO scores (board, season, user_id, score, reached, updated_at, order_score, order_tie,
+                                     chain_end, chain_at)
          SELECT value ->> 0, value ->> 1, unhex(value ->> 2), value ->> 3, value ->> 4, value ->> 5, value ->> 6,
-                value ->> 7
+                value ->> 7, value ->> 8, value ->> 9
          FROM jsonb_each(?) WHERE true
          ON CONFLICT (board, season, user_id) DO UPDATE
          SET score = excluded.score, reached = excluded.reached, updated_at = excluded.updated_at,
-             order_score = excluded.order_score, order_tie = excluded.order_tie",
+             order_score = excluded.order_score, order_tie = excluded.order_tie,
+             chain_end = excluded.chain_end, chain_at = excluded.chain_at",
     )
     .bind(scores.json())
     .execute(&mut *tx)
@@ -297,6 +335,16 @@ impl Rows {
             }
             None => {
                 self.separate().push_str("null,null,null");
+                self
+            }
+        }
+    }
+
+    fn version(&mut self, version: Option<Version>) -> &mut Self {
+        match version {
+            Some(version) => self.number(version.get()),
+            None => {
+                self.separate().push_str("null");
                 self
             }
         }

@@ -162,5 +162,7 @@ fn common(config: &Config, cache_bytes: u64) -> SqliteConnectOptions {
         .pragma("mmap_size", "0")
         .pragma("temp_store", "MEMORY")
         .pragma("trusted_schema", "OFF")
+        // A row that has to wait for the reader of the answer wakes two threads.
+        .row_buffer_size(1024)
         .disable_statement_logging()
 }

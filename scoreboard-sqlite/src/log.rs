@@ -23,6 +23,8 @@ pub(crate) async fn action(
     Ok(Some((BoardId::new(columns.take()?)?, columns.log_row()?)))
 }
 
+/// Walks the user's chains, newest first. Where `before` is one of their rows, as the last one of a page is, the walk begins
+/// there; otherwise it passes over what is newer.
 pub(crate) async fn history(
     executor: impl SqliteExecutor<'_>,
     board: &BoardId,
@@ -31,11 +33,27 @@ pub(crate) async fn history(
     count: usize,
 ) -> Result<Vec<LogRow>, Failure> {
     let rows = sqlx::query(concat!(
-        "SELECT ",
+        "WITH RECURSIVE
+            named (no) AS (SELECT no FROM boards WHERE id = ?1),
+            last_seen (season, chained_to) AS (
+                SELECT season, chained_to FROM log WHERE board = (SELECT no FROM named) AND version = ?3 AND user_id = ?2),
+            chain (version) AS (
+                SELECT chained_to FROM last_seen WHERE chained_to IS NOT NULL
+                UNION ALL
+                SELECT scores.chain_end
+                FROM seasons CROSS JOIN scores
+                  ON scores.board = seasons.board AND scores.season = seasons.season AND scores.user_id = ?2
+                WHERE seasons.board = (SELECT no FROM named)
+                  AND seasons.season < coalesce((SELECT season FROM last_seen), 4294967296)
+                UNION ALL
+                SELECT log.chained_to
+                FROM chain CROSS JOIN log ON log.board = (SELECT no FROM named) AND log.version = chain.version
+                WHERE log.chained_to IS NOT NULL
+                ORDER BY 1 DESC)
+         SELECT ",
         log_columns!(),
-        " FROM log INDEXED BY log_of_user
-          WHERE log.board = (SELECT no FROM boards WHERE id = ?) AND log.user_id = ? AND log.version < ?
-          ORDER BY log.version DESC LIMIT ?"
+        " FROM chain CROSS JOIN log ON log.board = (SELECT no FROM named) AND log.version = chain.version
+          WHERE chain.version < ?3 LIMIT ?4"
     ))
     .bind(board.as_str())
     .bind(user.as_bytes().as_slice())

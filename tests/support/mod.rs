@@ -7,3 +7,4 @@ pub(crate) mod seed;
 pub(crate) mod server;
 pub(crate) mod user;
 pub(crate) mod wait;
+pub(crate) mod webdriver;

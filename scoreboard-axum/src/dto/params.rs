@@ -2,15 +2,18 @@
 
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
-use scoreboard_core::{AroundQuery, BoardId, RankStyle, Season, StandingQuery, TopQuery, UserId, Version};
-use serde::Deserialize;
+use scoreboard_core::{
+    AroundQuery, BoardId, MAX_SCORE, RankStyle, Score, Season, StandingQuery, TopQuery, UserId, Version,
+};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 use utoipa::IntoParams;
 
 use crate::problem::{Problem, invalid_value};
 use crate::query::within;
 
 /// The greatest integer that every JSON reader has exactly.
-pub(crate) const MAX_INTEGER: i64 = (1 << 53) - 1;
+const MAX_VERSION: i64 = MAX_SCORE;
 
 /// The greatest number of a season.
 const MAX_SEASON: i64 = u32::MAX as i64;
@@ -37,10 +40,10 @@ pub(crate) struct TopParams {
     season: Option<i64>,
     /// How equals are numbered.
     #[serde(default)]
-    #[param(required = false)]
+    #[param(required = false, inline)]
     style: RankStyle,
     /// The answer is at least this fresh.
-    #[serde(default, deserialize_with = "within::<_, 0, MAX_INTEGER>")]
+    #[serde(default, deserialize_with = "within::<_, 0, MAX_VERSION>")]
     #[param(value_type = Option<i64>, minimum = 0, maximum = 9007199254740991i64, nullable = false)]
     min_version: Option<i64>,
 }
@@ -60,10 +63,10 @@ pub(crate) struct StandingParams {
     season: Option<i64>,
     /// How equals are numbered.
     #[serde(default)]
-    #[param(required = false)]
+    #[param(required = false, inline)]
     style: RankStyle,
     /// The answer is at least this fresh.
-    #[serde(default, deserialize_with = "within::<_, 0, MAX_INTEGER>")]
+    #[serde(default, deserialize_with = "within::<_, 0, MAX_VERSION>")]
     #[param(value_type = Option<i64>, minimum = 0, maximum = 9007199254740991i64, nullable = false)]
     min_version: Option<i64>,
 }
@@ -83,10 +86,10 @@ pub(crate) struct AroundParams {
     radius: Option<i64>,
     /// How equals are numbered.
     #[serde(default)]
-    #[param(required = false)]
+    #[param(required = false, inline)]
     style: RankStyle,
     /// The answer is at least this fresh.
-    #[serde(default, deserialize_with = "within::<_, 0, MAX_INTEGER>")]
+    #[serde(default, deserialize_with = "within::<_, 0, MAX_VERSION>")]
     #[param(value_type = Option<i64>, minimum = 0, maximum = 9007199254740991i64, nullable = false)]
     min_version: Option<i64>,
 }
@@ -119,15 +122,15 @@ pub(crate) struct RankParams {
     #[param(required = false)]
     pub(crate) board: BoardId,
     /// Which score.
-    #[serde(deserialize_with = "within::<_, -MAX_INTEGER, MAX_INTEGER>")]
+    #[serde(deserialize_with = "score")]
     #[param(value_type = i64, minimum = -9007199254740991i64, maximum = 9007199254740991i64)]
-    pub(crate) score: Option<i64>,
+    pub(crate) score: Score,
     /// How equals are numbered.
     #[serde(default)]
-    #[param(required = false)]
+    #[param(required = false, inline)]
     pub(crate) style: RankStyle,
     /// The answer is at least this fresh.
-    #[serde(default, deserialize_with = "within::<_, 0, MAX_INTEGER>")]
+    #[serde(default, deserialize_with = "within::<_, 0, MAX_VERSION>")]
     #[param(value_type = Option<i64>, minimum = 0, maximum = 9007199254740991i64, nullable = false)]
     min_version: Option<i64>,
 }
@@ -150,14 +153,26 @@ pub(crate) struct WatchParams {
 impl From<TopParams> for TopQuery {
     fn from(params: TopParams) -> Self {
         let TopParams { board, limit, cursor, season, style, min_version } = params;
-        Self { season: season.map(number).map(Season::new), limit: limit.map_or(10, number), cursor, style, min_version: version(min_version), ..Self::new(board) }
+        Self {
+            season: season.map(number).map(Season::new),
+            limit: limit.map_or(10, number),
+            cursor,
+            style,
+            min_version: version(min_version),
+            ..Self::new(board)
+        }
     }
 }
 
 impl From<StandingParams> for StandingQuery {
     fn from(params: StandingParams) -> Self {
         let StandingParams { board, season, style, min_version } = params;
-        Self { season: season.map(number).map(Season::new), style, min_version: version(min_version), ..Self::new(board) }
+        Self {
+            season: season.map(number).map(Season::new),
+            style,
+            min_version: version(min_version),
+            ..Self::new(board)
+        }
     }
 }
 
@@ -188,6 +203,12 @@ impl WatchParams {
 
 fn version(number: Option<i64>) -> Version {
     Version::new(number.map_or(0, self::number))
+}
+
+fn score<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Score, D::Error> {
+    const MIN: i64 = -MAX_SCORE;
+    let score = within::<_, MIN, MAX_SCORE>(deserializer)?;
+    Score::new(score.unwrap_or_default()).map_err(D::Error::custom)
 }
 
 /// What [`within`] has let through.

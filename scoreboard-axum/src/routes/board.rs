@@ -2,7 +2,7 @@
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use scoreboard_core::{Page, Position, Score, ScoreRank, TopQuery};
+use scoreboard_core::{Page, Position, ScoreRank, TopQuery};
 
 use crate::answer::{Caching, versioned, versioned_bytes};
 use crate::dto::{RankParams, TopParams};
@@ -14,7 +14,7 @@ use crate::state::Shared;
 /// A page of a board, from the top or from a cursor on.
 #[utoipa::path(
     get, path = "/api/scoreboard", tag = "boards", params(TopParams), security((), ("user" = [])),
-    responses((status = 200, description = "The page", body = Page), (status = 404, description = "`not_found`: there is no such board or season")),
+    responses((status = 200, description = "The page", body = Page), (status = 304, description = "The client has this version"), (status = 404, description = "`not_found`: there is no such board or season")),
 )]
 pub(super) async fn top(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
@@ -30,16 +30,14 @@ pub(super) async fn top(State(app): State<Shared>, request: Request) -> Result<R
 /// Where a score would stand if a user reached it now.
 #[utoipa::path(
     get, path = "/api/scoreboard/rank", tag = "boards", params(RankParams), security((), ("user" = [])),
-    responses((status = 200, description = "The rank", body = ScoreRank), (status = 404, description = "`not_found`: there is no such board")),
+    responses((status = 200, description = "The rank", body = ScoreRank), (status = 304, description = "The client has this version"), (status = 404, description = "`not_found`: there is no such board")),
 )]
 pub(super) async fn rank(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
     let usage = app.reader(&parts).await?;
     limited(usage, async {
         let params: RankParams = query(&parts)?;
-        let score = params.score.and_then(|score| Score::new(score).ok());
-        let score = score.ok_or_else(|| Problem::invalid("/query/score", "must be a score"))?;
-        let found = app.scoreboard.score_rank(&params.board, params.style, score, params.min_version()).await?;
+        let found = app.scoreboard.score_rank(&params.board, params.style, params.score, params.min_version()).await?;
         let position = Position { epoch: found.epoch, version: found.version };
         versioned(&parts, position, Caching::Public, &found)
     })

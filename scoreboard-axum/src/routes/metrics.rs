@@ -14,6 +14,7 @@ use crate::state::Shared;
 )]
 pub(super) async fn metrics(State(app): State<Shared>) -> Result<Response, Problem> {
     let metrics = app.metrics.as_ref().ok_or_else(|| Problem::not_found("no metrics are kept"))?;
-    let headers = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8"), (header::CACHE_CONTROL, "no-store")];
+    let headers =
+        [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8"), (header::CACHE_CONTROL, "no-store")];
     Ok((headers, metrics.render()).into_response())
 }

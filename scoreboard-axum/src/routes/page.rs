@@ -28,7 +28,7 @@ macro_rules! assets {
 
 assets! {
     "account.js" "action.js" "api.js" "app.js" "backoff.js" "board.css" "board.js" "connection.js" "fight.js" "format.js"
-    "game.js" "kinds.js" "live.js" "motion.js" "notice.js" "own.js" "play.css" "session.js" "stars.js" "style.css" "theme.js"
+    "game.js" "kinds.js" "live.js" "motion.js" "notice.js" "own.js" "play.css" "session.js" "stars.js" "style.css" "tabstore.js" "theme.js"
 }
 
 pub(super) fn router() -> Router<Shared> {
@@ -44,7 +44,8 @@ async fn index(headers: HeaderMap) -> Response {
 async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
     let found = ASSETS.iter().find(|(asset, _)| *asset == name);
     let (name, bytes) = found.ok_or_else(|| Problem::not_found("there is no such file"))?;
-    let content_type = if name.ends_with(".css") { "text/css; charset=utf-8" } else { "text/javascript; charset=utf-8" };
+    let content_type =
+        if name.ends_with(".css") { "text/css; charset=utf-8" } else { "text/javascript; charset=utf-8" };
     Ok(file(&headers, content_type, bytes))
 }
 

@@ -38,8 +38,9 @@ fn idempotency_key(headers: &HeaderMap) -> Result<&str, Problem> {
         (Some(key), None) if (1..=255).contains(&key.len()) && key.iter().all(u8::is_ascii_graphic) => {
             Ok(std::str::from_utf8(key).expect("graphic ASCII is UTF-8"))
         }
-        (Some(_) | None, _) => {
-            Err(Problem::invalid("/header/Idempotency-Key", "must be there once, with 1 to 255 visible ASCII characters"))
-        }
+        (Some(_) | None, _) => Err(Problem::invalid(
+            "/header/Idempotency-Key",
+            "must be there once, with 1 to 255 visible ASCII characters",
+        )),
     }
 }

@@ -16,7 +16,7 @@ use crate::state::{AppState, Shared};
 /// Where the user who is signed in stands.
 #[utoipa::path(
     get, path = "/api/scoreboard/me", tag = "users", params(StandingParams), security(("user" = [])),
-    responses((status = 200, description = "The standing; `null` if not on the board", body = Standing), (status = 404, description = "`not_found`: there is no such board or season")),
+    responses((status = 200, description = "The standing; `null` if not on the board", body = Standing), (status = 304, description = "The client has this version"), (status = 404, description = "`not_found`: there is no such board or season")),
 )]
 pub(super) async fn own_standing(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
@@ -29,7 +29,7 @@ pub(super) async fn own_standing(State(app): State<Shared>, request: Request) ->
 #[utoipa::path(
     get, path = "/api/scoreboard/users/{userId}", tag = "users", security((), ("user" = [])),
     params(("userId" = UserId, Path, description = "Whose standing"), StandingParams),
-    responses((status = 200, description = "The standing; `null` if not on the board", body = Standing), (status = 404, description = "`not_found`: there is no such board or season")),
+    responses((status = 200, description = "The standing; `null` if not on the board", body = Standing), (status = 304, description = "The client has this version"), (status = 404, description = "`not_found`: there is no such board or season")),
 )]
 pub(super) async fn standing(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
     let (mut parts, _) = request.into_parts();
@@ -52,7 +52,7 @@ async fn standing_of(app: &AppState, parts: &Parts, user: UserId, caching: Cachi
 #[utoipa::path(
     get, path = "/api/scoreboard/users/{userId}/around", tag = "users", security((), ("user" = [])),
     params(("userId" = UserId, Path, description = "Who is in the middle"), AroundParams),
-    responses((status = 200, description = "The neighbourhood", body = Page), (status = 404, description = "`not_found`: there is no such board")),
+    responses((status = 200, description = "The neighbourhood", body = Page), (status = 304, description = "The client has this version"), (status = 404, description = "`not_found`: there is no such board")),
 )]
 pub(super) async fn around(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
     let (mut parts, _) = request.into_parts();
@@ -71,7 +71,7 @@ pub(super) async fn around(State(app): State<Shared>, request: Request) -> Resul
     get, path = "/api/scoreboard/users/{userId}/history", tag = "users", security(("user" = [])),
     params(("userId" = UserId, Path, description = "Whose history"), HistoryParams),
     responses(
-        (status = 200, description = "A stretch of the history", body = HistoryPage),
+        (status = 200, description = "A stretch of the history", body = HistoryPage), (status = 304, description = "The client has this version"),
         (status = 403, description = "`forbidden`: it is another's"),
         (status = 404, description = "`not_found`: there is no such board"),
     ),

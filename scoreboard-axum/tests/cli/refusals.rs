@@ -55,7 +55,9 @@ fn a_database_of_a_newer_version_is_left_alone() {
     let folder = database();
     alter(
         &folder,
-        &["INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (9999, 'later', 1, x'00', 0)"],
+        &[
+            "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (9999, 'later', 1, x'00', 0)",
+        ],
     );
     for args in [["serve", "--listen=127.0.0.1:0"].as_slice(), &["export"], &["admin", "list-boards"]] {
         let refusal = folder.refused(args);
@@ -70,7 +72,9 @@ fn a_database_that_another_program_has_locked_is_told() {
     let folder = database();
     wait(async {
         let mut connection = open(&folder).await;
-        for statement in ["PRAGMA locking_mode = EXCLUSIVE", "BEGIN EXCLUSIVE", "UPDATE boards SET name = 'x'", "COMMIT"] {
+        for statement in
+            ["PRAGMA locking_mode = EXCLUSIVE", "BEGIN EXCLUSIVE", "UPDATE boards SET name = 'x'", "COMMIT"]
+        {
             sqlx::query(statement).execute(&mut connection).await.expect("locked");
         }
         let refusal = folder.refused(&["serve", "--listen", "127.0.0.1:0"]);

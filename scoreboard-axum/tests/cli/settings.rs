@@ -10,9 +10,12 @@ fn line(text: &str, key: &str) -> String {
 fn flags_count_before_environment_before_file_before_defaults() {
     let folder = Folder::new();
     folder.write("s.toml", "listen = \"127.0.0.1:3\"\ndrain_seconds = 3\n[limits]\nupdate = \"3/s\"\nread = \"3/s\"\n");
-    let mut command = folder.command(&["config", "--config", "s.toml", "--listen", "127.0.0.1:1", "--set", "limits.login=1/s"]);
+    let mut command =
+        folder.command(&["config", "--config", "s.toml", "--listen", "127.0.0.1:1", "--set", "limits.login=1/s"]);
     command.env("SCOREBOARD_LISTEN", "127.0.0.1:2").env("SCOREBOARD_LIMITS__UPDATE", "2/s");
-    command.env("SCOREBOARD_LIMITS__LOGIN", "2/s").env("SCOREBOARD_ALLOWED_ORIGINS", "https://a.example, https://b.example");
+    command
+        .env("SCOREBOARD_LIMITS__LOGIN", "2/s")
+        .env("SCOREBOARD_ALLOWED_ORIGINS", "https://a.example, https://b.example");
     command.env("SCOREBOARD_LOG", "");
     let Ended { code, out, err } = Ended::of(command, "");
     assert_eq!(code, 0, "{err}");
@@ -23,7 +26,8 @@ fn flags_count_before_environment_before_file_before_defaults() {
     assert_eq!(line(&out, "drain_seconds"), "drain_seconds = 3 # file: s.toml");
     assert_eq!(line(&out, "register"), "register = \"60/h\" # default");
     assert_eq!(line(&out, "log"), "log = \"auto\" # default", "an empty variable is none");
-    let origins = r#"allowed_origins = ["https://a.example","https://b.example"] # environment: SCOREBOARD_ALLOWED_ORIGINS"#;
+    let origins =
+        r#"allowed_origins = ["https://a.example","https://b.example"] # environment: SCOREBOARD_ALLOWED_ORIGINS"#;
     assert_eq!(line(&out, "allowed_origins"), origins);
 }
 
@@ -33,7 +37,8 @@ fn what_config_prints_is_a_settings_file_that_says_the_same() {
     let first = folder.ok(&["config", "--set", "limits.update=off", "--drain-seconds", "7"]);
     folder.write("printed.toml", &first);
     let second = folder.ok(&["config", "--config", "printed.toml"]);
-    let values = |text: &str| text.lines().map(|line| line.split('#').next().unwrap_or("").to_owned()).collect::<Vec<_>>();
+    let values =
+        |text: &str| text.lines().map(|line| line.split('#').next().unwrap_or("").to_owned()).collect::<Vec<_>>();
     assert_eq!(values(&first), values(&second));
     let mut by_variable = folder.command(&["config"]);
     by_variable.env("SCOREBOARD_CONFIG", "printed.toml");

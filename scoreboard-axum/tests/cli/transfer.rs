@@ -16,7 +16,8 @@ pub(crate) const EXPORT: &str = r#"{"type":"header","format":"scoreboard-export"
 
 /// The export with one line changed.
 fn altered(number: usize, change: impl Fn(&str) -> String) -> String {
-    let lines = EXPORT.lines().enumerate().map(|(i, line)| if i + 1 == number { change(line) } else { line.to_owned() });
+    let lines =
+        EXPORT.lines().enumerate().map(|(i, line)| if i + 1 == number { change(line) } else { line.to_owned() });
     lines.map(|line| line + "\n").collect()
 }
 
@@ -27,7 +28,10 @@ fn what_is_imported_is_exported_again_byte_for_byte_and_is_clean() {
     let imported = folder.run(&["import", "in.jsonl"]);
     assert_eq!(imported.code, 0, "{imported:?}");
     assert!(imported.err.contains("new: 2 boards, 2 users, 5 changes"), "{imported:?}");
-    assert_eq!(folder.ok(&["verify"]), "laps: clean up to version 2 (1 scores)\nmain: clean up to version 3 (2 scores)\n");
+    assert_eq!(
+        folder.ok(&["verify"]),
+        "laps: clean up to version 2 (1 scores)\nmain: clean up to version 3 (2 scores)\n"
+    );
     assert_eq!(folder.ok(&["export"]), EXPORT);
 
     folder.ok(&["export", "out.jsonl"]);
@@ -70,7 +74,11 @@ fn a_file_that_was_cut_off_is_noticed_and_the_whole_one_goes_on_from_there() {
     let folder = Folder::new();
     let refusal = folder.run_with(&["import", "-"], &EXPORT[..EXPORT.len() - 20]).one_line(1);
     assert!(refusal.contains("line 11: has no end"), "{refusal}");
-    assert_eq!(folder.ok(&["verify", "--board", "main"]), "main: clean up to version 3 (2 scores)\n", "the rest is there");
+    assert_eq!(
+        folder.ok(&["verify", "--board", "main"]),
+        "main: clean up to version 3 (2 scores)\n",
+        "the rest is there"
+    );
 }
 
 #[test]
@@ -85,12 +93,18 @@ fn a_line_that_is_wrong_is_named_by_its_number() {
         (replace(2, "best", "worst"), "line 2: unknown variant"),
         (replace(3, "\"lifetimeSeconds\":60", "\"lifetimeSeconds\":0"), "line 3: lifetime must be"),
         (replace(3, "\"season\":1", "\"season\":2"), "line 3: the board `main` is in season 1"),
-        (replace(4, "$2b$10$", "secret"), "line 4: user 01990000-0000-7000-8000-000000000001 has a password that is no hash"),
+        (
+            replace(4, "$2b$10$", "secret"),
+            "line 4: user 01990000-0000-7000-8000-000000000001 has a password that is no hash",
+        ),
         (replace(5, "bob@", "ada@"), "line 5: the e-mail address of user 01990000-0000-7000-8000-000000000002"),
         (replace(6, "AAAA==", "AA=="), "line 6: the fingerprint"),
         (replace(7, "\"laps\"", "\"gone\""), "line 7: the board `gone` is not in the file"),
         (replace(8, "\"points\":1", "\"points\":1e3"), "line 8: "),
-        (replace(9, "\"score\":1", "\"score\":2"), "line 9: action 01990000-0000-7000-8000-00000000000d: comes to version 2 and score 1"),
+        (
+            replace(9, "\"score\":1", "\"score\":2"),
+            "line 9: action 01990000-0000-7000-8000-00000000000d: comes to version 2 and score 1",
+        ),
         (replace(9, "\"version\":2", "\"version\":4"), "line 9: action"),
         (replace(10, "00000e", "00000d"), "line 10: action"),
         (replace(11, "\"rows\":5", "\"rows\":6"), "line 11: the trailer says"),
@@ -128,7 +142,8 @@ fn a_board_with_a_log_of_its_own_takes_the_changes_behind_it() {
 fn only_files_can_be_moved() {
     let folder = Folder::new();
     folder.write("in.jsonl", EXPORT);
-    for args in [["export", "out.jsonl"], ["import", "in.jsonl"], ["verify", "--board=main"], ["admin", "list-boards"]] {
+    for args in [["export", "out.jsonl"], ["import", "in.jsonl"], ["verify", "--board=main"], ["admin", "list-boards"]]
+    {
         let refusal = folder.run(&[args.as_slice(), &["--database-url", "memory:"]].concat());
         assert!(refusal.err.contains("`memory:` lives inside one running server"), "{refusal:?}");
     }

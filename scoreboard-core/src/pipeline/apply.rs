@@ -29,24 +29,12 @@ impl Scoreboard {
         let mut outcomes = self.parts.store.apply(std::slice::from_ref(&change)).await?;
         let outcome = outcomes.pop().ok_or(BackendError::new(ErrorKind::Refused, "store", "apply"))?;
         let rejection = match outcome {
-            Outcome::Applied(receipt) => {
-                metrics::counter!("scoreboard_updates_total", "outcome" => "applied").increment(1);
-                return Ok(Applied::Yes(receipt));
-            }
-            Outcome::Replayed(receipt) => {
-                metrics::counter!("scoreboard_updates_total", "outcome" => "replayed").increment(1);
-                return Ok(Applied::Yes(receipt));
-            }
-            Outcome::Refused(refusal) => {
-                metrics::counter!("scoreboard_updates_total", "outcome" => "refused").increment(1);
-                match refusal {
-                    Refusal::AboveCount => return Ok(Applied::AboveCount),
-                    Refusal::UnknownBoard => Rejection::UnknownBoard(change.board),
-                    Refusal::SeasonOver => Rejection::Mismatch,
-                    Refusal::ScoreOutOfRange => Rejection::ScoreOutOfRange,
-                    Refusal::FingerprintMismatch => Rejection::IdempotencyMismatch,
-                }
-            }
+            Outcome::Applied(receipt) | Outcome::Replayed(receipt) => return Ok(Applied::Yes(receipt)),
+            Outcome::Refused(Refusal::AboveCount) => return Ok(Applied::AboveCount),
+            Outcome::Refused(Refusal::UnknownBoard) => Rejection::UnknownBoard(change.board),
+            Outcome::Refused(Refusal::SeasonOver) => Rejection::Mismatch,
+            Outcome::Refused(Refusal::ScoreOutOfRange) => Rejection::ScoreOutOfRange,
+            Outcome::Refused(Refusal::FingerprintMismatch) => Rejection::IdempotencyMismatch,
         };
         Err(rejection.into())
     }

@@ -1,4 +1,4 @@
-//! The suite of [`BoardCache`](crate::BoardCache): each function is one case, and its documentation the rule.
+//! The suite of [`BoardCache`]: each function is one case, and its documentation the rule.
 //!
 //! Run by [`board_cache_conformance!`](crate::board_cache_conformance).
 

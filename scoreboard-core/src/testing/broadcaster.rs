@@ -1,4 +1,4 @@
-//! The suite of [`Broadcaster`](crate::Broadcaster): each function is one case, and its documentation the rule.
+//! The suite of [`Broadcaster`]: each function is one case, and its documentation the rule.
 //!
 //! Run by [`broadcaster_conformance!`](crate::broadcaster_conformance).
 

@@ -53,11 +53,14 @@ pub async fn a_signed_action_is_verified<F: VerifierFixture>(f: &F) {
     }
 }
 
+type Alter = fn(&mut Claims);
+type Time = fn(&mut Claims) -> &mut Timestamp;
+
 /// An action of which any field was altered is refused.
 pub async fn an_altered_field_is_refused<F: VerifierFixture>(f: &F) {
     let signed = f.verifier().sign(claims());
     let later = |at: Timestamp| at.plus(Duration::from_millis(1));
-    let alterations: [(&str, fn(&mut Claims)); 6] = [
+    let alterations: [(&str, Alter); 6] = [
         ("another id", |claims| claims.id = ActionId::from_bytes([8; 16])),
         ("another board", |claims| claims.board = board_id("main2")),
         ("another season", |claims| claims.season = Season::new(2)),
@@ -70,7 +73,7 @@ pub async fn an_altered_field_is_refused<F: VerifierFixture>(f: &F) {
         alter(&mut altered.claims);
         refused(f, &altered, what);
     }
-    let times: [(&str, fn(&mut Claims) -> &mut Timestamp); 3] = [
+    let times: [(&str, Time); 3] = [
         ("a later start", |claims| &mut claims.issued_at),
         ("a later first moment", |claims| &mut claims.not_before),
         ("a later end", |claims| &mut claims.expires_at),

@@ -66,7 +66,7 @@ pub(crate) struct ServeFlags {
     /// Proxies whose X-Forwarded-For is believed, with commas [env: SCOREBOARD_TRUSTED_PROXIES]
     #[arg(long, value_name = "ADDRESSES")]
     trusted_proxies: Option<String>,
-    /// How long a stop may take until what is still under way is cut off [default: 10] [env: SCOREBOARD_DRAIN_SECONDS]
+    /// Over how long the live connections are closed at a stop [default: 10] [env: SCOREBOARD_DRAIN_SECONDS]
     #[arg(long, value_name = "SECONDS")]
     drain_seconds: Option<String>,
 }

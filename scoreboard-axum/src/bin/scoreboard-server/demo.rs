@@ -41,8 +41,12 @@ impl Tally {
 impl std::fmt::Display for Tally {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let [playing, updates, points, waits, failures] =
-            [&self.playing, &self.updates, &self.points, &self.waits, &self.failures].map(|n| n.load(Ordering::Relaxed));
-        write!(f, "{playing} bots, {updates} updates, {points} points, {waits} times asked to wait, {failures} failures")
+            [&self.playing, &self.updates, &self.points, &self.waits, &self.failures]
+                .map(|n| n.load(Ordering::Relaxed));
+        write!(
+            f,
+            "{playing} bots, {updates} updates, {points} points, {waits} times asked to wait, {failures} failures"
+        )
     }
 }
 

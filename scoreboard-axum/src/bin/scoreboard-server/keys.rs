@@ -74,7 +74,9 @@ impl Keys {
         };
         check_rights(&file, path)?;
         let text = io::read_to_string(file).map_err(|error| cannot("read", path, &error))?;
-        Self::parse(&text).map(Some).map_err(|what| Failure::new(format_args!("the key file {}: {what}", path.display())))
+        Self::parse(&text)
+            .map(Some)
+            .map_err(|what| Failure::new(format_args!("the key file {}: {what}", path.display())))
     }
 
     /// Never repeats what the file holds: it is secret, even where it is broken.

@@ -1,2 +1,206 @@
-//! `serve`.
-pub(crate) async fn run(_effective: &crate::settings::Effective) -> crate::failure::Result<()> { Ok(()) }
+//! `serve`: the parts put together, served, and taken apart again in the right order.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use scoreboard_axum::{App, HttpConfig, Lifecycle, ServeConfig, router};
+use scoreboard_core::accounts::Accounts;
+use scoreboard_core::memory::MemoryRateLimiter;
+use scoreboard_core::{DeterministicRules, KeyRing, Scoreboard};
+use tokio::net::TcpListener;
+
+use crate::failure::{Failure, Result};
+use crate::keys::Keys;
+use crate::lock::Lock;
+use crate::settings::{Effective, Settings};
+use crate::signals::Signals;
+use crate::store::{Place, Stores};
+use crate::{logging, progress, sample};
+
+/// How often the metrics' histograms are drained.
+const METRICS_UPKEEP: Duration = Duration::from_secs(5);
+
+/// Serves until it is told to stop, and returns when all that was acknowledged is on disk and closed.
+pub(crate) async fn run(effective: &Effective) -> Result<()> {
+    let settings = &effective.settings;
+    let http = settings.http_config().map_err(|(name, rule)| effective.refuse(name, rule))?;
+    logging::start(settings.log, "info");
+    let signals = Signals::listen()?;
+    let listener = listen(settings).await?;
+
+    let place = Place::parse(&settings.database_url).map_err(|rule| effective.refuse("database_url", rule))?;
+    let (_lock, ring) = secure(&place)?;
+    let stores = Stores::open(&place, settings).await?;
+    if sample::create_if_empty(&*stores.scores).await? {
+        tracing::info!("created the board `main` with a sample catalogue");
+    }
+
+    // Before anything counts: what was counted earlier is lost.
+    let metrics = scoreboard_axum::prometheus()
+        .install_recorder()
+        .map_err(|error| Failure::because("cannot collect metrics", &error))?;
+    let upkeep = metrics.clone();
+    tokio::spawn(async move {
+        let mut ticks = tokio::time::interval(METRICS_UPKEEP);
+        loop {
+            ticks.tick().await;
+            upkeep.run_upkeep();
+        }
+    });
+
+    let limiter = Arc::new(MemoryRateLimiter::default());
+    let accounts = Accounts::builder(stores.accounts.clone(), &ring).with_config(settings.accounts.config()).build();
+    accounts.sync_revocations().await?;
+    tokio::spawn(accounts.clone().watch_revocations());
+    let scoreboard = Scoreboard::builder(stores.scores.clone())
+        .with_keys(ring)
+        .with_limiter(limiter.clone())
+        .with_fraud_detector(Arc::new(DeterministicRules::new(settings.fraud.max_outstanding)))
+        .with_incidents(stores.incidents.clone())
+        .with_names(stores.accounts.clone())
+        .with_config(settings.scoreboard_config())
+        .build();
+    let lifecycle = Lifecycle::default();
+    let app = App::new(scoreboard.clone(), accounts)
+        .with_config(http)
+        .with_limiter(limiter)
+        .with_metrics(metrics)
+        .with_lifecycle(lifecycle.clone());
+
+    announce(&listener)?;
+    lifecycle.ready();
+    scoreboard_axum::serve(listener, router(app), settings.serve_config(), lifecycle, stop(signals)).await;
+    scoreboard.close().await;
+    stores.close().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn listen(settings: &Settings) -> Result<TcpListener> {
+    let address = &settings.listen;
+    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => Failure::new(format_args!(
+            "cannot listen on {address}: another program listens there; choose another with --listen"
+        )),
+        _ => Failure::because(format_args!("cannot listen on {address}"), &error),
+    })
+}
+
+/// The lock that keeps a second server away, and the keys.
+fn secure(place: &Place) -> Result<(Option<Lock>, KeyRing)> {
+    if *place == Place::Memory {
+        tracing::warn!("everything is kept in memory, keys too, and is gone when this server stops");
+        return Ok((None, Keys::fresh().ring()?));
+    }
+    let files = place.files()?;
+    files.check_folder()?;
+    let lock = Lock::take(&files.lock, &files.database)?;
+    let (keys, fresh) = Keys::load_or_create(&files.keys)?;
+    if fresh {
+        tracing::info!(file = %files.keys.display(), "made new keys; keep this file as safe as the database");
+    }
+    Ok((Some(lock), keys.ring()?))
+}
+
+/// Says where the page is, to people and programs.
+fn announce(listener: &TcpListener) -> Result<()> {
+    let mut address = listener.local_addr().map_err(|error| Failure::because("cannot listen", &error))?;
+    // What listens everywhere is reached here too.
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        IpAddr::V4(_) | IpAddr::V6(_) => {}
+    }
+    let url = url(address);
+    tracing::info!(%url, version = env!("CARGO_PKG_VERSION"), "serving");
+    // Nobody reading it is no reason not to serve.
+    let _ = progress::print(&format!("Scoreboard is at {url}"));
+    Ok(())
+}
+
+fn url(address: SocketAddr) -> String {
+    format!("http://{address}/")
+}
+
+/// Ends at the first signal; the second ends the process at once.
+async fn stop(mut signals: Signals) {
+    let name = signals.next().await;
+    tracing::info!(signal = name, "stopping: what is under way is finished; a second signal ends at once");
+    tokio::spawn(async move {
+        signals.next().await;
+        std::process::exit(130);
+    });
+}
+
+impl Settings {
+    fn scoreboard_config(&self) -> scoreboard_core::Config {
+        let mut config = scoreboard_core::Config::default();
+        config.update_quota = self.limits.update.quota();
+        config.cache_lifetime = Duration::from_secs(self.cache.lifetime_seconds);
+        config.cache_bytes = self.cache.megabytes << 20;
+        config.batch_interval = Duration::from_millis(self.live.batch_interval_ms);
+        config.poll_interval = Duration::from_millis(self.live.poll_interval_ms);
+        config.group_commit.max_batch = self.store.max_batch;
+        config.group_commit.queue = self.store.queue;
+        config
+    }
+
+    /// The HTTP side's numbers, or the setting that is none, and its rule.
+    fn http_config(&self) -> Result<HttpConfig, (&'static str, String)> {
+        let mut config = HttpConfig::default();
+        config.limits.generate_action = self.limits.generate_action.quota();
+        config.limits.register = self.limits.register.quota();
+        config.limits.login = self.limits.login.quota();
+        config.limits.read = self.limits.read.quota();
+        config.limits.address = self.limits.address.quota();
+        config.body_timeout = Duration::from_secs(self.http.body_timeout_seconds);
+        config.request_timeout = Duration::from_secs(self.http.request_timeout_seconds);
+        config.live.max_connections = self.live.max_connections;
+        config.live.max_connections_per_address = self.live.max_connections_per_address;
+        config.allowed_origins = parse_all("allowed_origins", &self.allowed_origins)?;
+        config.trusted_proxies = parse_all("trusted_proxies", &self.trusted_proxies)?;
+        Ok(config)
+    }
+
+    fn serve_config(&self) -> ServeConfig {
+        let mut config = ServeConfig::default();
+        config.max_connections = self.http.max_connections;
+        config.header_timeout = Duration::from_secs(self.http.header_timeout_seconds);
+        config.write_timeout = Duration::from_secs(self.http.write_timeout_seconds);
+        config.drain = Duration::from_secs(self.drain_seconds);
+        config
+    }
+}
+
+fn parse_all<T>(name: &'static str, texts: &[String]) -> Result<Vec<T>, (&'static str, String)>
+where
+    T: std::str::FromStr,
+    T::Err: std::fmt::Display,
+{
+    texts.iter().map(|text| text.parse().map_err(|error| (name, format!("`{text}`: {error}")))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_those_of_the_libraries() {
+        let settings = Settings::default();
+        let (http, defaults) = (settings.http_config().unwrap(), HttpConfig::default());
+        assert_eq!((&http.limits, &http.live), (&defaults.limits, &defaults.live));
+        assert_eq!((http.body_timeout, http.request_timeout), (defaults.body_timeout, defaults.request_timeout));
+        let (serve, defaults) = (settings.serve_config(), ServeConfig::default());
+        assert_eq!((serve.max_connections, serve.drain), (defaults.max_connections, defaults.drain));
+        assert_eq!((serve.header_timeout, serve.write_timeout), (defaults.header_timeout, defaults.write_timeout));
+        assert_eq!(settings.scoreboard_config(), scoreboard_core::Config::default());
+        assert_eq!(settings.accounts.config(), scoreboard_core::accounts::AccountsConfig::default());
+    }
+
+    #[test]
+    fn a_page_on_every_address_is_shown_at_this_one() {
+        assert_eq!(url("[::1]:8080".parse().unwrap()), "http://[::1]:8080/");
+        assert_eq!(url("127.0.0.1:80".parse().unwrap()), "http://127.0.0.1:80/");
+    }
+}

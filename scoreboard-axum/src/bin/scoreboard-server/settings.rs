@@ -34,7 +34,7 @@ pub(crate) struct Settings {
     pub(crate) trusted_proxies: Vec<String>,
     /// How logs look.
     pub(crate) log: LogFormat,
-    /// How long a stop may take until what is still under way is cut off.
+    /// Over how long the live connections are closed at a stop.
     pub(crate) drain_seconds: u64,
     pub(crate) limits: Limits,
     pub(crate) http: Http,
@@ -113,11 +113,11 @@ impl Default for Limits {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Http {
-    /// The most connections at once, live ones among them.
+    /// The most connections at once; WebSockets are counted apart, by `live.max_connections`.
     pub(crate) max_connections: usize,
     /// How long a client may take to send the head of a request.
     pub(crate) header_timeout_seconds: u64,
-    /// How long a client may take to read an answer.
+    /// How long a client may take nothing of an answer.
     pub(crate) write_timeout_seconds: u64,
     /// How long a client may take to send a body.
     pub(crate) body_timeout_seconds: u64,
@@ -128,9 +128,9 @@ pub(crate) struct Http {
 impl Default for Http {
     fn default() -> Self {
         Self {
-            max_connections: 25_000,
+            max_connections: 10_000,
             header_timeout_seconds: 10,
-            write_timeout_seconds: 10,
+            write_timeout_seconds: 20,
             body_timeout_seconds: 10,
             request_timeout_seconds: 15,
         }
@@ -187,7 +187,12 @@ pub(crate) struct Live {
 
 impl Default for Live {
     fn default() -> Self {
-        Self { batch_interval_ms: 50, poll_interval_ms: 5000, max_connections: 20_000, max_connections_per_address: 6000 }
+        Self {
+            batch_interval_ms: 50,
+            poll_interval_ms: 5000,
+            max_connections: 20_000,
+            max_connections_per_address: 6000,
+        }
     }
 }
 

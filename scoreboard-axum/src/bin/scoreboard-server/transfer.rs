@@ -7,8 +7,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use scoreboard_core::accounts::{DisplayName, Email, PasswordHash, Role, User};
 use scoreboard_core::{
-    ActionId, BoardId, BoardSpec, Change, Fingerprint, KindId, LogRow, Origin, Points, Score, Season, Timestamp, UserId,
-    Version,
+    ActionId, BoardId, BoardSpec, Change, Fingerprint, KindId, LogRow, Origin, Points, Score, Season, Timestamp,
+    UserId, Version,
 };
 use serde::{Deserialize, Serialize};
 

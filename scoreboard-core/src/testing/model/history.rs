@@ -151,8 +151,8 @@ fn spec(name: &str, choice: u64) -> BoardSpec {
     BoardSpec {
         name: format!("{name} {choice}"),
         operator: operators[usize::try_from(choice % 4).expect("below 4")],
-        direction: if choice / 4 % 2 == 0 { Direction::Descending } else { Direction::Ascending },
-        tie_break: if choice / 8 % 2 == 0 { TieBreak::Earliest } else { TieBreak::Latest },
+        direction: if choice & 4 == 0 { Direction::Descending } else { Direction::Ascending },
+        tie_break: if choice & 8 == 0 { TieBreak::Earliest } else { TieBreak::Latest },
         ..BoardSpec::new(board_id(name))
     }
 }

@@ -10,7 +10,8 @@ use crate::store::Stores;
 pub(super) async fn create(stores: &Stores, name: &KeyId) -> Result<String> {
     // Nothing is signed here, so any ring will do.
     let accounts = Accounts::builder(stores.accounts.clone(), &KeyRing::random(&RandomIds)).build();
-    let key = accounts.create_server_key(name).await.map_err(|error| Failure::because("cannot create the key", &error))?;
+    let key =
+        accounts.create_server_key(name).await.map_err(|error| Failure::because("cannot create the key", &error))?;
     note(format_args!("the key of `{name}`, shown this once:"));
     Ok(key)
 }

@@ -78,7 +78,8 @@ enum Stop {
 
 impl Bot {
     pub(super) fn new(client: Client, board: BoardId, kinds: Arc<Vec<Kind>>, tally: Arc<Tally>, number: u16) -> Self {
-        let [name, password] = [RandomIds.secret(), RandomIds.secret()].map(|secret| URL_SAFE_NO_PAD.encode(&secret[..18]));
+        let [name, password] =
+            [RandomIds.secret(), RandomIds.secret()].map(|secret| URL_SAFE_NO_PAD.encode(&secret[..18]));
         let email = format!("bot-{}@demo.invalid", name.to_lowercase());
         Self { client, board, kinds, tally, name: format!("Bot {number}"), email, password }
     }

@@ -40,7 +40,9 @@ impl Client {
         let authority = match (uri.scheme_str(), uri.authority()) {
             (Some("http"), Some(authority)) => authority,
             (Some("https"), _) => {
-                return Err(Failure::new("the demo speaks plain HTTP only: name the server's own http:// address, not a proxy's"));
+                return Err(Failure::new(
+                    "the demo speaks plain HTTP only: name the server's own http:// address, not a proxy's",
+                ));
             }
             _ => return Err(Failure::new(format_args!("`{url}` is no http:// URL"))),
         };
@@ -77,7 +79,11 @@ impl Client {
         let body = body.map_or_else(Bytes::new, |body| Bytes::from(body.to_string()));
         let request = request.body(Full::new(body)).map_err(|error| lost(error.to_string()))?;
         let exchange = async {
-            let response = self.http.request(request).await.map_err(|error| Failure::because(format_args!("no answer from {}", self.base), &error))?;
+            let response = self
+                .http
+                .request(request)
+                .await
+                .map_err(|error| Failure::because(format_args!("no answer from {}", self.base), &error))?;
             let (head, body) = response.into_parts();
             let body = Limited::new(body, MAX_BODY).collect().await.map_err(|error| lost(error.to_string()))?;
             let retry_after = head.headers.get(RETRY_AFTER).and_then(|seconds| seconds.to_str().ok()?.parse().ok());

@@ -71,12 +71,20 @@ fn read_file(path: &Path) -> Result<impl Source + Send + Sync + 'static + use<>>
     let text = std::fs::read_to_string(path)
         .map_err(|error| Failure::new(format_args!("cannot read the settings file {shown}: {error}")))?;
     let source = File::from_str(&text, FileFormat::Toml);
-    source.collect().map_err(|error| Failure::new(format_args!("the settings file {shown} is not TOML: {}", first_line(&error))))?;
+    source
+        .collect()
+        .map_err(|error| Failure::new(format_args!("the settings file {shown} is not TOML: {}", first_line(&error))))?;
     Ok(source)
 }
 
 /// Checks names and rough types against the defaults, and notes where each setting comes from.
-fn walk(value: &Value, known: &Json, name: &str, file: Option<&Path>, origins: &mut BTreeMap<String, String>) -> Result<()> {
+fn walk(
+    value: &Value,
+    known: &Json,
+    name: &str,
+    file: Option<&Path>,
+    origins: &mut BTreeMap<String, String>,
+) -> Result<()> {
     let origin = || origin_of(value, name, file);
     let expected = |what: &str| Err(Failure::new(format_args!("setting `{name}` ({}): must be {what}", origin())));
     match (&value.kind, known) {

@@ -28,7 +28,10 @@ impl TryFrom<String> for Limit {
 
     fn try_from(text: String) -> Result<Self, InvalidValue> {
         let invalid = |_| {
-            InvalidValue::new("limit", "must be like `10/min`, `5/s`, `100/h` or `20/day`, from 1 to 1000000000, or `off`")
+            InvalidValue::new(
+                "limit",
+                "must be like `10/min`, `5/s`, `100/h` or `20/day`, from 1 to 1000000000, or `off`",
+            )
         };
         let quota = if text == "off" { None } else { Some(text.parse().map_err(invalid)?) };
         Ok(Self { text, quota })

@@ -73,7 +73,9 @@ async fn log(stores: &Stores, lines: &mut Lines, board: &Board) -> Result<u64> {
         let rows = stores.scores.log(&spec.id, done, CHUNK.min(left)).await?;
         if rows.is_empty() {
             let id = &spec.id;
-            return Err(Failure::new(format_args!("the log of `{id}` ends at version {done}, not {end}: run `verify`")));
+            return Err(Failure::new(format_args!(
+                "the log of `{id}` ends at version {done}, not {end}: run `verify`"
+            )));
         }
         for row in &rows {
             lines.write(Line::Row(RowLine::new(&spec.id, row)))?;
@@ -95,7 +97,11 @@ impl Lines {
     /// A new file that its owner alone can read: it holds password hashes.
     fn create(path: &Path) -> Result<Self> {
         if path == Path::new("-") {
-            return Ok(Self { out: BufWriter::new(Box::new(io::stdout())), file: None, name: "standard output".to_owned() });
+            return Ok(Self {
+                out: BufWriter::new(Box::new(io::stdout())),
+                file: None,
+                name: "standard output".to_owned(),
+            });
         }
         let name = path.display().to_string();
         let cannot = |error: io::Error| Failure::because(format_args!("cannot create {}", path.display()), &error);

@@ -117,7 +117,8 @@ impl<'a> Import<'a> {
             }
         };
         if found.season != season {
-            let what = format_args!("the board `{}` is in season {}, the file's in season {season}", spec.id, found.season);
+            let what =
+                format_args!("the board `{}` is in season {}, the file's in season {season}", spec.id, found.season);
             return Err(self.reader.bad(number, what));
         }
         let empty = found.version == scoreboard_core::Version::ZERO;
@@ -154,7 +155,9 @@ impl<'a> Import<'a> {
         match found {
             // What the account has become since, in name, roles or password, stays.
             Some(found) if found.email == user.email => Ok(()),
-            Some(_) => Err(self.reader.bad(number, format_args!("user {} is here with another e-mail address", user.id))),
+            Some(_) => {
+                Err(self.reader.bad(number, format_args!("user {} is here with another e-mail address", user.id)))
+            }
             None => {
                 let what = format_args!("the e-mail address of user {} belongs to another user here", user.id);
                 Err(self.reader.bad(number, what))

@@ -37,9 +37,10 @@ impl Reader {
     /// The next line and its number; `None` at the end.
     pub(super) fn next(&mut self) -> Result<Option<(u64, Line)>> {
         let mut text = Vec::new();
-        let count = (&mut self.input).take(MAX_LINE).read_until(b'\n', &mut text).map_err(|error| {
-            Failure::because(format_args!("cannot read line {}", self.number + 1), &error)
-        })?;
+        let count = (&mut self.input)
+            .take(MAX_LINE)
+            .read_until(b'\n', &mut text)
+            .map_err(|error| Failure::because(format_args!("cannot read line {}", self.number + 1), &error))?;
         if count == 0 {
             return Ok(None);
         }
@@ -47,7 +48,11 @@ impl Reader {
         self.read += count as u64;
         self.progress.at(self.read, self.size);
         if text.last() != Some(&b'\n') {
-            let what = if count as u64 == MAX_LINE { "is too long for an export" } else { "has no end: the file was cut off here" };
+            let what = if count as u64 == MAX_LINE {
+                "is too long for an export"
+            } else {
+                "has no end: the file was cut off here"
+            };
             return Err(self.bad(self.number, what));
         }
         let line = serde_json::from_slice(&text).map_err(|error| {

@@ -1,0 +1,14 @@
+//! Watching boards: over a WebSocket, or as server-sent events.
+
+mod connections;
+mod events;
+mod feed;
+mod heartbeat;
+mod message;
+mod socket;
+
+pub(crate) use connections::{Connection, Connections, Transport};
+pub(crate) use events::events;
+pub(crate) use feed::feed_of;
+pub(crate) use message::ServerMessage;
+pub(crate) use socket::{HARD_MAX_MESSAGE, watch};

@@ -1,0 +1,38 @@
+//! One stream of server-sent events.
+
+use std::time::Duration;
+
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream::BoxStream;
+use futures_util::{Stream, StreamExt};
+
+use crate::Lifecycle;
+use crate::live::connections::Connection;
+use crate::live::feed::FeedItem;
+use crate::live::message::ServerMessage;
+
+/// How often a silent stream sends a comment, so that nothing between takes it for dead.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// Sends what a feed says, each event under its position as its id, until the feed or the server ends.
+pub(crate) fn events(feed: BoxStream<'static, FeedItem>, connection: Connection, lifecycle: Lifecycle) -> Response {
+    let share = connection.share();
+    let drained = async move { lifecycle.drained(share).await };
+    let events = encoded(feed, connection).take_until(Box::pin(drained));
+    Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response()
+}
+
+/// The stream holds the connection's place as long as it lives.
+fn encoded(
+    feed: BoxStream<'static, FeedItem>,
+    connection: Connection,
+) -> impl Stream<Item = Result<Event, axum::Error>> + Send {
+    feed.map(move |item| {
+        let _held = &connection;
+        match item {
+            FeedItem::Event(event) => Event::default().id(event.position().to_string()).json_data(&event),
+            FeedItem::Refused(problem) => Event::default().json_data(ServerMessage::error(&problem, None)),
+        }
+    })
+}

@@ -1,0 +1,89 @@
+//! What happens on one board, without end: a store that fails is asked again.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::{self, BoxStream};
+use scoreboard_core::{BoardId, Chain, Error, LiveEvent, Position, Scoreboard, Subscription};
+
+use crate::problem::Problem;
+
+const FIRST_WAIT: Duration = Duration::from_millis(250);
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+/// What a feed says.
+#[derive(Debug)]
+pub(crate) enum FeedItem {
+    /// Something happened.
+    Event(LiveEvent),
+    /// The board cannot be watched; nothing follows.
+    Refused(Problem),
+}
+
+/// What is asked for, and then watched.
+enum State {
+    Asked { scoreboard: Scoreboard, board: BoardId, limit: usize, since: Option<Position> },
+    Watching(Subscription),
+}
+
+struct Feed {
+    state: State,
+    /// Spreads the waits of many feeds.
+    share: f64,
+}
+
+/// The top `limit` of a board as it changes. `share` (0 to 1) tells this feed's waits from those of others.
+pub(crate) fn feed(
+    scoreboard: Scoreboard,
+    board: BoardId,
+    limit: usize,
+    since: Option<Position>,
+    share: f64,
+) -> BoxStream<'static, FeedItem> {
+    Feed { state: State::Asked { scoreboard, board, limit, since }, share }.stream()
+}
+
+/// The same, of what is watched already.
+pub(crate) fn feed_of(watched: Subscription, share: f64) -> BoxStream<'static, FeedItem> {
+    Feed { state: State::Watching(watched), share }.stream()
+}
+
+impl Feed {
+    fn stream(self) -> BoxStream<'static, FeedItem> {
+        stream::unfold(Some(self), |feed| async {
+            let mut feed = feed?;
+            match feed.next().await {
+                Ok(event) => Some((FeedItem::Event(event), Some(feed))),
+                Err(problem) => Some((FeedItem::Refused(problem), None)),
+            }
+        })
+        .boxed()
+    }
+
+    async fn next(&mut self) -> Result<LiveEvent, Problem> {
+        let mut wait = FIRST_WAIT;
+        loop {
+            match self.state.next().await {
+                Ok(event) => return Ok(event),
+                Err(Error::Backend(error)) => {
+                    tracing::debug!(error = %Chain(&error), "a watcher waits for the store");
+                    tokio::time::sleep(wait.mul_f64(0.5 + self.share)).await;
+                    wait = (wait * 2).min(LONGEST_WAIT);
+                }
+                Err(refused) => return Err(refused.into()),
+            }
+        }
+    }
+}
+
+impl State {
+    async fn next(&mut self) -> Result<LiveEvent, Error> {
+        if let Self::Asked { scoreboard, board, limit, since } = self {
+            *self = Self::Watching(scoreboard.subscribe(board, *limit, *since).await?);
+        }
+        match self {
+            Self::Watching(subscription) => subscription.next().await,
+            Self::Asked { .. } => unreachable!("it was replaced above"),
+        }
+    }
+}

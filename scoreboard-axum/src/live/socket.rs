@@ -1,0 +1,215 @@
+//! One WebSocket connection.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
+use futures_util::stream::BoxStream;
+use scoreboard_core::{BoardId, IdSourceExt, Position, RandomIds};
+use serde::Serialize;
+use tokio::time::{Instant, timeout};
+use tokio_stream::{StreamExt, StreamMap};
+
+use crate::live::connections::Connection;
+use crate::live::feed::{FeedItem, feed};
+use crate::live::heartbeat::{Beat, Heartbeat};
+use crate::live::message::{ClientMessage, ServerMessage};
+use crate::problem::{Code, Problem};
+use crate::state::Shared;
+
+/// The longest message that is read at all, in bytes. Above what is allowed, so that a client that sends too much is told so before
+/// the connection is closed.
+pub(crate) const HARD_MAX_MESSAGE: usize = 16 * 1024;
+
+/// How long a client may take to agree to a close.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// Why a connection ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// The client closed it, or is gone.
+    Gone,
+    /// 1012: the server ends; come again.
+    Restart,
+    /// 4008: the client stopped reading or answering; come again.
+    TooSlow,
+    /// 4501: the client said what is not in the protocol; do not come again.
+    BadMessage,
+}
+
+struct Session {
+    app: Shared,
+    connection: Connection,
+    socket: WebSocket,
+    feeds: StreamMap<BoardId, BoxStream<'static, FeedItem>>,
+    heartbeat: Heartbeat,
+    allowance: Allowance,
+}
+
+/// Serves a connection until it ends.
+pub(crate) async fn watch(app: Shared, connection: Connection, socket: WebSocket) {
+    let heartbeat = Heartbeat::new(&app.config.live, connection.share());
+    let allowance = Allowance::new(app.config.live.messages_per_minute);
+    let mut session = Session { app, connection, socket, feeds: StreamMap::new(), heartbeat, allowance };
+    let end = match session.run().await {
+        Ok(never) => match never {},
+        Err(end) => end,
+    };
+    session.close(end).await;
+}
+
+impl Session {
+    async fn run(&mut self) -> Result<std::convert::Infallible, End> {
+        let (lifecycle, share) = (self.app.lifecycle.clone(), self.connection.share());
+        let mut drained = pin!(lifecycle.drained(share));
+        self.greet().await?;
+        loop {
+            tokio::select! {
+                () = &mut drained => return Err(End::Restart),
+                received = self.socket.recv() => match received {
+                    Some(Ok(message)) => self.receive(message).await?,
+                    Some(Err(_)) | None => return Err(End::Gone),
+                },
+                Some((board, item)) = self.feeds.next(), if !self.feeds.is_empty() => match item {
+                    FeedItem::Event(event) => self.send(&event).await?,
+                    FeedItem::Refused(problem) => self.send(&ServerMessage::error(&problem, Some(&board))).await?,
+                },
+                beat = self.heartbeat.due() => match beat {
+                    Beat::Ping => self.send_message(Message::Ping(Default::default())).await?,
+                    Beat::Dead => return Err(End::TooSlow),
+                },
+            }
+        }
+    }
+
+    async fn greet(&mut self) -> Result<(), End> {
+        let mut buffer = [0; 36];
+        let connection_id: &str = RandomIds.uuid(self.app.clock.now()).hyphenated().encode_lower(&mut buffer);
+        let heartbeat_seconds = self.app.config.live.heartbeat.as_secs();
+        tracing::debug!(connection.id = connection_id, "a WebSocket connection is open");
+        self.send(&ServerMessage::Connected { connection_id, heartbeat_seconds }).await
+    }
+
+    async fn receive(&mut self, message: Message) -> Result<(), End> {
+        self.heartbeat.heard();
+        if !self.allowance.take() {
+            return self.refuse("too many messages").await;
+        }
+        match message {
+            Message::Text(text) => match ClientMessage::read(&text) {
+                Some(message) => self.obey(message).await,
+                None => self.refuse("this is not a message of the protocol `scoreboard.v1`").await,
+            },
+            Message::Binary(_) => self.refuse("messages are text").await,
+            Message::Ping(_) | Message::Pong(_) => Ok(()),
+            Message::Close(_) => Err(End::Gone),
+        }
+    }
+
+    async fn obey(&mut self, message: ClientMessage) -> Result<(), End> {
+        match message {
+            ClientMessage::Subscribe { board, since, limit } => self.subscribe(board, since, limit).await,
+            ClientMessage::Unsubscribe { board } => {
+                self.feeds.remove(&board);
+                Ok(())
+            }
+            ClientMessage::Ping {} => self.send(&ServerMessage::Pong).await,
+            ClientMessage::Authenticate { .. } => {
+                self.send(&ServerMessage::error(&Problem::unauthorized(), None)).await
+            }
+        }
+    }
+
+    async fn subscribe(&mut self, board: BoardId, since: Option<Position>, limit: usize) -> Result<(), End> {
+        let max_boards = self.app.config.live.max_boards;
+        if self.feeds.len() >= max_boards && !self.feeds.contains_key(&board) {
+            let detail = format!("a connection may watch {max_boards} boards");
+            return self.send(&ServerMessage::error(&Problem::new(Code::InvalidRequest, detail), Some(&board))).await;
+        }
+        let feed = feed(self.app.scoreboard.clone(), board.clone(), limit, since, self.connection.share());
+        self.feeds.insert(board, feed);
+        Ok(())
+    }
+
+    async fn refuse(&mut self, detail: &'static str) -> Result<(), End> {
+        self.send(&ServerMessage::error(&Problem::new(Code::InvalidRequest, detail), None)).await?;
+        Err(End::BadMessage)
+    }
+
+    async fn send<T: Serialize + ?Sized>(&mut self, message: &T) -> Result<(), End> {
+        let text = serde_json::to_string(message).map_err(|error| {
+            tracing::error!(%error, "a message could not be encoded");
+            End::Restart
+        })?;
+        self.send_message(Message::text(text)).await
+    }
+
+    async fn send_message(&mut self, message: Message) -> Result<(), End> {
+        match timeout(self.app.config.live.write_timeout, self.socket.send(message)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(End::Gone),
+            Err(_) => Err(End::TooSlow),
+        }
+    }
+
+    /// Says why, and leaves the client a moment to read it: what is dropped with unread input takes back what was sent last.
+    async fn close(mut self, end: End) {
+        let (code, reason) = match end {
+            End::Gone => return,
+            End::Restart => (1012, "the server restarts"),
+            End::TooSlow => (4008, "too slow"),
+            End::BadMessage => (4501, "bad message"),
+        };
+        metrics::counter!("scoreboard_ws_closes_total", "code" => code.to_string()).increment(1);
+        let frame = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
+        let goodbye = async {
+            self.socket.send(Message::Close(Some(frame))).await?;
+            while let Some(Ok(_)) = self.socket.recv().await {}
+            Ok::<_, axum::Error>(())
+        };
+        if timeout(GOODBYE, goodbye).await.is_err() {
+            tracing::debug!(code, "a client did not agree to a close");
+        }
+    }
+}
+
+/// How many messages a client may still send.
+#[derive(Debug)]
+struct Allowance {
+    /// The time that one message costs.
+    each: Duration,
+    /// All that may be used up at once.
+    burst: Duration,
+    /// When everything would be free again.
+    free_at: Instant,
+}
+
+impl Allowance {
+    fn new(per_minute: u32) -> Self {
+        const MINUTE: Duration = Duration::from_secs(60);
+        Self { each: MINUTE / per_minute.max(1), burst: MINUTE, free_at: Instant::now() }
+    }
+
+    fn take(&mut self) -> bool {
+        let now = Instant::now();
+        let free_at = self.free_at.max(now) + self.each;
+        let allowed = free_at <= now + self.burst;
+        if allowed {
+            self.free_at = free_at;
+        }
+        allowed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_allowance_is_a_burst_and_a_rate() {
+        let mut allowance = Allowance::new(100);
+        assert_eq!((0..150).filter(|_| allowance.take()).count(), 100);
+        tokio::time::advance(Duration::from_secs(6)).await;
+        assert_eq!((0..150).filter(|_| allowance.take()).count(), 10);
+    }
+}

@@ -1,0 +1,78 @@
+//! The API's description, made from the routes.
+
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{
+    ComponentsBuilder, ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Response,
+};
+use utoipa::{PartialSchema, ToSchema};
+
+use crate::problem::ProblemBody;
+
+const ABOUT: &str = "Verified, live scoreboards. An action is signed when it starts (`generate-action`) and counted once when it \
+    is done (`update`). Every answer about a board names the `version` at which it is true, and the `epoch` that is compared \
+    before it; `GET`s send both as `ETag`. Failures are problems (RFC 9457) with a `code`; in their `errors`, a `pointer` leads into \
+    the body, or to `/query/…`, `/path/…` or `/header/…`. Limited routes send `RateLimit` and `RateLimit-Policy`; a 429 and a 503 \
+    also `Retry-After`.";
+
+/// The API's description (OpenAPI 3.1), as `/openapi.json` answers it.
+#[must_use]
+pub fn openapi() -> OpenApi {
+    let mut description = crate::routes::api().into_openapi();
+    for item in description.paths.paths.values_mut() {
+        for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
+            complete(operation);
+        }
+    }
+    description
+}
+
+/// All that the routes do not say themselves.
+pub(crate) fn frame() -> OpenApi {
+    let license = LicenseBuilder::new().name("MIT OR Apache-2.0").identifier(Some("MIT OR Apache-2.0")).build();
+    let info = InfoBuilder::new()
+        .title("scoreboard")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(ABOUT))
+        .license(Some(license));
+    let bearer = |about: &str| {
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(about)).build();
+        SecurityScheme::Http(scheme)
+    };
+    let mut schemas = vec![(ProblemBody::name().into_owned(), ProblemBody::schema())];
+    ProblemBody::schemas(&mut schemas);
+    let components = ComponentsBuilder::new()
+        .schemas_from_iter(schemas)
+        .security_scheme("user", bearer("The access token of a login"))
+        .security_scheme("gameServer", bearer("The key of a trusted game server"))
+        .build();
+    OpenApiBuilder::new().info(info.build()).components(Some(components)).build()
+}
+
+/// Adds the failures that any such operation can end in, and the body of each.
+fn complete(operation: &mut Operation) {
+    let secured = operation.security.as_ref().is_some_and(|security| !security.is_empty());
+    let has_body = operation.request_body.is_some();
+    let has_parameters = operation.parameters.as_ref().is_some_and(|parameters| !parameters.is_empty());
+    let responses = &mut operation.responses.responses;
+    let common = [
+        (true, "413", "`payload_too_large`: more than 16 KiB"),
+        (true, "429", "`rate_limited`: over a quota, of the user or of the address"),
+        (true, "500", "`internal`: a defect of the server"),
+        (true, "503", "`unavailable`: a part is away, or the server is draining or overloaded"),
+        (secured, "401", "`unauthorized`: no token, or one that is forged, expired or revoked"),
+        (has_body || has_parameters, "400", "`invalid_request`, or another code that says why it is not valid"),
+        (has_body, "408", "`request_timeout`: the body did not arrive in time"),
+        (has_body, "415", "`unsupported_media_type`: the body is not `application/json`"),
+    ];
+    for (_, status, description) in common.into_iter().filter(|(applies, _, _)| *applies) {
+        responses.entry(status.to_owned()).or_insert_with(|| RefOr::T(Response::new(description)));
+    }
+    for (status, response) in responses {
+        let RefOr::T(response) = response else { continue };
+        if status.starts_with(['4', '5']) && response.content.is_empty() {
+            let problem = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+            response.content.insert("application/problem+json".to_owned(), problem.into());
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! Putting the routes and what surrounds them together.
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+
+use crate::edge::edge;
+use crate::state::AppState;
+use crate::{App, cors, metrics, routes};
+
+/// All routes of this server, to be served alone or merged into one's own router.
+///
+/// See the [crate's documentation](crate) for an example.
+#[must_use]
+pub fn router(app: App) -> Router {
+    metrics::describe();
+    let state = AppState::new(app);
+    let (api, _) = routes::api().split_for_parts();
+    let router = api.merge(routes::pages(&state)).layer(from_fn_with_state(state.clone(), edge));
+    cors::surround(router, &state.config.allowed_origins).with_state(state)
+}

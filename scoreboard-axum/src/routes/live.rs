@@ -1,0 +1,98 @@
+//! Opening live connections.
+
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
+use scoreboard_core::{LiveEvent, Position};
+
+use crate::dto::WatchParams;
+use crate::live::{self, HARD_MAX_MESSAGE, ServerMessage, Transport};
+use crate::origin::check_origin;
+use crate::problem::{Problem, invalid_value};
+use crate::query::query;
+use crate::rate_limit::{Subject, limited};
+use crate::state::{AppState, Shared, address};
+
+/// The one subprotocol.
+const PROTOCOL: &str = "scoreboard.v1";
+
+/// How much is gathered before it is written, and how much may wait to be written, in bytes. What is larger than the latter is an
+/// error: the largest snapshot has some 20 KiB.
+const WRITE_BUFFER: usize = 16 * 1024;
+const MAX_WRITE_BUFFER: usize = 256 * 1024;
+
+/// Watches boards over a WebSocket, by messages of the subprotocol `scoreboard.v1`.
+#[utoipa::path(
+    get, path = "/api/scoreboard/ws", tag = "live",
+    responses(
+        (status = 101, description = "A WebSocket, on which the server sends these and `snapshot` and `update`", body = ServerMessage<'_>),
+        (status = 400, description = "`invalid_request`: this is no WebSocket handshake"),
+        (status = 403, description = "`forbidden`: the page's origin is not allowed"),
+    ),
+)]
+pub(super) async fn socket(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
+    let (mut parts, _) = request.into_parts();
+    let usage = app.limits.read(Subject::Address(address(&parts))).await?;
+    limited(usage, async {
+        check_origin(&parts, &app.config.allowed_origins)?;
+        let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &())
+            .await
+            .map_err(|_| Problem::invalid("", "this path speaks WebSocket (RFC 6455) only"))?;
+        let upgrade = upgrade
+            .protocols([PROTOCOL])
+            .max_message_size(HARD_MAX_MESSAGE)
+            .max_frame_size(HARD_MAX_MESSAGE)
+            .write_buffer_size(WRITE_BUFFER)
+            .max_write_buffer_size(MAX_WRITE_BUFFER);
+        if upgrade.selected_protocol().is_none() && parts.headers.contains_key(header::SEC_WEBSOCKET_PROTOCOL) {
+            return Err(Problem::invalid("/header/Sec-WebSocket-Protocol", "the subprotocol is `scoreboard.v1`"));
+        }
+        let connection = admit(&app, &parts, Transport::WebSocket)?;
+        let app = app.clone();
+        Ok(upgrade.on_upgrade(move |socket| live::watch(app, connection, socket)))
+    })
+    .await
+}
+
+/// Watches a board as server-sent events: the same messages as over a WebSocket.
+#[utoipa::path(
+    get, path = "/api/scoreboard/events", tag = "live",
+    params(WatchParams, ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event received (`epoch.version`): what has happened since is sent", pattern = "^[0-9]{1,16}\\.[0-9]{1,16}$", nullable = false)),
+    responses(
+        (status = 200, description = "The events, each with its position (`epoch.version`) as its id", body = LiveEvent, content_type = "text/event-stream"),
+        (status = 403, description = "`forbidden`: the page's origin is not allowed"),
+        (status = 404, description = "`not_found`: there is no such board"),
+    ),
+)]
+pub(super) async fn events(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
+    let (parts, _) = request.into_parts();
+    let usage = app.limits.read(Subject::Address(address(&parts))).await?;
+    limited(usage, async {
+        check_origin(&parts, &app.config.allowed_origins)?;
+        let params: WatchParams = query(&parts)?;
+        let (limit, since) = (params.limit(), last_event_id(&parts)?);
+        // Asked here, so that a board that is not there is a 404 and no stream.
+        let watched = app.scoreboard.subscribe(&params.board, limit, since).await?;
+        let connection = admit(&app, &parts, Transport::ServerSentEvents)?;
+        let feed = live::feed_of(watched, connection.share());
+        Ok(live::events(feed, connection, app.lifecycle.clone()))
+    })
+    .await
+}
+
+fn admit(app: &AppState, parts: &Parts, transport: Transport) -> Result<live::Connection, Problem> {
+    if app.lifecycle.is_draining() {
+        return Err(Problem::unavailable("the server is draining"));
+    }
+    let place = app.connections.admit(address(parts), transport, &app.lifecycle);
+    place.ok_or_else(|| Problem::unavailable("there are too many live connections"))
+}
+
+fn last_event_id(parts: &Parts) -> Result<Option<Position>, Problem> {
+    const POINTER: &str = "/header/Last-Event-ID";
+    let Some(id) = parts.headers.get("last-event-id").map(HeaderValue::to_str) else { return Ok(None) };
+    let id = id.map_err(|_| Problem::invalid(POINTER, "must be `epoch.version`"))?;
+    id.parse().map(Some).map_err(|error| invalid_value(POINTER, &error))
+}

@@ -1,0 +1,186 @@
+//! Serving a router on a socket: with bounds on time and number, which `axum::serve` has not, and with a drain that ends.
+
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt;
+
+use crate::Lifecycle;
+use crate::stalled::Unstalled;
+
+/// The bounds of the connections.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ServeConfig {
+    /// How many HTTP connections at once; a further one gets a 503 and is closed. WebSockets are counted apart: see
+    /// [`LiveConfig`](crate::LiveConfig). Default: 10,000.
+    pub max_connections: usize,
+    /// How long the headers of a request may take to arrive, and how long a connection may be idle. Default: 10 s.
+    pub header_timeout: Duration,
+    /// How long a client may take nothing of what is sent to it. Default: 20 s.
+    pub write_timeout: Duration,
+    /// The drain window: live connections are closed spread over it. Default: 10 s.
+    pub drain: Duration,
+    /// How long requests that are under way may take after the drain window. Default: 10 s.
+    pub finish: Duration,
+}
+
+impl Default for ServeConfig {
+    fn default() -> Self {
+        Self {
+            max_connections: 10_000,
+            header_timeout: Duration::from_secs(10),
+            write_timeout: Duration::from_secs(20),
+            drain: Duration::from_secs(10),
+            finish: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Serves until `shutdown` is done, then drains: readiness turns to 503, live connections are closed spread over the drain window,
+/// new requests are still answered meanwhile; then nothing new is accepted, and requests that are under way get their answers.
+/// Returns when all connections are closed, at the latest `drain` and `finish` and a second after the shutdown.
+///
+/// Give the same lifecycle to the [`App`](crate::App). Only HTTP/1.1 is spoken; what speaks HTTP/2 or TLS stands in front.
+///
+/// # Cancel safety
+///
+/// If the future is dropped, nothing new is accepted, and open connections are left to their own ends.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    config: ServeConfig,
+    lifecycle: Lifecycle,
+    shutdown: impl Future<Output = ()> + Send,
+) {
+    let server = Server::new(router, &config);
+    let mut drained = pin!(async {
+        shutdown.await;
+        tracing::info!(drain_seconds = config.drain.as_secs_f64(), "the server drains");
+        lifecycle.drain(config.drain);
+        // The last connection is closed at the end of the window; then its goodbye takes up to a second.
+        let _ = timeout(config.drain + Duration::from_secs(1), lifecycle.live_ended()).await;
+    });
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut drained => break,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) => server.accept(stream, peer),
+                Err(error) => refused(&error).await,
+            },
+        }
+    }
+    drop(listener);
+    server.finish(config.finish).await;
+}
+
+struct Server {
+    router: Router,
+    http: http1::Builder,
+    write_timeout: Duration,
+    places: Arc<Semaphore>,
+    connections: TaskTracker,
+    /// No connection takes a further request.
+    finishing: CancellationToken,
+    /// All connections end as they are.
+    ending: CancellationToken,
+}
+
+impl Server {
+    fn new(router: Router, config: &ServeConfig) -> Self {
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new()).header_read_timeout(config.header_timeout);
+        Self {
+            router,
+            http,
+            write_timeout: config.write_timeout,
+            places: Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS))),
+            connections: TaskTracker::new(),
+            finishing: CancellationToken::new(),
+            ending: CancellationToken::new(),
+        }
+    }
+
+    fn accept(&self, stream: TcpStream, peer: SocketAddr) {
+        let Ok(place) = self.places.clone().try_acquire_owned() else {
+            turn_away(&stream);
+            return;
+        };
+        // Small answers must not wait for the acknowledgement of the one before; a socket that refuses this works all the same.
+        let _ = stream.set_nodelay(true);
+        let router = self.router.clone();
+        let service = service_fn(move |request: hyper::Request<Incoming>| {
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(ConnectInfo(peer));
+            router.clone().oneshot(request)
+        });
+        let stream = TokioIo::new(Unstalled::new(stream, self.write_timeout));
+        let connection = self.http.serve_connection(stream, service).with_upgrades();
+        let (finishing, ending) = (self.finishing.clone(), self.ending.clone());
+        self.connections.spawn(async move {
+            let _place = place;
+            let mut connection = pin!(connection);
+            let ended = tokio::select! {
+                ended = connection.as_mut() => ended,
+                () = finishing.cancelled() => {
+                    connection.as_mut().graceful_shutdown();
+                    tokio::select! {
+                        ended = connection.as_mut() => ended,
+                        () = ending.cancelled() => Ok(()),
+                    }
+                }
+            };
+            if let Err(error) = ended {
+                tracing::debug!(%error, "a connection broke");
+            }
+        });
+    }
+
+    async fn finish(self, patience: Duration) {
+        self.finishing.cancel();
+        self.connections.close();
+        if timeout(patience, self.connections.wait()).await.is_err() {
+            tracing::warn!(connections = self.connections.len(), "requests were still under way at the end");
+            self.ending.cancel();
+            self.connections.wait().await;
+        }
+    }
+}
+
+/// Answers without reading: as much as can be done for one who is too many.
+fn turn_away(stream: &TcpStream) {
+    const BODY: &str = "{\"type\":\"urn:scoreboard:problem:unavailable\",\"title\":\"Not available at the moment\",\
+        \"status\":503,\"detail\":\"there are too many connections\",\"code\":\"unavailable\"}";
+    metrics::counter!("scoreboard_connections_refused_total").increment(1);
+    let answer = format!(
+        "HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\n\
+         content-type: application/problem+json\r\ncontent-length: {}\r\n\r\n{BODY}",
+        BODY.len()
+    );
+    // The socket is new, so its buffer takes this whole; if not, the client is told by the close alone.
+    let _ = stream.try_write(answer.as_bytes());
+}
+
+/// A connection that could not be accepted: it has gone again, or the process is out of descriptors and must wait for some.
+async fn refused(error: &std::io::Error) {
+    use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    if !matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
+        tracing::warn!(%error, "a connection could not be accepted");
+        sleep(Duration::from_millis(100)).await;
+    }
+}

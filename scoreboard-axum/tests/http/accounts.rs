@@ -1,0 +1,72 @@
+//! Accounts, from registration to logout.
+
+use serde_json::json;
+
+use crate::support::{PASSWORD, World};
+
+#[tokio::test]
+async fn register_log_in_refresh_log_out() {
+    let world = World::new().await;
+    let body = json!({ "email": "Ada@Example.org", "password": PASSWORD, "displayName": "Ada" });
+    let registered = world.post("/api/auth/register", None, &body).await;
+    assert_eq!(registered.status, 201, "{}", registered.text);
+    assert_eq!(registered.header("cache-control"), "no-store");
+    let user = &registered.body["user"];
+    assert_eq!(
+        (&user["email"], &user["displayName"], &user["roles"]),
+        (&json!("ada@example.org"), &json!("Ada"), &json!(["user"]))
+    );
+    assert_eq!(user.as_object().unwrap().len(), 5);
+
+    let credentials = json!({ "email": "ada@example.org", "password": PASSWORD });
+    let signed_in = world.post("/api/auth/login", None, &credentials).await;
+    assert_eq!((signed_in.status.as_u16(), &signed_in.body["tokenType"]), (200, &json!("Bearer")));
+    assert_eq!((&signed_in.body["user"], &signed_in.body["expiresIn"]), (user, &json!(600)));
+
+    let refresh = json!({ "refreshToken": signed_in.body["refreshToken"] });
+    let refreshed = world.post("/api/auth/refresh", None, &refresh).await;
+    assert_eq!(refreshed.status, 200);
+    assert_ne!(refreshed.body["refreshToken"], signed_in.body["refreshToken"]);
+
+    let token = refreshed.body["token"].as_str().unwrap();
+    let out = world.post_raw("/api/auth/logout", Some(token), "").await;
+    assert_eq!((out.status.as_u16(), out.text.as_str()), (204, ""));
+    world.post_raw("/api/auth/logout", Some(token), "").await.assert_problem(401, "unauthorized");
+    let refresh = json!({ "refreshToken": refreshed.body["refreshToken"] });
+    world.post("/api/auth/refresh", None, &refresh).await.assert_problem(401, "unauthorized");
+}
+
+#[tokio::test]
+async fn a_refresh_token_that_is_used_again_ends_the_session() {
+    let world = World::new().await;
+    let ada = world.player("ada").await;
+    let old = json!({ "refreshToken": ada.refresh_token });
+    let next = world.post("/api/auth/refresh", None, &old).await;
+    world.post("/api/auth/refresh", None, &old).await.assert_problem(401, "unauthorized");
+    let next = json!({ "refreshToken": next.body["refreshToken"] });
+    world.post("/api/auth/refresh", None, &next).await.assert_problem(401, "unauthorized");
+    world.get_as("/api/auth/me", &ada).await.assert_problem(401, "unauthorized");
+}
+
+#[tokio::test]
+async fn fields_that_break_rules_are_pointed_at_all_at_once() {
+    let world = World::new().await;
+    let body = json!({ "email": "no address", "password": "short", "displayName": " " });
+    let answer = world.post("/api/auth/register", None, &body).await;
+    answer.assert_problem(400, "invalid_request");
+    let errors = answer.body["errors"].as_array().unwrap();
+    let pointers: Vec<_> = errors.iter().map(|error| error["pointer"].as_str().unwrap()).collect();
+    assert_eq!(pointers, ["/email", "/password", "/displayName"]);
+    assert!(!answer.text.contains("short\""));
+}
+
+#[tokio::test]
+async fn others_never_see_an_address() {
+    let world = World::new().await;
+    let ada = world.player("ada").await;
+    world.tap(&ada).await;
+    assert_eq!(world.get_as("/api/auth/me", &ada).await.body["user"]["email"], "ada@example.org");
+    for path in ["/api/scoreboard", &format!("/api/scoreboard/users/{}", ada.id), "/api/scoreboard/boards"] {
+        assert!(!world.get(path).await.text.contains("example.org"), "{path}");
+    }
+}

@@ -1,0 +1,51 @@
+//! Probes.
+
+use std::time::Duration;
+
+use crate::support::World;
+
+#[tokio::test(start_paused = true)]
+async fn health_names_each_part() {
+    let world = World::new().await;
+    let answer = world.get("/health").await;
+    assert_eq!((answer.status.as_u16(), &answer.body["status"]), (200, &"up".into()), "{}", answer.text);
+    for part in ["api", "database", "cache", "realtime", "external"] {
+        assert_eq!(answer.body["parts"][part]["status"], "up", "{part}");
+        assert!(answer.body["parts"][part]["latencyMs"].is_number());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_database_that_is_down_is_503_but_no_reason_to_be_restarted() {
+    let world = World::new().await;
+    world.lifecycle.ready();
+    assert_eq!(world.get("/health").await.status, 200);
+    world.break_store(true);
+    assert_eq!(world.get("/health").await.status, 200, "a report holds for a second");
+    tokio::time::advance(Duration::from_millis(1001)).await;
+    let answer = world.get("/health").await;
+    assert_eq!(
+        (answer.status.as_u16(), &answer.body["parts"]["database"]["status"]),
+        (503, &"down".into()),
+        "{}",
+        answer.text
+    );
+    assert_eq!(world.get("/health/live").await.status, 200);
+    assert_eq!(world.get("/health/ready").await.status, 200);
+    world.break_store(false);
+    tokio::time::advance(Duration::from_millis(1001)).await;
+    assert_eq!(world.get("/health").await.status, 200);
+}
+
+#[tokio::test]
+async fn ready_is_between_starting_and_draining() {
+    let world = World::new().await;
+    world.get("/health/ready").await.assert_problem(503, "unavailable");
+    world.lifecycle.ready();
+    assert_eq!(world.get("/health/ready").await.status, 200);
+    world.lifecycle.drain(Duration::from_secs(10));
+    world.get("/health/ready").await.assert_problem(503, "unavailable");
+    world.get("/api/scoreboard/events").await.assert_problem(503, "unavailable");
+    assert_eq!(world.get("/health/live").await.status, 200);
+    assert_eq!(world.get("/api/scoreboard").await.status, 200);
+}

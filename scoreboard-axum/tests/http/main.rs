@@ -1,0 +1,17 @@
+//! The HTTP side over adapters in memory: by `oneshot` where no socket is needed, on port 0 where one is.
+
+mod accounts;
+mod errors;
+mod events;
+mod health;
+mod input;
+mod limits;
+mod openapi;
+mod order;
+mod pages;
+mod reads;
+mod record;
+mod serving;
+mod socket;
+mod support;
+mod surroundings;

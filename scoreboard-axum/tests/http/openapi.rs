@@ -1,0 +1,98 @@
+//! The API's description says what the contract says.
+
+use serde_json::{Value, json};
+
+use crate::support::World;
+
+/// Each route, and its statuses beside those that every route has.
+const ROUTES: [(&str, &str, &[u16]); 23] = [
+    ("post", "/api/auth/register", &[201, 400, 408, 409, 415]),
+    ("post", "/api/auth/login", &[200, 400, 401, 408, 415]),
+    ("post", "/api/auth/refresh", &[200, 400, 401, 408, 415]),
+    ("post", "/api/auth/logout", &[204, 401]),
+    ("get", "/api/auth/me", &[200, 401]),
+    ("post", "/api/scoreboard/generate-action", &[201, 400, 401, 404, 408, 415]),
+    ("post", "/api/scoreboard/update", &[200, 400, 401, 403, 404, 408, 415, 422]),
+    ("get", "/api/scoreboard", &[200, 304, 400, 401, 404]),
+    ("get", "/api/scoreboard/users/{userId}", &[200, 304, 400, 401, 404]),
+    ("get", "/api/scoreboard/users/{userId}/around", &[200, 304, 400, 401, 404]),
+    ("get", "/api/scoreboard/users/{userId}/history", &[200, 304, 400, 401, 403, 404]),
+    ("get", "/api/scoreboard/me", &[200, 304, 400, 401, 404]),
+    ("get", "/api/scoreboard/boards", &[200, 401]),
+    ("get", "/api/scoreboard/rank", &[200, 304, 400, 401, 404]),
+    ("post", "/api/scoreboard/standings", &[200, 400, 401, 404, 408, 415]),
+    ("post", "/api/scoreboard/record", &[200, 400, 401, 404, 408, 409, 415, 422]),
+    ("get", "/api/scoreboard/ws", &[101, 400, 403]),
+    ("get", "/api/scoreboard/events", &[200, 400, 403, 404]),
+    ("get", "/health", &[200]),
+    ("get", "/health/live", &[200]),
+    ("get", "/health/ready", &[200]),
+    ("get", "/metrics", &[200, 404]),
+    ("get", "/openapi.json", &[200]),
+];
+
+#[tokio::test]
+async fn all_routes_with_all_their_statuses() {
+    let description = World::new().await.get("/openapi.json").await.body;
+    assert!(description["openapi"].as_str().unwrap().starts_with("3.1"));
+    let paths = description["paths"].as_object().unwrap();
+    let operations: usize = paths.values().map(|item| item.as_object().unwrap().len()).sum();
+    assert_eq!(operations, ROUTES.len());
+    for (method, path, own) in ROUTES {
+        let responses = description["paths"][path][method]["responses"].as_object().unwrap();
+        let mut found: Vec<u16> = responses.keys().map(|status| status.parse().unwrap()).collect();
+        let mut expected = own.to_vec();
+        expected.extend([413, 429, 500, 503]);
+        (found.sort_unstable(), expected.sort_unstable());
+        assert_eq!(found, expected, "{method} {path}");
+        for (status, response) in responses {
+            let content = &response["content"];
+            if status.starts_with(['4', '5']) && (path, status.as_str()) != ("/health", "503") {
+                let schema = &content["application/problem+json"]["schema"]["$ref"];
+                assert_eq!(schema, "#/components/schemas/Problem", "{method} {path} {status}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_reference_leads_somewhere() {
+    fn references(value: &Value, found: &mut Vec<String>) {
+        match value {
+            Value::Object(members) => {
+                found.extend(members.get("$ref").and_then(Value::as_str).map(str::to_owned));
+                members.values().for_each(|value| references(value, found));
+            }
+            Value::Array(values) => values.iter().for_each(|value| references(value, found)),
+            _ => {}
+        }
+    }
+    let description = World::new().await.get("/openapi.json").await.body;
+    let mut found = Vec::new();
+    references(&description, &mut found);
+    assert!(!found.is_empty());
+    for reference in found {
+        assert!(description.pointer(reference.strip_prefix('#').unwrap()).is_some(), "{reference}");
+    }
+}
+
+#[tokio::test]
+async fn bodies_are_described_strictly() {
+    let description = World::new().await.get("/openapi.json").await.body;
+    let schemas = &description["components"]["schemas"];
+    for name in [
+        "RegisterRequest",
+        "LoginRequest",
+        "RefreshRequest",
+        "GenerateActionRequest",
+        "UpdateRequest",
+        "SignedAction",
+        "RecordRequest",
+        "StandingsRequest",
+    ] {
+        assert_eq!(schemas[name]["additionalProperties"], false, "{name}: {}", schemas[name]);
+    }
+    assert_eq!(schemas["Points"]["maximum"], json!(9_007_199_254_740_991_i64));
+    assert_eq!(schemas["BoardId"]["pattern"], "^[a-z0-9][a-z0-9_-]{0,62}$");
+    assert_eq!(schemas["StandingsRequest"]["properties"]["userIds"]["maxItems"], 100);
+}

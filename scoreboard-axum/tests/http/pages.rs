@@ -1,0 +1,43 @@
+//! What people look at.
+
+use axum::body::Body;
+use axum::http::Request;
+
+use crate::support::World;
+
+#[tokio::test]
+async fn the_page_may_load_nothing_from_elsewhere() {
+    let world = World::new().await;
+    let page = world.get("/").await;
+    assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+    let policy = page.header("content-security-policy");
+    assert!(policy.starts_with("default-src 'self'; connect-src 'self'") && !policy.contains("unsafe"), "{policy}");
+    assert_eq!(page.header("referrer-policy"), "no-referrer");
+    let mut files = 0;
+    for attribute in page.text.split(['"', '\'']).filter(|text| text.starts_with("/assets/")) {
+        let file = world.get(attribute).await;
+        assert_eq!(file.status, 200, "{attribute}");
+        let expected = if attribute.ends_with(".css") { "text/css" } else { "text/javascript" };
+        assert!(file.header("content-type").starts_with(expected));
+        assert_eq!(file.header("cache-control"), "no-cache");
+        let again = Request::get(attribute).header("if-none-match", file.header("etag")).body(Body::empty()).unwrap();
+        assert_eq!(world.send(again).await.status, 304);
+        files += 1;
+    }
+    assert!(files >= 3);
+}
+
+#[tokio::test]
+async fn the_docs_come_with_their_assets() {
+    let world = World::new().await;
+    let docs = world.get("/docs").await;
+    assert_eq!((docs.status.as_u16(), docs.header("location")), (303, "/docs/"));
+    let page = world.get("/docs/").await;
+    assert!(page.text.contains("swagger-ui") && !page.text.contains("https://unpkg"), "{}", page.text);
+    assert!(page.header("content-security-policy").contains("script-src 'self'"));
+    for file in ["swagger-ui.css", "swagger-ui-bundle.js", "swagger-initializer.js"] {
+        assert_eq!(world.get(&format!("/docs/{file}")).await.status, 200, "{file}");
+    }
+    assert!(world.get("/docs/swagger-initializer.js").await.text.contains("/openapi.json"));
+    world.get("/docs/nothing").await.assert_problem(404, "not_found");
+}

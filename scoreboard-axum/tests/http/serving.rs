@@ -1,0 +1,225 @@
+//! `serve`, on real sockets: bounds on time and number, and the drain.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use scoreboard_axum::{ServeConfig, serve};
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout};
+
+use crate::socket::Watcher;
+use crate::support::{Setup, World};
+
+/// A server on a free port.
+pub(crate) struct Served {
+    pub(crate) address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    ended: JoinHandle<()>,
+}
+
+impl Served {
+    pub(crate) async fn start(world: &World) -> Self {
+        let mut config = ServeConfig::default();
+        config.drain = Duration::from_millis(200);
+        Self::start_with(world, config).await
+    }
+
+    async fn start_with(world: &World, config: ServeConfig) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let shutdown = async { drop(stopped.await) };
+        let ended = tokio::spawn(serve(listener, world.router.clone(), config, world.lifecycle.clone(), shutdown));
+        world.lifecycle.ready();
+        Self { address, stop, ended }
+    }
+
+    pub(crate) async fn stop(self) {
+        let _ = self.stop.send(());
+        timeout(Duration::from_secs(20), self.ended).await.expect("the drain ends").unwrap();
+    }
+
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+}
+
+/// All that comes until the server closes, and how long that took.
+async fn rest(stream: &mut TcpStream) -> (String, Duration) {
+    let (started, mut bytes) = (Instant::now(), Vec::new());
+    let read = timeout(Duration::from_secs(20), stream.read_to_end(&mut bytes)).await.expect("the server closes");
+    assert!(read.is_ok() || bytes.is_empty(), "{read:?}");
+    (String::from_utf8_lossy(&bytes).into_owned(), started.elapsed())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slow_headers_are_cut_off() {
+    let world = World::new().await;
+    let mut config = ServeConfig::default();
+    config.header_timeout = Duration::from_millis(500);
+    let served = Served::start_with(&world, config).await;
+    // Nothing at all; half a head; a head in small pieces; idle after an answer.
+    for start in ["", "GET / HTTP/1.1\r\nHost: x\r\n", "PRI * HTTP/2.0\r\n"] {
+        let mut stream = served.connect().await;
+        stream.write_all(start.as_bytes()).await.unwrap();
+        let (_, took) = rest(&mut stream).await;
+        assert!(took < Duration::from_secs(5), "{start:?}: {took:?}");
+    }
+    let mut stream = served.connect().await;
+    let drip = async {
+        for piece in "GET / HTTP/1.1\r\nA: b\r\n".repeat(100).as_bytes() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            if stream.write_all(&[*piece]).await.is_err() {
+                return;
+            }
+        }
+    };
+    timeout(Duration::from_secs(5), drip).await.expect("the connection is cut");
+    let mut stream = served.connect().await;
+    stream.write_all(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let (text, took) = rest(&mut stream).await;
+    assert!(text.starts_with("HTTP/1.1 200") && took < Duration::from_secs(5), "{took:?} {text}");
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_body_is_408() {
+    let mut setup = Setup::default();
+    setup.http.body_timeout = Duration::from_millis(200);
+    let world = World::with(setup).await;
+    let served = Served::start(&world).await;
+    let mut stream = served.connect().await;
+    let head =
+        "POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 20\r\n\r\n{\"em";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let (text, _) = rest(&mut stream).await;
+    assert!(text.starts_with("HTTP/1.1 408") && text.contains("\"code\":\"request_timeout\""), "{text}");
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn heads_that_are_no_http_are_refused() {
+    let world = World::new().await;
+    let served = Served::start(&world).await;
+    let many = format!("GET / HTTP/1.1\r\n{}\r\n", "A: b\r\n".repeat(500));
+    let long = format!("GET / HTTP/1.1\r\nA: {}\r\n\r\n", "b".repeat(1 << 20));
+    for head in ["\u{0}\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "GET /\u{1} HTTP/1.1\r\n\r\n", &many, &long] {
+        let mut stream = served.connect().await;
+        let _ = stream.write_all(head.as_bytes()).await;
+        let (text, _) = rest(&mut stream).await;
+        assert!(text.is_empty() || text.starts_with("HTTP/1.1 4"), "{text}");
+    }
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_connection_too_many_is_turned_away() {
+    let world = World::new().await;
+    let mut config = ServeConfig::default();
+    config.max_connections = 1;
+    let served = Served::start_with(&world, config).await;
+    let mut held = served.connect().await;
+    held.write_all(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let mut start = [0; 12];
+    held.read_exact(&mut start).await.unwrap();
+    let mut second = served.connect().await;
+    let (text, _) = rest(&mut second).await;
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 503") && head.contains("retry-after: 1"), "{text}");
+    assert!(head.contains(&format!("content-length: {}", body.len())));
+    assert_eq!(serde_json::from_str::<serde_json::Value>(body).unwrap()["code"], "unavailable");
+    drop(held);
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_takes_nothing_is_cut_off() {
+    let world = World::new().await;
+    let mut config = ServeConfig::default();
+    config.write_timeout = Duration::from_millis(300);
+    let served = Served::start_with(&world, config).await;
+    let mut stream = served.connect().await;
+    // Answers of some megabytes, which fill every buffer on the way.
+    let request = "GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n".repeat(50);
+    stream.write_all(request.as_bytes()).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let mut taken = 0;
+    let mut buffer = vec![0; 1 << 20];
+    let end = async {
+        loop {
+            match stream.read(&mut buffer).await {
+                Ok(0) | Err(_) => break,
+                Ok(n) => taken += n,
+            }
+        }
+    };
+    timeout(Duration::from_secs(20), end).await.expect("the server has closed");
+    assert!(taken < 50 << 20, "{taken}");
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drain_spreads_the_ends_and_answers_to_the_last() {
+    let world = World::new().await;
+    let ada = world.player("ada").await;
+    let mut config = ServeConfig::default();
+    config.drain = Duration::from_secs(2);
+    let served = Served::start_with(&world, config).await;
+    let mut watchers = Vec::new();
+    for _ in 0..40 {
+        let mut watcher = Watcher::connect(&served).await;
+        watcher.say(json!({ "type": "subscribe" })).await;
+        watchers.push(watcher);
+    }
+    let address = served.address;
+    let started = Instant::now();
+    let ends = watchers.into_iter().map(|mut watcher| {
+        tokio::spawn(async move {
+            let (_, code) = watcher.closed().await;
+            (code, started.elapsed())
+        })
+    });
+    let ends: Vec<_> = ends.collect();
+    let stopping = tokio::spawn(served.stop());
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    // Still there, and says so.
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(b"GET /health/ready HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+    assert!(rest(&mut stream).await.0.starts_with("HTTP/1.1 503"));
+    world.tap(&ada).await;
+    let mut bins = [0; 4];
+    for end in ends {
+        let (code, at) = end.await.unwrap();
+        assert_eq!(code, 1012);
+        bins[((at.as_secs_f64() / 0.5) as usize).min(3)] += 1;
+    }
+    assert!(bins.iter().all(|&bin| bin <= 20), "{bins:?}");
+    stopping.await.unwrap();
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    assert!(TcpStream::connect(address).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_under_way_gets_its_answer() {
+    let world = World::new().await;
+    let served = Served::start(&world).await;
+    let mut stream = served.connect().await;
+    let body = r#"{"email":"a@b.org","password":"x"}"#;
+    let head = format!(
+        "POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(&body.as_bytes()[..5]).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let stopping = tokio::spawn(served.stop());
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    stream.write_all(&body.as_bytes()[5..]).await.unwrap();
+    let (text, _) = rest(&mut stream).await;
+    assert!(text.starts_with("HTTP/1.1 401"), "{text}");
+    stopping.await.unwrap();
+}

@@ -1,0 +1,266 @@
+//! A server in memory whose clock stands still, and a client without a socket.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::ConnectInfo;
+use axum::http::{HeaderMap, Method, Request, StatusCode};
+use parking_lot::Mutex;
+use scoreboard_axum::{App, HttpConfig, Lifecycle, Limits, router};
+use scoreboard_core::accounts::{Accounts, AccountsConfig, Hashing, Registration};
+use scoreboard_core::memory::{MemoryAccountStore, MemoryScoreStore};
+use scoreboard_core::testing::{FaultRates, FaultyScoreStore, ManualClock};
+use scoreboard_core::{
+    ActionKind, BackendError, BoardId, BoardSpec, Clock, Config, DisplayNames, ErrorKind, KeyRing, Points, PointsRule,
+    RandomIds, Scoreboard, UserId,
+};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
+
+/// What a test may set before a server is made.
+pub(crate) struct Setup {
+    pub(crate) http: HttpConfig,
+    pub(crate) core: Config,
+}
+
+impl Default for Setup {
+    /// No limits, so that each test sets the one that it is about.
+    fn default() -> Self {
+        let mut http = HttpConfig::default();
+        http.limits = no_limits();
+        let mut core = Config::default();
+        core.update_quota = None;
+        core.poll_interval = Duration::from_millis(200);
+        core.batch_interval = Duration::from_millis(5);
+        Self { http, core }
+    }
+}
+
+fn no_limits() -> Limits {
+    let mut limits = Limits::default();
+    (limits.generate_action, limits.register, limits.login, limits.read, limits.address) =
+        (None, None, None, None, None);
+    limits
+}
+
+/// Names that fail as they are told to: the one part of a read that a test can make panic.
+#[derive(Debug, Default)]
+pub(crate) struct Names(Mutex<Option<NamesFail>>);
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum NamesFail {
+    With(ErrorKind),
+    Panic,
+}
+
+#[async_trait]
+impl DisplayNames for Names {
+    async fn display_names(&self, _users: &[UserId]) -> Result<HashMap<UserId, String>, BackendError> {
+        let fail = *self.0.lock();
+        match fail {
+            None => Ok(HashMap::new()),
+            Some(NamesFail::With(kind)) => {
+                Err(BackendError::new(kind, "names", "look up").because("/secret/path of a table"))
+            }
+            Some(NamesFail::Panic) => panic!("a secret that panicked"),
+        }
+    }
+}
+
+/// A server in memory.
+pub(crate) struct World {
+    pub(crate) router: Router,
+    pub(crate) accounts: Accounts,
+    pub(crate) users: Arc<MemoryAccountStore>,
+    pub(crate) clock: ManualClock,
+    pub(crate) lifecycle: Lifecycle,
+    pub(crate) names: Arc<Names>,
+    store: Arc<FaultyScoreStore>,
+}
+
+/// Someone who is signed in.
+#[derive(Clone)]
+pub(crate) struct Player {
+    pub(crate) id: UserId,
+    pub(crate) token: String,
+    pub(crate) refresh_token: String,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        Self::with(Setup::default()).await
+    }
+
+    pub(crate) async fn with(Setup { http, core }: Setup) -> Self {
+        let clock = ManualClock::default();
+        let time: Arc<dyn Clock> = Arc::new(clock.clone());
+        let keys = KeyRing::random(&RandomIds);
+        let users = Arc::new(MemoryAccountStore::default());
+        let mut config = AccountsConfig::default();
+        // Cheap: what is tested here is not how slow it is.
+        config.hashing = Hashing::Argon2id { memory_kib: 32, iterations: 1 };
+        let accounts = Accounts::builder(users.clone(), &keys).with_clock(time.clone()).with_config(config).build();
+        let store = Arc::new(FaultyScoreStore::new(Arc::new(MemoryScoreStore::default()), 7, FaultRates::default()));
+        let names = Arc::new(Names::default());
+        let scoreboard = Scoreboard::builder(store.clone())
+            .with_keys(keys)
+            .with_names(names.clone())
+            .with_clock(time.clone())
+            .with_config(core)
+            .build();
+        for name in ["main", "other"] {
+            scoreboard.create_board(board(name)).await.unwrap();
+        }
+        let lifecycle = Lifecycle::default();
+        let app = App::new(scoreboard, accounts.clone()).with_clock(time).with_config(http);
+        let router = router(app.with_lifecycle(lifecycle.clone()));
+        Self { router, accounts, users, clock, lifecycle, names, store }
+    }
+
+    /// Nothing of the store works any more, or all of it again.
+    pub(crate) fn break_store(&self, broken: bool) {
+        self.store.set_rates(FaultRates { before: f64::from(u8::from(broken)), ..FaultRates::default() });
+    }
+
+    pub(crate) fn break_names(&self, fail: Option<NamesFail>) {
+        *self.names.0.lock() = fail;
+    }
+
+    pub(crate) async fn player(&self, name: &str) -> Player {
+        let email = format!("{name}@example.org");
+        let registration =
+            Registration { email: email.clone(), password: PASSWORD.to_owned(), display_name: name.to_owned() };
+        let user = self.accounts.register(registration).await.unwrap();
+        let signed_in = self.accounts.login(&email, PASSWORD.to_owned()).await.unwrap();
+        Player { id: user.id, token: signed_in.token, refresh_token: signed_in.refresh_token }
+    }
+
+    /// An action that starts now.
+    pub(crate) async fn action(&self, player: &Player, kind: &str) -> Value {
+        let answer = self.post("/api/scoreboard/generate-action", Some(player), &json!({ "kind": kind })).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.body);
+        answer.body["action"].clone()
+    }
+
+    pub(crate) async fn update(&self, player: &Player, action: &Value) -> Answer {
+        self.post("/api/scoreboard/update", Some(player), &json!({ "action": action })).await
+    }
+
+    /// A tap, from start to end: one point.
+    pub(crate) async fn tap(&self, player: &Player) -> Value {
+        let action = self.action(player, "tap").await;
+        let answer = self.update(player, &action).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+        answer.body["receipt"].clone()
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(Request::get(path).body(Body::empty()).unwrap()).await
+    }
+
+    pub(crate) async fn get_as(&self, path: &str, player: &Player) -> Answer {
+        let request = Request::get(path).header("authorization", format!("Bearer {}", player.token));
+        self.send(request.body(Body::empty()).unwrap()).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, player: Option<&Player>, body: &Value) -> Answer {
+        self.post_raw(path, player.map(|player| player.token.as_str()), body.to_string()).await
+    }
+
+    pub(crate) async fn post_raw(&self, path: &str, token: Option<&str>, body: impl Into<Body>) -> Answer {
+        let mut request = Request::post(path).header("content-type", "application/json");
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        self.send(request.body(body.into()).unwrap()).await
+    }
+
+    pub(crate) async fn send(&self, mut request: Request<Body>) -> Answer {
+        request.extensions_mut().insert(ConnectInfo(SocketAddr::from(([192, 0, 2, 1], 4711))));
+        let answered_head = request.method() == Method::HEAD;
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = to_bytes(body, 1 << 24).await.unwrap();
+        assert!(!answered_head || bytes.is_empty(), "HEAD has no body");
+        let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body,
+            text: String::from_utf8_lossy(&bytes).into_owned(),
+        }
+    }
+}
+
+/// The sample catalogue, and `rare`, which counts once a day.
+fn board(name: &str) -> BoardSpec {
+    let points = |points| Points::new(points).unwrap();
+    let kind = |kind: &str, points, min_duration_seconds, per_day| ActionKind {
+        kind: kind.parse().unwrap(),
+        points,
+        min_duration_seconds,
+        lifetime_seconds: 600,
+        per_day,
+    };
+    BoardSpec {
+        kinds: vec![
+            kind("tap", PointsRule::Fixed(points(1)), 0, None),
+            kind("quest", PointsRule::Fixed(points(10)), 2, None),
+            kind("boss", PointsRule::Range(points(50), points(150)), 5, None),
+            kind("rare", PointsRule::Fixed(points(1)), 0, Some(1)),
+            kind("most", PointsRule::Fixed(points(scoreboard_core::MAX_SCORE)), 0, None),
+        ],
+        ..BoardSpec::new(BoardId::new(name).unwrap())
+    }
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    /// As JSON; `null` if it is none.
+    pub(crate) body: Value,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// A problem, whole, with this status and code.
+    #[track_caller]
+    pub(crate) fn assert_problem(&self, status: u16, code: &str) {
+        assert_eq!((self.status.as_u16(), &self.body["code"]), (status, &json!(code)), "{}", self.text);
+        assert_eq!(self.header("content-type"), "application/problem+json");
+        assert_eq!(self.body["status"], status);
+        assert_eq!(self.body["type"], format!("urn:scoreboard:problem:{code}"));
+        for member in ["title", "detail"] {
+            assert!(self.body[member].as_str().is_some_and(|text| !text.is_empty()), "{member}: {}", self.text);
+        }
+        assert_eq!(self.body["requestId"], self.header("x-request-id"));
+        assert!(!self.header("x-request-id").is_empty());
+        if matches!(status, 429 | 503) {
+            assert!(self.header("retry-after").parse::<u64>().unwrap() >= 1);
+        }
+        if status == 401 {
+            assert_eq!(self.header("www-authenticate"), "Bearer");
+        }
+    }
+
+    /// A 400 that points here.
+    #[track_caller]
+    pub(crate) fn assert_invalid(&self, pointer: &str) {
+        self.assert_problem(400, "invalid_request");
+        assert_eq!(self.body["errors"][0]["pointer"], pointer, "{}", self.text);
+        assert!(self.body["errors"][0]["detail"].is_string());
+    }
+}

@@ -1,0 +1,214 @@
+//! Defects of account stores.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+
+use super::defects;
+use crate::accounts::{
+    AccountStore, CreateUser, Email, PasswordHash, Role, Rotation, ServerKey, ServerKeyStore, Session, SessionStore,
+    TokenHash, User, UserStore,
+};
+use crate::clock::Timestamp;
+use crate::error::BackendError;
+use crate::ids::{KeyId, SessionId, UserId};
+use crate::names::DisplayNames;
+
+type Result<T> = std::result::Result<T, BackendError>;
+
+defects! {
+    /// A used token is refused, and its session goes on.
+    ReuseIgnored: |store: dyn AccountStore| account_store = Altered::new(store, Alteration::ReuseIgnored);
+    /// A used token is taken again.
+    UsedTokenTaken: |store: dyn AccountStore| account_store = Altered::new(store, Alteration::UsedTokenTaken);
+    /// Whether a token was used is looked up before it is used up.
+    CheckThenRotate: |store: dyn AccountStore| account_store = Altered::new(store, Alteration::CheckThenRotate);
+    /// Sessions have no end.
+    NeverExpires: |store: dyn AccountStore| account_store = Altered::new(store, Alteration::NeverExpires);
+    /// A session that was ended goes on.
+    EndIgnored: |store: dyn AccountStore| account_store = Altered::new(store, Alteration::EndIgnored);
+    /// What was ended at the moment itself is not listed.
+    EndedAfter: |store: dyn AccountStore| account_store = Altered::new(store, Alteration::EndedAfter);
+    /// What expires at the moment itself is forgotten.
+    ForgetsTooSoon: |store: dyn AccountStore| account_store = Altered::new(store, Alteration::ForgetsTooSoon);
+    /// A taken address is answered as if the account were made.
+    TakenAddressTold: |store: dyn AccountStore| account_store = Altered::new(store, Alteration::TakenAddressTold);
+    /// A password is replaced, whatever it was.
+    PasswordOverwritten: |store: dyn AccountStore| account_store = Altered::new(store, Alteration::PasswordOverwritten);
+    /// Roles are added to those there are.
+    RolesAdded: |store: dyn AccountStore| account_store = Altered::new(store, Alteration::RolesAdded);
+    /// The user behind whom a list goes on is listed again.
+    ListRepeats: |store: dyn AccountStore| account_store = Altered::new(store, Alteration::ListRepeats);
+    /// A server key takes the place of one of the same id.
+    ServerKeyReplaced: |store: dyn AccountStore| account_store = Altered::new(store, Alteration::ServerKeyReplaced);
+    /// A server key that was removed is still found.
+    ServerKeyKept: |store: dyn AccountStore| account_store = Altered::new(store, Alteration::ServerKeyKept);
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Alteration {
+    ReuseIgnored,
+    UsedTokenTaken,
+    CheckThenRotate,
+    NeverExpires,
+    EndIgnored,
+    EndedAfter,
+    ForgetsTooSoon,
+    TakenAddressTold,
+    PasswordOverwritten,
+    RolesAdded,
+    ListRepeats,
+    ServerKeyReplaced,
+    ServerKeyKept,
+}
+
+struct Altered {
+    store: Arc<dyn AccountStore>,
+    alteration: Alteration,
+    used: Mutex<HashSet<TokenHash>>,
+    /// The sessions of rotated tokens.
+    rotated: Mutex<HashMap<TokenHash, Session>>,
+}
+
+impl Altered {
+    fn new(store: Arc<dyn AccountStore>, alteration: Alteration) -> Self {
+        Self { store, alteration, used: Mutex::default(), rotated: Mutex::default() }
+    }
+
+    fn is(&self, alteration: Alteration) -> bool {
+        self.alteration == alteration
+    }
+}
+
+impl fmt::Debug for Altered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.alteration.fmt(f)
+    }
+}
+
+#[async_trait]
+impl DisplayNames for Altered {
+    async fn display_names(&self, users: &[UserId]) -> Result<HashMap<UserId, String>> {
+        self.store.display_names(users).await
+    }
+}
+
+#[async_trait]
+impl UserStore for Altered {
+    async fn create_user(&self, user: &User, password: &PasswordHash) -> Result<CreateUser> {
+        let created = self.store.create_user(user, password).await?;
+        let taken = self.is(Alteration::TakenAddressTold) && created == CreateUser::EmailTaken;
+        Ok(if taken { CreateUser::Created } else { created })
+    }
+
+    async fn user(&self, id: UserId) -> Result<Option<User>> {
+        self.store.user(id).await
+    }
+
+    async fn user_by_email(&self, email: &Email) -> Result<Option<(User, PasswordHash)>> {
+        self.store.user_by_email(email).await
+    }
+
+    async fn replace_password(&self, id: UserId, old: &PasswordHash, new: &PasswordHash) -> Result<bool> {
+        if self.is(Alteration::PasswordOverwritten)
+            && let Some(user) = self.store.user(id).await?
+            && let Some((_, there)) = self.store.user_by_email(&user.email).await?
+        {
+            return self.store.replace_password(id, &there, new).await;
+        }
+        self.store.replace_password(id, old, new).await
+    }
+
+    async fn set_roles(&self, id: UserId, roles: &[Role]) -> Result<bool> {
+        let mut roles = roles.to_vec();
+        if self.is(Alteration::RolesAdded) {
+            roles.extend(self.store.user(id).await?.into_iter().flat_map(|user| user.roles));
+        }
+        self.store.set_roles(id, &roles).await
+    }
+
+    async fn users(&self, after: Option<UserId>, limit: usize) -> Result<Vec<(User, PasswordHash)>> {
+        let mut users = self.store.users(after, limit).await?;
+        if self.is(Alteration::ListRepeats)
+            && let Some(after) = after
+            && !users.is_empty()
+        {
+            let all = self.store.users(None, usize::MAX).await?;
+            users.splice(0..0, all.into_iter().filter(|(user, _)| user.id == after));
+            users.truncate(limit.max(2));
+        }
+        Ok(users)
+    }
+}
+
+#[async_trait]
+impl SessionStore for Altered {
+    async fn begin_session(&self, session: &Session, token: TokenHash) -> Result<()> {
+        self.store.begin_session(session, token).await
+    }
+
+    async fn rotate(&self, token: TokenHash, next: TokenHash, now: Timestamp) -> Result<Rotation> {
+        let was_used = self.used.lock().contains(&token);
+        match self.alteration {
+            Alteration::ReuseIgnored if was_used => return Ok(Rotation::Refused),
+            Alteration::UsedTokenTaken | Alteration::CheckThenRotate => {
+                tokio::task::yield_now().await;
+                let session = self.rotated.lock().get(&token).cloned();
+                if let Some(session) = session
+                    && (self.is(Alteration::UsedTokenTaken) || !was_used)
+                {
+                    return Ok(Rotation::Rotated(session));
+                }
+            }
+            _ => {}
+        }
+        let now = if self.is(Alteration::NeverExpires) { Timestamp::from_millis(0) } else { now };
+        let rotation = self.store.rotate(token, next, now).await?;
+        if let Rotation::Rotated(session) = &rotation {
+            self.used.lock().insert(token);
+            self.rotated.lock().insert(token, session.clone());
+        }
+        Ok(rotation)
+    }
+
+    async fn end_session(&self, id: SessionId, now: Timestamp) -> Result<()> {
+        if self.is(Alteration::EndIgnored) {
+            return Ok(());
+        }
+        self.store.end_session(id, now).await
+    }
+
+    async fn ended_since(&self, since: Timestamp) -> Result<Vec<SessionId>> {
+        let later = u64::from(self.is(Alteration::EndedAfter));
+        self.store.ended_since(since.plus(std::time::Duration::from_millis(later))).await
+    }
+
+    async fn forget_expired(&self, before: Timestamp) -> Result<u64> {
+        let later = u64::from(self.is(Alteration::ForgetsTooSoon));
+        self.store.forget_expired(before.plus(std::time::Duration::from_millis(later))).await
+    }
+}
+
+#[async_trait]
+impl ServerKeyStore for Altered {
+    async fn add_server_key(&self, key: &ServerKey) -> Result<bool> {
+        if self.is(Alteration::ServerKeyReplaced) {
+            self.store.remove_server_key(&key.id).await?;
+        }
+        self.store.add_server_key(key).await
+    }
+
+    async fn server_key(&self, id: &KeyId) -> Result<Option<ServerKey>> {
+        self.store.server_key(id).await
+    }
+
+    async fn remove_server_key(&self, id: &KeyId) -> Result<bool> {
+        if self.is(Alteration::ServerKeyKept) {
+            return Ok(self.store.server_key(id).await?.is_some());
+        }
+        self.store.remove_server_key(id).await
+    }
+}

@@ -1,0 +1,267 @@
+//! Defects of `apply` and of the boards.
+
+use super::{Result, alterations};
+use crate::board::{BoardSpec, Season};
+use crate::ids::ActionId;
+use crate::ranking::RankStyle;
+use crate::score::{Points, Score};
+use crate::store::{Change, ChangeBoard, CreateBoard, Outcome, Receipt, Refusal, ScoreStore};
+use crate::version::Version;
+
+/// The same change as if it were another one.
+fn as_new(change: &Change) -> Change {
+    let mut id = *change.action_id.as_bytes();
+    id[0] ^= 0x55;
+    Change { action_id: ActionId::from_bytes(id), ..change.clone() }
+}
+
+/// The receipts of a batch's outcomes.
+fn receipts(outcomes: &mut [Outcome]) -> impl Iterator<Item = &mut Receipt> {
+    outcomes.iter_mut().filter_map(|outcome| match outcome {
+        Outcome::Applied(receipt) | Outcome::Replayed(receipt) => Some(receipt),
+        Outcome::Refused(_) => None,
+    })
+}
+
+alterations! {
+    /// A repeat is answered as one, and counts again all the same.
+    DoubleApply {
+        async fn apply(&self, store: &dyn ScoreStore, changes: &[Change]) -> Result<Vec<Outcome>> {
+            let outcomes = store.apply(changes).await?;
+            for (change, outcome) in changes.iter().zip(&outcomes) {
+                if let Outcome::Replayed(_) = outcome {
+                    store.apply(&[as_new(change)]).await?;
+                }
+            }
+            Ok(outcomes)
+        }
+    }
+
+    /// The score is read, and written later as if nobody else had written meanwhile.
+    LostUpdate {
+        async fn apply(&self, store: &dyn ScoreStore, changes: &[Change]) -> Result<Vec<Outcome>> {
+            let score = async |change: &Change| -> Result<i64> {
+                let found = store.standings(&change.board, None, RankStyle::Ordinal, &[change.user_id]).await?;
+                Ok(found.and_then(|found| found.entries[0]).map_or(0, |entry| entry.score.get()))
+            };
+            let mut outcomes = Vec::new();
+            for change in changes {
+                let read = score(change).await?;
+                tokio::task::yield_now().await;
+                let overwritten = score(change).await? - read;
+                let points = Points::new(change.points.get() - overwritten).unwrap_or(change.points);
+                outcomes.extend(store.apply(&[Change { points, ..change.clone() }]).await?);
+            }
+            Ok(outcomes)
+        }
+    }
+
+    /// A number is left out: the versions are 1, 2, 4, 5 …
+    VersionGap {
+        async fn apply(&self, store: &dyn ScoreStore, changes: &[Change]) -> Result<Vec<Outcome>> {
+            let mut outcomes = store.apply(changes).await?;
+            for receipt in receipts(&mut outcomes).filter(|receipt| receipt.version.get() > 2) {
+                receipt.version = receipt.version.next();
+            }
+            Ok(outcomes)
+        }
+    }
+
+    /// A refused change takes a version.
+    RefusedTakesVersion {
+        async fn apply(&self, store: &dyn ScoreStore, changes: &[Change]) -> Result<Vec<Outcome>> {
+            let mut outcomes = Vec::new();
+            for change in changes {
+                let outcome = store.apply(std::slice::from_ref(change)).await?;
+                if let [Outcome::Refused(_)] = outcome[..] {
+                    let nothing = Change { points: Points::ZERO, at_most: None, ..as_new(change) };
+                    store.apply(&[nothing]).await?;
+                }
+                outcomes.extend(outcome);
+            }
+            Ok(outcomes)
+        }
+    }
+
+    /// One refused change fails the batch.
+    RefusedSpoilsBatch {
+        async fn apply(&self, store: &dyn ScoreStore, changes: &[Change]) -> Result<Vec<Outcome>> {
+            let mut outcomes = Vec::new();
+            let mut spoilt = None;
+            for change in changes {
+                outcomes.push(match spoilt {
+                    Some(refusal) => Outcome::Refused(refusal),
+                    None => store.apply(std::slice::from_ref(change)).await?.remove(0),
+                });
+                if let Some(Outcome::Refused(refusal)) = outcomes.last() {
+                    spoilt = Some(*refusal);
+                }
+            }
+            Ok(outcomes)
+        }
+    }
+
+    /// Another request with a used id is taken for a repeat.
+    FingerprintIgnored {
+        async fn apply(&self, store: &dyn ScoreStore, changes: &[Change]) -> Result<Vec<Outcome>> {
+            let mut outcomes = store.apply(changes).await?;
+            for (change, outcome) in changes.iter().zip(&mut outcomes) {
+                if *outcome == Outcome::Refused(Refusal::FingerprintMismatch)
+                    && let Some((board, row)) = store.action(change.action_id).await?
+                {
+                    *outcome = Outcome::Replayed(row.receipt(&board, true));
+                }
+            }
+            Ok(outcomes)
+        }
+    }
+
+    /// A repeat is told the score as it is now.
+    ReceiptOfNow {
+        async fn apply(&self, store: &dyn ScoreStore, changes: &[Change]) -> Result<Vec<Outcome>> {
+            let mut outcomes = store.apply(changes).await?;
+            for receipt in receipts(&mut outcomes).filter(|receipt| receipt.replayed) {
+                let found = store.standings(&receipt.board, None, RankStyle::Ordinal, &[receipt.user_id]).await?;
+                if let Some(entry) = found.and_then(|found| found.entries[0]) {
+                    receipt.score = entry.score;
+                }
+            }
+            Ok(outcomes)
+        }
+    }
+
+    /// An id counts once on each board.
+    OncePerBoard {
+        async fn apply(&self, store: &dyn ScoreStore, changes: &[Change]) -> Result<Vec<Outcome>> {
+            let own_ids: Vec<_> = changes
+                .iter()
+                .map(|change| if change.board.as_str() == "main" { change.clone() } else { as_new(change) })
+                .collect();
+            store.apply(&own_ids).await
+        }
+    }
+
+    /// The condition on the count is not looked at.
+    AtMostIgnored {
+        async fn apply(&self, store: &dyn ScoreStore, changes: &[Change]) -> Result<Vec<Outcome>> {
+            let free: Vec<_> = changes.iter().map(|change| Change { at_most: None, ..change.clone() }).collect();
+            store.apply(&free).await
+        }
+    }
+
+    /// The condition on the count does not see what comes before it in the batch.
+    AtMostBlindInBatch {
+        async fn apply(&self, store: &dyn ScoreStore, changes: &[Change]) -> Result<Vec<Outcome>> {
+            let mut free = changes.to_vec();
+            free.iter_mut().skip(1).for_each(|change| change.at_most = None);
+            store.apply(&free).await
+        }
+    }
+
+    /// The moment itself is left out of the count.
+    AtMostAfterMoment {
+        async fn apply(&self, store: &dyn ScoreStore, changes: &[Change]) -> Result<Vec<Outcome>> {
+            let mut later = changes.to_vec();
+            for at_most in later.iter_mut().filter_map(|change| change.at_most.as_mut()) {
+                at_most.since = at_most.since.plus(std::time::Duration::from_millis(1));
+            }
+            store.apply(&later).await
+        }
+    }
+
+    /// A change for another season counts in this one.
+    SeasonIgnored {
+        async fn apply(&self, store: &dyn ScoreStore, changes: &[Change]) -> Result<Vec<Outcome>> {
+            let now: Vec<_> = changes.iter().map(|change| Change { season: Season::FIRST, ..change.clone() }).collect();
+            store.apply(&now).await
+        }
+    }
+
+    /// A score that would leave the range stays where it is, and that counts.
+    RangeClamped {
+        async fn apply(&self, store: &dyn ScoreStore, changes: &[Change]) -> Result<Vec<Outcome>> {
+            let mut outcomes = store.apply(changes).await?;
+            for (change, outcome) in changes.iter().zip(&mut outcomes) {
+                if *outcome == Outcome::Refused(Refusal::ScoreOutOfRange) {
+                    *outcome = store.apply(&[Change { points: Points::ZERO, ..change.clone() }]).await?.remove(0);
+                }
+            }
+            Ok(outcomes)
+        }
+    }
+
+    /// Outcomes come sorted by board.
+    OutcomesOutOfOrder {
+        async fn apply(&self, store: &dyn ScoreStore, changes: &[Change]) -> Result<Vec<Outcome>> {
+            let mut outcomes = store.apply(changes).await?;
+            outcomes.sort_by_key(|outcome| outcome.receipt().map(|receipt| receipt.board.clone()));
+            Ok(outcomes)
+        }
+    }
+
+    /// A batch is applied piece by piece.
+    BatchInPieces {
+        async fn apply(&self, store: &dyn ScoreStore, changes: &[Change]) -> Result<Vec<Outcome>> {
+            let mut outcomes = Vec::new();
+            for change in changes {
+                outcomes.extend(store.apply(std::slice::from_ref(change)).await?);
+                tokio::task::yield_now().await;
+            }
+            Ok(outcomes)
+        }
+    }
+
+    /// The score before is left out of the receipt.
+    PreviousScoreForgotten {
+        async fn apply(&self, store: &dyn ScoreStore, changes: &[Change]) -> Result<Vec<Outcome>> {
+            let mut outcomes = store.apply(changes).await?;
+            receipts(&mut outcomes).for_each(|receipt| receipt.previous_score = None::<Score>);
+            Ok(outcomes)
+        }
+    }
+
+    /// The order of a board with a log is said to be changed.
+    OrderNotFixed {
+        async fn change_board(&self, store: &dyn ScoreStore, spec: &BoardSpec) -> Result<ChangeBoard> {
+            Ok(match store.change_board(spec).await? {
+                ChangeBoard::OrderIsFixed => ChangeBoard::Changed,
+                other @ (ChangeBoard::Changed | ChangeBoard::Unknown) => other,
+            })
+        }
+    }
+
+    /// Changing a catalogue takes a version.
+    SpecTakesVersion {
+        async fn change_board(&self, store: &dyn ScoreStore, spec: &BoardSpec) -> Result<ChangeBoard> {
+            let changed = store.change_board(spec).await?;
+            if let Some(row) = store.log(&spec.id, Version::ZERO, 1).await?.first() {
+                let nothing = Change {
+                    action_id: ActionId::from_bytes([0xaa; 16]),
+                    fingerprint: row.fingerprint,
+                    board: spec.id.clone(),
+                    season: row.season,
+                    user_id: row.user_id,
+                    kind: row.kind.clone(),
+                    points: row.points,
+                    origin: row.origin,
+                    at: row.at,
+                    at_most: None,
+                };
+                store.apply(&[nothing]).await?;
+            }
+            Ok(changed)
+        }
+    }
+
+    /// A second board of one name replaces the spec of the first.
+    CreateReplaces {
+        async fn create_board(&self, store: &dyn ScoreStore, spec: &BoardSpec) -> Result<CreateBoard> {
+            let created = store.create_board(spec).await?;
+            if created == CreateBoard::AlreadyExists {
+                let renamed = BoardSpec { name: "replaced".to_owned(), ..spec.clone() };
+                let _ = store.change_board(&renamed).await?;
+            }
+            Ok(created)
+        }
+    }
+}

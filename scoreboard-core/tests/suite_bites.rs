@@ -1,0 +1,170 @@
+//! Each broken adapter fails the suite, by the case named here; the intact one, wrapped in the same way, passes that case.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// One test for each defect: `what it does wrong => the cases that catch it`.
+macro_rules! bites {
+    ($suite:ident { $($test:ident: $defect:ident => $($case:ident),+;)* }) => {
+        mod $suite {
+            use scoreboard_core::testing::broken::$suite::*;
+            use scoreboard_core::testing::broken::{Broken, Intact};
+            use scoreboard_core::testing::{run, $suite as suite};
+
+            $(
+                #[test]
+                fn $test() {
+                    $(
+                        run(async |intact: &Broken<Intact>| suite::$case(intact).await);
+                        let bites = super::fails(|| run(async |broken: &Broken<$defect>| suite::$case(broken).await));
+                        assert!(bites, "`{}` passes `{}`", stringify!($defect), stringify!($case));
+                    )+
+                }
+            )*
+        }
+    };
+}
+
+fn fails(case: impl FnOnce()) -> bool {
+    catch_unwind(AssertUnwindSafe(case)).is_err()
+}
+
+bites!(score_store {
+    a_repeat_that_counts_again: DoubleApply => a_repeat_counts_once, a_repeat_in_one_batch_counts_once;
+    a_lost_update: LostUpdate => many_actions_at_once_all_count;
+    a_gap_between_versions: VersionGap => versions_have_no_gap;
+    a_refused_change_with_a_version: RefusedTakesVersion => a_refused_change_spoils_no_other;
+    a_refused_change_that_fails_its_batch: RefusedSpoilsBatch => a_refused_change_spoils_no_other;
+    an_ignored_fingerprint: FingerprintIgnored => another_request_with_a_used_id_is_refused;
+    a_receipt_that_changes: ReceiptOfNow => a_receipt_stays_the_same;
+    an_id_that_counts_on_each_board: OncePerBoard => an_id_counts_on_one_board;
+    an_ignored_count: AtMostIgnored => at_most_holds_across_batches, at_most_holds_at_once, at_most_none_refuses_all;
+    a_count_blind_in_its_batch: AtMostBlindInBatch => at_most_holds_inside_a_batch;
+    a_count_without_its_moment: AtMostAfterMoment => at_most_counts_from_its_moment_on;
+    an_ignored_season: SeasonIgnored => a_change_for_another_season_is_refused, refusals_have_an_order;
+    a_clamped_score: RangeClamped => a_score_out_of_range_is_refused;
+    outcomes_out_of_order: OutcomesOutOfOrder => outcomes_come_in_order;
+    a_batch_in_pieces: BatchInPieces => a_dropped_apply_is_all_or_nothing, an_answer_is_true_at_one_version;
+    a_forgotten_previous_score: PreviousScoreForgotten => a_receipt_tells_all, increment_adds;
+    an_order_that_is_not_fixed: OrderNotFixed => a_board_with_a_log_keeps_its_order;
+    a_spec_that_takes_a_version: SpecTakesVersion => a_board_with_a_log_changes_its_catalogue;
+    a_board_that_is_replaced: CreateReplaces => a_board_is_created_once;
+    ties_by_id: TiesById => the_earliest_leads_among_equals, the_latest_leads_among_equals;
+    a_change_without_effect_that_moves: IdleChangeReaches => a_score_that_stays_keeps_its_place;
+    a_dirty_version: DirtyVersion => an_answer_is_true_at_one_version;
+    a_rank_off_by_one: CompetitionOffByOne => ties_are_numbered_by_style;
+    ranks_that_start_anew: RanksStartAnew => ranks_go_on_across_pages;
+    a_key_that_is_included: KeyIncluded => walking_shows_each_entry_once, pages_lie_next_to_their_key;
+    a_tie_that_is_skipped: TiesSkipped => walking_shows_each_entry_once;
+    a_total_of_the_page: TotalOfPage => the_top_holds_the_first;
+    a_next_page_that_is_not_there: NextIfFull => the_top_holds_the_first, walking_shows_each_entry_once;
+    too_few_around: AroundCutShort => around_stays_full_near_the_ends, around_is_a_stretch_of_the_whole;
+    any_season: AnySeason => an_unknown_season_is_answered_as_such;
+    a_score_before_its_equals: ScoreBeforeEquals => a_score_is_ranked_as_a_new_user_would_be;
+    standings_reordered: StandingsReordered => standings_come_as_asked;
+    a_history_upside_down: HistoryOldestFirst => history_is_paged_newest_first;
+    a_history_that_repeats: HistoryRepeats => history_is_paged_newest_first;
+    stale_reads: StaleReads => reads_see_what_was_applied;
+});
+
+bites!(account_store {
+    ignored_reuse: ReuseIgnored => a_used_token_ends_its_session;
+    a_used_token_that_is_taken: UsedTokenTaken => a_used_token_ends_its_session;
+    a_token_that_two_can_use: CheckThenRotate => one_of_two_rotates;
+    sessions_without_end: NeverExpires => a_session_expires;
+    a_session_that_does_not_end: EndIgnored => an_ended_session_refuses_its_tokens;
+    an_end_that_is_not_listed: EndedAfter => ended_sessions_are_listed;
+    sessions_forgotten_too_soon: ForgetsTooSoon => expired_sessions_are_forgotten;
+    a_taken_address: TakenAddressTold => an_address_has_one_account, one_of_many_gets_an_address;
+    an_overwritten_password: PasswordOverwritten => a_password_is_replaced_if_it_is_the_old_one, one_of_many_replaces_a_password;
+    roles_that_only_grow: RolesAdded => roles_are_set;
+    a_list_that_repeats: ListRepeats => users_are_listed_by_id;
+    a_replaced_server_key: ServerKeyReplaced => an_id_has_one_server_key;
+    a_server_key_that_stays: ServerKeyKept => a_removed_server_key_is_gone;
+});
+
+bites!(incident_store {
+    one_an_attempt: OneAnAttempt => an_action_and_rule_give_one_incident, one_finding_at_once_gives_one_incident;
+    one_an_action: OneAnAction => an_action_and_rule_give_one_incident, an_incident_is_kept_whole;
+    oldest_first: OldestFirst => incidents_come_newest_first;
+    its_own_id: OwnIdTold => an_action_and_rule_give_one_incident;
+});
+
+bites!(board_cache {
+    no_floor: NoFloor => an_answer_below_the_floor_is_a_miss, no_answer_is_older_than_an_acknowledged_floor;
+    a_floor_that_only_evicts: FloorOnlyEvicts => a_late_old_fill_is_never_served;
+    answers_for_ever: NeverExpires => an_answer_expires;
+    answers_a_millisecond_too_long: ExpiresLate => an_answer_expires;
+    an_ignored_epoch: EpochIgnored => the_epoch_is_compared_first;
+    mixed_boards: BoardsMixed => keys_are_told_apart, floors_are_told_apart;
+    the_last_put: LastPutWins => an_older_answer_loses;
+});
+
+bites!(rate_limiter {
+    a_fixed_window: FixedWindow => no_window_has_a_border, random_arrivals_are_counted_exactly;
+    one_too_many: OneTooMany => exactly_the_limit_is_admitted, exactly_the_limit_is_admitted_at_once;
+    a_bucket_for_the_exact: BucketForExact => exactly_the_limit_is_admitted;
+    the_exact_for_a_bucket: ExactForBucket => a_bucket_refills_evenly;
+    cell_by_cell: CellByCell => a_refusal_uses_nothing;
+    mixed_subjects: SubjectsMixed => subjects_and_policies_are_told_apart;
+    a_number_off_by_one: RemainingOffByOne => the_numbers_are_exact, the_numbers_of_a_bucket_are_exact;
+    a_retry_too_soon: RetryTooSoon => the_numbers_are_exact, refused_takes_are_not_counted;
+    the_first_cell: FirstCellTold => the_tightest_cell_is_told;
+    counted_refusals: RefusedCounted => refused_takes_are_not_counted;
+    a_check_before_the_count: CheckThenCount => exactly_the_limit_is_admitted_at_once;
+    a_limiter_that_forgets: ForgetsInACrowd => nobody_is_forgotten_in_a_crowd;
+});
+
+bites!(broadcaster {
+    a_missed_newest: MissesTheNewest => a_slow_watcher_gets_the_newest;
+    an_endless_queue: Unbounded => a_slow_watcher_gets_the_newest;
+    old_positions: OldTold => positions_rise;
+    an_ignored_epoch: EpochIgnored => the_epoch_is_compared_first;
+    mixed_boards: BoardsMixed => other_boards_are_silent;
+    a_start_with_the_last: StartsWithTheLast => what_was_before_is_not_told;
+    a_stream_without_end: NeverEnds => a_stream_ends_with_its_broadcaster;
+});
+
+bites!(verifier {
+    an_unsigned_id: SkipsId => an_altered_field_is_refused, two_actions_have_two_fingerprints;
+    an_unsigned_board: SkipsBoard => an_altered_field_is_refused;
+    an_unsigned_season: SkipsSeason => an_altered_field_is_refused;
+    an_unsigned_kind: SkipsKind => an_altered_field_is_refused;
+    an_unsigned_user: SkipsUser => an_altered_field_is_refused;
+    unsigned_points: SkipsPoints => an_altered_field_is_refused;
+    an_unsigned_start: SkipsStart => an_altered_field_is_refused;
+    an_unsigned_first_moment: SkipsFirstMoment => an_altered_field_is_refused;
+    an_unsigned_end: SkipsEnd => an_altered_field_is_refused;
+    fields_that_run_together: FieldsRunTogether => fields_do_not_run_together;
+    half_a_signature: HalfCompared => an_altered_signature_is_refused;
+    any_key: AnyKey => an_unknown_key_is_refused;
+    a_verifier_that_believes: BelievesAll => a_stranger_is_refused, an_altered_signature_is_refused;
+});
+
+/// A defect that is not named above would prove nothing.
+#[test]
+fn every_defect_is_tried() {
+    let sources = [
+        include_str!("../src/testing/broken/account_store.rs"),
+        include_str!("../src/testing/broken/board_cache.rs"),
+        include_str!("../src/testing/broken/broadcaster.rs"),
+        include_str!("../src/testing/broken/incident_store.rs"),
+        include_str!("../src/testing/broken/rate_limiter.rs"),
+        include_str!("../src/testing/broken/score_store/reads.rs"),
+        include_str!("../src/testing/broken/score_store/writes.rs"),
+        include_str!("../src/testing/broken/verifier.rs"),
+    ];
+    let bites = include_str!("suite_bites.rs");
+    let mut defects = 0;
+    for source in sources {
+        // A documented name in one of the macros that declare defects.
+        let lines: Vec<_> = source.lines().collect();
+        for pair in lines.windows(2).filter(|pair| pair[0].starts_with("    /// ")) {
+            let Some(name) = pair[1].trim().split([':', ' ']).next() else { continue };
+            if name.starts_with(|first: char| first.is_ascii_uppercase()) {
+                assert!(bites.contains(&format!(": {name} => ")), "no test tries the defect `{name}`");
+                defects += 1;
+            }
+        }
+    }
+    assert!(defects > 80, "{defects} defects found");
+}

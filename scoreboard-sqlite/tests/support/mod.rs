@@ -1,0 +1,44 @@
+//! A store on a file of its own, for one test.
+
+use std::sync::Arc;
+
+use scoreboard_core::accounts::AccountStore;
+use scoreboard_core::testing::{AccountStoreFixture, Fixture, IncidentStoreFixture, ScoreStoreFixture};
+use scoreboard_core::{IncidentStore, ScoreStore};
+use scoreboard_sqlite::{Config, SqliteStore};
+use tempfile::TempDir;
+
+/// A store in a folder that goes when the fixture does.
+#[derive(Debug)]
+pub struct SqliteFixture {
+    pub store: SqliteStore,
+    pub config: Config,
+    _folder: TempDir,
+}
+
+impl Fixture for SqliteFixture {
+    async fn fresh() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let config = Config::new(folder.path().join("scoreboard.db"));
+        let store = SqliteStore::open(&config).await.unwrap();
+        Self { store, config, _folder: folder }
+    }
+}
+
+impl ScoreStoreFixture for SqliteFixture {
+    fn score_store(&self) -> Arc<dyn ScoreStore> {
+        Arc::new(self.store.clone())
+    }
+}
+
+impl AccountStoreFixture for SqliteFixture {
+    fn account_store(&self) -> Arc<dyn AccountStore> {
+        Arc::new(self.store.clone())
+    }
+}
+
+impl IncidentStoreFixture for SqliteFixture {
+    fn incident_store(&self) -> Arc<dyn IncidentStore> {
+        Arc::new(self.store.clone())
+    }
+}

@@ -1,0 +1,223 @@
+//! A small WebDriver client: a real Chromium without a screen.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::runtime::Handle;
+
+use super::client::Client;
+use super::server::free_address;
+use super::wait::until;
+
+const MISSING: &str = "this test drives a real browser: `apt-get install chromium chromium-driver`";
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The name under which WebDriver gives elements.
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
+/// What the browser wrote to its console.
+#[derive(Debug)]
+pub(crate) struct LogLine {
+    pub(crate) level: String,
+    pub(crate) text: String,
+}
+
+/// A browser with a fresh profile. Dropped, it is closed.
+#[derive(Debug)]
+pub(crate) struct Browser {
+    client: Client,
+    session: String,
+    driver: Driver,
+    _profile: TempDir,
+}
+
+/// The process that the browser is driven through.
+#[derive(Debug)]
+struct Driver(Child);
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Browser {
+    /// Opens one.
+    pub(crate) async fn open() -> Self {
+        let address = free_address();
+        let mut command = Command::new("chromedriver");
+        command
+            .arg(format!("--port={}", address.port()))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let driver =
+            Driver(command.spawn().unwrap_or_else(|error| panic!("cannot start chromedriver ({error}): {MISSING}")));
+        let mut client = ready(address).await;
+
+        let profile = tempfile::tempdir().expect("a folder for the browser's profile");
+        let arguments = [
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            // A window that another covers must render all the same: it is the one that watches.
+            "--disable-backgrounding-occluded-windows",
+            "--disable-renderer-backgrounding",
+            "--window-size=1280,900",
+            "--lang=en-US",
+            &format!("--user-data-dir={}", profile.path().display()),
+        ]
+        .map(str::to_owned);
+        let capabilities = json!({ "capabilities": { "alwaysMatch": {
+            "browserName": "chrome",
+            "goog:chromeOptions": { "args": arguments },
+            "goog:loggingPrefs": { "browser": "ALL" },
+        } } });
+        let answer = client.post("/session", &capabilities).await.expect("chromedriver answers");
+        assert_eq!(answer.status, 200, "no browser: {}\n{MISSING}", answer.body["value"]["message"]);
+        let session = answer.body["value"]["sessionId"].as_str().expect("a session has an id").to_owned();
+        Self { client, session, driver, _profile: profile }
+    }
+
+    /// Sends a command; `Err` is what the driver says about why it failed.
+    async fn attempt(&mut self, method: &str, path: &str, body: Option<&Value>) -> Result<Value, String> {
+        let path = format!("/session/{}{path}", self.session);
+        let mut answer = self.client.send(method, &path, None, body).await.expect("chromedriver answers");
+        let value = answer.body["value"].take();
+        if answer.status == 200 { Ok(value) } else { Err(format!("{method} {path}: {value}")) }
+    }
+
+    async fn call(&mut self, method: &str, path: &str, body: Value) -> Value {
+        let body = (method == "POST").then_some(&body);
+        self.attempt(method, path, body).await.unwrap_or_else(|why| panic!("{why}"))
+    }
+
+    /// Loads a page in the current window.
+    pub(crate) async fn go(&mut self, url: &str) {
+        self.call("POST", "/url", json!({ "url": url })).await;
+    }
+
+    /// Loads the current page again.
+    pub(crate) async fn reload(&mut self) {
+        self.call("POST", "/refresh", json!({})).await;
+    }
+
+    /// The window at hand.
+    pub(crate) async fn window(&mut self) -> String {
+        self.call("GET", "/window", Value::Null).await.as_str().expect("a handle").to_owned()
+    }
+
+    /// Opens another window; the current one stays the same.
+    pub(crate) async fn new_window(&mut self) -> String {
+        let made = self.call("POST", "/window/new", json!({ "type": "window" })).await;
+        made["handle"].as_str().expect("a handle").to_owned()
+    }
+
+    /// Makes this window the current one.
+    pub(crate) async fn switch(&mut self, window: &str) {
+        self.call("POST", "/window", json!({ "handle": window })).await;
+    }
+
+    /// Runs a function's body in the page; a promise is waited for.
+    pub(crate) async fn run(&mut self, script: &str, arguments: Value) -> Value {
+        self.call("POST", "/execute/sync", json!({ "script": script, "args": arguments })).await
+    }
+
+    /// Waits until a function's body gives something true in the page, and gives that.
+    pub(crate) async fn wait(&mut self, script: &str, arguments: Value) -> Value {
+        let what = format!("{script} {arguments}");
+        until(what, PATIENCE, async || {
+            let value = self.run(script, arguments.clone()).await;
+            (!matches!(value, Value::Null | Value::Bool(false))).then_some(value)
+        })
+        .await
+    }
+
+    /// Presses what the selector finds first, as soon as a user could.
+    pub(crate) async fn press(&mut self, selector: &str) {
+        until(format!("{selector} can be pressed"), PATIENCE, async || self.try_press(selector).await.ok()).await;
+    }
+
+    /// Presses what the selector finds first, if it is there and nothing is in the way.
+    pub(crate) async fn try_press(&mut self, selector: &str) -> Result<(), String> {
+        let element = self.element(selector).await?;
+        let enabled = self.attempt("GET", &format!("/element/{element}/enabled"), None).await?;
+        if enabled != Value::Bool(true) {
+            return Err(format!("{selector} is disabled"));
+        }
+        self.attempt("POST", &format!("/element/{element}/click"), Some(&json!({}))).await.map(drop)
+    }
+
+    /// Types into a field.
+    pub(crate) async fn fill(&mut self, selector: &str, text: &str) {
+        let element = self.element(selector).await.unwrap_or_else(|why| panic!("{why}"));
+        self.call("POST", &format!("/element/{element}/value"), json!({ "text": text })).await;
+    }
+
+    async fn element(&mut self, selector: &str) -> Result<String, String> {
+        let query = json!({ "using": "css selector", "value": selector });
+        let found = self.attempt("POST", "/element", Some(&query)).await?;
+        Ok(found[ELEMENT].as_str().expect("an element has a name").to_owned())
+    }
+
+    /// Gives the window this size, as on a phone if it is small, and the operating system's wish for light or dark.
+    pub(crate) async fn look(&mut self, width: u32, height: u32, scheme: &str) {
+        let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600 });
+        self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
+        let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+        self.devtools("Emulation.setEmulatedMedia", media).await;
+    }
+
+    async fn devtools(&mut self, command: &str, parameters: Value) {
+        self.call("POST", "/goog/cdp/execute", json!({ "cmd": command, "params": parameters })).await;
+    }
+
+    /// Saves what is in sight as `target/screenshots/<name>.png`.
+    pub(crate) async fn screenshot(&mut self, name: &str) {
+        let shot = self.call("GET", "/screenshot", Value::Null).await;
+        let png = STANDARD.decode(shot.as_str().expect("base64")).expect("base64");
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).with_file_name("screenshots");
+        fs::create_dir_all(&folder).expect("cargo's target folder takes folders");
+        fs::write(folder.join(format!("{name}.png")), png).expect("the folder takes files");
+    }
+
+    /// What the console of any window was written since the last call.
+    pub(crate) async fn console(&mut self) -> Vec<LogLine> {
+        let lines = self.call("POST", "/se/log", json!({ "type": "browser" })).await;
+        let text = |line: &Value, field: &str| line[field].as_str().unwrap_or_default().to_owned();
+        let lines = lines.as_array().expect("a list").iter();
+        lines.map(|line| LogLine { level: text(line, "level"), text: text(line, "message") }).collect()
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // The driver ends its browser when it is asked to; ended itself, it would leave it behind.
+        let path = format!("/session/{}", self.session);
+        let quit = self.client.send("DELETE", &path, None, None);
+        let _ = tokio::task::block_in_place(|| Handle::current().block_on(quit));
+    }
+}
+
+async fn ready(address: SocketAddr) -> Client {
+    let mut client = Client::new(address);
+    until("chromedriver is ready", PATIENCE, async || {
+        client.get("/status").await.ok().filter(|answer| answer.status == 200)
+    })
+    .await;
+    client
+}
