@@ -10,7 +10,6 @@ use crate::{App, cors, metrics, routes};
 /// All routes of this server, to be served alone or merged into one's own router.
 ///
 /// See the [crate's documentation](crate) for an example.
-#[must_use]
 pub fn router(app: App) -> Router {
     metrics::describe();
     let state = AppState::new(app);

@@ -1,5 +1,7 @@
 //! The HTTP side over adapters in memory: by `oneshot` where no socket is needed, on port 0 where one is.
 
+#![expect(clippy::unwrap_used, reason = "what a test cannot go on without may end it")]
+
 mod accounts;
 mod errors;
 mod events;

@@ -276,7 +276,7 @@ async fn only_allowed_origins_open_a_socket() {
         match Watcher::try_connect(&served, &headers).await {
             Ok(_) => assert!(allowed, "{origins:?}"),
             Err(Error::Http(response)) => {
-                assert_eq!((allowed, response.status().as_u16()), (false, 403), "{origins:?}")
+                assert_eq!((allowed, response.status().as_u16()), (false, 403), "{origins:?}");
             }
             Err(error) => panic!("{error}"),
         }

@@ -19,4 +19,3 @@ mod oracle;
 
 pub use compare::Subject;
 pub use history::{History, Step};
-pub use oracle::Model;

@@ -34,14 +34,14 @@ pub struct Subject {
 type Difference = String;
 
 fn same<T: fmt::Debug + PartialEq>(
-    what: impl fmt::Display,
+    call: impl FnOnce() -> String,
     store: Result<T, BackendError>,
     model: T,
 ) -> Result<(), Difference> {
     match store {
         Ok(store) if store == model => Ok(()),
-        Ok(store) => Err(format!("{what}\n store: {store:?}\n model: {model:?}")),
-        Err(error) => Err(format!("{what} fails: {}", crate::Chain(&error))),
+        Ok(store) => Err(format!("{}\n store: {store:?}\n model: {model:?}", call())),
+        Err(error) => Err(format!("{} fails: {}", call(), crate::Chain(&error))),
     }
 }
 
@@ -91,7 +91,7 @@ impl Subject {
         for spec in boards {
             let created = self.store.create_board(spec).await;
             let epoch = self.store.board(&spec.id).await.ok().flatten().map(|board| board.epoch).unwrap_or_default();
-            same("create_board", created, self.model.create_board(spec, epoch))?;
+            same(|| "create_board".to_owned(), created, self.model.create_board(spec, epoch))?;
         }
         Ok(())
     }
@@ -108,7 +108,7 @@ impl Subject {
                 };
                 let outcomes = self.store.apply(changes).await;
                 let outcomes = outcomes.map(|outcomes| outcomes.into_iter().map(unranked).collect());
-                same(format_args!("apply {changes:?}"), outcomes, self.model.apply(changes))?;
+                same(|| format!("apply {changes:?}"), outcomes, self.model.apply(changes))?;
                 self.users.extend(changes.iter().map(|change| change.user_id));
                 self.users.sort();
                 self.users.dedup();
@@ -116,14 +116,14 @@ impl Subject {
             }
             Step::Change(spec) => {
                 let changed = self.store.change_board(spec).await;
-                same(format_args!("change_board {spec:?}"), changed, self.model.change_board(spec))?;
+                same(|| format!("change_board {spec:?}"), changed, self.model.change_board(spec))?;
             }
         }
         let mut random = StdRng::seed_from_u64(seed);
-        same("boards", self.store.boards().await, self.model.boards())?;
+        same(|| "boards".to_owned(), self.store.boards().await, self.model.boards())?;
         for board in self.model.boards() {
             let id = &board.spec.id;
-            same(format_args!("board {id}"), self.store.board(id).await, Some(board.clone()))?;
+            same(|| format!("board {id}"), self.store.board(id).await, Some(board.clone()))?;
             self.top(id, STYLES[random.random_range(0..3)], random.random_range(1..20)).await?;
             self.standings(id, STYLES[random.random_range(0..3)]).await?;
             if let Some(user) = self.users.choose(&mut random) {
@@ -151,7 +151,7 @@ impl Subject {
         }
         for change in &self.changes {
             let id = change.action_id;
-            same(format_args!("action {id}"), self.store.action(id).await, self.model.action(id))?;
+            same(|| format!("action {id}"), self.store.action(id).await, self.model.action(id))?;
         }
         Ok(())
     }
@@ -166,7 +166,7 @@ impl Subject {
         };
         let expected = self.model.page(id, query).map(told);
         let found = self.store.page(id, query).await.map(|page| page.map(told));
-        same(format_args!("page of {id}: {query:?}"), found, expected.clone())?;
+        same(|| format!("page of {id}: {query:?}"), found, expected.clone())?;
         expected.ok_or_else(|| "the model has the board".to_owned())
     }
 
@@ -189,7 +189,7 @@ impl Subject {
             range = Range::After { key: key(last), limit };
             seen.extend(page.entries);
         }
-        same(format_args!("a walk over {} by {limit}", spec.id), Ok(seen), all.clone())?;
+        same(|| format!("a walk over {} by {limit}", spec.id), Ok(seen), all.clone())?;
         let Some(last) = all.last() else { return Ok(()) };
         let (mut seen, mut range) = (vec![*last], Range::Before { key: key(last), limit });
         loop {
@@ -198,7 +198,7 @@ impl Subject {
             range = Range::Before { key: key(first), limit };
             seen.splice(0..0, page.entries);
         }
-        same(format_args!("a walk back over {} by {limit}", spec.id), Ok(seen), all)
+        same(|| format!("a walk back over {} by {limit}", spec.id), Ok(seen), all)
     }
 
     async fn standings(&self, id: &BoardId, style: RankStyle) -> Result<(), Difference> {
@@ -207,7 +207,7 @@ impl Subject {
         users.insert(users.len() / 2, UserId::from_bytes([0xee; 16]));
         users.extend(self.users.first());
         let found = self.store.standings(id, None, style, &users).await;
-        same(format_args!("standings of {id}"), found, self.model.standings(id, style, &users))
+        same(|| format!("standings of {id}"), found, self.model.standings(id, style, &users))
     }
 
     async fn score_ranks(&self, id: &BoardId, style: RankStyle) -> Result<(), Difference> {
@@ -216,11 +216,7 @@ impl Subject {
             for near in [-1, 0, 1] {
                 let Ok(score) = Score::new(entry.score.get() + near) else { continue };
                 let found = self.store.score_rank(id, style, score).await;
-                same(
-                    format_args!("{style:?} rank of {score} on {id}"),
-                    found,
-                    self.model.score_rank(id, style, score),
-                )?;
+                same(|| format!("{style:?} rank of {score} on {id}"), found, self.model.score_rank(id, style, score))?;
             }
         }
         Ok(())
@@ -230,7 +226,7 @@ impl Subject {
         let mut after = Version::ZERO;
         loop {
             let expected = self.model.log(id, after, limit);
-            same(format_args!("log of {id}"), self.store.log(id, after, limit).await, expected.clone())?;
+            same(|| format!("log of {id}"), self.store.log(id, after, limit).await, expected.clone())?;
             let Some(last) = expected.last() else { break };
             after = last.position.version;
         }
@@ -239,7 +235,7 @@ impl Subject {
             loop {
                 let expected = self.model.history(id, *user, before, limit);
                 let found = self.store.history(id, *user, before, limit).await;
-                same(format_args!("history of {user} on {id}"), found, expected.clone())?;
+                same(|| format!("history of {user} on {id}"), found, expected.clone())?;
                 let Some(last) = expected.last() else { break };
                 before = Some(last.position.version);
             }
@@ -252,7 +248,7 @@ impl Subject {
         loop {
             let expected = self.model.scan(id, after, limit);
             let found = self.store.scan(id, Season::FIRST, after, limit).await;
-            same(format_args!("scan of {id}"), found, expected.clone())?;
+            same(|| format!("scan of {id}"), found, expected.clone())?;
             let Some((last, _)) = expected.and_then(|scan| scan.scores.last().copied()) else { break };
             after = Some(last);
         }

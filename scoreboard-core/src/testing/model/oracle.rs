@@ -13,7 +13,7 @@ use crate::version::{Epoch, Position, Version};
 
 /// Boards as lists of log rows: every read folds and sorts them anew.
 #[derive(Debug, Clone, Default)]
-pub struct Model {
+pub(super) struct Model {
     boards: BTreeMap<BoardId, ModelBoard>,
 }
 
