@@ -25,6 +25,7 @@ export class Game extends EventTarget {
   #finish = document.getElementById("finish");
   #timing = document.getElementById("timing");
   #receipt = document.getElementById("receipt");
+  #starting = false;
   #started = null;
   #stopPlay = null;
   #tick = null;
@@ -67,18 +68,27 @@ export class Game extends EventTarget {
   }
 
   async #start(kind, chosen) {
+    // `inert` alone lets a held Enter through: the button keeps the focus until the next frame.
+    if (this.#starting || this.#started) return;
+    this.#starting = true;
     clearErrors(this.#choice);
     this.#choice.inert = true;
     try {
       const request = { board: this.#board, kind: kind.kind };
       if (chosen !== null) request.points = chosen;
-      this.#open(await StartedAction.start(this.#session, request));
+      const started = await StartedAction.start(this.#session, request);
+      this.#choice.inert = false;
+      // Who started it may have signed out meanwhile: it is nobody else's to play.
+      if (this.#session.user?.id === started.action.userId) this.#open(started);
+      else started.forget();
     } catch (error) {
       this.#choice.inert = false;
       if (!this.#session.user) return;
       const shown = showError(this.#choice, explain(error));
       if (error.retryAfter) countDown(shown, error.retryAfter, tooFast);
       this.#focusPlay(kind.kind);
+    } finally {
+      this.#starting = false;
     }
   }
 
@@ -89,7 +99,6 @@ export class Game extends EventTarget {
     const rules = isFight ? fight : Date.parse(action.notBefore) > Date.parse(action.issuedAt) ? stars : null;
     this.#started = started;
     this.#choice.hidden = true;
-    this.#choice.inert = false;
     this.#receipt.hidden = true;
     this.#round.hidden = false;
     clearErrors(this.#round);

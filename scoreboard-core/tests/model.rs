@@ -4,7 +4,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use scoreboard_core::memory::MemoryScoreStore;
+use scoreboard_core::testing::broken::score_store::*;
+use scoreboard_core::testing::broken::{Broken, Defect};
 use scoreboard_core::testing::model::{History, Step, Subject};
+use scoreboard_core::testing::{Fixture, ScoreStoreFixture, run};
 use scoreboard_core::{GroupCommit, Outcome, Refusal, ScoreStore};
 
 const COMMAND: &str = "cargo test -p scoreboard-core --test model";
@@ -17,6 +20,45 @@ async fn memory_and_group_commit_are_the_model() {
             Subject::new("group commit", Arc::new(GroupCommit::new(Arc::new(MemoryScoreStore::new())))),
         ];
         History::random(seed).compare(subjects, COMMAND).await;
+    }
+}
+
+/// What the message of the first difference of a broken store from the model says.
+fn difference<D: Defect>() -> String {
+    let compare = || {
+        run(async |_: &Broken<D>| {
+            for seed in 0..100 {
+                let fresh = Broken::<D>::fresh().await.score_store();
+                History::random(seed).compare(vec![Subject::new("broken", fresh)], COMMAND).await;
+            }
+        });
+    };
+    let panic = std::panic::catch_unwind(compare).expect_err("a broken store differs within a hundred histories");
+    *panic.downcast::<String>().expect("the message is formatted")
+}
+
+/// A comparison that finds nothing proves nothing.
+#[test]
+fn the_comparison_bites() {
+    for message in [
+        difference::<DoubleApply>(),
+        difference::<FingerprintIgnored>(),
+        difference::<AtMostAfterMoment>(),
+        difference::<RangeClamped>(),
+        difference::<ReceiptOfNow>(),
+        difference::<TiesById>(),
+        difference::<IdleChangeReaches>(),
+        difference::<CompetitionOffByOne>(),
+        difference::<KeyIncluded>(),
+        difference::<TiesSkipped>(),
+        difference::<AroundCutShort>(),
+        difference::<ScoreBeforeEquals>(),
+        difference::<HistoryOldestFirst>(),
+        difference::<StaleReads>(),
+    ] {
+        assert!(message.contains("`broken` differs from the model"), "{message}");
+        assert!(message.contains("repeat: SCOREBOARD_SEED="), "the message tells how to repeat it: {message}");
+        assert!(message.ends_with(COMMAND), "the message tells how to repeat it: {message}");
     }
 }
 

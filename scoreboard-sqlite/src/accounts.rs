@@ -12,7 +12,8 @@ use sqlx::sqlite::SqliteRow;
 
 use crate::connection::{SqliteStore, commit};
 use crate::error::Failure;
-use crate::rows::{Columns, hex_array, limit};
+use crate::json::hex_array;
+use crate::rows::{Columns, limit};
 
 /// What [`decode`] reads.
 macro_rules! select_users {
@@ -83,11 +84,12 @@ impl UserStore for SqliteStore {
 #[async_trait]
 impl ServerKeyStore for SqliteStore {
     async fn add_server_key(&self, key: &ServerKey) -> Result<bool, BackendError> {
-        let insert =
-            sqlx::query("INSERT INTO server_keys (id, secret, created_at) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING")
-                .bind(key.id.as_str())
-                .bind(key.secret.as_bytes().as_slice())
-                .bind(key.created_at.as_millis());
+        let insert = sqlx::query(
+            "INSERT INTO server_keys (id, secret, created_at) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING",
+        )
+        .bind(key.id.as_str())
+        .bind(key.secret.as_bytes().as_slice())
+        .bind(key.created_at.as_millis());
         self.execute(insert).await.map(|rows| rows > 0).map_err(|failure| failure.during("add_server_key"))
     }
 

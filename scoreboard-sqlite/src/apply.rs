@@ -4,7 +4,6 @@
 //! each is prepared once, and a batch costs the same few trips to the connection's thread.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fmt::Write;
 
 use scoreboard_core::{
     ActionId, Batch, BoardId, BoardSpec, BoardState, Change, CountKey, Decided, KindId, LogRow, Outcome, Reached,
@@ -14,7 +13,8 @@ use sqlx::{Sqlite, SqliteConnection, Transaction};
 
 use crate::connection::commit;
 use crate::error::Failure;
-use crate::rows::{Columns, Word, hex_array, log_columns, push_hex};
+use crate::json::{Rows, hex_array};
+use crate::rows::{Columns, Word, log_columns};
 
 /// The numbers that boards go by inside the file.
 type Numbers = HashMap<BoardId, i64>;
@@ -129,7 +129,8 @@ async fn standing(
     let mut chains = HashMap::with_capacity(changes.len());
     for row in &rows {
         let mut columns = Columns::of(row);
-        let (board, no, user) = named.get(columns.index()?).ok_or_else(|| Failure::stored("a key that was not asked for"))?;
+        let (board, no, user) =
+            named.get(columns.index()?).ok_or_else(|| Failure::stored("a key that was not asked for"))?;
         scores.insert(((*board).clone(), *user), columns.reached()?);
         chains.insert((*no, *user), Chain { end: columns.version()?, at: columns.at()? });
     }
@@ -178,7 +179,8 @@ async fn counts(
     let mut counts = HashMap::with_capacity(rows.len());
     for row in &rows {
         let mut columns = Columns::of(row);
-        let (board, user, kind, since) = named.get(columns.index()?).ok_or_else(|| Failure::stored("a key that was not asked for"))?;
+        let (board, user, kind, since) =
+            named.get(columns.index()?).ok_or_else(|| Failure::stored("a key that was not asked for"))?;
         let count = u32::try_from(columns.count()?).unwrap_or(u32::MAX);
         counts.insert(((*board).clone(), *user, (*kind).clone(), *since), count);
     }
@@ -282,79 +284,4 @@ async fn write(
     .execute(tx)
     .await?;
     Ok(())
-}
-
-/// Rows on their way into SQL: a JSON array of arrays.
-struct Rows(String);
-
-impl Rows {
-    fn new() -> Self {
-        Self(String::from("["))
-    }
-
-    fn row(&mut self) -> &mut Self {
-        if self.0.len() > 1 {
-            self.0.push_str("],");
-        }
-        self.0.push('[');
-        self
-    }
-
-    fn separate(&mut self) -> &mut String {
-        if !self.0.ends_with('[') {
-            self.0.push(',');
-        }
-        &mut self.0
-    }
-
-    fn integer(&mut self, value: i64) -> &mut Self {
-        write!(self.separate(), "{value}").expect("a string takes all that is written");
-        self
-    }
-
-    fn number(&mut self, value: u64) -> &mut Self {
-        write!(self.separate(), "{value}").expect("a string takes all that is written");
-        self
-    }
-
-    fn bytes(&mut self, bytes: &[u8; 16]) -> &mut Self {
-        push_hex(self.separate(), bytes);
-        self
-    }
-
-    /// A slug or one of the schema's words: nothing in it needs escaping.
-    fn word(&mut self, word: &str) -> &mut Self {
-        write!(self.separate(), "\"{word}\"").expect("a string takes all that is written");
-        self
-    }
-
-    fn reached(&mut self, reached: Option<Reached>) -> &mut Self {
-        match reached {
-            Some(reached) => {
-                self.integer(reached.score.get()).number(reached.version.get()).integer(reached.at.as_millis())
-            }
-            None => {
-                self.separate().push_str("null,null,null");
-                self
-            }
-        }
-    }
-
-    fn version(&mut self, version: Option<Version>) -> &mut Self {
-        match version {
-            Some(version) => self.number(version.get()),
-            None => {
-                self.separate().push_str("null");
-                self
-            }
-        }
-    }
-
-    fn json(mut self) -> String {
-        if self.0.len() > 1 {
-            self.0.push(']');
-        }
-        self.0.push(']');
-        self.0
-    }
 }

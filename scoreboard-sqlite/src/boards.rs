@@ -29,17 +29,15 @@ pub(crate) async fn change(tx: &mut SqliteConnection, spec: &BoardSpec) -> Resul
     if board.version.get() > 0 && !board.spec.folds_as(spec) {
         return Ok(ChangeBoard::OrderIsFixed);
     }
-    sqlx::query(
-        "UPDATE boards SET name = ?2, direction = ?3, operator = ?4, tie_break = ?5, kinds = ?6 WHERE id = ?1",
-    )
-    .bind(spec.id.as_str())
-    .bind(&spec.name)
-    .bind(spec.direction.as_word())
-    .bind(spec.operator.as_word())
-    .bind(spec.tie_break.as_word())
-    .bind(kinds(spec)?)
-    .execute(tx)
-    .await?;
+    sqlx::query("UPDATE boards SET name = ?2, direction = ?3, operator = ?4, tie_break = ?5, kinds = ?6 WHERE id = ?1")
+        .bind(spec.id.as_str())
+        .bind(&spec.name)
+        .bind(spec.direction.as_word())
+        .bind(spec.operator.as_word())
+        .bind(spec.tie_break.as_word())
+        .bind(kinds(spec)?)
+        .execute(tx)
+        .await?;
     Ok(ChangeBoard::Changed)
 }
 

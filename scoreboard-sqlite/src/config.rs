@@ -21,21 +21,22 @@ pub struct Config {
     pub readers: u32,
     /// How long a call waits for a lock that another process holds on the file, at most 24 days.
     pub busy_timeout: Duration,
-    /// How long a call waits until one of this process' connections is free.
+    /// How long a call waits until one of this process' connections is free. More than [`busy_timeout`](Self::busy_timeout), so
+    /// that a lock held elsewhere is told from too many calls here.
     pub acquire_timeout: Duration,
     /// How many bytes of the file the writer keeps in memory, and all readers together as many again.
     pub cache_bytes: u64,
 }
 
 impl Config {
-    /// The file at `path`, with 4 readers, 2 seconds of patience, and 2 × 64 MiB of cache.
+    /// The file at `path`, with 4 readers, 2 seconds of patience with other processes and 3 within this one, and 2 × 64 MiB of cache.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),
             readers: 4,
             busy_timeout: Duration::from_secs(2),
-            acquire_timeout: Duration::from_secs(2),
+            acquire_timeout: Duration::from_secs(3),
             cache_bytes: 64 << 20,
         }
     }
@@ -80,7 +81,16 @@ mod tests {
 
     #[test]
     fn what_names_no_file_is_refused() {
-        for url in ["", "board.db", "postgres://host/db", "sqlite:", "sqlite://", "sqlite:///", "sqlite::memory:", "sqlite://a?mode=ro"] {
+        for url in [
+            "",
+            "board.db",
+            "postgres://host/db",
+            "sqlite:",
+            "sqlite://",
+            "sqlite:///",
+            "sqlite::memory:",
+            "sqlite://a?mode=ro",
+        ] {
             assert!(Config::from_url(url).is_err(), "{url}");
         }
     }

@@ -19,10 +19,22 @@ const MAX_BUSY_TIMEOUT: Duration = Duration::from_millis(i32::MAX as u64);
 
 /// Every store on one embedded SQLite file.
 ///
-/// Cloning it clones the handle, never the data. It implements every store trait of the library; see the crate's own words for
-/// what is durable when.
+/// Cloning it clones the handle, never the data. What it implements and promises is in the [crate's words](crate).
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// use scoreboard_core::ScoreStore;
+/// use scoreboard_sqlite::{Config, SqliteStore};
+///
+/// let store = SqliteStore::open(&Config::new(folder.path().join("scoreboard.db"))).await?;
+/// assert!(store.boards().await?.is_empty());
+/// store.close().await;
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
 pub struct SqliteStore {
+    /// One connection: writers take turns here, in the order they came, before they would in the file.
     pub(crate) writer: SqlitePool,
     pub(crate) readers: SqlitePool,
 }
@@ -43,9 +55,8 @@ impl SqliteStore {
     /// If the future is dropped, the file may have been created, and is whole.
     pub async fn open(config: &Config) -> Result<Self, BackendError> {
         let path = config.path.clone();
-        tokio::task::spawn_blocking(move || create_file(&path))
-            .await
-            .map_err(|join| error::opening(join.into()))??;
+        // Files have no asynchronous interface.
+        tokio::task::spawn_blocking(move || create_file(&path)).await.map_err(|join| error::opening(join.into()))??;
 
         let writer = pool(config, 1).connect_lazy_with(writing(config));
         let mut connection = writer.acquire().await.map_err(|error| Failure::Driver(error).during("open"))?;
@@ -141,9 +152,9 @@ fn writing(config: &Config) -> SqliteConnectOptions {
         .journal_mode(SqliteJournalMode::Wal)
         // Each commit is on the device before it is answered.
         .synchronous(SqliteSynchronous::Full)
-        // Pages that are written again and again go into the file once for many commits.
-        .pragma("wal_autocheckpoint", "4000")
-        // What a long read made the log grow to is given back.
+        // 64 MiB: a page that is written again and again goes from the log into the file once for many commits.
+        .pragma("wal_autocheckpoint", "16000")
+        // What a long read made the log grow to beyond that is given back.
         .pragma("journal_size_limit", "67108864")
 }
 

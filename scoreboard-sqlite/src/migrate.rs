@@ -15,7 +15,9 @@ const APPLICATION_ID: i32 = 0x7363_6f72;
 /// Why a file is left alone.
 #[derive(Debug, thiserror::Error)]
 enum Unknown {
-    #[error("the file was written by a newer version of this program: its schema is {found}, and this version knows {known}")]
+    #[error(
+        "the file was written by a newer version of this program: its schema is {found}, and this version knows {known}"
+    )]
     Newer { found: i64, known: i64 },
     #[error("the file's schema {0} is not the one that this program knows by that number")]
     Altered(i64),

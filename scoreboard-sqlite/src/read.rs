@@ -10,7 +10,8 @@ use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
 use crate::error::Failure;
-use crate::rows::{Columns, hex_array, limit};
+use crate::json::hex_array;
+use crate::rows::{Columns, limit};
 
 /// A season of a board, as a read finds it.
 struct Found {
@@ -22,11 +23,7 @@ struct Found {
 }
 
 /// The season asked for, or the current one; `None` if the board never had it.
-async fn find(
-    tx: &mut SqliteConnection,
-    board: &BoardId,
-    season: Option<Season>,
-) -> Result<Option<Found>, Failure> {
+async fn find(tx: &mut SqliteConnection, board: &BoardId, season: Option<Season>) -> Result<Option<Found>, Failure> {
     let row = sqlx::query(
         "SELECT boards.no, boards.direction, boards.tie_break, seasons.season, meta.epoch, boards.version, seasons.total
          FROM boards JOIN seasons ON seasons.board = boards.no AND seasons.season = coalesce(?2, boards.season)
@@ -67,9 +64,9 @@ pub(crate) async fn page(
         // An empty page stands where its entries would.
         (Range::After { key, .. }, None) => found.ahead(tx, behind(key), query.style).await?,
         (Range::Before { key, .. }, None) => found.ahead(tx, key, query.style).await?,
-        // Nobody is around someone who is not on the board: the page has no place on it.
-        (Range::Around { .. }, None) => Ahead { entries: found.total, ..Ahead::default() },
+        (Range::Around { .. }, None) => Ahead::default(),
     };
+    // Nobody is around someone who is not on the board: that page has no place on it.
     let nowhere = entries.is_empty() && matches!(query.range, Range::Around { .. });
     let end = ahead.entries + entries.len() as u64;
     Ok(Some(RankedPage {
@@ -77,8 +74,8 @@ pub(crate) async fn page(
         position: found.position,
         total: found.total,
         entries: rank_entries(query.style, ahead, entries),
-        has_previous: ahead.entries > 0 && !nowhere,
-        has_next: end < found.total,
+        has_previous: ahead.entries > 0,
+        has_next: end < found.total && !nowhere,
     }))
 }
 

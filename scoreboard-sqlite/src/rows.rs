@@ -123,17 +123,12 @@ pub(crate) trait Word: Copy + PartialEq + 'static {
 }
 
 impl Word for Direction {
-    const WORDS: &'static [(Self, &'static str)] =
-        &[(Self::Descending, "descending"), (Self::Ascending, "ascending")];
+    const WORDS: &'static [(Self, &'static str)] = &[(Self::Descending, "descending"), (Self::Ascending, "ascending")];
 }
 
 impl Word for Operator {
-    const WORDS: &'static [(Self, &'static str)] = &[
-        (Self::Increment, "increment"),
-        (Self::Best, "best"),
-        (Self::Set, "set"),
-        (Self::Decrement, "decrement"),
-    ];
+    const WORDS: &'static [(Self, &'static str)] =
+        &[(Self::Increment, "increment"), (Self::Best, "best"), (Self::Set, "set"), (Self::Decrement, "decrement")];
 }
 
 impl Word for TieBreak {
@@ -152,26 +147,4 @@ pub(crate) fn limit(limit: usize) -> i64 {
 /// A version as SQLite takes it; none is larger than the largest.
 pub(crate) fn number(version: Version) -> i64 {
     i64::try_from(version.get()).unwrap_or(i64::MAX)
-}
-
-/// Ids as a JSON array of hexadecimal strings, which SQL takes apart again with `json_each` and `unhex`.
-pub(crate) fn hex_array<'a>(ids: impl IntoIterator<Item = &'a [u8; 16]>) -> String {
-    let mut json = String::from("[");
-    for (i, id) in ids.into_iter().enumerate() {
-        if i > 0 {
-            json.push(',');
-        }
-        push_hex(&mut json, id);
-    }
-    json.push(']');
-    json
-}
-
-/// Appends bytes as a JSON string of hexadecimal digits.
-pub(crate) fn push_hex(json: &mut String, bytes: &[u8; 16]) {
-    let mut digits = [0; 32];
-    hex::encode_to_slice(bytes, &mut digits).expect("two digits a byte");
-    json.push('"');
-    json.push_str(std::str::from_utf8(&digits).expect("hexadecimal digits are ASCII"));
-    json.push('"');
 }

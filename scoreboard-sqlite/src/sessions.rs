@@ -110,11 +110,10 @@ impl SqliteStore {
         const AT_ONCE: u64 = 500;
         let mut forgotten = 0;
         loop {
-            let delete = sqlx::query(
-                "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < ? LIMIT ?)",
-            )
-            .bind(before.as_millis())
-            .bind(AT_ONCE as i64);
+            let delete =
+                sqlx::query("DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < ? LIMIT ?)")
+                    .bind(before.as_millis())
+                    .bind(AT_ONCE as i64);
             let rows = self.execute(delete).await?;
             forgotten += rows;
             if rows < AT_ONCE {

@@ -10,18 +10,17 @@ use tempfile::TempDir;
 
 /// A store in a folder that goes when the fixture does.
 #[derive(Debug)]
-pub struct SqliteFixture {
-    pub store: SqliteStore,
-    pub config: Config,
+pub(crate) struct SqliteFixture {
+    store: SqliteStore,
     _folder: TempDir,
 }
 
 impl Fixture for SqliteFixture {
     async fn fresh() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().expect("a temporary folder");
         let config = Config::new(folder.path().join("scoreboard.db"));
-        let store = SqliteStore::open(&config).await.unwrap();
-        Self { store, config, _folder: folder }
+        let store = SqliteStore::open(&config).await.expect("a new file opens");
+        Self { store, _folder: folder }
     }
 }
 

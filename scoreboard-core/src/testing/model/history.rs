@@ -117,7 +117,8 @@ impl Teller {
     fn new_change(&mut self) -> Change {
         let random = &mut self.random;
         let board = self.boards.choose(random).expect("not empty").id.clone();
-        let since = at(random.random_range(0..1000));
+        // Few moments, so that many changes lie at the very one from which others count.
+        let since = at(random.random_range(0..20));
         Change {
             action_id: ActionId::from_bytes(random.random()),
             fingerprint: Fingerprint::from_bytes(random.random()),
@@ -127,7 +128,7 @@ impl Teller {
             kind: self.kinds.choose(random).expect("not empty").clone(),
             points: some_points(random),
             origin: if random.random_bool(0.3) { Origin::Record } else { Origin::Action },
-            at: at(random.random_range(0..1000)),
+            at: at(random.random_range(0..20)),
             at_most: random.random_bool(0.15).then(|| AtMost { count: random.random_range(0..4), since }),
         }
     }
