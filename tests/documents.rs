@@ -32,6 +32,11 @@ fn sources() -> Vec<PathBuf> {
     found
 }
 
+/// What stands in backquotes.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().flat_map(|line| line.split('`').skip(1).step_by(2))
+}
+
 /// What stands between `open` and `close`, each time, within one line.
 fn between<'a>(text: &'a str, open: &'a str, close: &'a str) -> impl Iterator<Item = &'a str> {
     let pieces = text.lines().flat_map(move |line| line.split(open).skip(1));
@@ -82,16 +87,16 @@ fn tests_and_files_that_are_named_exist() {
     let is_test = |name: &&str| {
         name.contains('_') && name.chars().all(|c| c.is_ascii_lowercase() || c == '_' || c.is_ascii_digit())
     };
-    let named: Vec<_> = between(invariants, "`", "`").filter(is_test).collect();
+    let named: Vec<_> = quoted(invariants).filter(is_test).collect();
     assert!(named.len() > 20, "the table of invariants names tests");
-    for name in between(invariants, "`", "`").filter(is_test) {
+    for name in named {
         let there =
             code.contains(&format!("fn {name}(")) || code.contains(&format!("fn {name}<")) || name.ends_with("_store");
         assert!(there, "DESIGN.md names the test {name}, which is not there");
     }
     for document in ["README.md", "ARCHITECTURE.md", "DESIGN.md", "CONTRIBUTING.md"] {
         let text = read(document);
-        for path in between(&text, "`", "`").filter(|path| path.ends_with(".rs") && path.contains('/')) {
+        for path in quoted(&text).filter(|path| path.ends_with(".rs") && path.contains('/')) {
             let places = ["", "scoreboard-core/src", "scoreboard-axum/src"].map(|base| root().join(base).join(path));
             assert!(places.iter().any(|place| place.exists()), "{document} names {path}, which is not there");
         }

@@ -1,13 +1,13 @@
 //! Applying a batch: a few reads, one decision, a few writes, however many changes it holds.
 //!
-//! The rows go to and from SQL as one JSON array a statement: the statements stay the same for every size of batch, so that
-//! each is prepared once, and a batch costs the same few trips to the connection's thread.
+//! Rows go to SQL, and those that every batch needs come back, as one JSON array: the statements stay the same for every size of
+//! batch, so that each is prepared once, and a batch costs the same few messages to the connection's thread and back.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use scoreboard_core::{
     ActionId, Batch, BoardId, BoardSpec, BoardState, Change, CountKey, Decided, KindId, LogRow, Outcome, Reached,
-    Timestamp, UserId, Version,
+    Score, Timestamp, UserId, Version,
 };
 use sqlx::{Sqlite, SqliteConnection, Transaction};
 
@@ -116,23 +116,23 @@ async fn standing(
         keys.row().integer(*no).integer(i64::from(board.season.get())).bytes(change.user_id.as_bytes());
         named.push((&change.board, *no, change.user_id));
     }
-    let rows = sqlx::query(
-        "SELECT named.key, scores.score, scores.reached, scores.updated_at, scores.chain_end, scores.chain_at
+    let json: String = sqlx::query_scalar(
+        "SELECT json_group_array(json_array(named.key, scores.score, scores.reached, scores.updated_at,
+                                            scores.chain_end, scores.chain_at))
          FROM jsonb_each(?) AS named CROSS JOIN scores
            ON scores.board = named.value ->> 0 AND scores.season = named.value ->> 1
           AND scores.user_id = unhex(named.value ->> 2)",
     )
     .bind(keys.json())
-    .fetch_all(tx)
+    .fetch_one(tx)
     .await?;
+    let rows: Vec<(usize, Score, Version, i64, Version, i64)> = serde_json::from_str(&json).map_err(Failure::stored)?;
     let mut scores = HashMap::with_capacity(changes.len());
     let mut chains = HashMap::with_capacity(changes.len());
-    for row in &rows {
-        let mut columns = Columns::of(row);
-        let (board, no, user) =
-            named.get(columns.index()?).ok_or_else(|| Failure::stored("a key that was not asked for"))?;
-        scores.insert(((*board).clone(), *user), columns.reached()?);
-        chains.insert((*no, *user), Chain { end: columns.version()?, at: columns.at()? });
+    for (key, score, version, at, end, latest) in rows {
+        let (board, no, user) = named.get(key).ok_or_else(|| Failure::stored("a key that was not asked for"))?;
+        scores.insert(((*board).clone(), *user), Reached { score, version, at: Timestamp::from_millis(at) });
+        chains.insert((*no, *user), Chain { end, at: Timestamp::from_millis(latest) });
     }
     Ok((scores, chains))
 }
@@ -157,8 +157,8 @@ async fn counts(
     if named.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows = sqlx::query(
-        "SELECT named.key,
+    let json: String = sqlx::query_scalar(
+        "SELECT json_group_array(json_array(named.key,
                 (WITH RECURSIVE chain (board, version, chained_to, kind, at) AS (
                     SELECT log.board, log.version, log.chained_to, log.kind, log.at
                     FROM seasons CROSS JOIN scores
@@ -170,19 +170,18 @@ async fn counts(
                     SELECT log.board, log.version, log.chained_to, log.kind, log.at
                     FROM chain CROSS JOIN log ON log.board = chain.board AND log.version = chain.chained_to
                     WHERE log.chain_at >= named.value ->> 3)
-                 SELECT count(*) FROM chain WHERE kind = named.value ->> 2 AND at >= named.value ->> 3)
+                 SELECT count(*) FROM chain WHERE kind = named.value ->> 2 AND at >= named.value ->> 3)))
          FROM jsonb_each(?) AS named",
     )
     .bind(keys.json())
-    .fetch_all(tx)
+    .fetch_one(tx)
     .await?;
+    let rows: Vec<(usize, u32)> = serde_json::from_str(&json).map_err(Failure::stored)?;
     let mut counts = HashMap::with_capacity(rows.len());
-    for row in &rows {
-        let mut columns = Columns::of(row);
+    for (key, count) in rows {
         let (board, user, kind, since) =
-            named.get(columns.index()?).ok_or_else(|| Failure::stored("a key that was not asked for"))?;
-        let count = u32::try_from(columns.count()?).unwrap_or(u32::MAX);
-        counts.insert(((*board).clone(), *user, (*kind).clone(), *since), count);
+            *named.get(key).ok_or_else(|| Failure::stored("a key that was not asked for"))?;
+        counts.insert((board.clone(), user, kind.clone(), since), count);
     }
     Ok(counts)
 }

@@ -34,11 +34,6 @@ impl<'r> Columns<'r> {
         u64::try_from(self.take::<i64>()?).map_err(Failure::stored)
     }
 
-    /// A place in what was asked for.
-    pub(crate) fn index(&mut self) -> Result<usize, Failure> {
-        usize::try_from(self.take::<i64>()?).map_err(Failure::stored)
-    }
-
     pub(crate) fn user(&mut self) -> Result<UserId, Failure> {
         self.bytes().map(UserId::from_bytes)
     }

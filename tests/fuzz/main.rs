@@ -75,8 +75,10 @@ fn signed_actions() {
         let action: SignedAction = match serde_json::from_slice(&input) {
             Ok(action) => action,
             Err(error) => {
-                let shape: String = error.to_string().chars().filter(|c| !c.is_ascii_digit()).take(60).collect();
-                mutator.keep_if_new(&input, shape);
+                // Up to what it repeats of the input.
+                let text = error.to_string();
+                let shape = text.split(['`', '"', '(']).next().unwrap_or_default();
+                mutator.keep_if_new(&input, shape.chars().filter(|c| !c.is_ascii_digit()).collect());
                 continue;
             }
         };

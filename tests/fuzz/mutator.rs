@@ -53,19 +53,23 @@ const WORDS: [&[u8]; 40] = [
 pub(crate) struct Mutator {
     seeded: Seeded,
     corpus: Vec<Vec<u8>>,
+    /// How many of the corpus were there from the start.
+    good: usize,
     seen: HashSet<String>,
 }
 
 impl Mutator {
     pub(crate) fn new(corpus: Vec<Vec<u8>>) -> Self {
         assert!(!corpus.is_empty(), "something to start from");
-        Self { seeded: Seeded::new(), corpus, seen: HashSet::new() }
+        Self { seeded: Seeded::new(), good: corpus.len(), corpus, seen: HashSet::new() }
     }
 
-    /// The next input: one of the corpus, changed in one to five places.
+    /// The next input: every other time a good one, changed in one place, else any of the corpus, changed in up to five.
     pub(crate) fn next(&mut self) -> Vec<u8> {
-        let mut bytes = self.any().clone();
-        for _ in 0..=self.below(5) {
+        let gently = self.below(2) == 0;
+        let index = self.below(if gently { self.good } else { self.corpus.len() });
+        let mut bytes = self.corpus[index].clone();
+        for _ in 0..if gently { 1 } else { 1 + self.below(5) } {
             self.mutate(&mut bytes);
         }
         bytes
@@ -101,7 +105,8 @@ impl Mutator {
 
     fn mutate(&mut self, bytes: &mut Vec<u8>) {
         let at = self.below(bytes.len() + 1);
-        match self.below(8) {
+        let last = bytes.len().saturating_sub(1);
+        match self.below(10) {
             0 if at < bytes.len() => bytes[at] ^= 1 << self.below(8),
             1 if at < bytes.len() => bytes[at] = self.below(256) as u8,
             2 => {
@@ -128,7 +133,14 @@ impl Mutator {
                 bytes.truncate(at);
                 bytes.extend_from_slice(&other[cut..]);
             }
-            _ => bytes.truncate(at),
+            7 => bytes.truncate(at),
+            _ => self.replace_in_kind(&mut bytes[at.min(last)..]),
+        }
+    }
+    /// Puts a digit in the place of the next digit, or a letter in that of the next letter: what is read stays well-formed.
+    fn replace_in_kind(&mut self, bytes: &mut [u8]) {
+        if let Some(byte) = bytes.iter_mut().find(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase()) {
+            *byte = if byte.is_ascii_digit() { b'0' + self.below(10) as u8 } else { b'a' + self.below(6) as u8 };
         }
     }
 }

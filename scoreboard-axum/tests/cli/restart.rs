@@ -53,7 +53,7 @@ fn a_stop_finishes_what_is_under_way() {
         assert!(["200", "503", "none"].contains(&status), "{answer}");
         acknowledged += u64::from(status == "200");
     }
-    assert_eq!(server.stop(), Some(0));
+    assert_eq!(server.ended(), Some(0));
     let log = folder.read("server.log");
     assert!(log.contains("SIGTERM") && log.contains("stopped"), "{log}");
     let verified = folder.ok(&["verify"]);

@@ -58,6 +58,7 @@ fn a_bad_setting_is_named_with_where_it_was_set() {
         (["--set", "store.readers=0"], ["`store.readers` (command line)", "from 1 to 256"]),
         (["--set", "fraud.max_outstanding=0"], ["`fraud.max_outstanding` (command line)", "0"]),
         (["--set", "accounts.hash=md5"], ["`accounts.hash` (command line)", "argon2id"]),
+        (["--set", "log=loud"], ["`log` (command line)", "`json`, `text` or `auto`"]),
         (["--listen", "8080"], ["`listen` (command line)", "127.0.0.1:8080"]),
         (["--database-url", "mysql://host/db"], ["`database_url` (command line)", "sqlite://FILE, memory:"]),
         (["--database-url", "sqlite://"], ["`database_url` (command line)", "sqlite://scoreboard.db"]),

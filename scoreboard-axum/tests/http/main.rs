@@ -17,3 +17,4 @@ mod serving;
 mod socket;
 mod support;
 mod surroundings;
+mod watcher;

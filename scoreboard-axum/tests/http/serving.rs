@@ -11,8 +11,8 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
-use crate::socket::Watcher;
 use crate::support::{Setup, World};
+use crate::watcher::Watcher;
 
 /// A server on a free port.
 pub(crate) struct Served {

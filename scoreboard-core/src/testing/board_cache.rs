@@ -177,10 +177,13 @@ pub async fn no_answer_is_older_than_an_acknowledged_floor<F: BoardCacheFixture>
         let (cache, key, acknowledged) = (cache.clone(), key.clone(), acknowledged.clone());
         async move {
             // What a reader of the store would fill in: true when it was read, old by the time it lands.
-            while acknowledged.load(Ordering::SeqCst) < LAST {
-                let read = acknowledged.load(Ordering::SeqCst);
-                tokio::task::yield_now().await;
+            let mut read = 0;
+            while read < LAST {
+                while acknowledged.load(Ordering::SeqCst) == read {
+                    tokio::task::yield_now().await;
+                }
                 put(&*cache, &key, &answer(read, "x")).await;
+                read = acknowledged.load(Ordering::SeqCst);
             }
         }
     });
@@ -193,4 +196,5 @@ pub async fn no_answer_is_older_than_an_acknowledged_floor<F: BoardCacheFixture>
     }
     raiser.await.expect("raise_floor does not panic");
     filler.await.expect("put does not panic");
+    assert_eq!(get(&*cache, &key).await, None, "every fill was old when it landed");
 }

@@ -3,8 +3,8 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use scoreboard_core::DeterministicRules;
 use scoreboard_core::accounts::{AccountsConfig, Hashing};
+use scoreboard_core::{DeterministicRules, InvalidValue};
 use serde::{Deserialize, Serialize};
 
 mod check;
@@ -67,7 +67,7 @@ impl Default for Settings {
 
 /// How logs look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase", try_from = "String")]
 pub(crate) enum LogFormat {
     /// Text on a terminal, JSON otherwise.
     #[default]
@@ -76,6 +76,19 @@ pub(crate) enum LogFormat {
     Json,
     /// For people.
     Text,
+}
+
+impl TryFrom<String> for LogFormat {
+    type Error = InvalidValue;
+
+    fn try_from(text: String) -> Result<Self, InvalidValue> {
+        match text.as_str() {
+            "auto" => Ok(Self::Auto),
+            "json" => Ok(Self::Json),
+            "text" => Ok(Self::Text),
+            _ => Err(InvalidValue::new("log", "must be `json`, `text` or `auto`")),
+        }
+    }
 }
 
 /// How often things may be done: like `10/min`, or `off`.
@@ -198,13 +211,25 @@ impl Default for Live {
 
 /// How passwords are hashed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase", try_from = "String")]
 pub(crate) enum Hash {
     /// Argon2id.
     #[default]
     Argon2id,
     /// bcrypt, at most 71 bytes.
     Bcrypt,
+}
+
+impl TryFrom<String> for Hash {
+    type Error = InvalidValue;
+
+    fn try_from(text: String) -> Result<Self, InvalidValue> {
+        match text.as_str() {
+            "argon2id" => Ok(Self::Argon2id),
+            "bcrypt" => Ok(Self::Bcrypt),
+            _ => Err(InvalidValue::new("hash", "must be `argon2id` or `bcrypt`")),
+        }
+    }
 }
 
 /// Passwords, tokens and sessions.
