@@ -5,7 +5,7 @@
 //! | feature | gives |
 //! | --- | --- |
 //! | (none) | the pipeline, the traits and the in-memory adapters |
-//! | `accounts` | [`accounts`](scoreboard_core::accounts): users, passwords, sessions, access tokens |
+//! | `accounts` | `scoreboard::accounts`: users, passwords, sessions, access tokens |
 //! | `sqlite` | `scoreboard::sqlite`: every store on one embedded file |
 //! | `axum` | `scoreboard::axum`: the HTTP API as a router |
 //! | `testing` | `scoreboard::testing`: the conformance kit for adapters |

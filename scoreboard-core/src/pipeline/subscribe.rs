@@ -98,7 +98,8 @@ pub struct Subscription {
     scoreboard: Scoreboard,
     board: BoardId,
     limit: usize,
-    announced: BoxStream<'static, Position>,
+    /// Never locked: only so that a subscription can be shared between threads, as its stream alone cannot.
+    announced: Mutex<BoxStream<'static, Position>>,
     /// What the watcher holds; `None` before the first event.
     view: Option<Arc<View>>,
     /// What the watcher says it holds.
@@ -146,7 +147,7 @@ impl Scoreboard {
             scoreboard: self.clone(),
             board: board.clone(),
             limit: limit.clamp(1, 100),
-            announced,
+            announced: Mutex::new(announced),
             view: None,
             since,
             not_before: tokio::time::Instant::now(),
@@ -179,7 +180,7 @@ impl Subscription {
             let look_for = match self.look_for {
                 Some(look_for) => look_for,
                 None => tokio::select! {
-                    position = self.announced.next() => match position {
+                    position = self.announced.get_mut().next() => match position {
                         Some(position) if self.view.as_ref().is_some_and(|view| position <= view.position) => continue,
                         Some(position) => LookFor::AtLeast(position),
                         None => {
