@@ -66,7 +66,7 @@ async fn a_round_played_on_the_page_is_seen_live_by_others_and_outlives_a_kill()
     browser.wait(SCORE_OF, json!([user, 11])).await;
     assert_eq!(browser.run("return window.notReloaded;", json!([])).await, true, "it was seen without a reload");
 
-    // More company, for a board that is worth looking at.
+    // Company, for a board that is worth looking at.
     let rivals = play_rivals(&server).await;
     browser.wait(SCORE_OF, json!([rivals[0], 150])).await;
     assert_quiet(&mut browser).await;
@@ -165,8 +165,8 @@ async fn catch_stars(browser: &mut Browser) {
 
 /// Lets others beat the boss, for 150 points the first, fewer each next; gives their ids in that order.
 async fn play_rivals(server: &Server) -> Vec<String> {
-    let names =
-        ["Grace", "Edsger", "Barbara", "Donald", "Frances", "Ken", "Radia", "Niklaus", "Margaret", "Tony", "Hedy"];
+    // Few enough that the one who played on the page stays in the top ten.
+    let names = ["Grace", "Edsger", "Barbara", "Donald", "Frances", "Ken", "Radia", "Niklaus"];
     let mut started = Vec::new();
     for (place, name) in names.into_iter().enumerate() {
         let mut user = User::register(server.address(), name).await;

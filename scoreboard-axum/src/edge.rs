@@ -62,6 +62,6 @@ async fn admitted(app: &AppState, address: ClientAddress, request: Request, next
             tracing::error!(panic = words.unwrap_or("of an unknown kind"), "a handler panicked");
             Err(Problem::internal())
         }
-        Err(_) => Err(Problem::unavailable("the request took too long")),
+        Err(_) => Err(Problem::unavailable("the request took too long; what it asked for may have been done, so send the same one again")),
     }
 }

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Bound;
 
 use crate::board::{Board, Season};
+use crate::entry::{PageQuery, Range};
 use crate::error::BackendError;
 use crate::ids::{BoardId, UserId};
+use crate::ranking::{OrderKey, RankStyle};
 use crate::store::{LogRow, Reached, ScoreStore};
 use crate::version::{Position, Version};
 
@@ -44,9 +47,9 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Folds a board's log from its first row and compares it with the scores and totals of every season.
+/// Folds a board's log from its first row and compares it with the scores, totals and ranks of every season.
 ///
-/// The board may be in use: each stretch of scores is compared with the fold at that stretch's own version. Memory: one entry a user.
+/// The board may be in use: each stretch of scores is compared with the fold at that stretch's own version. Memory: two entries a user.
 /// `progress` is told the version reached and the board's version, now and then.
 ///
 /// # Errors
@@ -62,7 +65,7 @@ pub async fn verify(
     mut progress: impl FnMut(Version, Version) + Send,
 ) -> Result<Audit, BackendError> {
     let Some(found) = store.board(board).await? else { return Ok(Audit::UnknownBoard) };
-    let mut fold = Fold { board: found, seen: Version::ZERO, users: BTreeMap::new() };
+    let mut fold = Fold { board: found, seen: Version::ZERO, users: BTreeMap::new(), order: BTreeMap::new() };
     let target = fold.board.version;
     while fold.seen < target {
         if let Err(difference) = fold.advance(store, target).await? {
@@ -77,6 +80,12 @@ pub async fn verify(
             Ok(seen) => position = seen.max(position),
             Err(difference) => return Ok(Audit::Differs(difference)),
         }
+        if let Err(difference) = fold.compare_order(store, Season::new(season)).await? {
+            return Ok(Audit::Differs(difference));
+        }
+    }
+    if let Err(difference) = fold.compare_end(store).await? {
+        return Ok(Audit::Differs(difference));
     }
     Ok(Audit::Clean { position, scores })
 }
@@ -86,6 +95,8 @@ struct Fold {
     /// Up to where the log has been folded.
     seen: Version,
     users: BTreeMap<(Season, UserId), Reached>,
+    /// The same in the board's order.
+    order: BTreeMap<(Season, OrderKey), UserId>,
 }
 
 impl Fold {
@@ -130,8 +141,59 @@ impl Fold {
             let folded = score.map_or("a score out of range".to_owned(), |score| score.to_string());
             return Err(self.differs(format!("user {} comes to {folded}, the row says {}", row.user_id, row.score)));
         }
+        let key = |reached: Reached| (row.season, spec.order().key(reached.score, reached.version));
+        if let Some(previous) = previous {
+            self.order.remove(&key(previous));
+        }
+        self.order.insert(key(row.reached()), row.user_id);
         self.users.insert(user, row.reached());
         Ok(())
+    }
+
+    /// Walks a season's pages as a reader does: each must hold those who stand there at the page's own version, in order.
+    async fn compare_order(&mut self, store: &dyn ScoreStore, season: Season) -> Result<Result<(), Difference>, BackendError> {
+        let mut after: Option<OrderKey> = None;
+        loop {
+            let range = after.map_or(Range::Top { limit: CHUNK }, |key| Range::After { key, limit: CHUNK });
+            let query = PageQuery { season: Some(season), range, style: RankStyle::Ordinal };
+            let Some(page) = store.page(&self.board.spec.id, query).await? else {
+                return Ok(Err(self.differs(format!("season {season} cannot be read"))));
+            };
+            while self.seen < page.position.version {
+                if let Err(difference) = self.advance(store, page.position.version).await? {
+                    return Ok(Err(difference));
+                }
+            }
+            let from = after.map_or(Bound::Included((season, OrderKey::MIN)), |key| Bound::Excluded((season, key)));
+            let rank = 1 + after.map_or(0, |key| self.order.range((season, OrderKey::MIN)..=(season, key)).count()) as u64;
+            let folded = self.order.range((from, Bound::Included((season, OrderKey::MAX)))).map(|(_, user)| *user);
+            let folded: Vec<(u64, UserId)> = (rank..).zip(folded.take(CHUNK)).collect();
+            let stored: Vec<(u64, UserId)> = page.entries.iter().map(|entry| (entry.rank, entry.user_id)).collect();
+            if folded != stored {
+                let at = folded.iter().zip(&stored).position(|(a, b)| a != b).unwrap_or(folded.len().min(stored.len()));
+                let show = |side: &[(u64, UserId)]| {
+                    side.get(at).map_or_else(|| "nobody".to_owned(), |(rank, user)| format!("user {user} at rank {rank}"))
+                };
+                let what = format!("the log puts {} next, the board shows {}", show(&folded), show(&stored));
+                return Ok(Err(self.differs(what)));
+            }
+            let Some(last) = page.entries.last().filter(|_| page.entries.len() == CHUNK) else { return Ok(Ok(())) };
+            after = Some(self.board.spec.order().key(last.score, last.reached));
+        }
+    }
+
+    /// No row stands behind the board's version.
+    async fn compare_end(&mut self, store: &dyn ScoreStore) -> Result<Result<(), Difference>, BackendError> {
+        let rows = store.log(&self.board.spec.id, self.seen, 1).await?;
+        let Some(row) = rows.first() else { return Ok(Ok(())) };
+        // The board is read behind the row: if it is in use, it has reached the row's version by now.
+        let board = store.board(&self.board.spec.id).await?;
+        let version = board.map_or(Version::ZERO, |board| board.version);
+        Ok(if row.position.version <= version {
+            Ok(())
+        } else {
+            Err(self.differs(format!("the log has a version {}, but the board is at {version}", row.position.version)))
+        })
     }
 
     /// Compares a season's scores, stretch by stretch, and its total.
@@ -159,11 +221,11 @@ impl Fold {
             }
             let last = scan.scores.last().map(|(user, _)| *user);
             let ended = scan.scores.len() < CHUNK;
-            let first = after.map_or(std::ops::Bound::Included((season, UserId::MIN)), |user| {
-                std::ops::Bound::Excluded((season, user))
+            let first = after.map_or(Bound::Included((season, UserId::MIN)), |user| {
+                Bound::Excluded((season, user))
             });
             let end = if ended { UserId::MAX } else { last.unwrap_or(UserId::MAX) };
-            let mut folded = self.users.range((first, std::ops::Bound::Included((season, end))));
+            let mut folded = self.users.range((first, Bound::Included((season, end))));
             let mut stored = scan.scores.iter();
             loop {
                 let (folded, stored) =

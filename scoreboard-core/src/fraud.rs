@@ -93,8 +93,8 @@ pub trait FraudDetector: fmt::Debug + Send + Sync + 'static {
     /// Nothing is changed.
     async fn on_submit(&self, action: &VerifiedAction, board: &Board, now: Timestamp) -> Result<Verdict, BackendError>;
 
-    /// Learns that an action was applied: it is no longer under way.
-    fn on_applied(&self, user: UserId, action: ActionId);
+    /// Learns that an action was applied, or refused for good: it is no longer under way.
+    fn on_settled(&self, user: UserId, action: ActionId);
 }
 
 /// Keeps incidents.

@@ -114,6 +114,13 @@ pub struct OrderKey {
     pub tie: i64,
 }
 
+impl OrderKey {
+    /// Before every entry.
+    pub const MIN: Self = Self { score: i64::MIN, tie: i64::MIN };
+    /// Behind every entry.
+    pub const MAX: Self = Self { score: i64::MAX, tie: i64::MAX };
+}
+
 /// How equal scores are numbered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -31,6 +31,10 @@ enum Failure {
     LostAnswer,
     /// Refuses any batch that holds this user.
     Poison(UserId),
+    /// A defect: panics, so many times.
+    Panic,
+    /// Somebody else holds the store.
+    Contended,
 }
 
 impl Gated {
@@ -53,12 +57,18 @@ impl ScoreStore for Gated {
             self.gate.add_permits(1);
             return Err(BackendError::new(ErrorKind::Refused, "gated", "apply"));
         }
+        if matches!(self.failure, Failure::Contended) {
+            self.gate.add_permits(1);
+            tokio::time::sleep(Duration::from_millis(700)).await;
+            return Err(BackendError::new(ErrorKind::Contended, "gated", "apply"));
+        }
         let outcomes = self.inner.apply(changes).await?;
         let fail = self.failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
         if fail && matches!(self.failure, Failure::LostAnswer) {
             self.gate.add_permits(1);
             return Err(BackendError::new(ErrorKind::OutcomeUnknown, "gated", "apply"));
         }
+        assert!(!fail || !matches!(self.failure, Failure::Panic), "as it was told");
         Ok(outcomes)
     }
     async fn create_board(&self, spec: &BoardSpec) -> Result<CreateBoard, BackendError> {
@@ -283,4 +293,30 @@ async fn a_refusal_spoils_no_other() {
         outcomes[..],
         [Outcome::Applied(_), Outcome::Refused(Refusal::UnknownBoard), Outcome::Applied(_)]
     ));
+}
+
+#[tokio::test]
+async fn a_panic_is_an_unknown_outcome_and_not_the_end() {
+    let gated = Gated::new(Failure::Panic, 1).await;
+    gated.gate.add_permits(100);
+    let store = GroupCommit::new(gated.clone());
+    let error = store.apply(&[change(1)]).await.expect_err("it panicked");
+    assert_eq!(error.kind(), ErrorKind::OutcomeUnknown);
+    let outcomes = store.apply(&[change(1), change(2)]).await.expect("the next is served");
+    assert!(matches!(outcomes[..], [Outcome::Replayed(_), Outcome::Applied(_)]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_others_hold_is_given_up_in_time_and_nobody_waits_behind_it() {
+    let gated = Gated::new(Failure::Contended, 0).await;
+    gated.gate.add_permits(100);
+    let store = Arc::new(GroupCommit::new(gated.clone()));
+    let began = tokio::time::Instant::now();
+    let first = apply(&store, 1);
+    tokio::task::yield_now().await;
+    let second = apply(&store, 2);
+    assert_eq!(first.await.expect("no panic").expect_err("held").kind(), ErrorKind::Contended);
+    assert_eq!(second.await.expect("no panic").expect_err("waited too long").kind(), ErrorKind::Overloaded);
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    assert_eq!(gated.inner.board(&BoardId::main()).await.expect("memory").expect("there").version, Version::ZERO);
 }

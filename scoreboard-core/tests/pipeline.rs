@@ -343,3 +343,27 @@ async fn a_submit_dropped_anywhere_leaves_all_in_agreement() {
     let audit = verify(&*world.store, &BoardId::main(), |_, _| ()).await.expect("memory");
     assert!(matches!(audit, Audit::Clean { .. }), "{audit:?}");
 }
+
+/// A history page that is read while its user scores is as long as asked, and goes on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_history_goes_on_while_its_user_scores() {
+    let world = world().await;
+    for _ in 0..10 {
+        world.tap(user(1)).await;
+    }
+    let scoreboard = world.scoreboard.clone();
+    let writer = tokio::spawn(async move {
+        let server = KeyId::new("test").expect("slug");
+        for n in 0..2000 {
+            let kind = "tap".parse().expect("slug");
+            let request = RecordRequest { board: BoardId::main(), user_id: user(1), kind, points: None };
+            scoreboard.record(&server, &n.to_string(), request).await.expect("counted");
+        }
+    });
+    while !writer.is_finished() {
+        let page = world.scoreboard.history(&BoardId::main(), user(1), 3, None).await.expect("read");
+        assert_eq!((page.entries.len(), page.next_cursor.is_some()), (3, true));
+        assert!(page.entries.iter().all(|entry| entry.version <= page.version));
+    }
+    writer.await.expect("no panic");
+}

@@ -11,10 +11,11 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Handle;
+use tokio::time::timeout;
 
 use super::client::Client;
 use super::server::free_address;
-use super::wait::until;
+use super::wait::{eventually, until};
 
 const MISSING: &str = "this test drives a real browser: `apt-get install chromium chromium-driver`";
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -149,7 +150,10 @@ impl Browser {
 
     /// Presses what the selector finds first, as soon as a user could.
     pub(crate) async fn press(&mut self, selector: &str) {
-        until(format!("{selector} can be pressed"), PATIENCE, async || self.try_press(selector).await.ok()).await;
+        let mut why = String::new();
+        let pressed = async || self.try_press(selector).await.map_err(|obstacle| why = obstacle).ok();
+        let in_time = timeout(PATIENCE, eventually(pressed)).await.is_ok();
+        assert!(in_time, "{selector} cannot be pressed: {why}");
     }
 
     /// Presses what the selector finds first, if it is there and nothing is in the way.
@@ -159,6 +163,9 @@ impl Browser {
         if enabled != Value::Bool(true) {
             return Err(format!("{selector} is disabled"));
         }
+        // People scroll what they want to press away from the window's edges, where bars may stand.
+        let scroll = "document.querySelector(arguments[0]).scrollIntoView({ block: 'center', behavior: 'instant' });";
+        self.run(scroll, json!([selector])).await;
         self.attempt("POST", &format!("/element/{element}/click"), Some(&json!({}))).await.map(drop)
     }
 

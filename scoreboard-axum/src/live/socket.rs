@@ -68,7 +68,9 @@ impl Session {
                 () = &mut drained => return Err(End::Restart),
                 received = self.socket.recv() => match received {
                     Some(Ok(message)) => self.receive(message).await?,
-                    Some(Err(_)) | None => return Err(End::Gone),
+                    // Too large, not UTF-8, or no WebSocket frame at all; if the client is gone, nobody hears it.
+                    Some(Err(_)) => return Err(End::BadMessage),
+                    None => return Err(End::Gone),
                 },
                 Some((board, item)) = self.feeds.next(), if !self.feeds.is_empty() => match item {
                     FeedItem::Event(event) => self.send(&event).await?,

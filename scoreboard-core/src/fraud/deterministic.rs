@@ -61,7 +61,7 @@ impl FraudDetector for DeterministicRules {
         Ok(Verdict::Allow(kind.per_day.map(|count| AtMost { count, since: now.start_of_day() })))
     }
 
-    fn on_applied(&self, user: UserId, action: ActionId) {
+    fn on_settled(&self, user: UserId, action: ActionId) {
         self.outstanding.finish(user, action);
     }
 }

@@ -1,12 +1,15 @@
 //! One transaction for all that is waiting: what makes a durable, gapless version cheap.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::FutureExt;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::board::{Board, BoardSpec, Season};
 use crate::entry::{PageQuery, RankedPage, RankedUsers, ScoreRank};
@@ -24,14 +27,17 @@ pub struct GroupCommitConfig {
     pub max_batch: usize,
     /// The most calls that may wait; one more is refused at once.
     pub queue: usize,
-    /// How often a batch with an unknown or contended outcome is sent again before its callers are told.
+    /// How often a batch with an unknown outcome is sent again before its callers are told.
     pub retries: u32,
+    /// How long a change may wait for the commits before it, and a batch for a store that is contended. What has waited
+    /// longer is refused, and was not applied.
+    pub max_wait: Duration,
 }
 
 impl Default for GroupCommitConfig {
-    /// 512 changes a transaction, 4096 calls waiting, 5 retries (about 300 ms).
+    /// 512 changes a transaction, 4096 calls waiting, 5 retries (about 300 ms), 2 seconds.
     fn default() -> Self {
-        Self { max_batch: 512, queue: 4096, retries: 5 }
+        Self { max_batch: 512, queue: 4096, retries: 5, max_wait: Duration::from_secs(2) }
     }
 }
 
@@ -48,7 +54,8 @@ pub trait CommitListener: Send + Sync + 'static {
 ///
 /// - Each call has its own outcomes; one that the store cannot take at all (a defect, not a refusal) fails alone: its batch is
 ///   halved until it stands by itself.
-/// - The queue is bounded: a call that finds it full fails at once with `Overloaded`.
+/// - The queue is bounded: a call that finds it full fails at once with `Overloaded`, and so does one that has waited too long
+///   for the commits before it.
 /// - A batch whose outcome is unknown is sent again with the same ids, which settles it.
 /// - A caller that goes away changes nothing: what was queued is applied.
 ///
@@ -79,6 +86,8 @@ pub struct GroupCommit {
 struct Job {
     changes: Vec<Change>,
     answer: Answer,
+    /// When it was queued.
+    since: Instant,
 }
 
 /// Where the outcomes of a call go.
@@ -179,6 +188,11 @@ impl Worker {
                 None => queue.recv().await,
             };
             let Some(first) = first else { return };
+            if first.since.elapsed() > self.config.max_wait {
+                // The store is slow: better to say so than to let all wait ever longer.
+                let _ = first.answer.send(Err(BackendError::new(ErrorKind::Overloaded, "group commit", "wait")));
+                continue;
+            }
             let mut group = Group::default();
             group.push(first);
             while group.changes.len() < self.config.max_batch
@@ -191,7 +205,11 @@ impl Worker {
                 group.push(job);
             }
             metrics::histogram!("scoreboard_commit_batch_size").record(group.changes.len() as f64);
-            self.commit(group).await;
+            // A panic in a store or a listener is its callers' unknown outcome, not the end of all commits.
+            if AssertUnwindSafe(self.commit(group)).catch_unwind().await.is_err() {
+                metrics::counter!("scoreboard_commit_panics_total").increment(1);
+                tracing::error!("a commit panicked; the outcome of its batch is unknown");
+            }
         }
     }
 
@@ -220,6 +238,7 @@ impl Worker {
     async fn apply(&self, changes: &[Change]) -> Result<Vec<Outcome>, BackendError> {
         let mut pause = Duration::from_millis(10);
         let mut retries = 0;
+        let began = Instant::now();
         let mut unknown = false;
         loop {
             let error = match self.inner.apply(changes).await {
@@ -231,7 +250,7 @@ impl Worker {
                     unknown = true;
                     true
                 }
-                ErrorKind::Contended => true,
+                ErrorKind::Contended => unknown || began.elapsed() < self.config.max_wait,
                 // Once an outcome is unknown, only an answer settles it.
                 ErrorKind::Unavailable | ErrorKind::Overloaded | ErrorKind::Full => unknown,
                 ErrorKind::Corrupt | ErrorKind::Refused => false,
@@ -260,7 +279,7 @@ impl ScoreStore for GroupCommit {
         let error = |kind| BackendError::new(kind, "group commit", "apply");
         let (answer, outcomes) = oneshot::channel();
         let queue = self.queue.lock().clone().ok_or_else(|| error(ErrorKind::Unavailable))?;
-        queue.try_send(Job { changes: changes.to_vec(), answer }).map_err(|full| match full {
+        queue.try_send(Job { changes: changes.to_vec(), answer, since: Instant::now() }).map_err(|full| match full {
             mpsc::error::TrySendError::Full(_) => error(ErrorKind::Overloaded),
             mpsc::error::TrySendError::Closed(_) => error(ErrorKind::Unavailable),
         })?;

@@ -59,7 +59,7 @@ impl CommitListener for AfterCommit {
         let moved = refresh(&*self.cache, outcomes).await;
         publish(&*self.broadcaster, &moved).await;
         for receipt in outcomes.iter().filter_map(Outcome::receipt) {
-            self.fraud.on_applied(receipt.user_id, receipt.action_id);
+            self.fraud.on_settled(receipt.user_id, receipt.action_id);
         }
     }
 }

@@ -159,17 +159,19 @@ impl Scoreboard {
     ///
     /// Nothing is changed.
     pub async fn top(&self, query: &TopQuery) -> Result<Page> {
-        let range = match &query.cursor {
-            None => Range::Top { limit: query.limit },
+        let (season, range) = match &query.cursor {
+            None => (query.season, Range::Top { limit: query.limit }),
             Some(text) => {
+                // The season that the cursor was checked against is the one that is read, even if it turns meanwhile.
                 let season = self.season(&query.board, query.season).await?;
-                match self.parts.cursors.read(&query.board, season, text)? {
+                let range = match self.parts.cursors.read(&query.board, season, text)? {
                     Cursor::After(key) => Range::After { key, limit: query.limit },
                     Cursor::Before(key) => Range::Before { key, limit: query.limit },
-                }
+                };
+                (Some(season), range)
             }
         };
-        let page_query = PageQuery { season: query.season, range, style: query.style };
+        let page_query = PageQuery { season, range, style: query.style };
         self.page(&query.board, page_query, query.min_version).await
     }
 
@@ -325,10 +327,10 @@ impl Scoreboard {
             None => None,
             Some(text) => Some(self.read_history_cursor(board, user, text)?),
         };
-        // The board is read first: all rows up to its version are then there.
+        // The board is read first: all rows up to its version are then there, and newer ones are left out.
         let found = self.parts.store.board(board).await?.ok_or_else(|| Rejection::UnknownBoard(board.clone()))?;
-        let mut rows = self.parts.store.history(board, user, before, limit + 1).await?;
-        rows.retain(|row| row.position.version <= found.version || before.is_some());
+        let before = before.unwrap_or(found.version.next());
+        let mut rows = self.parts.store.history(board, user, Some(before), limit + 1).await?;
         let more = rows.len() > limit;
         rows.truncate(limit);
         let next_cursor =

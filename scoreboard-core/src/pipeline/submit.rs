@@ -75,7 +75,11 @@ impl Scoreboard {
             at: now,
             at_most,
         };
-        match self.apply(change).await? {
+        let applied = self.apply(change).await;
+        if matches!(applied, Ok(Applied::AboveCount) | Err(Error::Rejected(_))) {
+            self.parts.fraud.on_settled(claims.user_id, claims.id);
+        }
+        match applied? {
             Applied::Yes(receipt) => Ok(receipt),
             Applied::AboveCount => {
                 let limit = at_most.map_or(0, |at_most| at_most.count);

@@ -283,8 +283,8 @@ impl Subscription {
         // Some more may be applied before the page is read.
         let page = self.page(self.limit + 2 * MAX_MISSED as usize).await?;
         let view = Arc::new(self.view_of(&page).await?);
-        let rows = page.position.version.get() - since.version.get();
-        if rows > 2 * MAX_MISSED || page.position.epoch != since.epoch {
+        let rows = page.position.version.get().saturating_sub(since.version.get());
+        if rows > 2 * MAX_MISSED || page.position < since || page.position.epoch != since.epoch {
             return Ok((view, None));
         }
         let rows = store.log(&self.board, since.version, rows as usize).await?;

@@ -95,7 +95,7 @@ pub(crate) enum Command {
         #[arg(long)]
         without_users: bool,
     },
-    /// Read what `export` wrote; what is there already is skipped, so it may be repeated
+    /// Read what `export` wrote, while no server runs on the database; what is there already is skipped, so it may be repeated
     Import {
         /// The file to read; `-` is standard input
         file: PathBuf,

@@ -55,7 +55,6 @@ pub(crate) async fn run(effective: &Effective) -> Result<()> {
     tokio::spawn(accounts.clone().watch_revocations());
     let scoreboard = Scoreboard::builder(stores.scores.clone())
         .with_keys(ring)
-        .with_limiter(limiter.clone())
         .with_fraud_detector(Arc::new(DeterministicRules::new(settings.fraud.max_outstanding)))
         .with_incidents(stores.incidents.clone())
         .with_names(stores.accounts.clone())

@@ -30,6 +30,9 @@ async fn boards(stores: &Stores, only: Option<BoardId>) -> Result<bool> {
         Some(board) => vec![board],
         None => stores.scores.boards().await?.into_iter().map(|board| board.spec.id).collect(),
     };
+    if boards.is_empty() {
+        print("no boards")?;
+    }
     let mut all_agree = true;
     for board in boards {
         match audit(stores, &board).await? {

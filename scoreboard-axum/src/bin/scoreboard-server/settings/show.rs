@@ -31,7 +31,7 @@ impl Effective {
     /// Texts, numbers and lists of texts are written in TOML as in JSON.
     fn line(&self, text: &mut String, key: &str, name: &str, value: &Json) -> fmt::Result {
         let origin = self.origins.get(name).map_or("default", String::as_str);
-        let value = value.to_string();
-        writeln!(text, "{key} = {value:<30} # {origin}")
+        let set = format!("{key} = {value}");
+        writeln!(text, "{set:<48} # {origin}")
     }
 }
