@@ -89,7 +89,7 @@ impl Health {
 async fn check(app: &AppState) -> Report {
     let started = Instant::now();
     let main = TopQuery::new(BoardId::main());
-    let database = timed("database", async { app.scoreboard.check().await });
+    let database = timed("database", async { Ok(app.scoreboard.check().await?) });
     let cache = timed("cache", async { app.scoreboard.top_encoded(&main).await.map(drop) });
     let realtime = timed("realtime", async { app.scoreboard.subscribe(&main.board, 1, None).await.map(drop) });
     let (database, mut cache, mut realtime) = tokio::join!(database, cache, realtime);

@@ -82,6 +82,19 @@ fn verify(password: &[u8], hash: &PasswordHash) -> bool {
     }
 }
 
+/// Whether a hash is one that [`verify`] knows and can afford: a login must not take minutes because of what was imported.
+pub(super) fn is_affordable(text: &str) -> bool {
+    const MAX_KIB: u32 = 1 << 20;
+    if let Some(bcrypt) = text.strip_prefix("$2") {
+        let cost = bcrypt.get(..5).and_then(|head| head.strip_suffix('$')?.get(2..)?.parse::<u32>().ok());
+        return text.len() == 60 && cost.is_some_and(|cost| (4..=16).contains(&cost));
+    }
+    let params = phc::PasswordHash::new(text).ok().filter(|_| text.starts_with("$argon2"));
+    params.and_then(|hash| Params::try_from(&hash).ok()).is_some_and(|params| {
+        params.m_cost() <= MAX_KIB && params.t_cost() <= 100 && params.p_cost() <= 64
+    })
+}
+
 /// What a verified password showed.
 pub(super) enum Verified {
     /// Wrong.
@@ -207,6 +220,23 @@ mod tests {
         assert!(matches!(gate.verify(secret("hunter2"), Some(new), &RandomIds).await, Ok(Verified::Yes)));
         assert!(matches!(gate.verify(secret("hunter3"), Some(old), &RandomIds).await, Ok(Verified::No)));
         assert!(matches!(gate.verify(secret("hunter2"), None, &RandomIds).await, Ok(Verified::No)));
+    }
+
+    #[test]
+    fn what_would_take_for_ever_is_not_taken_over() {
+        let good = [
+            Hashing::default().hash(b"x", &[7; 16]).expect("valid"),
+            Hashing::Bcrypt { cost: 4 }.hash(b"x", &[7; 16]).expect("valid"),
+        ];
+        for hash in good {
+            assert!(is_affordable(hash.expose()), "{}", hash.expose());
+            for costly in [hash.expose().replace("t=2", "t=4294967295"), hash.expose().replace("$04$", "$31$")] {
+                assert_eq!(is_affordable(&costly), costly == hash.expose(), "{costly}");
+            }
+        }
+        for bad in ["", "$2b$", "$2x€$", "$2b$é4$", "$argon2id$", "secret", "$1$abc"] {
+            assert!(!is_affordable(bad), "{bad}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use crate::accounts::{Email, Role, User};
 use crate::clock::Timestamp;
-use crate::error::BackendError;
+use crate::error::{BackendError, InvalidValue};
 use crate::ids::{KeyId, SessionId, UserId};
 use crate::names::DisplayNames;
 
@@ -19,6 +19,19 @@ impl PasswordHash {
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
+    }
+
+    /// Checks and wraps a hash that another system made: Argon2 or bcrypt, at a cost that this server can pay at each login.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidValue`] if it is no such hash, or one that takes more than a GiB, a hundred passes, or bcrypt's cost 16.
+    pub fn from_foreign(text: &str) -> Result<Self, InvalidValue> {
+        if crate::accounts::password::is_affordable(text) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidValue::new("password", "must be an Argon2 or bcrypt hash of bearable cost"))
+        }
     }
 
     /// The text, for verifying and storing; it has no place in a log.

@@ -59,7 +59,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         .enable_all()
         .build()
         .map_err(|error| Failure::because("cannot start", &error))?;
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         let settings = &effective.settings;
         if !matches!(command, Command::Serve(_)) {
             logging::start(settings.log, "warn");
@@ -74,5 +74,8 @@ fn run(cli: Cli) -> Result<ExitCode> {
             Command::Demo(flags) => demo::run(flags).await?,
         }
         Ok(ExitCode::SUCCESS)
-    })
+    });
+    // What still runs on a thread of its own, a password hash at most, holds nothing that must be kept.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    ended
 }

@@ -117,13 +117,11 @@ impl UserLine {
     /// The account, if its password is a hash.
     fn into_account(self) -> Result<(User, PasswordHash), String> {
         let Self { id, email, display_name, mut roles, created_at, password } = self;
-        if !(password.starts_with("$argon2") || password.starts_with("$2")) {
-            return Err(format!("user {id} has a password that is no hash"));
-        }
+        let password = PasswordHash::from_foreign(&password).map_err(|error| format!("user {id}: {error}"))?;
         roles.push(Role::User);
         roles.sort_unstable();
         roles.dedup();
-        Ok((User { id, email, display_name, roles, created_at }, PasswordHash::new(password)))
+        Ok((User { id, email, display_name, roles, created_at }, password))
     }
 }
 

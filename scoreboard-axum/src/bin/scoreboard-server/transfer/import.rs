@@ -1,10 +1,12 @@
 //! `import`: what `export` wrote, applied once however often it is read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use scoreboard_core::accounts::CreateUser;
-use scoreboard_core::{Audit, Board, BoardId, Change, ChangeBoard, Outcome, Receipt, Refusal};
+use scoreboard_core::{
+    Audit, Board, BoardId, BoardSpec, Change, ChangeBoard, Outcome, Receipt, Refusal, Score, Season, UserId, Version,
+};
 
 use crate::failure::{Failure, Result};
 use crate::lock::Lock;
@@ -37,11 +39,40 @@ pub(crate) async fn run(settings: &Settings, file: &Path) -> Result<()> {
 struct Import<'a> {
     stores: &'a Stores,
     reader: Reader,
-    /// The boards of the file, and whether their logs were empty when the import began.
-    boards: BTreeMap<BoardId, bool>,
+    /// The boards of the file.
+    boards: BTreeMap<BoardId, Imported>,
     pending: Vec<(u64, RowLine, Change)>,
     read: Counts,
     new: Counts,
+}
+
+/// A board of the file.
+struct Imported {
+    spec: BoardSpec,
+    /// Whether its log here was empty when the import began.
+    empty: bool,
+    /// The file's own log, folded so far: a line that does not follow from those before it is refused before it can count.
+    version: Version,
+    scores: HashMap<(Season, UserId), Score>,
+}
+
+impl Imported {
+    /// Folds the next row of the file.
+    fn fold(&mut self, row: &RowLine) -> Result<(), String> {
+        let expected = self.version.next();
+        if row.version != expected {
+            return Err(format!("has version {}, expected {expected}", row.version));
+        }
+        let user = (row.season, row.user_id);
+        let folded = self.spec.operator.apply(self.spec.direction, self.scores.get(&user).copied(), row.points);
+        if folded != Some(row.score) {
+            let folded = folded.map_or_else(|| "a score out of range".to_owned(), |score| score.to_string());
+            return Err(format!("comes to {folded} by the lines before it, but says score {}", row.score));
+        }
+        self.version = expected;
+        self.scores.insert(user, row.score);
+        Ok(())
+    }
 }
 
 impl<'a> Import<'a> {
@@ -135,8 +166,10 @@ impl<'a> Import<'a> {
             let what = format_args!("the board `{}` has a log with another operator, direction or tie-break", spec.id);
             return Err(self.reader.bad(number, what));
         }
-        if self.boards.insert(spec.id.clone(), empty).is_some() {
-            return Err(self.reader.bad(number, format_args!("the board `{}` is in the file twice", spec.id)));
+        let id = spec.id.clone();
+        let imported = Imported { spec, empty, version: Version::ZERO, scores: HashMap::new() };
+        if self.boards.insert(id.clone(), imported).is_some() {
+            return Err(self.reader.bad(number, format_args!("the board `{id}` is in the file twice")));
         }
         Ok(())
     }
@@ -167,9 +200,10 @@ impl<'a> Import<'a> {
 
     async fn row(&mut self, number: u64, row: RowLine) -> Result<()> {
         let change = row.to_change().map_err(|what| self.reader.bad(number, what))?;
-        if !self.boards.contains_key(&row.board) {
+        let Some(board) = self.boards.get_mut(&row.board) else {
             return Err(self.reader.bad(number, format_args!("the board `{}` is not in the file", row.board)));
-        }
+        };
+        board.fold(&row).map_err(|what| self.reader.bad(number, format_args!("action {}: {what}", row.id)))?;
         self.read.rows += 1;
         self.pending.push((number, row, change));
         if self.pending.len() >= CHUNK { self.apply().await } else { Ok(()) }
@@ -180,12 +214,11 @@ impl<'a> Import<'a> {
         let pending = std::mem::take(&mut self.pending);
         let changes: Vec<Change> = pending.iter().map(|(_, _, change)| change.clone()).collect();
         let outcomes = self.stores.scores.apply(&changes).await?;
+        // All of the chunk counts now, whatever one of its rows turns out to be.
+        self.new.rows += outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Applied(_))).count() as u64;
         for ((number, row, _), outcome) in pending.iter().zip(&outcomes) {
             let what = match outcome {
-                Outcome::Applied(receipt) => {
-                    self.new.rows += 1;
-                    self.differs(row, receipt)
-                }
+                Outcome::Applied(receipt) => self.differs(row, receipt),
                 Outcome::Replayed(receipt) => self.differs(row, receipt),
                 Outcome::Refused(refusal) => Some(explain(*refusal).to_owned()),
             };
@@ -201,8 +234,13 @@ impl<'a> Import<'a> {
         if receipt.board != row.board {
             return Some(format!("it counted on the board `{}` here", receipt.board));
         }
+        let same = (receipt.user_id, receipt.season, receipt.points, receipt.applied_at)
+            == (row.user_id, row.season, row.points, row.at);
+        if !same {
+            return Some("it counted for another user, season, time or number of points here".to_owned());
+        }
         // A board that had a log of its own goes on from there: its versions and scores come out otherwise.
-        let must_match = self.boards.get(&row.board).copied().unwrap_or(true);
+        let must_match = self.boards.get(&row.board).is_none_or(|board| board.empty);
         let (here, there) = ((receipt.version, receipt.score), (row.version, row.score));
         (must_match && here != there).then(|| {
             format!("comes to version {} and score {}, the file says {} and {}", here.0, here.1, there.0, there.1)
