@@ -36,7 +36,9 @@ async fn memory_and_sqlite_are_the_model() {
 
 async fn compare(seed: u64) {
     let folder = tempfile::tempdir().expect("a temporary folder and file");
-    let sqlite = SqliteStore::open(&Config::new(folder.path().join("scoreboard.db"))).await.expect("a temporary folder and file");
+    let sqlite = SqliteStore::open(&Config::new(folder.path().join("scoreboard.db")))
+        .await
+        .expect("a temporary folder and file");
     let stores: [(_, Arc<dyn ScoreStore>); 2] =
         [("memory", Arc::new(MemoryScoreStore::new())), ("sqlite", Arc::new(sqlite.clone()))];
     let subjects = stores.into_iter().map(|(name, store)| Subject::new(name, store)).collect();

@@ -42,9 +42,13 @@ impl Report {
             let [server, generator] = [of(|round| round.server_busy), of(|round| round.generator_busy)].map(percent);
             println!("{name:<32} {rate:>10.0} {server:>13} {generator:>16} {cpu_rate:>18.0}");
         }
-        println!("\n{:<32} {:>10} {:>13} {:>16} {:>18}", "ratio, round by round", "median", "lowest", "highest", "of CPU");
+        println!(
+            "\n{:<32} {:>10} {:>13} {:>16} {:>18}",
+            "ratio, round by round", "median", "lowest", "highest", "of CPU"
+        );
         for (name, one, other, aim) in RATIOS {
-            let ratios = |rate: fn(&Round) -> f64| self.0.iter().map(move |rounds| rate(&rounds[one]) / rate(&rounds[other]));
+            let ratios =
+                |rate: fn(&Round) -> f64| self.0.iter().map(move |rounds| rate(&rounds[one]) / rate(&rounds[other]));
             let wall = || ratios(|round| round.per_second);
             let [lowest, highest] = [wall().fold(f64::INFINITY, f64::min), wall().fold(0.0, f64::max)];
             let [median, of_cpu] = [median(wall()), median(ratios(Round::per_cpu_second))];
@@ -63,9 +67,10 @@ impl Report {
     /// A bare handler waits for nothing: where neither it nor the generator fills its core, something else does.
     fn is_disturbed(&self) -> bool {
         let idle = |round: &Round| round.server_busy.max(round.generator_busy) < 0.9;
-        RATIOS.iter().filter(|(.., aim)| *aim < 1.0).any(|&(_, _, bare, _)| {
-            self.0.iter().filter(|rounds| idle(&rounds[bare])).count() * 2 > self.0.len()
-        })
+        RATIOS
+            .iter()
+            .filter(|(.., aim)| *aim < 1.0)
+            .any(|&(_, _, bare, _)| self.0.iter().filter(|rounds| idle(&rounds[bare])).count() * 2 > self.0.len())
     }
 }
 

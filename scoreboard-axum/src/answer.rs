@@ -60,6 +60,8 @@ pub(crate) fn versioned_bytes(
         response
     };
     let headers = response.headers_mut();
+    // With what the layers around add; growing twice would cost more.
+    headers.reserve(6);
     headers.insert(header::CACHE_CONTROL, caching.header());
     if let Ok(tag) = HeaderValue::from_str(tag.as_str()) {
         headers.insert(header::ETAG, tag);

@@ -1,41 +1,107 @@
-//! What happens to every request before its route, and to every answer behind it: one middleware, for each layer costs every
-//! request.
+//! What happens to every request before its route, and to every answer behind it: one layer written by hand, for every layer
+//! costs every request.
 //!
 //! It names the request, counts its address, refuses what is too large by its own account, bounds its time, survives a panic,
 //! writes problems, and measures.
 
+use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
+use std::task::{Context, Poll};
 
-use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderValue, header};
-use axum::middleware::Next;
+use axum::extract::{MatchedPath, Request};
+use axum::http::{HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use tokio::time::{Instant, timeout};
+use tower::{Layer, Service};
 use tracing::Instrument;
 
 use crate::address::ClientAddress;
 use crate::body::declared_size;
+use crate::metrics::Series;
 use crate::problem::{self, Problem};
 use crate::request_id::{X_REQUEST_ID, request_id};
-use crate::state::{AppState, Shared};
+use crate::state::Shared;
 
-pub(crate) async fn edge(State(app): State<Shared>, mut request: Request, next: Next) -> Response {
-    let started = Instant::now();
-    let id = request_id(request.headers(), app.clock.now());
+/// Surrounds routes.
+#[derive(Debug, Clone)]
+pub(crate) struct Edge(pub(crate) Shared);
+
+impl<S> Layer<S> for Edge {
+    type Service = EdgeService<S>;
+
+    fn layer(&self, route: S) -> EdgeService<S> {
+        EdgeService { app: self.0.clone(), route }
+    }
+}
+
+/// A route with its surroundings.
+#[derive(Debug, Clone)]
+pub(crate) struct EdgeService<S> {
+    app: Shared,
+    route: S,
+}
+
+impl<S> Service<Request> for EdgeService<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible>,
+    S::Future: Send + 'static,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response, Infallible>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.route.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let app = self.app.clone();
+        let started = Instant::now();
+        let id = request_id(request.headers(), app.clock.now());
+        let series = app.series.of(request.extensions().get::<MatchedPath>().map(MatchedPath::as_str));
+        let address = ClientAddress::of(request.headers(), request.extensions(), &app.config.trusted_proxies);
+        let size = declared_size(request.headers());
+        let method = request.method().clone();
+        let span = tracing::debug_span!("request", request.id = id.to_str().unwrap_or_default(), http.method = %method, http.route = series.route());
+        // Nothing of the route runs before its future is polled.
+        let route = self.route.call(request);
+        Box::pin(async move {
+            let admitted = async {
+                app.limits.address(address).await?;
+                size?;
+                answered(&app, route).await
+            };
+            let response = admitted.instrument(span).await.into_response();
+            Ok(finished(response, id, &method, &series, started))
+        })
+    }
+}
+
+/// The route's answer, if it comes in time and without a panic.
+async fn answered(
+    app: &Shared,
+    route: impl Future<Output = Result<Response, Infallible>>,
+) -> Result<Response, Problem> {
+    match timeout(app.config.request_timeout, AssertUnwindSafe(route).catch_unwind()).await {
+        Ok(Ok(Ok(response))) => Ok(response),
+        Ok(Ok(Err(never))) => match never {},
+        Ok(Err(panic)) => {
+            let words = panic.downcast_ref::<&str>().copied();
+            let words = words.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+            tracing::error!(panic = words.unwrap_or("of an unknown kind"), "a handler panicked");
+            Err(Problem::internal())
+        }
+        Err(_) => Err(Problem::unavailable("the request took too long")),
+    }
+}
+
+fn finished(mut response: Response, id: HeaderValue, method: &Method, series: &Series, started: Instant) -> Response {
     let id_text = id.to_str().unwrap_or_default();
-    let series = app.series.of(request.extensions().get::<MatchedPath>().map(MatchedPath::as_str));
-    let method = request.method().clone();
-    let address = ClientAddress::of(&request, &app.config.trusted_proxies);
-    request.extensions_mut().insert(address);
-
-    let span =
-        tracing::debug_span!("request", request.id = id_text, http.method = %method, http.route = series.route());
-    let mut response = admitted(&app, address, request, next).instrument(span).await.into_response();
-
     let code = problem::render(&mut response, id_text);
     let took = started.elapsed();
-    series.record(&method, response.status(), took);
+    series.record(method, response.status(), took);
     let status = response.status().as_u16();
     let duration_ms = took.as_secs_f64() * 1e3;
     if status >= 500 {
@@ -48,20 +114,4 @@ pub(crate) async fn edge(State(app): State<Shared>, mut request: Request, next: 
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(X_REQUEST_ID, id);
     response
-}
-
-async fn admitted(app: &AppState, address: ClientAddress, request: Request, next: Next) -> Result<Response, Problem> {
-    app.limits.address(address).await?;
-    declared_size(request.headers())?;
-    let route = AssertUnwindSafe(next.run(request)).catch_unwind();
-    match timeout(app.config.request_timeout, route).await {
-        Ok(Ok(response)) => Ok(response),
-        Ok(Err(panic)) => {
-            let words = panic.downcast_ref::<&str>().copied();
-            let words = words.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-            tracing::error!(panic = words.unwrap_or("of an unknown kind"), "a handler panicked");
-            Err(Problem::internal())
-        }
-        Err(_) => Err(Problem::unavailable("the request took too long; what it asked for may have been done, so send the same one again")),
-    }
 }

@@ -70,7 +70,14 @@ impl RateLimits {
         quota: Option<Quota>,
         subject: Subject,
     ) -> Result<Option<Usage>, Problem> {
-        let Some(quota) = quota else { return Ok(None) };
+        match quota {
+            None => Ok(None),
+            // Boxed, so that what waits here does not make the future of each request larger.
+            Some(quota) => Box::pin(self.count(policy, quota, subject)).await.map(Some),
+        }
+    }
+
+    async fn count(&self, policy: &'static str, quota: Quota, subject: Subject) -> Result<Usage, Problem> {
         let mut text = Text::<48>::default();
         // Neither kind of subject is longer than 45 bytes.
         let _ = match subject {
@@ -87,7 +94,7 @@ impl RateLimits {
             }
         };
         match decision {
-            Decision::Allowed(usage) => Ok(Some(usage)),
+            Decision::Allowed(usage) => Ok(usage),
             Decision::Limited(usage) => {
                 metrics::counter!("scoreboard_ratelimit_refusals_total", "policy" => policy).increment(1);
                 Err(Problem::rate_limited(usage))

@@ -1,9 +1,8 @@
 //! Putting the routes and what surrounds them together.
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
 
-use crate::edge::edge;
+use crate::edge::Edge;
 use crate::state::AppState;
 use crate::{App, cors, metrics, routes};
 
@@ -14,6 +13,6 @@ pub fn router(app: App) -> Router {
     metrics::describe();
     let state = AppState::new(app);
     let (api, _) = routes::api().split_for_parts();
-    let router = api.merge(routes::pages(&state)).layer(from_fn_with_state(state.clone(), edge));
+    let router = api.merge(routes::pages(&state)).layer(Edge(state.clone()));
     cors::surround(router, &state.config.allowed_origins).with_state(state)
 }

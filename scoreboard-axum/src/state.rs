@@ -67,13 +67,13 @@ impl AppState {
     pub(crate) async fn reader(&self, parts: &Parts) -> Result<Option<Usage>, Problem> {
         let subject = match bearer(&parts.headers)? {
             Some(token) => Subject::User(self.accounts.authenticate(token)?.user_id),
-            None => Subject::Address(address(parts)),
+            None => Subject::Address(self.address(parts)),
         };
         self.limits.read(subject).await
     }
-}
 
-/// The client's address, as [`edge`](crate::edge) found it.
-pub(crate) fn address(parts: &Parts) -> ClientAddress {
-    *parts.extensions.get().expect("every route is behind `edge`, which puts it there")
+    /// The client's address.
+    pub(crate) fn address(&self, parts: &Parts) -> ClientAddress {
+        ClientAddress::of(&parts.headers, &parts.extensions, &self.config.trusted_proxies)
+    }
 }

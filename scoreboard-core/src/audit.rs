@@ -151,7 +151,11 @@ impl Fold {
     }
 
     /// Walks a season's pages as a reader does: each must hold those who stand there at the page's own version, in order.
-    async fn compare_order(&mut self, store: &dyn ScoreStore, season: Season) -> Result<Result<(), Difference>, BackendError> {
+    async fn compare_order(
+        &mut self,
+        store: &dyn ScoreStore,
+        season: Season,
+    ) -> Result<Result<(), Difference>, BackendError> {
         let mut after: Option<OrderKey> = None;
         loop {
             let range = after.map_or(Range::Top { limit: CHUNK }, |key| Range::After { key, limit: CHUNK });
@@ -165,14 +169,16 @@ impl Fold {
                 }
             }
             let from = after.map_or(Bound::Included((season, OrderKey::MIN)), |key| Bound::Excluded((season, key)));
-            let rank = 1 + after.map_or(0, |key| self.order.range((season, OrderKey::MIN)..=(season, key)).count()) as u64;
+            let rank =
+                1 + after.map_or(0, |key| self.order.range((season, OrderKey::MIN)..=(season, key)).count()) as u64;
             let folded = self.order.range((from, Bound::Included((season, OrderKey::MAX)))).map(|(_, user)| *user);
             let folded: Vec<(u64, UserId)> = (rank..).zip(folded.take(CHUNK)).collect();
             let stored: Vec<(u64, UserId)> = page.entries.iter().map(|entry| (entry.rank, entry.user_id)).collect();
             if folded != stored {
                 let at = folded.iter().zip(&stored).position(|(a, b)| a != b).unwrap_or(folded.len().min(stored.len()));
                 let show = |side: &[(u64, UserId)]| {
-                    side.get(at).map_or_else(|| "nobody".to_owned(), |(rank, user)| format!("user {user} at rank {rank}"))
+                    side.get(at)
+                        .map_or_else(|| "nobody".to_owned(), |(rank, user)| format!("user {user} at rank {rank}"))
                 };
                 let what = format!("the log puts {} next, the board shows {}", show(&folded), show(&stored));
                 return Ok(Err(self.differs(what)));
@@ -221,9 +227,7 @@ impl Fold {
             }
             let last = scan.scores.last().map(|(user, _)| *user);
             let ended = scan.scores.len() < CHUNK;
-            let first = after.map_or(Bound::Included((season, UserId::MIN)), |user| {
-                Bound::Excluded((season, user))
-            });
+            let first = after.map_or(Bound::Included((season, UserId::MIN)), |user| Bound::Excluded((season, user)));
             let end = if ended { UserId::MAX } else { last.unwrap_or(UserId::MAX) };
             let mut folded = self.users.range((first, Bound::Included((season, end))));
             let mut stored = scan.scores.iter();

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use scoreboard_core::memory::MemoryScoreStore;
-use scoreboard_core::testing::{Fixture, ScoreStoreFixture};
 use scoreboard_core::testing::broken::score_store::TiesById;
 use scoreboard_core::testing::broken::{Broken, Intact};
+use scoreboard_core::testing::{Fixture, ScoreStoreFixture};
 use scoreboard_core::{
-    ActionId, Audit, BoardId, BoardSpec, Change, Fingerprint, Origin, Points, ScoreStore, Season, Timestamp, UserId, verify,
+    ActionId, Audit, BoardId, BoardSpec, Change, Fingerprint, Origin, Points, ScoreStore, Season, Timestamp, UserId,
+    verify,
 };
 
 fn change(n: u32, user: u32) -> Change {

@@ -111,8 +111,8 @@ impl Drop for Connection {
 
 #[cfg(test)]
 mod tests {
-    use axum::body::Body;
-    use axum::extract::Request;
+    use axum::extract::ConnectInfo;
+    use axum::http::{Extensions, HeaderMap};
 
     use super::*;
 
@@ -121,9 +121,9 @@ mod tests {
         let config = LiveConfig { max_connections: 3, max_connections_per_address: 2, ..LiveConfig::default() };
         let (connections, lifecycle) = (Arc::new(Connections::new(&config)), Lifecycle::default());
         let address = |peer: [u8; 4]| {
-            let mut request = Request::new(Body::empty());
-            request.extensions_mut().insert(axum::extract::ConnectInfo(std::net::SocketAddr::from((peer, 1))));
-            ClientAddress::of(&request, &[])
+            let mut extensions = Extensions::new();
+            extensions.insert(ConnectInfo(std::net::SocketAddr::from((peer, 1))));
+            ClientAddress::of(&HeaderMap::new(), &extensions, &[])
         };
         let admit = |peer| connections.admit(address(peer), Transport::WebSocket, &lifecycle);
         let first = admit([1, 1, 1, 1]).unwrap();
@@ -139,7 +139,7 @@ mod tests {
     fn shares_lie_evenly() {
         let connections = Arc::new(Connections::new(&LiveConfig::default()));
         let lifecycle = Lifecycle::default();
-        let address = ClientAddress::of(&Request::new(Body::empty()), &[]);
+        let address = ClientAddress::of(&HeaderMap::new(), &Extensions::new(), &[]);
         let all: Vec<_> =
             (0..1000).map(|_| connections.admit(address, Transport::WebSocket, &lifecycle).unwrap()).collect();
         let mut bins = [0; 10];

@@ -10,7 +10,7 @@ use crate::body::{json, within_size};
 use crate::dto::{LoginRequest, RefreshRequest, RegisterRequest, SignedInAnswer, UserAnswer};
 use crate::problem::Problem;
 use crate::rate_limit::{Subject, limited};
-use crate::state::{Shared, address};
+use crate::state::Shared;
 
 /// Makes an account.
 #[utoipa::path(
@@ -19,7 +19,7 @@ use crate::state::{Shared, address};
 )]
 pub(super) async fn register(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
     let (parts, body) = within_size(&app, request).await?;
-    let usage = app.limits.register(address(&parts)).await?;
+    let usage = app.limits.register(app.address(&parts)).await?;
     limited(usage, async {
         let RegisterRequest { email, password, display_name } = json(&parts, &body)?;
         let user = app.accounts.register(Registration { email, password, display_name }).await;
@@ -36,7 +36,7 @@ pub(super) async fn register(State(app): State<Shared>, request: Request) -> Res
 )]
 pub(super) async fn login(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
     let (parts, body) = within_size(&app, request).await?;
-    let usage = app.limits.login(address(&parts)).await?;
+    let usage = app.limits.login(app.address(&parts)).await?;
     limited(usage, async {
         let LoginRequest { email, password } = json(&parts, &body)?;
         let signed_in = app.accounts.login(&email, password).await;

@@ -13,7 +13,7 @@ use crate::origin::check_origin;
 use crate::problem::{Problem, invalid_value};
 use crate::query::query;
 use crate::rate_limit::{Subject, limited};
-use crate::state::{AppState, Shared, address};
+use crate::state::{AppState, Shared};
 
 /// The one subprotocol.
 const PROTOCOL: &str = "scoreboard.v1";
@@ -34,7 +34,7 @@ const MAX_WRITE_BUFFER: usize = 256 * 1024;
 )]
 pub(super) async fn socket(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
     let (mut parts, _) = request.into_parts();
-    let usage = app.limits.read(Subject::Address(address(&parts))).await?;
+    let usage = app.limits.read(Subject::Address(app.address(&parts))).await?;
     limited(usage, async {
         check_origin(&parts, &app.config.allowed_origins)?;
         let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &())
@@ -68,7 +68,7 @@ pub(super) async fn socket(State(app): State<Shared>, request: Request) -> Resul
 )]
 pub(super) async fn events(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
-    let usage = app.limits.read(Subject::Address(address(&parts))).await?;
+    let usage = app.limits.read(Subject::Address(app.address(&parts))).await?;
     limited(usage, async {
         check_origin(&parts, &app.config.allowed_origins)?;
         let params: WatchParams = query(&parts)?;
@@ -86,7 +86,7 @@ fn admit(app: &AppState, parts: &Parts, transport: Transport) -> Result<live::Co
     if app.lifecycle.is_draining() {
         return Err(Problem::unavailable("the server is draining"));
     }
-    let place = app.connections.admit(address(parts), transport, &app.lifecycle);
+    let place = app.connections.admit(app.address(parts), transport, &app.lifecycle);
     place.ok_or_else(|| Problem::unavailable("there are too many live connections"))
 }
 

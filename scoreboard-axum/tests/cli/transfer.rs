@@ -95,15 +95,16 @@ fn a_line_that_is_wrong_is_named_by_its_number() {
         (replace(3, "\"season\":1", "\"season\":2"), "line 3: the board `main` is in season 1"),
         (
             replace(4, "$2b$10$", "secret"),
-            "line 4: user 01990000-0000-7000-8000-000000000001 has a password that is no hash",
+            "line 4: user 01990000-0000-7000-8000-000000000001: password must be an Argon2 or bcrypt hash",
         ),
+        (replace(4, "$2b$10$", "$2b$31$"), "line 4: user 01990000-0000-7000-8000-000000000001: password must be"),
         (replace(5, "bob@", "ada@"), "line 5: the e-mail address of user 01990000-0000-7000-8000-000000000002"),
         (replace(6, "AAAA==", "AA=="), "line 6: the fingerprint"),
         (replace(7, "\"laps\"", "\"gone\""), "line 7: the board `gone` is not in the file"),
         (replace(8, "\"points\":1", "\"points\":1e3"), "line 8: "),
         (
             replace(9, "\"score\":1", "\"score\":2"),
-            "line 9: action 01990000-0000-7000-8000-00000000000d: comes to version 2 and score 1",
+            "line 9: action 01990000-0000-7000-8000-00000000000d: comes to 1 by the lines before it, but says score 2",
         ),
         (replace(9, "\"version\":2", "\"version\":4"), "line 9: action"),
         (replace(10, "00000e", "00000d"), "line 10: action"),
@@ -114,6 +115,20 @@ fn a_line_that_is_wrong_is_named_by_its_number() {
         let refusal = folder.run_with(&["import", "-"], &text).one_line(1);
         assert!(refusal.contains(part), "expected {part}: {refusal}");
     }
+}
+
+/// A line that does not follow from those before it counts nothing, so the right file can be imported afterwards.
+#[test]
+fn a_wrong_line_leaves_nothing_behind() {
+    let folder = Folder::new();
+    let wrong = altered(8, |line| line.replace("\"points\":1", "\"points\":1000"));
+    let refusal = folder.run_with(&["import", "-"], &wrong).one_line(1);
+    assert!(refusal.contains("line 8: action") && refusal.contains("by the lines before it"), "{refusal}");
+    folder.write("in.jsonl", EXPORT);
+    folder.ok(&["import", "in.jsonl"]);
+    folder.ok(&["verify"]);
+    folder.ok(&["export", "out.jsonl"]);
+    assert_eq!(folder.read("out.jsonl"), EXPORT);
 }
 
 #[test]

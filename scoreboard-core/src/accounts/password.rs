@@ -90,9 +90,9 @@ pub(super) fn is_affordable(text: &str) -> bool {
         return text.len() == 60 && cost.is_some_and(|cost| (4..=16).contains(&cost));
     }
     let params = phc::PasswordHash::new(text).ok().filter(|_| text.starts_with("$argon2"));
-    params.and_then(|hash| Params::try_from(&hash).ok()).is_some_and(|params| {
-        params.m_cost() <= MAX_KIB && params.t_cost() <= 100 && params.p_cost() <= 64
-    })
+    params
+        .and_then(|hash| Params::try_from(&hash).ok())
+        .is_some_and(|params| params.m_cost() <= MAX_KIB && params.t_cost() <= 100 && params.p_cost() <= 64)
 }
 
 /// What a verified password showed.

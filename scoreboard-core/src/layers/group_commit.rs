@@ -279,10 +279,12 @@ impl ScoreStore for GroupCommit {
         let error = |kind| BackendError::new(kind, "group commit", "apply");
         let (answer, outcomes) = oneshot::channel();
         let queue = self.queue.lock().clone().ok_or_else(|| error(ErrorKind::Unavailable))?;
-        queue.try_send(Job { changes: changes.to_vec(), answer, since: Instant::now() }).map_err(|full| match full {
-            mpsc::error::TrySendError::Full(_) => error(ErrorKind::Overloaded),
-            mpsc::error::TrySendError::Closed(_) => error(ErrorKind::Unavailable),
-        })?;
+        queue.try_send(Job { changes: changes.to_vec(), answer, since: Instant::now() }).map_err(
+            |full| match full {
+                mpsc::error::TrySendError::Full(_) => error(ErrorKind::Overloaded),
+                mpsc::error::TrySendError::Closed(_) => error(ErrorKind::Unavailable),
+            },
+        )?;
         drop(queue);
         // The worker answers every call it takes; only its death in the middle of one drops an answer.
         outcomes.await.map_err(|_| error(ErrorKind::OutcomeUnknown))?
