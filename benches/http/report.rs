@@ -46,16 +46,21 @@ impl Report {
             "\n{:<32} {:>10} {:>13} {:>16} {:>18}",
             "ratio, round by round", "median", "lowest", "highest", "of CPU"
         );
+        let disturbed = self.is_disturbed();
         for (name, one, other, aim) in RATIOS {
             let ratios =
                 |rate: fn(&Round) -> f64| self.0.iter().map(move |rounds| rate(&rounds[one]) / rate(&rounds[other]));
             let wall = || ratios(|round| round.per_second);
             let [lowest, highest] = [wall().fold(f64::INFINITY, f64::min), wall().fold(0.0, f64::max)];
             let [median, of_cpu] = [median(wall()), median(ratios(Round::per_cpu_second))];
-            let verdict = if median >= aim { "reached" } else { "missed" };
+            let verdict = match median >= aim {
+                _ if disturbed => "not decided",
+                true => "reached",
+                false => "missed",
+            };
             println!("{name:<32} {median:>10.2} {lowest:>13.2} {highest:>16.2} {of_cpu:>18.2}   aim {aim}: {verdict}");
         }
-        if self.is_disturbed() {
+        if disturbed {
             println!(
                 "\nNeither side was at its core's limit while the bare handler was measured: other programs took these cores. The \
                  ratios of this run say little; those of CPU time say more. Run it again on a quiet machine."
