@@ -68,6 +68,10 @@ pub(crate) fn json<T: DeserializeOwned>(parts: &Parts, body: &[u8]) -> Result<T,
     if !content_type.is_some_and(is_json) {
         return Err(Problem::new(Code::UnsupportedMediaType, "the body must be `application/json`"));
     }
+    // Where it is wrong is worth a second look, which those that are right do not pay for.
+    if let Ok(Object(value)) = serde_json::from_slice(body) {
+        return Ok(value);
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let Object(value) = serde_path_to_error::deserialize(&mut deserializer)
         .map_err(|error| Problem::invalid(pointer("", error.path()), shortened(&error.inner().to_string())))?;

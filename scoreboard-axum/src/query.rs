@@ -12,8 +12,12 @@ use crate::problem::Problem;
 /// What the query string says.
 pub(crate) fn query<T: DeserializeOwned>(parts: &Parts) -> Result<T, Problem> {
     let query = parts.uri.query().unwrap_or_default();
-    let pairs = serde_urlencoded::Deserializer::new(form_urlencoded::parse(query.as_bytes()));
-    serde_path_to_error::deserialize(pairs)
+    let pairs = || serde_urlencoded::Deserializer::new(form_urlencoded::parse(query.as_bytes()));
+    // Where it is wrong is worth a second look, which those that are right do not pay for.
+    if let Ok(value) = T::deserialize(pairs()) {
+        return Ok(value);
+    }
+    serde_path_to_error::deserialize(pairs())
         .map_err(|error| Problem::invalid(pointer("/query", error.path()), shortened(&error.inner().to_string())))
 }
 
