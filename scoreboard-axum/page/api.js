@@ -8,7 +8,7 @@ export class ApiError extends Error {
     this.status = status;
     this.code = problem.code ?? (status === 0 ? "network" : "unknown");
     this.fields = problem.errors ?? [];
-    this.incident = problem.incidentId ?? null;
+    this.incident = problem.incident ?? null;
     this.requestId = problem.requestId ?? null;
     this.retryAfter = retryAfter;
   }
