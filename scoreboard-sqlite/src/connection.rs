@@ -4,11 +4,12 @@ use std::fs::OpenOptions;
 use std::path::Path;
 use std::time::Duration;
 
-use scoreboard_core::BackendError;
-use sqlx::pool::PoolConnectionMetadata;
+use scoreboard_core::{BackendError, ErrorKind};
+use sqlx::pool::{PoolConnection, PoolConnectionMetadata};
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Sqlite, SqliteConnection, SqlitePool, Transaction};
+use tokio::time::Instant;
 
 use crate::config::Config;
 use crate::error::{self, Failure};
@@ -59,7 +60,7 @@ impl SqliteStore {
         tokio::task::spawn_blocking(move || create_file(&path)).await.map_err(|join| error::opening(join.into()))??;
 
         let writer = pool(config, 1).connect_lazy_with(writing(config));
-        let mut connection = writer.acquire().await.map_err(|error| Failure::Driver(error).during("open"))?;
+        let mut connection = connect(&writer, config.busy_timeout).await?;
         migrate(&mut connection).await?;
         drop(connection);
 
@@ -109,6 +110,23 @@ impl SqliteStore {
         let rows = query.execute(&mut *tx).await?.rows_affected();
         commit(tx).await?;
         Ok(rows)
+    }
+}
+
+/// Opens the first connection. SQLite waits for another's lock everywhere but where it turns a new file to write-ahead logging:
+/// there, of several that open the file at once, all but one are refused without a wait. Hence the wait here.
+async fn connect(pool: &SqlitePool, patience: Duration) -> Result<PoolConnection<Sqlite>, BackendError> {
+    const PAUSE: Duration = Duration::from_millis(10);
+    let begun = Instant::now();
+    loop {
+        let error = match pool.acquire().await {
+            Ok(connection) => return Ok(connection),
+            Err(error) => Failure::Driver(error).during("open"),
+        };
+        if error.kind() != ErrorKind::Contended || begun.elapsed() >= patience {
+            return Err(error);
+        }
+        tokio::time::sleep(PAUSE).await;
     }
 }
 

@@ -127,7 +127,7 @@ async fn an_altered_schema_is_refused() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_new_file_is_filled_once_though_several_open_it() {
-    for _ in 0..5 {
+    for _ in 0..20 {
         let folder = tempfile::tempdir().unwrap();
         let config = Config::new(folder.path().join("scoreboard.db"));
         let opens: Vec<_> = (0..4)
