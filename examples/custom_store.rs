@@ -23,12 +23,14 @@ type Result<T, E = scoreboard::BackendError> = std::result::Result<T, E>;
 #[derive(Debug)]
 struct Log {
     spec: BoardSpec,
+    /// The store's.
+    epoch: Epoch,
     rows: Vec<LogRow>,
 }
 
 impl Log {
     fn position(&self) -> Position {
-        Position { epoch: Epoch::default(), version: Version::new(self.rows.len() as u64) }
+        Position { epoch: self.epoch, version: Version::new(self.rows.len() as u64) }
     }
 
     /// What the rows come to.
@@ -53,10 +55,22 @@ impl Log {
 
 /// Boards that are their logs, under one lock: so every answer is true at one version.
 #[derive(Debug, Default)]
-pub(crate) struct LogStore(Mutex<BTreeMap<BoardId, Log>>);
+pub(crate) struct LogStore(Mutex<Logs>);
+
+#[derive(Debug)]
+struct Logs {
+    epoch: Epoch,
+    boards: BTreeMap<BoardId, Log>,
+}
+
+impl Default for Logs {
+    fn default() -> Self {
+        Self { epoch: Epoch::new(1), boards: BTreeMap::new() }
+    }
+}
 
 impl LogStore {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<BoardId, Log>> {
+    fn lock(&self) -> MutexGuard<'_, Logs> {
         self.0.lock().expect("nobody panics while holding the lock")
     }
 }
@@ -65,16 +79,17 @@ impl LogStore {
 impl ScoreStore for LogStore {
     async fn create_board(&self, spec: &BoardSpec) -> Result<CreateBoard> {
         let mut logs = self.lock();
-        if logs.contains_key(&spec.id) {
+        let Logs { epoch, boards } = &mut *logs;
+        if boards.contains_key(&spec.id) {
             return Ok(CreateBoard::AlreadyExists);
         }
-        logs.insert(spec.id.clone(), Log { spec: spec.clone(), rows: Vec::new() });
+        boards.insert(spec.id.clone(), Log { spec: spec.clone(), epoch: *epoch, rows: Vec::new() });
         Ok(CreateBoard::Created)
     }
 
     async fn change_board(&self, spec: &BoardSpec) -> Result<ChangeBoard> {
         let mut logs = self.lock();
-        let Some(log) = logs.get_mut(&spec.id) else { return Ok(ChangeBoard::Unknown) };
+        let Some(log) = logs.boards.get_mut(&spec.id) else { return Ok(ChangeBoard::Unknown) };
         if !log.rows.is_empty() && !log.spec.folds_as(spec) {
             return Ok(ChangeBoard::OrderIsFixed);
         }
@@ -83,24 +98,24 @@ impl ScoreStore for LogStore {
     }
 
     async fn board(&self, board: &BoardId) -> Result<Option<Board>> {
-        Ok(self.lock().get(board).map(Log::board))
+        Ok(self.lock().boards.get(board).map(Log::board))
     }
 
     async fn boards(&self) -> Result<Vec<Board>> {
-        Ok(self.lock().values().map(Log::board).collect())
+        Ok(self.lock().boards.values().map(Log::board).collect())
     }
 
     async fn apply(&self, changes: &[Change]) -> Result<Vec<Outcome>> {
         let mut logs = self.lock();
         let mut batch = Batch::default();
-        for (id, log) in logs.iter() {
+        for (id, log) in logs.boards.iter() {
             let Board { spec, season, total, .. } = log.board();
             batch.boards.insert(id.clone(), BoardState { spec, season, position: log.position(), total });
             batch.counted.extend(log.rows.iter().map(|row| (row.action_id, (id.clone(), row.clone()))));
             batch.scores.extend(log.scores().into_iter().map(|(user, reached)| ((id.clone(), user), reached)));
         }
         for change in changes {
-            let (Some(at_most), Some(log)) = (change.at_most, logs.get(&change.board)) else { continue };
+            let (Some(at_most), Some(log)) = (change.at_most, logs.boards.get(&change.board)) else { continue };
             let same =
                 |row: &&LogRow| row.user_id == change.user_id && row.kind == change.kind && row.at >= at_most.since;
             let count = log.rows.iter().filter(same).count() as u32;
@@ -109,20 +124,20 @@ impl ScoreStore for LogStore {
         }
         let decided = batch.decide(changes);
         for (id, row) in decided.rows {
-            logs.get_mut(&id).expect("only boards that the batch was given").rows.push(row);
+            logs.boards.get_mut(&id).expect("only boards that the batch was given").rows.push(row);
         }
         Ok(decided.outcomes)
     }
 
     async fn action(&self, action: ActionId) -> Result<Option<(BoardId, LogRow)>> {
         let logs = self.lock();
-        let mut rows = logs.iter().flat_map(|(id, log)| log.rows.iter().map(move |row| (id, row)));
+        let mut rows = logs.boards.iter().flat_map(|(id, log)| log.rows.iter().map(move |row| (id, row)));
         Ok(rows.find(|(_, row)| row.action_id == action).map(|(id, row)| (id.clone(), row.clone())))
     }
 
     async fn page(&self, board: &BoardId, query: PageQuery) -> Result<Option<RankedPage>> {
         let logs = self.lock();
-        let Some(log) = logs.get(board).filter(|_| known(query.season)) else { return Ok(None) };
+        let Some(log) = logs.boards.get(board).filter(|_| known(query.season)) else { return Ok(None) };
         let mut all = log.ranking(query.style, None);
         let total = all.len() as u64;
         let order = log.spec.order();
@@ -166,7 +181,7 @@ impl ScoreStore for LogStore {
         users: &[UserId],
     ) -> Result<Option<RankedUsers>> {
         let logs = self.lock();
-        let Some(log) = logs.get(board).filter(|_| known(season)) else { return Ok(None) };
+        let Some(log) = logs.boards.get(board).filter(|_| known(season)) else { return Ok(None) };
         let all = log.ranking(style, None);
         let entries = users.iter().map(|user| all.iter().find(|entry| entry.user_id == *user).copied()).collect();
         Ok(Some(RankedUsers { season: Season::FIRST, position: log.position(), entries }))
@@ -174,7 +189,7 @@ impl ScoreStore for LogStore {
 
     async fn score_rank(&self, board: &BoardId, style: RankStyle, score: Score) -> Result<Option<ScoreRank>> {
         let logs = self.lock();
-        let Some(log) = logs.get(board) else { return Ok(None) };
+        let Some(log) = logs.boards.get(board) else { return Ok(None) };
         let Board { epoch, version, total, .. } = log.board();
         let next = version.next();
         let guest = Reached { score, version: next, at: scoreboard::Timestamp::from_millis(0) };
@@ -191,24 +206,32 @@ impl ScoreStore for LogStore {
         limit: usize,
     ) -> Result<Vec<LogRow>> {
         let logs = self.lock();
-        let rows = logs.get(board).into_iter().flat_map(|log| log.rows.iter().rev());
+        let rows = logs.boards.get(board).into_iter().flat_map(|log| log.rows.iter().rev());
         let wanted = |row: &&LogRow| row.user_id == user && before.is_none_or(|before| row.position.version < before);
         Ok(rows.filter(wanted).take(limit).cloned().collect())
     }
 
     async fn log(&self, board: &BoardId, after: Version, limit: usize) -> Result<Vec<LogRow>> {
         let logs = self.lock();
-        let rows = logs.get(board).into_iter().flat_map(|log| log.rows.iter());
+        let rows = logs.boards.get(board).into_iter().flat_map(|log| log.rows.iter());
         Ok(rows.filter(|row| row.position.version > after).take(limit).cloned().collect())
     }
 
     async fn scan(&self, board: &BoardId, season: Season, after: Option<UserId>, limit: usize) -> Result<Option<Scan>> {
         let logs = self.lock();
-        let Some(log) = logs.get(board).filter(|_| known(Some(season))) else { return Ok(None) };
+        let Some(log) = logs.boards.get(board).filter(|_| known(Some(season))) else { return Ok(None) };
         let scores = log.scores();
         let total = scores.len() as u64;
         let behind = scores.into_iter().filter(|(user, _)| after.is_none_or(|after| *user > after));
         Ok(Some(Scan { position: log.position(), total, scores: behind.take(limit).collect() }))
+    }
+
+    async fn raise_epoch(&self, above: Epoch) -> Result<Epoch> {
+        let mut logs = self.lock();
+        logs.epoch = logs.epoch.max(above.next());
+        let epoch = logs.epoch;
+        logs.boards.values_mut().for_each(|log| log.epoch = epoch);
+        Ok(epoch)
     }
 
     async fn check(&self) -> Result<()> {

@@ -10,7 +10,7 @@ use crate::error::BackendError;
 use crate::ids::{BoardId, UserId};
 use crate::ranking::{OrderKey, RankStyle};
 use crate::store::{LogRow, Reached, ScoreStore};
-use crate::version::{Position, Version};
+use crate::version::{Epoch, Position, Version};
 
 /// How many rows and scores are read at once.
 const CHUNK: usize = 2_000;
@@ -65,7 +65,13 @@ pub async fn verify(
     mut progress: impl FnMut(Version, Version) + Send,
 ) -> Result<Audit, BackendError> {
     let Some(found) = store.board(board).await? else { return Ok(Audit::UnknownBoard) };
-    let mut fold = Fold { board: found, seen: Version::ZERO, users: BTreeMap::new(), order: BTreeMap::new() };
+    let mut fold = Fold {
+        board: found,
+        seen: Version::ZERO,
+        epoch: Epoch::default(),
+        users: BTreeMap::new(),
+        order: BTreeMap::new(),
+    };
     let target = fold.board.version;
     while fold.seen < target {
         if let Err(difference) = fold.advance(store, target).await? {
@@ -94,6 +100,8 @@ struct Fold {
     board: Board,
     /// Up to where the log has been folded.
     seen: Version,
+    /// The epoch of the row there.
+    epoch: Epoch,
     users: BTreeMap<(Season, UserId), Reached>,
     /// The same in the board's order.
     order: BTreeMap<(Season, OrderKey), UserId>,
@@ -128,6 +136,11 @@ impl Fold {
         if row.position.version != expected {
             return Err(self.differs(format!("the next row has version {}, expected {expected}", row.position.version)));
         }
+        let epoch = row.position.epoch;
+        if epoch < self.epoch {
+            return Err(self.differs(format!("the next row is of epoch {epoch}, after one of epoch {}", self.epoch)));
+        }
+        self.epoch = epoch;
         self.seen = expected;
         let user = (row.season, row.user_id);
         let previous = self.users.get(&user).copied();

@@ -412,6 +412,20 @@ pub trait ScoreStore: fmt::Debug + Send + Sync + 'static {
         limit: usize,
     ) -> Result<Option<Scan>, BackendError>;
 
+    /// Begins a new epoch above `above`, unless the epoch is above it already; answers with the one in force.
+    ///
+    /// For whoever restores a backup: versions that the lost commits had taken are given out again, and only the epoch tells
+    /// the two apart. Durable on `Ok`; a repeat changes nothing. Boards, logs and scores stay, and versions go on.
+    ///
+    /// # Errors
+    ///
+    /// Any [`ErrorKind`](crate::ErrorKind).
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the epoch is the old or the new one; call it again.
+    async fn raise_epoch(&self, above: Epoch) -> Result<Epoch, BackendError>;
+
     /// Asks the backend whether it can read and write now. Cheap enough for a health check each second.
     ///
     /// # Errors

@@ -63,6 +63,12 @@ impl Epoch {
     pub const fn get(self) -> u64 {
         self.0
     }
+
+    /// The epoch after this one.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
 }
 
 impl fmt::Display for Epoch {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use scoreboard_core::memory::MemoryScoreStore;
 use scoreboard_core::{
-    ActionId, BackendError, Board, BoardId, BoardSpec, Change, ChangeBoard, CreateBoard, ErrorKind, Fingerprint,
+    ActionId, BackendError, Board, BoardId, BoardSpec, Change, ChangeBoard, CreateBoard, Epoch, ErrorKind, Fingerprint,
     GroupCommit, GroupCommitConfig, LogRow, Origin, Outcome, PageQuery, Points, RankStyle, RankedPage, RankedUsers,
     Refusal, Scan, Score, ScoreRank, ScoreStore, Season, Timestamp, UserId, Version, verify,
 };
@@ -126,6 +126,9 @@ impl ScoreStore for Gated {
         limit: usize,
     ) -> Result<Option<Scan>, BackendError> {
         self.inner.scan(board, season, after, limit).await
+    }
+    async fn raise_epoch(&self, above: Epoch) -> Result<Epoch, BackendError> {
+        self.inner.raise_epoch(above).await
     }
     async fn check(&self) -> Result<(), BackendError> {
         self.inner.check().await

@@ -47,6 +47,8 @@ bites!(score_store {
     a_forgotten_previous_score: PreviousScoreForgotten => a_receipt_tells_all, increment_adds;
     an_order_that_is_not_fixed: OrderNotFixed => a_board_with_a_log_keeps_its_order;
     a_spec_that_takes_a_version: SpecTakesVersion => a_board_with_a_log_changes_its_catalogue;
+    an_epoch_that_is_forgotten: EpochForgotten => the_epoch_rises_once, versions_go_on_in_a_new_epoch;
+    an_epoch_that_always_rises: EpochAlwaysRises => the_epoch_rises_once;
     a_board_that_is_replaced: CreateReplaces => a_board_is_created_once;
     ties_by_id: TiesById => the_earliest_leads_among_equals, the_latest_leads_among_equals;
     a_change_without_effect_that_moves: IdleChangeReaches => a_score_that_stays_keeps_its_place;

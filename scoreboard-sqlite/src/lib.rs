@@ -52,7 +52,8 @@
 //!
 //! It is created for its owner alone, with `-wal` and `-shm` beside it while it is open: the three belong together. To copy it
 //! while it is in use, let SQLite do it (`VACUUM INTO 'copy.db'`). Where a copy takes the place of a file that had gone on
-//! without it, the next epoch must begin, so that version numbers given twice are told apart: `UPDATE meta SET epoch = epoch + 1`.
+//! without it, the next epoch must begin, so that version numbers given twice are told apart:
+//! [`raise_epoch`](scoreboard_core::ScoreStore::raise_epoch).
 //!
 //! Migrations are part of the crate and run when a file is opened. A file that a newer version wrote is refused, and left as it is.
 

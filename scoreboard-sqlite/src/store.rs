@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use scoreboard_core::{
-    ActionId, BackendError, Board, BoardId, BoardSpec, Change, ChangeBoard, CreateBoard, LogRow, Outcome, PageQuery,
-    RankStyle, RankedPage, RankedUsers, Scan, Score, ScoreRank, ScoreStore, Season, UserId, Version,
+    ActionId, BackendError, Board, BoardId, BoardSpec, Change, ChangeBoard, CreateBoard, Epoch, LogRow, Outcome,
+    PageQuery, RankStyle, RankedPage, RankedUsers, Scan, Score, ScoreRank, ScoreStore, Season, UserId, Version,
 };
 
 use crate::connection::{SqliteStore, commit};
@@ -23,6 +23,17 @@ impl SqliteStore {
         let changed = boards::change(&mut tx, spec).await?;
         commit(tx).await?;
         Ok(changed)
+    }
+
+    async fn raise(&self, above: Epoch) -> Result<Epoch, Failure> {
+        let next = i64::try_from(above.next().get()).map_err(Failure::stored)?;
+        let mut tx = self.write().await?;
+        let epoch: i64 = sqlx::query_scalar("UPDATE meta SET epoch = max(epoch, ?) RETURNING epoch")
+            .bind(next)
+            .fetch_one(&mut *tx)
+            .await?;
+        commit(tx).await?;
+        Ok(Epoch::new(epoch.cast_unsigned()))
     }
 
     /// A read and a write that change nothing.
@@ -111,6 +122,10 @@ impl ScoreStore for SqliteStore {
     ) -> Result<Option<Scan>, BackendError> {
         let scan = async { log::scan(&mut *self.snapshot().await?, board, season, after, limit).await };
         scan.await.map_err(|failure| failure.during("scan"))
+    }
+
+    async fn raise_epoch(&self, above: Epoch) -> Result<Epoch, BackendError> {
+        self.raise(above).await.map_err(|failure| failure.during("raise_epoch"))
     }
 
     async fn check(&self) -> Result<(), BackendError> {

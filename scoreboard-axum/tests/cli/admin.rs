@@ -164,3 +164,13 @@ fn incidents_are_listed() {
         "{listed}"
     );
 }
+
+#[test]
+fn an_epoch_is_begun_after_a_restore() {
+    let folder = Folder::new();
+    assert!(folder.refused(&["admin", "raise-epoch"]).contains("there is none"), "nothing to restore");
+    folder.ok(&["admin", "create-board", "laps"]);
+    assert_eq!(folder.ok(&["admin", "raise-epoch"]), "epoch 2 has begun; it was 1\n");
+    assert_eq!(folder.ok(&["admin", "raise-epoch"]), "epoch 3 has begun; it was 2\n");
+    assert!(folder.ok(&["export"]).contains("\"epoch\":3"));
+}

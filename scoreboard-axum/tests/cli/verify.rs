@@ -17,6 +17,20 @@ fn the_first_difference_is_named_and_ends_with_1() {
 }
 
 #[test]
+fn an_epoch_that_goes_back_is_named() {
+    let folder = Folder::new();
+    folder.write("in.jsonl", EXPORT);
+    folder.ok(&["import", "in.jsonl"]);
+    alter(&folder, &["UPDATE log SET epoch = 9 WHERE board = 2 AND version = 2"]);
+    let ended = folder.run(&["verify"]);
+    assert_eq!(ended.code, 1, "{ended:?}");
+    assert!(
+        ended.out.contains("main: differs at version 2: the next row is of epoch 2, after one of epoch 9"),
+        "{ended:?}"
+    );
+}
+
+#[test]
 fn what_cannot_be_told_ends_with_2() {
     let folder = Folder::new();
     assert!(folder.run(&["verify"]).one_line(2).contains("there is none"));

@@ -18,7 +18,7 @@ use crate::ids::{ActionId, BoardId, UserId};
 use crate::ranking::RankStyle;
 use crate::score::Score;
 use crate::store::{Change, ChangeBoard, CreateBoard, LogRow, Outcome, Scan, ScoreStore};
-use crate::version::Version;
+use crate::version::{Epoch, Version};
 
 /// The bounds of a [`GroupCommit`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -355,6 +355,10 @@ impl ScoreStore for GroupCommit {
         limit: usize,
     ) -> Result<Option<Scan>, BackendError> {
         self.inner.scan(board, season, after, limit).await
+    }
+
+    async fn raise_epoch(&self, above: Epoch) -> Result<Epoch, BackendError> {
+        self.inner.raise_epoch(above).await
     }
 
     async fn check(&self) -> Result<(), BackendError> {

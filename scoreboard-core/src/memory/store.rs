@@ -15,7 +15,7 @@ use crate::ids::{ActionId, BoardId, UserId};
 use crate::ranking::RankStyle;
 use crate::score::Score;
 use crate::store::{Change, ChangeBoard, CreateBoard, LogRow, Outcome, Scan, ScoreStore};
-use crate::version::Version;
+use crate::version::{Epoch, Version};
 
 mod board;
 mod season;
@@ -57,11 +57,17 @@ impl fmt::Debug for MemoryScoreStore {
 }
 
 /// Everything under the one lock, so that whatever is read under it is true at one version.
-#[derive(Default)]
 struct Truth {
+    epoch: Epoch,
     boards: BTreeMap<BoardId, StoredBoard>,
     /// Where each action counted.
     actions: HashMap<ActionId, (BoardId, Version)>,
+}
+
+impl Default for Truth {
+    fn default() -> Self {
+        Self { epoch: Epoch::new(1), boards: BTreeMap::new(), actions: HashMap::new() }
+    }
 }
 
 impl Truth {
@@ -117,7 +123,8 @@ impl ScoreStore for MemoryScoreStore {
         if truth.boards.contains_key(&spec.id) {
             return Ok(CreateBoard::AlreadyExists);
         }
-        truth.boards.insert(spec.id.clone(), StoredBoard::new(spec.clone()));
+        let board = StoredBoard::new(spec.clone(), truth.epoch);
+        truth.boards.insert(spec.id.clone(), board);
         Ok(CreateBoard::Created)
     }
 
@@ -192,6 +199,16 @@ impl ScoreStore for MemoryScoreStore {
         limit: usize,
     ) -> Result<Option<Scan>, BackendError> {
         Ok(self.truth.read().boards.get(board).and_then(|board| board.scan(season, after, limit)))
+    }
+
+    async fn raise_epoch(&self, above: Epoch) -> Result<Epoch, BackendError> {
+        let mut truth = self.truth.write();
+        if truth.epoch <= above {
+            let epoch = above.next();
+            truth.epoch = epoch;
+            truth.boards.values_mut().for_each(|board| board.set_epoch(epoch));
+        }
+        Ok(truth.epoch)
     }
 
     async fn check(&self) -> Result<(), BackendError> {

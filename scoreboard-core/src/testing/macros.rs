@@ -18,6 +18,8 @@ macro_rules! score_store_conformance {
                 an_unknown_season_is_answered_as_such,
                 boards_are_listed_by_id,
                 a_board_with_a_log_changes_its_catalogue,
+                the_epoch_rises_once,
+                versions_go_on_in_a_new_epoch,
                 a_board_with_a_log_keeps_its_order,
                 a_board_without_a_log_changes_its_order,
                 an_unknown_board_is_not_changed,

@@ -1,6 +1,6 @@
 //! `admin`: what an operator changes, beside a running server or without one.
 
-use scoreboard_core::Chain;
+use scoreboard_core::{Chain, Epoch};
 
 use crate::cli::Admin;
 use crate::failure::{Failure, Result};
@@ -48,6 +48,7 @@ async fn change(settings: &Settings, stores: &Stores, command: Admin) -> Result<
         Admin::CreateServerKey { name } => server_keys::create(stores, &name).await,
         Admin::RemoveServerKey { name } => server_keys::remove(stores, &name).await,
         Admin::Incidents { limit } => incidents(stores, limit.into()).await,
+        Admin::RaiseEpoch => raise_epoch(stores).await,
         Admin::RotateKeys { .. } => unreachable!("needs no store, so it was done before one was opened"),
     }
 }
@@ -62,6 +63,12 @@ fn rotate_keys(path: &std::path::Path, keep: usize) -> Result<()> {
     let (signs, older) = ids.split_first().map_or(("", [].as_slice()), |(signs, older)| (*signs, older));
     let older = if older.is_empty() { "none".to_owned() } else { older.join(", ") };
     print(&format!("{signs} signs from the server's next start on; older keys that still verify: {older}"))
+}
+
+async fn raise_epoch(stores: &Stores) -> Result<String> {
+    let scores = &stores.scores;
+    let now = scores.raise_epoch(Epoch::default()).await?;
+    Ok(format!("epoch {} has begun; it was {now}", scores.raise_epoch(now).await?))
 }
 
 async fn incidents(stores: &Stores, limit: usize) -> Result<String> {

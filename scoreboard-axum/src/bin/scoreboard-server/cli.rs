@@ -165,6 +165,8 @@ pub(crate) enum Admin {
         #[arg(long, default_value_t = 2, value_name = "NUMBER")]
         keep: usize,
     },
+    /// Begin a new epoch: to be done once after a backup was restored, so that version numbers given twice are told apart
+    RaiseEpoch,
     /// Make a key with which a trusted game server records results, and print it, once
     CreateServerKey { name: KeyId },
     /// Take such a key away

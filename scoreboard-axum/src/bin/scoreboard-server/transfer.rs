@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use scoreboard_core::accounts::{DisplayName, Email, PasswordHash, Role, User};
 use scoreboard_core::{
-    ActionId, BoardId, BoardSpec, Change, Fingerprint, KindId, LogRow, Origin, Points, Score, Season, Timestamp,
+    ActionId, BoardId, BoardSpec, Change, Epoch, Fingerprint, KindId, LogRow, Origin, Points, Score, Season, Timestamp,
     UserId, Version,
 };
 use serde::{Deserialize, Serialize};
@@ -45,6 +45,8 @@ struct BoardLine {
     season: Season,
     /// Up to which version its log is in the file.
     version: Version,
+    /// In which epoch it was written: where it is read, a later one is to begin, or older answers would pass for newer ones.
+    epoch: Epoch,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

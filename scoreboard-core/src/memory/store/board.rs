@@ -13,12 +13,11 @@ use crate::score::Score;
 use crate::store::{ChangeBoard, LogRow, Reached, Scan};
 use crate::version::{Epoch, Position, Version};
 
-/// Nothing here outlives the process, so nothing can be restored and the epoch never rises.
-const EPOCH: Epoch = Epoch::new(1);
-
 pub(super) struct StoredBoard {
     spec: BoardSpec,
     season: Season,
+    /// The store's.
+    epoch: Epoch,
     /// The row of version n is at n − 1.
     log: Vec<LogRow>,
     /// Where in the log each user's rows are, rising.
@@ -30,10 +29,11 @@ pub(super) struct StoredBoard {
 }
 
 impl StoredBoard {
-    pub(super) fn new(spec: BoardSpec) -> Self {
+    pub(super) fn new(spec: BoardSpec, epoch: Epoch) -> Self {
         Self {
             spec,
             season: Season::FIRST,
+            epoch,
             log: Vec::new(),
             rows_of: HashMap::new(),
             times_of: HashMap::new(),
@@ -49,8 +49,12 @@ impl StoredBoard {
         ChangeBoard::Changed
     }
 
+    pub(super) fn set_epoch(&mut self, epoch: Epoch) {
+        self.epoch = epoch;
+    }
+
     fn position(&self) -> Position {
-        Position { epoch: EPOCH, version: Version::new(self.log.len() as u64) }
+        Position { epoch: self.epoch, version: Version::new(self.log.len() as u64) }
     }
 
     fn current(&self) -> &SeasonScores {

@@ -12,7 +12,7 @@ use crate::ids::{ActionId, BoardId, UserId};
 use crate::ranking::RankStyle;
 use crate::score::Score;
 use crate::store::{Change, ChangeBoard, CreateBoard, LogRow, Outcome, Scan, ScoreStore};
-use crate::version::Version;
+use crate::version::{Epoch, Version};
 
 mod reads;
 mod writes;
@@ -70,6 +70,10 @@ trait Alteration: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<LogRow>> {
         store.history(board, user, before, limit).await
+    }
+
+    async fn raise_epoch(&self, store: &dyn ScoreStore, above: Epoch) -> Result<Epoch> {
+        store.raise_epoch(above).await
     }
 }
 
@@ -147,6 +151,10 @@ impl<A: Alteration> ScoreStore for Altered<A> {
 
     async fn scan(&self, board: &BoardId, season: Season, after: Option<UserId>, limit: usize) -> Result<Option<Scan>> {
         self.store.scan(board, season, after, limit).await
+    }
+
+    async fn raise_epoch(&self, above: Epoch) -> Result<Epoch> {
+        self.alteration.raise_epoch(&*self.store, above).await
     }
 
     async fn check(&self) -> Result<()> {

@@ -12,7 +12,7 @@ use crate::ids::{ActionId, BoardId, UserId};
 use crate::ranking::RankStyle;
 use crate::score::Score;
 use crate::store::{Change, ChangeBoard, CreateBoard, LogRow, Outcome, Scan, ScoreStore};
-use crate::version::Version;
+use crate::version::{Epoch, Version};
 
 /// A [`ScoreStore`] that fails at times, as its trait allows: writes in all ways, reads only before they did anything.
 ///
@@ -124,6 +124,10 @@ impl ScoreStore for FaultyScoreStore {
         limit: usize,
     ) -> Result<Option<Scan>, BackendError> {
         self.dice.read("scan", self.inner.scan(board, season, after, limit)).await
+    }
+
+    async fn raise_epoch(&self, above: Epoch) -> Result<Epoch, BackendError> {
+        self.dice.write("raise_epoch", self.inner.raise_epoch(above)).await
     }
 
     async fn check(&self) -> Result<(), BackendError> {

@@ -1,13 +1,13 @@
 //! Boards are created, changed and listed.
 
-use crate::board::{ActionKind, BoardSpec, PointsRule, Season};
+use crate::board::{ActionKind, Board, BoardSpec, PointsRule, Season};
 use crate::entry::{PageQuery, Range};
 use crate::ranking::{Direction, Operator, RankStyle, TieBreak};
 use crate::score::{MAX_SCORE, Score};
 use crate::store::{ChangeBoard, CreateBoard};
 use crate::testing::fixture::ScoreStoreFixture;
-use crate::testing::play::{Play, board_id, kind, points, spec, user};
-use crate::version::Version;
+use crate::testing::play::{Play, board_id, kind, points, score, spec, user};
+use crate::version::{Epoch, Version};
 
 fn rich_spec() -> BoardSpec {
     BoardSpec {
@@ -179,4 +179,39 @@ pub async fn an_unknown_board_is_not_changed<F: ScoreStoreFixture>(f: &F) {
 /// A store that works says so.
 pub async fn a_working_store_checks<F: ScoreStoreFixture>(f: &F) {
     f.score_store().check().await.expect("a fresh store can read and write");
+}
+
+/// The epoch rises above what is asked, for all boards, the new ones too; asked again, or for less, it stays.
+pub async fn the_epoch_rises_once<F: ScoreStoreFixture>(f: &F) {
+    let play = Play::new(f).await;
+    play.scored(1, 5).await;
+    let before = play.board().await.epoch;
+    let raise = async |above: Epoch| play.store.raise_epoch(above).await.expect("raise_epoch answers");
+    assert_eq!(raise(Epoch::new(before.get() - 1)).await, before, "it is above that already");
+    let above = Epoch::new(before.get() + 6);
+    let raised = raise(above).await;
+    assert!(raised > above, "the new epoch is above the one given: {raised}");
+    assert_eq!(raise(above).await, raised, "a repeat changes nothing");
+    assert_eq!(raise(before).await, raised, "it never goes back");
+    let later = BoardSpec::new(board_id("later"));
+    let _ = play.store.create_board(&later).await.expect("create_board answers");
+    let boards = play.store.boards().await.expect("boards answers");
+    assert!(boards.iter().all(|board| board.epoch == raised), "it holds for every board");
+}
+
+/// What there was stays in a new epoch, and versions go on.
+pub async fn versions_go_on_in_a_new_epoch<F: ScoreStoreFixture>(f: &F) {
+    let play = Play::new(f).await;
+    let first = play.scored(1, 5).await;
+    let before = play.board().await;
+    let raised = play.store.raise_epoch(before.epoch).await.expect("raise_epoch answers");
+    assert_eq!(play.board().await, Board { epoch: raised, ..before.clone() }, "nothing but the epoch changes");
+    let page = play.top().await;
+    assert_eq!((page.position.epoch, page.total), (raised, 1), "pages are of the new epoch");
+    let second = play.scored(1, 2).await;
+    assert_eq!((second.epoch, second.version), (raised, first.version.next()), "versions go on");
+    assert_eq!(second.score, score(7), "scores go on");
+    let log = play.store.log(play.id(), Version::ZERO, 10).await.expect("log answers");
+    let epochs: Vec<_> = log.iter().map(|row| row.position.epoch).collect();
+    assert_eq!(epochs, [before.epoch, raised], "a row stays in the epoch in which it counted");
 }

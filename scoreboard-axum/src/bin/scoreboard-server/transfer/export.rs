@@ -35,9 +35,10 @@ async fn everything(stores: &Stores, lines: &mut Lines, users: bool) -> Result<C
     lines.write(Line::Header(Header::new(users)))?;
     // Whoever is in a log up to these versions had an account before: users are read after this, and none is missing.
     let boards = stores.scores.boards().await?;
-    for Board { spec, season, version, .. } in &boards {
+    for Board { spec, season, version, epoch, .. } in &boards {
         counts.boards += 1;
-        lines.write(Line::Board(BoardLine { spec: spec.clone(), season: *season, version: *version }))?;
+        let (season, version, epoch) = (*season, *version, *epoch);
+        lines.write(Line::Board(BoardLine { spec: spec.clone(), season, version, epoch }))?;
     }
     if users {
         counts.users = all_users(stores, lines).await?;

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use scoreboard_core::accounts::CreateUser;
 use scoreboard_core::{
-    Audit, Board, BoardId, BoardSpec, Change, ChangeBoard, Outcome, Receipt, Refusal, Score, Season, UserId, Version,
+    Audit, Board, BoardId, BoardSpec, Change, ChangeBoard, Epoch, Outcome, Receipt, Refusal, Score, Season, UserId,
+    Version,
 };
 
 use crate::failure::{Failure, Result};
@@ -22,6 +23,9 @@ mod reader;
 
 /// How many rows are applied in one transaction.
 const CHUNK: usize = 500;
+
+/// What every JSON reader has exact.
+const MAX_EPOCH: Epoch = Epoch::new((1 << 53) - 1);
 
 /// Reads `file`, or standard input for `-`, into the database of the settings; no server may have it open meanwhile.
 pub(crate) async fn run(settings: &Settings, file: &Path) -> Result<()> {
@@ -41,6 +45,8 @@ struct Import<'a> {
     reader: Reader,
     /// The boards of the file.
     boards: BTreeMap<BoardId, Imported>,
+    /// The latest of the file.
+    epoch: Epoch,
     pending: Vec<(u64, RowLine, Change)>,
     read: Counts,
     new: Counts,
@@ -78,7 +84,7 @@ impl Imported {
 impl<'a> Import<'a> {
     fn new(stores: &'a Stores, reader: Reader) -> Self {
         let (read, new) = (Counts::default(), Counts::default());
-        Self { stores, reader, boards: BTreeMap::new(), pending: Vec::new(), read, new }
+        Self { stores, reader, boards: BTreeMap::new(), epoch: Epoch::default(), pending: Vec::new(), read, new }
     }
 
     async fn run(mut self) -> Result<()> {
@@ -94,6 +100,9 @@ impl<'a> Import<'a> {
                 )));
             }
             (Err(failure), Err(_)) | (Ok(()), Err(failure)) => return Err(failure),
+        }
+        if self.new.rows > 0 {
+            self.stores.scores.raise_epoch(self.epoch).await?;
         }
         note(format_args!("read {}; new: {}", self.read, self.new));
         self.verify().await
@@ -134,7 +143,11 @@ impl<'a> Import<'a> {
     }
 
     async fn board(&mut self, number: u64, line: BoardLine) -> Result<()> {
-        let BoardLine { spec, season, .. } = line;
+        let BoardLine { spec, season, version, epoch } = line;
+        if epoch > MAX_EPOCH {
+            return Err(self.reader.bad(number, format_args!("the epoch is above {MAX_EPOCH}")));
+        }
+        self.epoch = self.epoch.max(epoch);
         spec.check().map_err(|error| self.reader.bad(number, error))?;
         self.read.boards += 1;
         let store = &self.stores.scores;
@@ -152,7 +165,11 @@ impl<'a> Import<'a> {
                 format_args!("the board `{}` is in season {}, the file's in season {season}", spec.id, found.season);
             return Err(self.reader.bad(number, what));
         }
-        let empty = found.version == scoreboard_core::Version::ZERO;
+        if found.version < version {
+            // Before the first row of it counts: whoever watched it where it comes from takes these versions for new ones.
+            store.raise_epoch(epoch).await?;
+        }
+        let empty = found.version == Version::ZERO;
         if empty && found.spec != spec {
             // Nothing has counted on it, so the file's catalogue is as good as the sample one.
             match store.change_board(&spec).await? {

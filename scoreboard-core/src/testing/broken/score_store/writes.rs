@@ -6,7 +6,7 @@ use crate::ids::ActionId;
 use crate::ranking::RankStyle;
 use crate::score::{Points, Score};
 use crate::store::{Change, ChangeBoard, CreateBoard, Outcome, Receipt, Refusal, ScoreStore};
-use crate::version::Version;
+use crate::version::{Epoch, Version};
 
 /// The same change as if it were another one.
 fn as_new(change: &Change) -> Change {
@@ -262,6 +262,21 @@ alterations! {
                 let _ = store.change_board(&renamed).await?;
             }
             Ok(created)
+        }
+    }
+
+    /// A new epoch is answered and not kept.
+    EpochForgotten {
+        async fn raise_epoch(&self, store: &dyn ScoreStore, above: Epoch) -> Result<Epoch> {
+            Ok(store.raise_epoch(Epoch::new(0)).await?.max(above.next()))
+        }
+    }
+
+    /// Each call begins a new epoch.
+    EpochAlwaysRises {
+        async fn raise_epoch(&self, store: &dyn ScoreStore, above: Epoch) -> Result<Epoch> {
+            let now = store.raise_epoch(Epoch::new(0)).await?;
+            store.raise_epoch(above.max(now)).await
         }
     }
 }
