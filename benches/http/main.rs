@@ -24,7 +24,7 @@ use support::server::{Server, UNLIMITED};
 use support::user::User;
 
 const ROUNDS: usize = 6;
-const CONNECTIONS: usize = 64;
+const CONNECTIONS: usize = 256;
 const WARM_UP: Duration = Duration::from_millis(500);
 const MEASURED: Duration = Duration::from_millis(1_500);
 

@@ -13,6 +13,7 @@ use crate::id_source::{IdSource, RandomIds};
 use crate::ids::{SessionId, UserId};
 use crate::verifier::KeyRing;
 
+mod known_tokens;
 mod login;
 mod password;
 mod revocation;

@@ -7,7 +7,9 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
+use crate::accounts::known_tokens::{KnownTokens, Signed};
 use crate::accounts::session::Principal;
 use crate::clock::Timestamp;
 use crate::ids::{KeyId, SessionId, UserId};
@@ -24,6 +26,7 @@ pub(super) struct AccessTokens {
     keys: Vec<TokenKey>,
     issuer: String,
     validation: Validation,
+    known: KnownTokens,
 }
 
 struct TokenKey {
@@ -71,6 +74,7 @@ impl AccessTokens {
             keys: ring.derive("access-tokens").into_iter().map(key).collect(),
             issuer: issuer.to_owned(),
             validation,
+            known: KnownTokens::default(),
         }
     }
 
@@ -92,18 +96,28 @@ impl AccessTokens {
         if token.len() > MAX_BYTES {
             return None;
         }
+        let digest = Sha256::digest(token).into();
+        let signed = self.known.get(&digest).or_else(|| {
+            let signed = self.decode(token)?;
+            self.known.insert(digest, signed);
+            Some(signed)
+        })?;
+        let leeway = LEEWAY.as_secs().cast_signed();
+        let now = now.as_secs();
+        let in_time = signed.issued_at <= now.saturating_add(leeway) && now < signed.expires_at.saturating_add(leeway);
+        in_time.then(|| Principal {
+            user_id: signed.user_id,
+            session_id: signed.session_id,
+            expires_at: Timestamp::from_millis(signed.expires_at.saturating_mul(1000)),
+        })
+    }
+
+    fn decode(&self, token: &str) -> Option<Signed> {
         let (header, _) = token.split_once('.')?;
         let key = self.keys.iter().find(|key| key.encoded_header == header)?;
         let Claims { sub, sid, iat, exp, .. } =
             jsonwebtoken::decode::<Claims>(token, &key.decoding, &self.validation).ok()?.claims;
-        let leeway = LEEWAY.as_secs().cast_signed();
-        let now = now.as_secs();
-        let in_time = iat <= now.saturating_add(leeway) && now < exp.saturating_add(leeway);
-        in_time.then(|| Principal {
-            user_id: sub,
-            session_id: sid,
-            expires_at: Timestamp::from_millis(exp.saturating_mul(1000)),
-        })
+        Some(Signed { user_id: sub, session_id: sid, issued_at: iat, expires_at: exp })
     }
 }
 

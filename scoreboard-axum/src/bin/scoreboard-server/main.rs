@@ -25,6 +25,10 @@ use cli::{Cli, Command, ServeFlags};
 use failure::{Failure, Result};
 use settings::Effective;
 
+/// A request makes some hundred small allocations, which the C library's allocator is slow at; `benches/http` shows it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     match run(cli) {
