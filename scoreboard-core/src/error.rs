@@ -244,10 +244,16 @@ pub struct Chain<'a>(pub &'a (dyn StdError + 'a));
 
 impl fmt::Display for Chain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
+        let mut said = self.0.to_string();
+        f.write_str(&said)?;
         let mut source = self.0.source();
         while let Some(error) = source {
-            write!(f, ": {error}")?;
+            let text = error.to_string();
+            // Some errors end with their cause already.
+            if !said.ends_with(&text) {
+                write!(f, ": {text}")?;
+            }
+            said = text;
             source = error.source();
         }
         Ok(())
@@ -264,5 +270,15 @@ mod tests {
             BackendError::new(ErrorKind::Unavailable, "sqlite", "apply").because("disk I/O error at /secret/path");
         assert_eq!(error.to_string(), "sqlite: apply: unavailable");
         assert_eq!(Chain(&error).to_string(), "sqlite: apply: unavailable: disk I/O error at /secret/path");
+    }
+
+    #[test]
+    fn a_cause_that_an_error_tells_itself_is_told_once() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("the database says: {0}")]
+        struct Telling(#[source] std::io::Error);
+
+        let error = Telling(std::io::Error::other("it is locked"));
+        assert_eq!(Chain(&error).to_string(), "the database says: it is locked");
     }
 }

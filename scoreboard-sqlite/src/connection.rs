@@ -1,6 +1,6 @@
 //! The file's connections: one that writes, several that read.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::path::Path;
 use std::time::Duration;
 
@@ -146,7 +146,25 @@ fn create_file(path: &Path) -> Result<(), BackendError> {
     options.read(true).append(true).create(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop).map_err(error::opening)
+    let file = options.open(path).map_err(error::opening)?;
+    refuse_second_name(&file)
+}
+
+/// SQLite names the write-ahead log after the file: with two names there would be two, and the file would be spoilt
+/// (<https://www.sqlite.org/howtocorrupt.html>, 2.5).
+#[cfg(unix)]
+fn refuse_second_name(file: &File) -> Result<(), BackendError> {
+    let names = std::os::unix::fs::MetadataExt::nlink(&file.metadata().map_err(error::opening)?);
+    if names > 1 {
+        Err(error::refused(format!("the file has {names} names (hard links), and may have one")))
+    } else {
+        Ok(())
+    }
+}
+
+#[cfg(not(unix))]
+fn refuse_second_name(_: &File) -> Result<(), BackendError> {
+    Ok(())
 }
 
 fn pool(config: &Config, connections: u32) -> SqlitePoolOptions {

@@ -144,3 +144,20 @@ async fn a_new_file_is_filled_once_though_several_open_it() {
         assert_eq!(created, 1);
     }
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_with_two_names_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("scoreboard.db");
+    SqliteStore::open(&Config::new(&path)).await.unwrap().close().await;
+    let other = folder.path().join("other.db");
+    std::fs::hard_link(&path, &other).unwrap();
+    for name in [&path, &other] {
+        let error = refusal(name).await;
+        assert_eq!(error.kind(), ErrorKind::Refused);
+        assert!(Chain(&error).to_string().contains("2 names"), "{}", Chain(&error));
+    }
+    std::fs::remove_file(&other).unwrap();
+    SqliteStore::open(&Config::new(&path)).await.unwrap().close().await;
+}

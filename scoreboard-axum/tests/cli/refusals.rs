@@ -89,6 +89,7 @@ fn what_is_no_database_of_ours_is_left_alone() {
     let refusal = folder.refused(&["serve", "--listen", "127.0.0.1:0"]);
     assert!(refusal.contains("cannot open the database scoreboard.db"), "{refusal}");
     assert!(folder.read("scoreboard.db").starts_with("this is a letter"));
+    assert!(!folder.path("scoreboard.keys").exists(), "nothing of ours is put beside it");
 }
 
 #[cfg(unix)]

@@ -105,3 +105,15 @@ fn a_second_signal_ends_it_at_once() {
     server.signal("INT");
     assert_eq!(server.ended(), Some(130));
 }
+
+#[test]
+fn a_key_file_that_is_gone_is_told() {
+    let folder = Folder::new();
+    for (gone, told) in [(false, false), (false, false), (true, true)] {
+        if gone {
+            std::fs::remove_file(folder.path("scoreboard.keys")).unwrap();
+        }
+        assert_eq!(Served::start(&folder, &[]).stop(), Some(0));
+        assert_eq!(folder.read("server.log").contains("there was no key file beside the database"), told);
+    }
+}

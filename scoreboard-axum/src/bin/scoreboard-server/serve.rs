@@ -15,7 +15,7 @@ use crate::keys::Keys;
 use crate::lock::Lock;
 use crate::settings::{Effective, Settings};
 use crate::signals::Signals;
-use crate::store::{Place, Stores};
+use crate::store::{Files, Place, Stores};
 use crate::{logging, progress, sample};
 
 /// How often the metrics' histograms are drained.
@@ -30,8 +30,11 @@ pub(crate) async fn run(effective: &Effective) -> Result<()> {
     let listener = listen(settings).await?;
 
     let place = Place::parse(&settings.database_url).map_err(|rule| effective.refuse("database_url", rule))?;
-    let (_lock, ring) = secure(&place)?;
+    let (files, _lock) = claim(&place)?;
+    let is_new = files.as_ref().is_none_or(|files| !files.database.exists());
     let stores = Stores::open(&place, settings).await?;
+    // After the database, so that where that is not one of ours nothing of ours is left beside it.
+    let ring = keys(files.as_ref(), is_new)?;
     if sample::create_if_empty(&*stores.scores).await? {
         tracing::info!("created the board `main` with a sample catalogue");
     }
@@ -86,20 +89,32 @@ async fn listen(settings: &Settings) -> Result<TcpListener> {
     })
 }
 
-/// The lock that keeps a second server away, and the keys.
-fn secure(place: &Place) -> Result<(Option<Lock>, KeyRing)> {
+/// The files of the place, and the lock that keeps a second server away from them.
+fn claim(place: &Place) -> Result<(Option<Files>, Option<Lock>)> {
     if *place == Place::Memory {
         tracing::warn!("everything is kept in memory, keys too, and is gone when this server stops");
-        return Ok((None, Keys::fresh().ring()?));
+        return Ok((None, None));
     }
     let files = place.files()?;
     files.check_folder()?;
     let lock = Lock::take(&files.lock, &files.database)?;
+    Ok((Some(files), Some(lock)))
+}
+
+fn keys(files: Option<&Files>, is_new: bool) -> Result<KeyRing> {
+    let Some(files) = files else { return Ok(Keys::fresh().ring()?) };
     let (keys, fresh) = Keys::load_or_create(&files.keys)?;
-    if fresh {
-        tracing::info!(file = %files.keys.display(), "made new keys; keep this file as safe as the database");
+    let file = files.keys.display();
+    match (fresh, is_new) {
+        (true, true) => tracing::info!(%file, "made new keys; keep this file as safe as the database"),
+        (true, false) => tracing::warn!(
+            %file,
+            "there was no key file beside the database: made new keys. Whoever is signed in has to sign in again, and actions \
+             that were started are lost; to keep them, stop the server and put the old file back"
+        ),
+        (false, _) => {}
     }
-    Ok((Some(lock), keys.ring()?))
+    Ok(keys.ring()?)
 }
 
 /// Says where the page is, to people and programs.
