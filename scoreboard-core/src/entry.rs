@@ -5,8 +5,9 @@ use serde::Serialize;
 use crate::board::Season;
 use crate::clock::Timestamp;
 use crate::ids::UserId;
-use crate::ranking::{OrderKey, RankStyle};
+use crate::ranking::{Ahead, OrderKey, RankStyle};
 use crate::score::Score;
+use crate::store::Reached;
 use crate::version::{Epoch, Position, Version};
 
 /// One user's place on a board, as a store knows it.
@@ -182,4 +183,30 @@ pub struct Standings {
     pub version: Version,
     /// One for each user asked for, in that order; `null` for who is not on the board.
     pub standings: Vec<Option<Entry>>,
+}
+
+/// Turns entries in the board's order into ranks: what every store that counts needs.
+///
+/// `ahead` is what stands before the first entry.
+pub fn rank_entries(
+    style: RankStyle,
+    mut ahead: Ahead,
+    entries: impl IntoIterator<Item = (UserId, Reached)>,
+) -> Vec<Ranked> {
+    let mut last: Option<Score> = None;
+    let mut ranked = Vec::new();
+    for (user_id, reached) in entries {
+        if let Some(last) = last {
+            ahead = ahead.step(last == reached.score);
+        }
+        last = Some(reached.score);
+        ranked.push(Ranked {
+            rank: ahead.rank(style),
+            user_id,
+            score: reached.score,
+            reached: reached.version,
+            updated_at: reached.at,
+        });
+    }
+    ranked
 }

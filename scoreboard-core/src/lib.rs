@@ -99,7 +99,9 @@ pub use board::{ActionKind, Board, BoardSpec, PointsRule, Season};
 pub use broadcast::Broadcaster;
 pub use cache::{BoardCache, CacheKey, Cached};
 pub use clock::{Clock, SystemClock, Timestamp};
-pub use entry::{Entry, Page, PageQuery, Range, Ranked, RankedPage, RankedUsers, ScoreRank, Standing, Standings};
+pub use entry::{
+    Entry, Page, PageQuery, Range, Ranked, RankedPage, RankedUsers, ScoreRank, Standing, Standings, rank_entries,
+};
 pub use error::{BackendError, Chain, Error, ErrorKind, InvalidValue, PointsProblem, Rejection, Result};
 pub use fraud::{DeterministicRules, Finding, FraudDetector, Incident, IncidentStore, IssueVerdict, Verdict};
 pub use id_source::{IdSource, IdSourceExt, RandomIds};
@@ -115,7 +117,6 @@ pub use ranking::{Ahead, Direction, Operator, Order, OrderKey, RankStyle, TieBre
 pub use score::{MAX_SCORE, Points, Score};
 pub use store::{
     AtMost, Change, ChangeBoard, CreateBoard, LogRow, Origin, Outcome, Reached, Receipt, Refusal, Scan, ScoreStore,
-    rank_entries,
 };
 pub use verifier::{ActionVerifier, HmacVerifier, KeyRing, Secret};
 pub use version::{Epoch, Position, Version};

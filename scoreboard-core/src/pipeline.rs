@@ -92,6 +92,7 @@ struct Parts {
     cursors: Cursors,
     boards: boards::Catalogue,
     encoded: Flights<crate::CacheKey, Encoded>,
+    cache_requests: read::CacheRequests,
     views: subscribe::Views,
     config: Config,
 }

@@ -3,198 +3,20 @@
 use std::fmt;
 
 use async_trait::async_trait;
-use serde::Serialize;
 
-use crate::action::Fingerprint;
 use crate::board::{Board, BoardSpec, Season};
-use crate::clock::Timestamp;
-use crate::entry::{PageQuery, Ranked, RankedPage, RankedUsers, ScoreRank};
+use crate::entry::{PageQuery, RankedPage, RankedUsers, ScoreRank};
 use crate::error::BackendError;
-use crate::ids::{ActionId, BoardId, KindId, UserId};
+use crate::ids::{ActionId, BoardId, UserId};
 use crate::ranking::RankStyle;
-use crate::score::{Points, Score};
+use crate::score::Score;
 use crate::version::{Epoch, Position, Version};
 
-/// A change that is to be applied to a board.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
-    /// The key under which it counts once.
-    pub action_id: ActionId,
-    /// Tells a repeat of the same request from another that reuses the id.
-    pub fingerprint: Fingerprint,
-    /// Where it counts.
-    pub board: BoardId,
-    /// The season it was made for.
-    pub season: Season,
-    /// Whose score it changes.
-    pub user_id: UserId,
-    /// What was done.
-    pub kind: KindId,
-    /// What it is worth.
-    pub points: Points,
-    /// Who vouches for it.
-    pub origin: Origin,
-    /// When it counts.
-    pub at: Timestamp,
-    /// A condition that must hold inside the transaction.
-    pub at_most: Option<AtMost>,
-}
+mod change;
+mod log_row;
 
-/// Who vouches for a change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Origin {
-    /// An action that the server signed.
-    Action,
-    /// A trusted game server.
-    Record,
-}
-
-/// Refuse the change if its user already has this many changes of its kind on its board since a moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AtMost {
-    /// How many may count, this one included.
-    pub count: u32,
-    /// Counted from this moment on.
-    pub since: Timestamp,
-}
-
-/// What became of one change.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[must_use]
-pub enum Outcome {
-    /// It counts, durably, from now on.
-    Applied(Receipt),
-    /// It counted before: the first receipt, with `replayed` set.
-    Replayed(Receipt),
-    /// It does not count, and nothing was changed.
-    Refused(Refusal),
-}
-
-impl Outcome {
-    /// The receipt, if the change counts.
-    #[must_use]
-    pub const fn receipt(&self) -> Option<&Receipt> {
-        match self {
-            Self::Applied(receipt) | Self::Replayed(receipt) => Some(receipt),
-            Self::Refused(_) => None,
-        }
-    }
-}
-
-/// Why a store did not apply a change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Refusal {
-    /// There is no such board.
-    UnknownBoard,
-    /// The board is in another season.
-    SeasonOver,
-    /// The score would leave its range.
-    ScoreOutOfRange,
-    /// The id counted before, for another request.
-    FingerprintMismatch,
-    /// [`Change::at_most`] does not hold.
-    AboveCount,
-}
-
-/// What the caller of an applied change gets, the same each time it asks.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "camelCase")]
-pub struct Receipt {
-    /// What counted.
-    pub action_id: ActionId,
-    /// Where.
-    pub board: BoardId,
-    /// In which season.
-    pub season: Season,
-    /// For whom.
-    pub user_id: UserId,
-    /// What it was worth.
-    pub points: Points,
-    /// The score before; `null` if the user was not on the board.
-    pub previous_score: Option<Score>,
-    /// The score after.
-    pub score: Score,
-    /// The rank at this version; `null` where the store does not rank.
-    pub rank: Option<u64>,
-    /// Compared before the version.
-    pub epoch: Epoch,
-    /// The version that the change took.
-    pub version: Version,
-    /// When it counted.
-    pub applied_at: Timestamp,
-    /// Whether this answer repeats an earlier one.
-    pub replayed: bool,
-}
-
-/// A row of the log: one change that was applied, with all that is needed to fold it, and to take it back.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogRow {
-    /// The version it took, in the epoch in which it did.
-    pub position: Position,
-    /// What counted.
-    pub action_id: ActionId,
-    /// See [`Change::fingerprint`].
-    pub fingerprint: Fingerprint,
-    /// In which season.
-    pub season: Season,
-    /// For whom.
-    pub user_id: UserId,
-    /// What was done.
-    pub kind: KindId,
-    /// What it was worth.
-    pub points: Points,
-    /// Who vouched for it.
-    pub origin: Origin,
-    /// The user's score before; `None` if the user was not on the board.
-    pub previous: Option<Reached>,
-    /// The user's score after.
-    pub score: Score,
-    /// When it counted.
-    pub at: Timestamp,
-}
-
-impl LogRow {
-    /// The receipt that this row stands for.
-    #[must_use]
-    pub fn receipt(&self, board: &BoardId, replayed: bool) -> Receipt {
-        Receipt {
-            action_id: self.action_id,
-            board: board.clone(),
-            season: self.season,
-            user_id: self.user_id,
-            points: self.points,
-            previous_score: self.previous.map(|previous| previous.score),
-            score: self.score,
-            rank: None,
-            epoch: self.position.epoch,
-            version: self.position.version,
-            applied_at: self.at,
-            replayed,
-        }
-    }
-
-    /// What the user has after this row. A score that does not change was reached before.
-    #[must_use]
-    pub fn reached(&self) -> Reached {
-        match self.previous {
-            Some(previous) if previous.score == self.score => previous,
-            _ => Reached { score: self.score, version: self.position.version, at: self.at },
-        }
-    }
-}
-
-/// A score, and when it was reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Reached {
-    /// The score.
-    pub score: Score,
-    /// The version at which it was reached: the tie-break.
-    pub version: Version,
-    /// The time at which it was reached.
-    pub at: Timestamp,
-}
+pub use change::{AtMost, Change, Origin, Outcome, Receipt, Refusal};
+pub use log_row::{LogRow, Reached};
 
 /// A stretch of a board's scores in the order of user ids, all true at one version.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -436,30 +258,4 @@ pub trait ScoreStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// Nothing is changed.
     async fn check(&self) -> Result<(), BackendError>;
-}
-
-/// Turns entries in the board's order into ranks: what every store that counts needs.
-///
-/// `ahead` is what stands before the first entry.
-pub fn rank_entries(
-    style: RankStyle,
-    mut ahead: crate::ranking::Ahead,
-    entries: impl IntoIterator<Item = (UserId, Reached)>,
-) -> Vec<Ranked> {
-    let mut last: Option<Score> = None;
-    let mut ranked = Vec::new();
-    for (user_id, reached) in entries {
-        if let Some(last) = last {
-            ahead = ahead.step(last == reached.score);
-        }
-        last = Some(reached.score);
-        ranked.push(Ranked {
-            rank: ahead.rank(style),
-            user_id,
-            score: reached.score,
-            reached: reached.version,
-            updated_at: reached.at,
-        });
-    }
-    ranked
 }

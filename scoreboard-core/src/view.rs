@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use crate::board::Season;
+use crate::entry::rank_entries;
 use crate::entry::{Entry, Ranked, RankedPage};
 use crate::ids::UserId;
 use crate::ranking::{Ahead, Order, RankStyle};
 use crate::score::Score;
-use crate::store::{LogRow, rank_entries};
+use crate::store::LogRow;
 use crate::version::Position;
 
 /// What becomes of an entry in a watcher's view.

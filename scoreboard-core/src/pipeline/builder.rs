@@ -16,6 +16,7 @@ use crate::memory::{InProcessBroadcaster, MemoryBoardCache, MemoryIncidentStore,
 use crate::names::{DisplayNames, NoNames};
 use crate::pipeline::apply::AfterCommit;
 use crate::pipeline::boards::Catalogue;
+use crate::pipeline::read::CacheRequests;
 use crate::pipeline::subscribe::Views;
 use crate::pipeline::{Parts, Scoreboard};
 use crate::store::ScoreStore;
@@ -154,7 +155,7 @@ impl Builder {
         self
     }
 
-    /// The scoreboard.
+    /// The scoreboard. Its metrics go to the recorder that is installed now.
     ///
     /// # Panics
     ///
@@ -173,6 +174,7 @@ impl Builder {
                 cursors: Cursors::new(&ring),
                 boards: Catalogue::default(),
                 encoded: Flights::default(),
+                cache_requests: CacheRequests::new(),
                 views: Views::default(),
                 limiter,
                 fraud,

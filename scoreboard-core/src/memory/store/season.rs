@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::ops::Bound::{Excluded, Unbounded};
 
+use crate::entry::rank_entries;
 use crate::entry::{Range, Ranked};
 use crate::ids::UserId;
 use crate::ranking::{Ahead, Order, OrderKey, RankStyle};
-use crate::store::{Reached, rank_entries};
+use crate::store::Reached;
 
 #[derive(Default)]
 pub(super) struct SeasonScores {

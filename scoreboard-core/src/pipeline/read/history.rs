@@ -1,0 +1,155 @@
+//! What happened: a user's history, and a board's log.
+
+use serde::Serialize;
+
+use crate::board::Season;
+use crate::clock::Timestamp;
+use crate::cursor::Cursor;
+use crate::error::{Rejection, Result};
+use crate::ids::{ActionId, BoardId, KindId, UserId};
+use crate::pipeline::Scoreboard;
+use crate::ranking::OrderKey;
+use crate::score::{Points, Score};
+use crate::store::{LogRow, ScoreStore};
+use crate::version::{Epoch, Version};
+
+/// One action of a user's history.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct HistoryEntry {
+    /// What counted.
+    pub action_id: ActionId,
+    /// In which season.
+    pub season: Season,
+    /// What was done.
+    pub kind: KindId,
+    /// What it was worth.
+    pub points: Points,
+    /// The score before; `null` if the user was not on the board.
+    pub previous_score: Option<Score>,
+    /// The score after.
+    pub score: Score,
+    /// Compared before the version.
+    pub epoch: Epoch,
+    /// The version that it took.
+    pub version: Version,
+    /// When it counted.
+    pub applied_at: Timestamp,
+}
+
+impl From<LogRow> for HistoryEntry {
+    fn from(row: LogRow) -> Self {
+        Self {
+            action_id: row.action_id,
+            season: row.season,
+            kind: row.kind,
+            points: row.points,
+            previous_score: row.previous.map(|previous| previous.score),
+            score: row.score,
+            epoch: row.position.epoch,
+            version: row.position.version,
+            applied_at: row.at,
+        }
+    }
+}
+
+/// A stretch of a user's history, newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct HistoryPage {
+    /// The board.
+    pub board: BoardId,
+    /// Compared before the version.
+    pub epoch: Epoch,
+    /// When it is true.
+    pub version: Version,
+    /// Newest first.
+    pub entries: Vec<HistoryEntry>,
+    /// Older ones.
+    pub next_cursor: Option<String>,
+}
+
+impl Scoreboard {
+    /// What a user did on a board, newest first.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::UnknownBoard`], [`Rejection::CursorInvalid`], or a backend's failure.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is changed.
+    pub async fn history(
+        &self,
+        board: &BoardId,
+        user: UserId,
+        limit: usize,
+        cursor: Option<&str>,
+    ) -> Result<HistoryPage> {
+        let before = match cursor {
+            None => None,
+            Some(text) => Some(self.read_history_cursor(board, user, text)?),
+        };
+        // The board is read first: all rows up to its version are then there, and newer ones are left out.
+        let found = self.parts.store.board(board).await?.ok_or_else(|| Rejection::UnknownBoard(board.clone()))?;
+        let before = before.unwrap_or(found.version.next());
+        let mut rows = self.parts.store.history(board, user, Some(before), limit + 1).await?;
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let next_cursor =
+            rows.last().filter(|_| more).map(|row| self.history_cursor(board, user, row.position.version));
+        Ok(HistoryPage {
+            board: board.clone(),
+            epoch: found.epoch,
+            version: found.version,
+            entries: rows.into_iter().map(HistoryEntry::from).collect(),
+            next_cursor,
+        })
+    }
+
+    /// The board's log behind a version, in version order, at most `limit` rows: what any follower applies.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::UnknownBoard`] or a backend's failure.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is changed.
+    pub async fn changes(&self, board: &BoardId, after: Version, limit: usize) -> Result<Vec<LogRow>> {
+        let rows = self.parts.store.log(board, after, limit).await?;
+        if rows.is_empty() {
+            // Tells "nothing new" from "no such board".
+            self.catalogue(board, self.parts.clock.now()).await?;
+        }
+        Ok(rows)
+    }
+
+    /// A history cursor is one of the board's cursors: its key is the version, bound to the user by the season's place.
+    fn history_cursor(&self, board: &BoardId, user: UserId, version: Version) -> String {
+        let tie = i64::try_from(version.get()).expect("a board never sees 2^63 changes");
+        let key = OrderKey { score: user_half(user), tie };
+        self.parts.cursors.sign(board, HISTORY, Cursor::After(key))
+    }
+
+    fn read_history_cursor(&self, board: &BoardId, user: UserId, text: &str) -> Result<Version> {
+        match self.parts.cursors.read(board, HISTORY, text)? {
+            Cursor::After(key) if key.score == user_half(user) => {
+                u64::try_from(key.tie).map(Version::new).map_err(|_| Rejection::CursorInvalid.into())
+            }
+            Cursor::After(_) | Cursor::Before(_) => Err(Rejection::CursorInvalid.into()),
+        }
+    }
+}
+
+/// The season in a history cursor: none ever has this number, so the two kinds of cursors cannot be mixed up.
+const HISTORY: Season = Season::new(0);
+
+/// Enough of a user id to refuse the cursor of another's history; the caller's right to read is checked elsewhere.
+fn user_half(user: UserId) -> i64 {
+    let mut half = [0; 8];
+    half.copy_from_slice(&user.as_bytes()[8..]);
+    i64::from_be_bytes(half)
+}
