@@ -121,11 +121,21 @@ async fn heads_that_are_no_http_are_refused() {
     let served = Served::start(&world).await;
     let many = format!("GET / HTTP/1.1\r\n{}\r\n", "A: b\r\n".repeat(500));
     let long = format!("GET / HTTP/1.1\r\nA: {}\r\n\r\n", "b".repeat(1 << 20));
-    for head in ["\u{0}\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "GET /\u{1} HTTP/1.1\r\n\r\n", &many, &long] {
+    let far = format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "a".repeat(65_534));
+    for (head, status) in [
+        ("\u{0}\r\n\r\n", 400),
+        ("GET / HTTP/9.9\r\n\r\n", 400),
+        ("GET /\u{1} HTTP/1.1\r\n\r\n", 400),
+        (&far, 414),
+        (&many, 431),
+        (&long, 431),
+    ] {
         let mut stream = served.connect().await;
         let _ = stream.write_all(head.as_bytes()).await;
         let (text, _) = rest(&mut stream).await;
-        assert!(text.is_empty() || text.starts_with("HTTP/1.1 4"), "{text}");
+        // Written by hyper alone. Of what was sent beyond, the answer may be lost with the connection.
+        assert!(text.is_empty() || text.starts_with(&format!("HTTP/1.1 {status} ")), "{status}: {text}");
+        assert!(text.is_empty() || text.ends_with("\r\n\r\n"), "it has no body: {text}");
     }
     served.stop().await;
 }
