@@ -56,6 +56,12 @@ impl ClientAddress {
         })
     }
 
+    /// The client behind a connection; `None` for a trusted proxy, behind which there are many.
+    pub(crate) fn of_peer(peer: SocketAddr, trusted: &[Network]) -> Option<Self> {
+        let peer = peer.ip().to_canonical();
+        (!is_trusted(peer, trusted)).then(|| Self::new(peer))
+    }
+
     /// The client of a request: the peer, or whom it names if it is a trusted proxy.
     pub(crate) fn of(headers: &HeaderMap, extensions: &Extensions, trusted: &[Network]) -> Self {
         let Some(ConnectInfo(peer)) = extensions.get::<ConnectInfo<SocketAddr>>() else {

@@ -61,7 +61,7 @@ pub struct Limits {
     pub generate_action: Option<Quota>,
     /// Accounts made from an address. Default: 60 an hour.
     pub register: Option<Quota>,
-    /// Logins tried from an address. Default: 30 a minute.
+    /// Logins tried from an address, and as many refreshes, counted by themselves. Default: 30 a minute.
     pub login: Option<Quota>,
     /// Reads, and live connections opened, by a user or, without one, from an address. Default: 1200 a minute.
     pub read: Option<Quota>,

@@ -1,28 +1,21 @@
-//! What happens to every request before its route, and to every answer behind it: one layer written by hand, for every layer
-//! costs every request.
+//! What happens to every request first and to every answer last, also to those of the layers within: one layer written by hand, for
+//! every layer costs every request.
 //!
-//! It names the request, counts its address, refuses what is too large by its own account, bounds its time, survives a panic,
-//! writes problems, and measures.
+//! It names the request, writes problems, and measures.
 
 use std::convert::Infallible;
-use std::future::poll_fn;
-use std::panic::AssertUnwindSafe;
-use std::pin::pin;
 use std::task::{Context, Poll};
 
 use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderValue, Method, header};
-use axum::response::{IntoResponse, Response};
-use futures_util::FutureExt;
+use axum::response::Response;
 use futures_util::future::BoxFuture;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 use tower::{Layer, Service};
 use tracing::Instrument;
 
-use crate::address::ClientAddress;
-use crate::body::declared_size;
 use crate::metrics::Series;
-use crate::problem::{self, Problem};
+use crate::problem;
 use crate::request_id::{X_REQUEST_ID, request_id};
 use crate::state::Shared;
 
@@ -59,49 +52,17 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let app = self.app.clone();
         let started = Instant::now();
-        let id = request_id(request.headers(), app.clock.now());
-        let series = app.series.of(request.extensions().get::<MatchedPath>().map(MatchedPath::as_str));
-        let address = ClientAddress::of(request.headers(), request.extensions(), &app.config.trusted_proxies);
-        let size = declared_size(request.headers());
+        let id = request_id(request.headers(), self.app.clock.now());
+        let series = self.app.series.of(request.extensions().get::<MatchedPath>().map(MatchedPath::as_str));
         let method = request.method().clone();
         let span = tracing::debug_span!("request", request.id = id.to_str().unwrap_or_default(), http.method = %method, http.route = series.route());
         // Nothing of the route runs before its future is polled.
         let route = self.route.call(request);
         Box::pin(async move {
-            let admitted = async {
-                app.limits.address(address).await?;
-                size?;
-                answered(&app, route).await
-            };
-            let response = admitted.instrument(span).await.into_response();
+            let response = route.instrument(span).await?;
             Ok(finished(response, id, &method, &series, started))
         })
-    }
-}
-
-/// The route's answer, if it comes in time and without a panic.
-async fn answered(
-    app: &Shared,
-    route: impl Future<Output = Result<Response, Infallible>>,
-) -> Result<Response, Problem> {
-    let mut route = pin!(AssertUnwindSafe(route).catch_unwind());
-    // Most answers are there at once, and need no clock.
-    let answer = match poll_fn(|cx| Poll::Ready(route.as_mut().poll(cx))).await {
-        Poll::Ready(answer) => Ok(answer),
-        Poll::Pending => Box::pin(timeout(app.config.request_timeout, route)).await,
-    };
-    match answer {
-        Ok(Ok(Ok(response))) => Ok(response),
-        Ok(Ok(Err(never))) => match never {},
-        Ok(Err(panic)) => {
-            let words = panic.downcast_ref::<&str>().copied();
-            let words = words.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-            tracing::error!(panic = words.unwrap_or("of an unknown kind"), "a handler panicked");
-            Err(Problem::internal())
-        }
-        Err(_) => Err(Problem::unavailable("the request took too long")),
     }
 }
 

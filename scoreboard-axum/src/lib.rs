@@ -36,7 +36,8 @@
 //!
 //! - Merge it at the root: the page and the description name absolute paths. If `/` or `/docs` is yours, turn
 //!   [`HttpConfig::page`] or [`HttpConfig::docs`] off.
-//! - [`serve`] bounds what `axum::serve` does not (slow headers, readers that stall, the number of connections) and ends live connections at
+//! - [`serve`] bounds what `axum::serve` does not (slow headers, readers that stall, the number of connections, in all and of an address),
+//!   refuses requests that do not name exactly one host, and ends live connections at
 //!   a shutdown. In another server, pass the peer's address as
 //!   [`ConnectInfo<SocketAddr>`](axum::extract::ConnectInfo), else all clients are limited as one, and call
 //!   [`Lifecycle::drain`] at shutdown.
@@ -48,6 +49,7 @@
 //! `application/problem+json`; none holds an internal detail, which is in the log under the request's id.
 
 mod address;
+mod admission;
 mod answer;
 mod app;
 mod bearer;
@@ -57,11 +59,13 @@ mod cors;
 mod dto;
 mod edge;
 mod health;
+mod host;
 mod lifecycle;
 mod live;
 mod metrics;
 mod openapi;
 mod origin;
+mod places;
 mod pointer;
 mod problem;
 mod query;

@@ -19,9 +19,11 @@ const ABOUT: &str = "Verified, live scoreboards. An action is signed when it sta
 #[must_use]
 pub fn openapi() -> OpenApi {
     let mut description = crate::routes::api().into_openapi();
-    for item in description.paths.paths.values_mut() {
+    for (path, item) in &mut description.paths.paths {
+        // Those refuse even parameters where there are none.
+        let strict_query = item.get.is_some() && path.starts_with("/api/");
         for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
-            complete(operation);
+            complete(operation, strict_query);
         }
     }
     description
@@ -50,10 +52,9 @@ pub(crate) fn frame() -> OpenApi {
 }
 
 /// Adds the failures that any such operation can end in, and the body of each.
-fn complete(operation: &mut Operation) {
+fn complete(operation: &mut Operation, strict_query: bool) {
     let secured = operation.security.as_ref().is_some_and(|security| !security.is_empty());
     let has_body = operation.request_body.is_some();
-    let has_parameters = operation.parameters.as_ref().is_some_and(|parameters| !parameters.is_empty());
     let responses = &mut operation.responses.responses;
     let common = [
         (true, "413", "`payload_too_large`: more than 16 KiB"),
@@ -61,7 +62,7 @@ fn complete(operation: &mut Operation) {
         (true, "500", "`internal`: a defect of the server"),
         (true, "503", "`unavailable`: a part is away, or the server is draining or overloaded"),
         (secured, "401", "`unauthorized`: no token, or one that is forged, expired or revoked"),
-        (has_body || has_parameters, "400", "`invalid_request`, or another code that says why it is not valid"),
+        (has_body || strict_query, "400", "`invalid_request`, or another code that says why it is not valid"),
         (has_body, "408", "`request_timeout`: the body did not arrive in time"),
         (has_body, "415", "`unsupported_media_type`: the body is not `application/json`"),
     ];

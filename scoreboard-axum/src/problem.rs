@@ -118,7 +118,7 @@ impl Problem {
     }
 
     pub(crate) fn rate_limited(usage: Usage) -> Self {
-        let seconds = usage.quota.period.as_secs();
+        let seconds = whole_seconds(usage.quota.period);
         let detail = format!("over the quota `{}`: {} in {seconds} s", usage.policy, usage.quota.limit);
         let mut problem = Self::new(Code::RateLimited, detail);
         problem.0.retry_after = Some(usage.retry_after);
@@ -142,8 +142,29 @@ impl Problem {
         self.0.code
     }
 
+    /// The body, for those who write the answer themselves.
+    pub(crate) fn to_json(&self, request_id: &str) -> Vec<u8> {
+        self.0.to_json(request_id)
+    }
+
     pub(crate) fn detail(&self) -> &str {
         &self.0.detail
+    }
+}
+
+impl Inner {
+    fn to_json(&self, request_id: &str) -> Vec<u8> {
+        let body = ProblemBody {
+            kind: format!("urn:scoreboard:problem:{}", self.code.as_str()),
+            title: self.code.title(),
+            status: self.code.status().as_u16(),
+            detail: &self.detail,
+            code: self.code,
+            request_id,
+            errors: &self.errors,
+            incident: self.incident,
+        };
+        serde_json::to_vec(&body).unwrap_or_default()
     }
 }
 
@@ -154,6 +175,9 @@ impl IntoResponse for Problem {
         response
     }
 }
+
+/// What may be loaded by an answer that is no page.
+const NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 
 /// Marks a response that has a failing status and yet a body of its own.
 #[derive(Debug, Clone, Copy)]
@@ -171,22 +195,14 @@ pub(crate) fn render(response: &mut Response, request_id: &str) -> Option<Code> 
         Some(problem) => problem,
         None => Code::of(status).problem(),
     };
-    let body = ProblemBody {
-        kind: format!("urn:scoreboard:problem:{}", problem.code.as_str()),
-        title: problem.code.title(),
-        status: problem.code.status().as_u16(),
-        detail: &problem.detail,
-        code: problem.code,
-        request_id,
-        errors: &problem.errors,
-        incident: problem.incident,
-    };
-    let bytes = serde_json::to_vec(&body).unwrap_or_default();
+    let bytes = problem.to_json(request_id);
     *response.status_mut() = problem.code.status();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+    // Also in place of what the page or the docs may: what went wrong repeats what a client sent, and shows nothing.
+    headers.insert(header::CONTENT_SECURITY_POLICY, NOTHING);
     if problem.code.status() == StatusCode::UNAUTHORIZED {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }

@@ -21,6 +21,15 @@ pub(crate) fn query<T: DeserializeOwned>(parts: &Parts) -> Result<T, Problem> {
         .map_err(|error| Problem::invalid(pointer("/query", error.path()), shortened(&error.inner().to_string())))
 }
 
+/// Nothing, where nothing is asked: what a client believes to have said there would not be heard.
+pub(crate) fn no_query(parts: &Parts) -> Result<(), Problem> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Nothing {}
+
+    query(parts).map(|Nothing {}| ())
+}
+
 /// A whole number from `MIN` to `MAX`, in digits only.
 pub(crate) fn within<'de, D: Deserializer<'de>, const MIN: i64, const MAX: i64>(
     deserializer: D,

@@ -56,6 +56,12 @@ impl RateLimits {
         self.take("login", self.limits.login, Subject::Address(address)).await
     }
 
+    /// As many as logins, which are as costly for a store, but counted apart: neither shall use up the other. Nothing counts logouts: each
+    /// takes a token that works once for it, of a session that a login has begun.
+    pub(crate) async fn refresh(&self, address: ClientAddress) -> Result<Option<Usage>, Problem> {
+        self.take("refresh", self.limits.login, Subject::Address(address)).await
+    }
+
     pub(crate) async fn read(&self, subject: Subject) -> Result<Option<Usage>, Problem> {
         self.take("read", self.limits.read, subject).await
     }
@@ -126,8 +132,12 @@ pub(crate) fn add_usage(headers: &mut HeaderMap, usage: &Usage) {
     let Usage { policy, quota, remaining, retry_after, reset_after } = usage;
     // With nothing left, what matters is when there is one again, not when all are.
     let wait = whole_seconds(if *remaining == 0 { *retry_after } else { *reset_after });
+    // A window rounded down could be shorter than the wait in it. A clock that was set back makes the wait itself longer: `Retry-After`
+    // says so, this field speaks of the window.
+    let window = whole_seconds(quota.period);
+    let wait = wait.min(window);
     let mut text = Text::<96>::default();
-    if write!(text, "\"{policy}\";q={};w={}", quota.limit, quota.period.as_secs()).is_ok() {
+    if write!(text, "\"{policy}\";q={};w={}", quota.limit, window).is_ok() {
         insert(headers, POLICY, &text);
     }
     text.clear();
@@ -145,4 +155,38 @@ fn insert<const N: usize>(headers: &mut HeaderMap, name: HeaderName, text: &Text
 /// Rounded up: a client that waits this long has waited long enough.
 pub(crate) fn whole_seconds(duration: Duration) -> u64 {
     duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use scoreboard_core::Algorithm;
+
+    use super::*;
+
+    fn number(headers: &HeaderMap, name: &str, key: &str) -> u64 {
+        let value = headers[name].to_str().unwrap();
+        value.split(';').find_map(|part| part.strip_prefix(key)).unwrap().parse().unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn no_wait_is_longer_than_its_window(
+            limit in 1..=u32::MAX,
+            remaining in prop_oneof![Just(0), any::<u32>()],
+            [period, retry_after, reset_after] in prop::array::uniform3(0..4_000_000_000_u64),
+        ) {
+            let quota = Quota {
+                limit: limit.try_into().unwrap(),
+                period: Duration::from_micros(period),
+                algorithm: Algorithm::Gcra,
+            };
+            let [retry_after, reset_after] = [retry_after, reset_after].map(Duration::from_micros);
+            let mut headers = HeaderMap::new();
+            add_usage(&mut headers, &Usage { policy: "generate_action", quota, remaining, retry_after, reset_after });
+            let (window, wait) = (number(&headers, "ratelimit-policy", "w="), number(&headers, "ratelimit", "t="));
+            prop_assert!(wait <= window);
+            prop_assert!(Duration::from_secs(window) >= quota.period);
+        }
+    }
 }

@@ -8,19 +8,26 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use futures_util::future::{Either, ready};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use scoreboard_core::{Clock, SystemClock};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
-use crate::Lifecycle;
+use crate::host::check_host;
+use crate::places::Places;
+use crate::problem::{self, Problem};
+use crate::request_id::{X_REQUEST_ID, request_id};
 use crate::stalled::Unstalled;
+use crate::{Lifecycle, Network};
 
 /// The bounds of the connections.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +36,12 @@ pub struct ServeConfig {
     /// How many HTTP connections at once; a further one gets a 503 and is closed. WebSockets are counted apart: see
     /// [`LiveConfig`](crate::LiveConfig). Default: 10,000.
     pub max_connections: usize,
+    /// How many of them from one address, so that one cannot take all places; a further one gets the same. Default: 6,000, as for live
+    /// connections, whose streams of server-sent events are among these: many players can share one address.
+    pub max_connections_per_address: usize,
+    /// Proxies, whose one address stands for many clients: their connections count in all, not by address. Give them as to
+    /// [`HttpConfig`](crate::HttpConfig). Default: none.
+    pub trusted_proxies: Vec<Network>,
     /// How long the headers of a request may take to arrive, and how long a connection may be idle. Default: 10 s.
     pub header_timeout: Duration,
     /// How long a client may take nothing of what is sent to it. Default: 20 s.
@@ -43,6 +56,8 @@ impl Default for ServeConfig {
     fn default() -> Self {
         Self {
             max_connections: 10_000,
+            max_connections_per_address: 6_000,
+            trusted_proxies: Vec::new(),
             header_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(20),
             drain: Duration::from_secs(10),
@@ -93,7 +108,7 @@ struct Server {
     router: Router,
     http: http1::Builder,
     write_timeout: Duration,
-    places: Arc<Semaphore>,
+    places: Arc<Places>,
     connections: TaskTracker,
     /// No connection takes a further request.
     finishing: CancellationToken,
@@ -109,7 +124,7 @@ impl Server {
             router,
             http,
             write_timeout: config.write_timeout,
-            places: Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS))),
+            places: Arc::new(Places::new(config)),
             connections: TaskTracker::new(),
             finishing: CancellationToken::new(),
             ending: CancellationToken::new(),
@@ -117,7 +132,7 @@ impl Server {
     }
 
     fn accept(&self, stream: TcpStream, peer: SocketAddr) {
-        let Ok(place) = self.places.clone().try_acquire_owned() else {
+        let Some(place) = self.places.take(peer) else {
             turn_away(&stream);
             return;
         };
@@ -127,7 +142,10 @@ impl Server {
         let service = service_fn(move |request: hyper::Request<Incoming>| {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(ConnectInfo(peer));
-            router.clone().oneshot(request)
+            match check_host(request.version(), request.headers()) {
+                Ok(()) => Either::Left(router.clone().oneshot(request)),
+                Err(problem) => Either::Right(ready(Ok(refusal(problem, request.headers())))),
+            }
         });
         let stream = TokioIo::new(Unstalled::new(stream, self.write_timeout));
         let connection = self.http.serve_connection(stream, service).with_upgrades();
@@ -162,18 +180,32 @@ impl Server {
     }
 }
 
+/// A refusal from before the router, which looks like one of its own.
+fn refusal(problem: Problem, headers: &HeaderMap) -> Response {
+    let id = request_id(headers, SystemClock.now());
+    let mut response = problem.into_response();
+    problem::render(&mut response, id.to_str().unwrap_or_default());
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response.headers_mut().insert(X_REQUEST_ID, id);
+    response
+}
+
 /// Answers without reading: as much as can be done for one who is too many.
 fn turn_away(stream: &TcpStream) {
-    const BODY: &str = "{\"type\":\"urn:scoreboard:problem:unavailable\",\"title\":\"Not available at the moment\",\
-        \"status\":503,\"detail\":\"there are too many connections\",\"code\":\"unavailable\"}";
     metrics::counter!("scoreboard_connections_refused_total").increment(1);
-    let answer = format!(
-        "HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\n\
-         content-type: application/problem+json\r\ncontent-length: {}\r\n\r\n{BODY}",
-        BODY.len()
-    );
+    let id = request_id(&HeaderMap::new(), SystemClock.now());
+    let id = id.to_str().unwrap_or_default();
+    let body = Problem::unavailable("there are too many connections").to_json(id);
+    let mut answer = format!(
+        "HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncache-control: no-store\r\n\
+         x-content-type-options: nosniff\r\nx-request-id: {id}\r\n\
+         content-type: application/problem+json\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    )
+    .into_bytes();
+    answer.extend_from_slice(&body);
     // The socket is new, so its buffer takes this whole; if not, the client is told by the close alone.
-    let _ = stream.try_write(answer.as_bytes());
+    let _ = stream.try_write(&answer);
 }
 
 /// A connection that could not be accepted: it has gone again, or the process is out of descriptors and must wait for some.

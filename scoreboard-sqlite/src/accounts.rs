@@ -161,8 +161,8 @@ async fn key(executor: impl SqliteExecutor<'_>, id: &KeyId) -> Result<Option<Ser
 fn decode(row: &SqliteRow) -> Result<(User, PasswordHash), Failure> {
     let mut columns = Columns::of(row);
     let id = columns.user()?;
-    let email = Email::new(columns.take()?)?;
-    let display_name = DisplayName::new(columns.take()?)?;
+    let email = Email::from_store(columns.take()?);
+    let display_name = DisplayName::from_store(columns.take()?);
     let mut roles = vec![Role::User];
     for role in [Role::Moderator, Role::Admin] {
         if columns.take()? {

@@ -14,7 +14,7 @@ pub(crate) struct RegisterRequest {
     /// 15 characters or more, unless the server is told otherwise.
     #[schema(format = "password", min_length = 15, max_length = 128)]
     pub(crate) password: String,
-    /// The name to show.
+    /// The name to show: visible characters, no spaces around them, at most 3 accents on a letter.
     #[schema(min_length = 1, max_length = 40)]
     pub(crate) display_name: String,
 }

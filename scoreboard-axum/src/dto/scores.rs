@@ -1,7 +1,8 @@
 //! Actions, receipts and standings.
 
-use scoreboard_core::{BoardId, KindId, Points, Receipt, SignedAction, UserId};
-use serde::{Deserialize, Serialize};
+use scoreboard_core::{BoardId, KindId, MAX_SCORE, Points, RankStyle, Receipt, SignedAction, UserId, Version};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use crate::body::object;
@@ -69,4 +70,21 @@ pub(crate) struct StandingsBody {
     /// At most 100.
     #[schema(max_items = 100)]
     pub(crate) user_ids: Vec<UserId>,
+    /// How equals are numbered. Default: `ordinal`.
+    #[serde(default)]
+    #[schema(inline)]
+    pub(crate) style: RankStyle,
+    /// The answer is at least this fresh.
+    #[serde(default, deserialize_with = "version")]
+    #[schema(value_type = i64, minimum = 0, maximum = 9007199254740991i64)]
+    pub(crate) min_version: Version,
+}
+
+/// A version that every JSON reader has exactly, as in the parameters of other reads.
+fn version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Version, D::Error> {
+    let number = u64::deserialize(deserializer)?;
+    if number > MAX_SCORE.unsigned_abs() {
+        return Err(D::Error::custom(format_args!("must be a whole number from 0 to {MAX_SCORE}")));
+    }
+    Ok(Version::new(number))
 }

@@ -9,6 +9,7 @@ use crate::answer::{Caching, no_content, plain};
 use crate::body::{json, within_size};
 use crate::dto::{LoginRequest, RefreshRequest, RegisterRequest, SignedInAnswer, UserAnswer};
 use crate::problem::Problem;
+use crate::query::no_query;
 use crate::rate_limit::{Subject, limited};
 use crate::state::Shared;
 
@@ -53,10 +54,14 @@ pub(super) async fn login(State(app): State<Shared>, request: Request) -> Result
 )]
 pub(super) async fn refresh(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
     let (parts, body) = within_size(&app, request).await?;
-    let RefreshRequest { refresh_token } = json(&parts, &body)?;
-    let signed_in = app.accounts.refresh(&refresh_token).await;
-    count("refresh", &signed_in);
-    plain(StatusCode::OK, Caching::Private, &SignedInAnswer::from(signed_in?))
+    let usage = app.limits.refresh(app.address(&parts)).await?;
+    limited(usage, async {
+        let RefreshRequest { refresh_token } = json(&parts, &body)?;
+        let signed_in = app.accounts.refresh(&refresh_token).await;
+        count("refresh", &signed_in);
+        plain(StatusCode::OK, Caching::Private, &SignedInAnswer::from(signed_in?))
+    })
+    .await
 }
 
 /// Ends the session.
@@ -81,6 +86,7 @@ pub(super) async fn me(State(app): State<Shared>, request: Request) -> Result<Re
     let principal = app.signed_in(&parts)?;
     let usage = app.limits.read(Subject::User(principal.user_id)).await?;
     limited(usage, async {
+        no_query(&parts)?;
         let user = app.accounts.me(&principal).await?;
         plain(StatusCode::OK, Caching::Private, &UserAnswer { user })
     })

@@ -31,7 +31,8 @@ pub(super) async fn description() -> impl IntoResponse {
 
 pub(super) fn router() -> Router<Shared> {
     let page = SwaggerUi::new("/docs").config(Config::from("/openapi.json"));
-    Router::from(page).layer(map_response(|mut response: Response| async {
+    // Only on what is there: the rest of the server has no use for what Swagger UI may.
+    Router::from(page).route_layer(map_response(|mut response: Response| async {
         let policy = HeaderValue::from_static(CONTENT_SECURITY_POLICY);
         response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));

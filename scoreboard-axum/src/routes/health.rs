@@ -1,4 +1,4 @@
-//! Probes.
+//! Probes. Their query is not looked at: monitors add something new each time, to get past caches.
 
 use axum::extract::State;
 use axum::http::StatusCode;

@@ -11,7 +11,7 @@ use crate::dto::WatchParams;
 use crate::live::{self, HARD_MAX_MESSAGE, ServerMessage, Transport};
 use crate::origin::check_origin;
 use crate::problem::{Problem, invalid_value};
-use crate::query::query;
+use crate::query::{no_query, query};
 use crate::rate_limit::{Subject, limited};
 use crate::state::{AppState, Shared};
 
@@ -37,6 +37,7 @@ pub(super) async fn socket(State(app): State<Shared>, request: Request) -> Resul
     let usage = app.limits.read(Subject::Address(app.address(&parts))).await?;
     limited(usage, async {
         check_origin(&parts, &app.config.allowed_origins)?;
+        no_query(&parts)?;
         let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &())
             .await
             .map_err(|_| Problem::invalid("", "this path speaks WebSocket (RFC 6455) only"))?;

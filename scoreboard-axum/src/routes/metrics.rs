@@ -1,4 +1,4 @@
-//! The metrics, for Prometheus.
+//! The metrics, for Prometheus. Scrapers may be set to send parameters, which mean nothing here.
 
 use axum::extract::State;
 use axum::http::header;

@@ -1,7 +1,5 @@
 //! The web page: its files are part of the binary.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use axum::Router;
 use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -9,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
 
-use crate::answer::has_current;
+use crate::answer::{content_tag, has_current};
 use crate::problem::Problem;
 use crate::state::Shared;
 
@@ -51,10 +49,8 @@ async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Result<Response,
 
 /// A file that a browser keeps and asks about: names do not change with the contents.
 fn file(request: &HeaderMap, content_type: &'static str, bytes: &'static [u8]) -> Response {
-    let mut hasher = DefaultHasher::new();
-    bytes.hash(&mut hasher);
-    let tag = format!("\"{:016x}\"", hasher.finish());
-    let mut response = if has_current(request, &tag) {
+    let tag = content_tag(bytes);
+    let mut response = if has_current(request, tag.as_str()) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         let mut response = Response::new(Bytes::from_static(bytes).into());
@@ -65,7 +61,7 @@ fn file(request: &HeaderMap, content_type: &'static str, bytes: &'static [u8]) -
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin"));
-    if let Ok(tag) = HeaderValue::from_str(&tag) {
+    if let Ok(tag) = HeaderValue::from_str(tag.as_str()) {
         headers.insert(header::ETAG, tag);
     }
     response

@@ -18,12 +18,13 @@ use crate::state::Shared;
     responses(
         (status = 200, description = "The receipt", body = ReceiptAnswer),
         (status = 404, description = "`not_found`: there is no such board"),
-        (status = 409, description = "`conflict`: the same key is being worked on"),
         (status = 422, description = "`idempotency_mismatch`: the key was used with another body"),
     ),
 )]
 pub(super) async fn record(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
     let (parts, body) = within_size(&app, request).await?;
+    // No quota but the address': who holds a key is trusted, and may have a whole tournament to record. What is more than the store
+    // can take is refused by its queue.
     let server = app.game_server(&parts).await?;
     let key = idempotency_key(&parts.headers)?;
     let RecordBody { board, user_id, kind, points } = json(&parts, &body)?;

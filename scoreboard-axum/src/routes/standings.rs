@@ -3,7 +3,7 @@
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use scoreboard_core::{StandingQuery, Standings};
+use scoreboard_core::{Error, Rejection, StandingQuery, Standings};
 
 use crate::answer::{Caching, plain};
 use crate::body::{json, within_size};
@@ -24,11 +24,16 @@ pub(super) async fn standings(State(app): State<Shared>, request: Request) -> Re
     let (parts, body) = within_size(&app, request).await?;
     let usage = app.reader(&parts).await?;
     limited(usage, async {
-        let StandingsBody { board, user_ids } = json(&parts, &body)?;
+        let StandingsBody { board, user_ids, style, min_version } = json(&parts, &body)?;
         if user_ids.len() > MAX_USERS {
             return Err(Problem::invalid("/userIds", "must name at most 100 users"));
         }
-        let standings = app.scoreboard.standings(&user_ids, &StandingQuery::new(board)).await?;
+        let query = StandingQuery { style, min_version, ..StandingQuery::new(board) };
+        let standings = app.scoreboard.standings(&user_ids, &query).await.map_err(|error| match error {
+            // Here it stands in the body.
+            Error::Rejected(ahead @ Rejection::VersionAhead(_)) => Problem::invalid("/minVersion", ahead.to_string()),
+            error => error.into(),
+        })?;
         plain(StatusCode::OK, Caching::Public, &standings)
     })
     .await

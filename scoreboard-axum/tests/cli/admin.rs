@@ -154,8 +154,14 @@ fn incidents_are_listed() {
     // The kind's minimum is raised while the action is under way.
     let action = server.action(&token, "tap");
     folder.ok(&["admin", "set-kind", "main", "tap", "--points", "1", "--min-duration", "50", "--lifetime", "60"]);
-    // A running server follows within two seconds.
-    std::thread::sleep(std::time::Duration::from_millis(2200));
+    // A running server follows within two seconds: once it knows this kind, it knows the change before it too.
+    folder.ok(&["admin", "set-kind", "main", "newer", "--points", "1"]);
+    let generate = || server.post("/api/scoreboard/generate-action", Some(&token), &json!({"kind": "newer"})).0;
+    let known = (0..100).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        generate() == 201
+    });
+    assert!(known, "the server has not followed");
     let blocked = server.post("/api/scoreboard/update", Some(&token), &action);
     assert_eq!((blocked.0, &blocked.1["code"]), (403, &json!("action_blocked")), "{blocked:?}");
     let listed = folder.ok(&["admin", "incidents", "--limit", "1"]);

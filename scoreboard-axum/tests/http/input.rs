@@ -179,3 +179,22 @@ async fn at_most_a_hundred_standings_at_once() {
     world.post("/api/scoreboard/standings", None, &ids(101)).await.assert_invalid("/userIds");
     world.post("/api/scoreboard/standings", None, &json!({ "userIds": ["x"] })).await.assert_invalid("/userIds/0");
 }
+
+#[tokio::test]
+async fn what_takes_no_parameters_takes_none() {
+    let world = World::new().await;
+    let ada = world.player("ada").await;
+    for path in ["/api/scoreboard/boards", "/api/auth/me", "/api/scoreboard/ws"] {
+        let answer = world.get_as(&format!("{path}?token=x"), &ada).await;
+        answer.assert_invalid("/query/token");
+    }
+    for path in ["/api/scoreboard/boards?", "/api/auth/me?"] {
+        assert_eq!(world.get_as(path, &ada).await.status, 200, "{path}");
+    }
+    // Who is nobody learns nothing of the query.
+    world.get("/api/auth/me?token=x").await.assert_problem(401, "unauthorized");
+    // Probes and scrapers add what keeps caches away.
+    for path in ["/health?_=1", "/health/live?_=1"] {
+        assert_eq!(world.get(path).await.status, 200, "{path}");
+    }
+}

@@ -130,3 +130,39 @@ async fn too_many_actions_under_way_are_429() {
     }
     assert_eq!(status, 429);
 }
+
+#[tokio::test]
+async fn refreshes_are_limited_like_logins_and_apart_from_them() {
+    let mut setup = Setup::default();
+    setup.http.limits.login = Some("2/min".parse().unwrap());
+    let world = World::with(setup).await;
+    let ada = world.player("ada").await;
+    let refresh = async |token: &str| world.post("/api/auth/refresh", None, &json!({ "refreshToken": token })).await;
+    let next = refresh(&ada.refresh_token).await;
+    assert_eq!((next.status.as_u16(), next.header("ratelimit-policy")), (200, "\"refresh\";q=2;w=60"));
+    refresh("forged").await.assert_problem(401, "unauthorized");
+    // The session is not lost by it: the token was not looked at.
+    let token = next.body["refreshToken"].as_str().unwrap();
+    refresh(token).await.assert_problem(429, "rate_limited");
+    let login = json!({ "email": "ada@example.org", "password": PASSWORD });
+    assert_eq!(world.post("/api/auth/login", None, &login).await.status, 200);
+    world.clock.advance(Duration::from_secs(30));
+    assert_eq!(refresh(token).await.status, 200);
+}
+
+#[tokio::test]
+async fn no_wait_is_longer_than_its_window() {
+    let world = World::new().await;
+    let ada = world.player("ada").await;
+    world.clock.advance(Duration::from_millis(300));
+    for _ in 0..5 {
+        world.action(&ada, "tap").await;
+    }
+    world.clock.advance(Duration::from_millis(300));
+    let answer = world.post("/api/scoreboard/generate-action", Some(&ada), &json!({ "kind": "tap" })).await;
+    answer.assert_problem(429, "rate_limited");
+    let number = |header: &str, key: &str| -> u64 {
+        answer.header(header).split(';').find_map(|part| part.strip_prefix(key)).unwrap().parse().unwrap()
+    };
+    assert_eq!((number("ratelimit-policy", "w="), number("ratelimit", "t=")), (600, 600));
+}

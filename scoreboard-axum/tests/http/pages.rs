@@ -41,3 +41,15 @@ async fn the_docs_come_with_their_assets() {
     assert!(world.get("/docs/swagger-initializer.js").await.text.contains("/openapi.json"));
     world.get("/docs/nothing").await.assert_problem(404, "not_found");
 }
+
+#[tokio::test]
+async fn what_is_not_there_may_load_nothing() {
+    let world = World::new().await;
+    for path in ["/nothing", "/docs/nothing", "/assets/nothing.js", "/api/scoreboard?limit=0"] {
+        let answer = world.get(path).await;
+        assert!(answer.status.is_client_error());
+        let policy = answer.header("content-security-policy");
+        assert_eq!(policy, "default-src 'none'; frame-ancestors 'none'", "{path}");
+    }
+    assert_eq!(world.get("/api/scoreboard").await.header("content-security-policy"), "");
+}

@@ -205,3 +205,56 @@ async fn the_same_action_again_gets_the_first_receipt() {
     assert_eq!(again.body["receipt"], first);
     assert_eq!(world.get("/api/scoreboard").await.body["entries"][0]["score"], 2);
 }
+
+#[tokio::test]
+async fn several_standings_are_numbered_and_as_fresh_as_asked() {
+    let world = World::new().await;
+    let (ada, bob, eve) = (world.player("ada").await, world.player("bob").await, world.player("eve").await);
+    for player in [&ada, &bob, &eve, &ada, &bob] {
+        world.tap(player).await;
+    }
+    let ask = async |more: Value| {
+        let mut body = json!({ "userIds": [ada.id, bob.id, eve.id] });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        world.post("/api/scoreboard/standings", None, &body).await
+    };
+    let ranks = |body: &Value| -> Vec<u64> {
+        body["standings"].as_array().unwrap().iter().map(|entry| entry["rank"].as_u64().unwrap()).collect()
+    };
+    for (style, expected) in [("ordinal", [1, 2, 3]), ("competition", [1, 1, 3]), ("dense", [1, 1, 2])] {
+        let answer = ask(json!({ "style": style, "minVersion": 5 })).await;
+        assert_eq!((answer.status.as_u16(), ranks(&answer.body)), (200, expected.to_vec()), "{style}");
+    }
+    assert_eq!(ranks(&ask(json!({})).await.body), [1, 2, 3]);
+    for (more, pointer) in [
+        (json!({ "style": "fancy" }), "/style"),
+        (json!({ "style": null }), "/style"),
+        (json!({ "minVersion": -1 }), "/minVersion"),
+        (json!({ "minVersion": "5" }), "/minVersion"),
+        (json!({ "minVersion": 9_007_199_254_740_992_i64 }), "/minVersion"),
+        // Ahead of what there is.
+        (json!({ "minVersion": 6 }), "/minVersion"),
+    ] {
+        ask(more).await.assert_invalid(pointer);
+    }
+}
+
+#[tokio::test]
+async fn the_boards_are_sent_again_only_when_one_has_changed() {
+    let world = World::new().await;
+    let ada = world.player("ada").await;
+    let get = async |tag: &str| {
+        let request = Request::get("/api/scoreboard/boards").header("if-none-match", tag).body(Body::empty()).unwrap();
+        world.send(request).await
+    };
+    let first = world.get("/api/scoreboard/boards").await;
+    let tag = first.header("etag");
+    assert!(tag.len() > 2 && tag.starts_with('"') && tag.ends_with('"'), "{tag}");
+    let again = get(tag).await;
+    assert_eq!((again.status.as_u16(), again.text.as_str(), again.header("etag")), (304, "", tag));
+    assert_eq!(again.header("cache-control"), first.header("cache-control"));
+    world.tap(&ada).await;
+    let changed = get(tag).await;
+    assert_eq!((changed.status.as_u16(), &changed.body["boards"][0]["version"]), (200, &json!(1)));
+    assert_ne!(changed.header("etag"), tag);
+}

@@ -43,6 +43,59 @@ async fn only_listed_origins_may_read_across() {
     assert_eq!(unlisted.send(request).await.header("access-control-allow-origin"), "");
 }
 
+fn options(path: &str, headers: &[(&'static str, &str)]) -> Request<Body> {
+    let request = headers.iter().fold(Request::options(path), |request, (name, value)| request.header(*name, *value));
+    request.body(Body::empty()).unwrap()
+}
+
+#[tokio::test]
+async fn a_preflight_is_answered_and_named_like_any_other() {
+    let mut setup = Setup::default();
+    setup.http.allowed_origins.push("https://play.example.org".parse().unwrap());
+    let world = World::with(setup).await;
+    for (origin, allowed) in
+        [("https://play.example.org", "https://play.example.org"), ("https://evil.example.org", "")]
+    {
+        let headers = [("origin", origin), ("access-control-request-method", "POST"), ("x-request-id", "mine")];
+        let answer = world.send(options("/api/scoreboard/update", &headers)).await;
+        assert_eq!((answer.status.as_u16(), answer.header("access-control-allow-origin")), (200, allowed));
+        assert_eq!((answer.header("x-request-id"), answer.header("x-content-type-options")), ("mine", "nosniff"));
+    }
+}
+
+#[tokio::test]
+async fn options_that_are_no_preflight_are_a_method_like_others() {
+    let mut setup = Setup::default();
+    setup.http.allowed_origins.push("https://play.example.org".parse().unwrap());
+    for world in [World::new().await, World::with(setup).await] {
+        for headers in [&[][..], &[("origin", "https://play.example.org")], &[("access-control-request-method", "GET")]]
+        {
+            let answer = world.send(options("/api/scoreboard/update", headers)).await;
+            answer.assert_problem(405, "method_not_allowed");
+            assert_eq!(answer.header("allow"), "POST");
+        }
+        world.send(options("/nothing", &[])).await.assert_problem(404, "not_found");
+    }
+}
+
+#[tokio::test]
+async fn every_refusal_is_readable_for_a_listed_page() {
+    let mut setup = Setup::default();
+    setup.http.allowed_origins.push("https://play.example.org".parse().unwrap());
+    let world = World::with(setup).await;
+    let large = Request::post("/api/scoreboard/update").header("content-length", "20000");
+    for (request, status, code) in [
+        (Request::get("/nothing"), 404, "not_found"),
+        (Request::get("/api/auth/me"), 401, "unauthorized"),
+        (large, 413, "payload_too_large"),
+    ] {
+        let request = request.header("origin", "https://play.example.org").body(Body::empty()).unwrap();
+        let answer = world.send(request).await;
+        answer.assert_problem(status, code);
+        assert_eq!(answer.header("access-control-allow-origin"), "https://play.example.org");
+    }
+}
+
 #[tokio::test]
 async fn it_mounts_beside_ones_own_routes() {
     use axum::routing::get;

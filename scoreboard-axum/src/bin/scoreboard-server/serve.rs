@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use scoreboard_axum::{App, HttpConfig, Lifecycle, ServeConfig, router};
+use scoreboard_axum::{App, HttpConfig, Lifecycle, Network, ServeConfig, router};
 use scoreboard_core::accounts::Accounts;
 use scoreboard_core::memory::MemoryRateLimiter;
 use scoreboard_core::{DeterministicRules, KeyRing, Scoreboard};
@@ -64,6 +64,7 @@ pub(crate) async fn run(effective: &Effective) -> Result<()> {
         .with_config(settings.scoreboard_config())
         .build();
     let lifecycle = Lifecycle::default();
+    let serve = settings.serve_config(http.trusted_proxies.clone());
     let app = App::new(scoreboard.clone(), accounts)
         .with_config(http)
         .with_limiter(limiter)
@@ -72,7 +73,7 @@ pub(crate) async fn run(effective: &Effective) -> Result<()> {
 
     announce(&listener)?;
     lifecycle.ready();
-    scoreboard_axum::serve(listener, router(app), settings.serve_config(), lifecycle, stop(signals)).await;
+    scoreboard_axum::serve(listener, router(app), serve, lifecycle, stop(signals)).await;
     scoreboard.close().await;
     stores.close().await;
     tracing::info!("stopped");
@@ -177,9 +178,11 @@ impl Settings {
         Ok(config)
     }
 
-    fn serve_config(&self) -> ServeConfig {
+    fn serve_config(&self, trusted_proxies: Vec<Network>) -> ServeConfig {
         let mut config = ServeConfig::default();
         config.max_connections = self.http.max_connections;
+        config.max_connections_per_address = self.http.max_connections_per_address;
+        config.trusted_proxies = trusted_proxies;
         config.header_timeout = Duration::from_secs(self.http.header_timeout_seconds);
         config.write_timeout = Duration::from_secs(self.http.write_timeout_seconds);
         config.drain = Duration::from_secs(self.drain_seconds);
@@ -205,9 +208,8 @@ mod tests {
         let (http, defaults) = (settings.http_config().unwrap(), HttpConfig::default());
         assert_eq!((&http.limits, &http.live), (&defaults.limits, &defaults.live));
         assert_eq!((http.body_timeout, http.request_timeout), (defaults.body_timeout, defaults.request_timeout));
-        let (serve, defaults) = (settings.serve_config(), ServeConfig::default());
-        assert_eq!((serve.max_connections, serve.drain), (defaults.max_connections, defaults.drain));
-        assert_eq!((serve.header_timeout, serve.write_timeout), (defaults.header_timeout, defaults.write_timeout));
+        let (serve, defaults) = (settings.serve_config(Vec::new()), ServeConfig::default());
+        assert_eq!(serve, defaults);
         assert_eq!(settings.scoreboard_config(), scoreboard_core::Config::default());
         assert_eq!(settings.accounts.config(), scoreboard_core::accounts::AccountsConfig::default());
     }

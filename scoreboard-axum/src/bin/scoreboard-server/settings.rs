@@ -101,7 +101,7 @@ pub(crate) struct Limits {
     pub(crate) generate_action: Limit,
     /// Accounts made, an address.
     pub(crate) register: Limit,
-    /// Logins tried, an address.
+    /// Logins tried, an address; refreshes by themselves as many.
     pub(crate) login: Limit,
     /// Reads, a user or, without one, an address.
     pub(crate) read: Limit,
@@ -128,6 +128,8 @@ impl Default for Limits {
 pub(crate) struct Http {
     /// The most connections at once; WebSockets are counted apart, by `live.max_connections`.
     pub(crate) max_connections: usize,
+    /// The most connections of one address; trusted proxies are not bound by it.
+    pub(crate) max_connections_per_address: usize,
     /// How long a client may take to send the head of a request.
     pub(crate) header_timeout_seconds: u64,
     /// How long a client may take nothing of an answer.
@@ -142,6 +144,7 @@ impl Default for Http {
     fn default() -> Self {
         Self {
             max_connections: 10_000,
+            max_connections_per_address: 6000,
             header_timeout_seconds: 10,
             write_timeout_seconds: 20,
             body_timeout_seconds: 10,

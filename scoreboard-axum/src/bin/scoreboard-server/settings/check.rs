@@ -10,6 +10,7 @@ impl Settings {
         let bounds = [
             ("drain_seconds", self.drain_seconds, 0, 3600),
             ("http.max_connections", http.max_connections as u64, 1, 1_000_000),
+            ("http.max_connections_per_address", http.max_connections_per_address as u64, 1, 1_000_000),
             ("http.header_timeout_seconds", http.header_timeout_seconds, 1, 3600),
             ("http.write_timeout_seconds", http.write_timeout_seconds, 1, 3600),
             ("http.body_timeout_seconds", http.body_timeout_seconds, 1, 3600),
