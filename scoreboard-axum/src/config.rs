@@ -98,6 +98,8 @@ pub struct LiveConfig {
     pub heartbeat: Duration,
     /// How long the answer may take. Default: 8 s.
     pub heartbeat_answer: Duration,
+    /// How long after it was opened a WebSocket may wait with its first subscription or ticket; then it is closed. Default: 10 s.
+    pub first_message: Duration,
     /// How long one message may take to be taken by a client. Default: 10 s.
     pub write_timeout: Duration,
 }
@@ -111,6 +113,7 @@ impl Default for LiveConfig {
             messages_per_minute: 100,
             heartbeat: Duration::from_secs(25),
             heartbeat_answer: Duration::from_secs(8),
+            first_message: Duration::from_secs(10),
             write_timeout: Duration::from_secs(10),
         }
     }

@@ -5,11 +5,12 @@ use serde_json::{Value, json};
 use crate::support::World;
 
 /// Each route, and its statuses beside those that every route has.
-const ROUTES: [(&str, &str, &[u16]); 23] = [
+const ROUTES: [(&str, &str, &[u16]); 24] = [
     ("post", "/api/auth/register", &[201, 400, 408, 409, 415]),
     ("post", "/api/auth/login", &[200, 400, 401, 408, 415]),
     ("post", "/api/auth/refresh", &[200, 400, 401, 408, 415]),
     ("post", "/api/auth/logout", &[204, 401]),
+    ("post", "/api/auth/ws-ticket", &[201, 401]),
     ("get", "/api/auth/me", &[200, 401]),
     ("post", "/api/scoreboard/generate-action", &[201, 400, 401, 404, 408, 415]),
     ("post", "/api/scoreboard/update", &[200, 400, 401, 403, 404, 408, 415, 422]),
