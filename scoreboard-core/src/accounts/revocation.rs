@@ -160,31 +160,54 @@ impl Accounts {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+    const ROUNDS: usize = 20_000;
+
+    fn session(round: usize) -> SessionId {
+        SessionId::from_bytes((round as u128).to_be_bytes())
+    }
+
+    /// Does both as much at the same moment as can be, many times.
+    fn race(one: impl Fn(usize) + Sync, other: impl Fn(usize) + Sync) {
+        let arrived = AtomicUsize::new(0);
+        let run = |act: &(dyn Fn(usize) + Sync)| {
+            for round in 0..ROUNDS {
+                arrived.fetch_add(1, Ordering::AcqRel);
+                while arrived.load(Ordering::Acquire) < 2 * (round + 1) {
+                    std::thread::yield_now();
+                }
+                act(round);
+            }
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(|| run(&one));
+            run(&other);
+        });
+    }
 
     #[test]
     fn whoever_follows_is_told_whether_it_began_before_or_after_the_end() {
-        for _ in 0..500 {
-            let (revocations, session) = (Revocations::default(), SessionId::MIN);
-            let start = std::sync::Barrier::new(2);
-            let end = std::thread::scope(|scope| {
-                scope.spawn(|| {
-                    start.wait();
-                    revocations.end(session, NOW);
-                });
-                start.wait();
-                revocations.follow(session)
-            });
-            assert!(end.has_changed().is_err() && revocations.followed.lock().is_empty());
-        }
+        let revocations = Revocations::default();
+        let ends = Mutex::new(Vec::new());
+        race(
+            |round| revocations.end(session(round), NOW),
+            |round| {
+                let end = revocations.follow(session(round));
+                ends.lock().push(end);
+            },
+        );
+        assert_eq!(ends.lock().iter().filter(|end| end.has_changed().is_ok()).count(), 0, "not told");
+        assert!(revocations.followed.lock().is_empty());
     }
 
     #[test]
     fn nothing_is_kept_of_sessions_that_nobody_follows() {
         let revocations = Revocations::default();
-        let (one, other) = (SessionId::from_bytes([1; 16]), SessionId::from_bytes([2; 16]));
+        let (one, other) = (session(1), session(2));
         let [first, second] = [revocations.follow(one), revocations.follow(one)];
         let third = revocations.follow(other);
         let unfollow = |session, end: watch::Receiver<()>| {
@@ -199,19 +222,14 @@ mod tests {
 
     #[test]
     fn nothing_is_kept_when_all_go_at_once() {
-        let (revocations, session) = (Revocations::default(), SessionId::MIN);
-        for _ in 0..500 {
-            let ends = [revocations.follow(session), revocations.follow(session)];
-            let start = std::sync::Barrier::new(2);
-            std::thread::scope(|scope| {
-                for end in ends {
-                    scope.spawn(|| {
-                        start.wait();
-                        revocations.unfollow(session, end);
-                    });
-                }
-            });
-            assert!(revocations.followed.lock().is_empty());
-        }
+        let revocations = Revocations::default();
+        let follow = || (0..ROUNDS).map(|round| Mutex::new(Some(revocations.follow(session(round))))).collect();
+        let ends: [Vec<Mutex<Option<watch::Receiver<()>>>>; 2] = [follow(), follow()];
+        let unfollow = |round: usize, end: &Mutex<Option<watch::Receiver<()>>>| {
+            let end = end.lock().take().expect("each is dropped once");
+            revocations.unfollow(session(round), end);
+        };
+        race(|round| unfollow(round, &ends[0][round]), |round| unfollow(round, &ends[1][round]));
+        assert_eq!(revocations.followed.lock().len(), 0);
     }
 }
