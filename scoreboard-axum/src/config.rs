@@ -63,7 +63,7 @@ pub struct Limits {
     pub register: Option<Quota>,
     /// Logins tried from an address. Default: 30 a minute.
     pub login: Option<Quota>,
-    /// Reads, and live connections opened, by a user or, without one, from an address. Default: 1200 a minute.
+    /// Reads, tickets, and live connections opened, by a user or, without one, from an address. Default: 1200 a minute.
     pub read: Option<Quota>,
     /// All requests from an address, so that nobody without a token is unlimited. Default: 6000 a minute.
     pub address: Option<Quota>,
