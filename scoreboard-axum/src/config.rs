@@ -63,7 +63,7 @@ pub struct Limits {
     pub register: Option<Quota>,
     /// Logins tried from an address, and as many refreshes, counted by themselves. Default: 30 a minute.
     pub login: Option<Quota>,
-    /// Reads, and live connections opened, by a user or, without one, from an address. Default: 1200 a minute.
+    /// Reads, tickets, and live connections opened, by a user or, without one, from an address. Default: 1200 a minute.
     pub read: Option<Quota>,
     /// All requests from an address, so that nobody without a token is unlimited. Default: 6000 a minute.
     pub address: Option<Quota>,
@@ -98,6 +98,8 @@ pub struct LiveConfig {
     pub heartbeat: Duration,
     /// How long the answer may take. Default: 8 s.
     pub heartbeat_answer: Duration,
+    /// How long after it was opened a WebSocket may wait with its first subscription or ticket; then it is closed. Default: 10 s.
+    pub first_message: Duration,
     /// How long one message may take to be taken by a client. Default: 10 s.
     pub write_timeout: Duration,
 }
@@ -111,6 +113,7 @@ impl Default for LiveConfig {
             messages_per_minute: 100,
             heartbeat: Duration::from_secs(25),
             heartbeat_answer: Duration::from_secs(8),
+            first_message: Duration::from_secs(10),
             write_timeout: Duration::from_secs(10),
         }
     }

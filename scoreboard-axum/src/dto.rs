@@ -5,7 +5,7 @@ mod boards;
 mod params;
 mod scores;
 
-pub(crate) use accounts::{LoginRequest, RefreshRequest, RegisterRequest, SignedInAnswer, UserAnswer};
+pub(crate) use accounts::{LoginRequest, RefreshRequest, RegisterRequest, SignedInAnswer, TicketAnswer, UserAnswer};
 pub(crate) use boards::{BoardAnswer, BoardsAnswer};
 pub(crate) use params::{AroundParams, HistoryParams, RankParams, StandingParams, TopParams, WatchParams, user_id};
 pub(crate) use scores::{ActionAnswer, GenerateActionRequest, ReceiptAnswer, RecordBody, StandingsBody, UpdateRequest};

@@ -4,6 +4,7 @@ mod connections;
 mod events;
 mod feed;
 mod heartbeat;
+mod identity;
 mod message;
 mod socket;
 

@@ -25,7 +25,7 @@ pub(crate) fn describe() {
     describe_histogram!(NAME, Unit::Seconds, "How long requests took, from their headers to the answer's.");
     describe_counter!("scoreboard_ratelimit_refusals_total", "Requests refused for being over a quota.");
     describe_counter!("scoreboard_backend_failures_total", "Requests that failed because a backend did.");
-    describe_counter!("scoreboard_auth_attempts_total", "Registrations, logins and refreshes, by outcome.");
+    describe_counter!("scoreboard_auth_attempts_total", "Registrations, logins, refreshes and tickets, by outcome.");
     describe_counter!("scoreboard_updates_total", "Updates handed in, by outcome.");
     describe_counter!("scoreboard_live_refusals_total", "Live connections refused for want of room.");
     describe_gauge!("scoreboard_ws_connections", "Open WebSocket connections.");

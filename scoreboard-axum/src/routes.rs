@@ -27,6 +27,7 @@ pub(crate) fn api() -> OpenApiRouter<Shared> {
         .routes(routes!(accounts::login))
         .routes(routes!(accounts::refresh))
         .routes(routes!(accounts::logout))
+        .routes(routes!(accounts::ws_ticket))
         .routes(routes!(accounts::me))
         .routes(routes!(actions::generate_action))
         .routes(routes!(actions::update))

@@ -20,21 +20,25 @@ mod revocation;
 mod server_key;
 mod session;
 mod store;
+mod ticket;
 mod token;
 mod user;
 
 pub use login::Registration;
 pub use password::Hashing;
+pub use revocation::SessionEnd;
 pub use server_key::ServerKeyError;
 pub use session::{Principal, SignedIn};
 pub use store::{
     AccountStore, CreateUser, PasswordHash, Rotation, ServerKey, ServerKeyStore, Session, SessionStore, TokenHash,
     UserStore,
 };
+pub use ticket::Ticket;
 pub use user::{DisplayName, Email, Role, User};
 
 use password::PasswordGate;
 use revocation::Revocations;
+use ticket::Tickets;
 use token::AccessTokens;
 
 /// The numbers of [`Accounts`].
@@ -55,6 +59,8 @@ pub struct AccountsConfig {
     pub hashing_permits: usize,
     /// How many more may wait for that; a further one is refused as busy. Default: 8.
     pub hashing_queue: usize,
+    /// How many tickets may wait to be used; a further one is refused. Default: 65,536.
+    pub max_tickets: usize,
 }
 
 impl Default for AccountsConfig {
@@ -68,6 +74,7 @@ impl Default for AccountsConfig {
             hashing: Hashing::default(),
             hashing_permits: (processors - 1).max(1),
             hashing_queue: 8,
+            max_tickets: 65_536,
         }
     }
 }
@@ -97,6 +104,9 @@ pub enum AccountError {
     /// Too many passwords are being hashed.
     #[error("too many logins at once")]
     Busy,
+    /// Too many tickets wait to be used.
+    #[error("too many tickets at once")]
+    TooManyTickets,
     /// The store failed.
     #[error(transparent)]
     Backend(#[from] BackendError),
@@ -137,6 +147,7 @@ struct Parts {
     tokens: AccessTokens,
     passwords: PasswordGate,
     revocations: Revocations,
+    tickets: Tickets,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdSource>,
     config: AccountsConfig,
@@ -180,6 +191,7 @@ impl AccountsBuilder {
             tokens: AccessTokens::new(&ring, &config.issuer),
             passwords: PasswordGate::new(config.hashing, config.hashing_permits, config.hashing_queue, &*ids),
             revocations: Revocations::default(),
+            tickets: Tickets::new(config.max_tickets),
             store,
             clock,
             ids,

@@ -107,10 +107,60 @@ impl fmt::Display for Position {
 impl FromStr for Position {
     type Err = InvalidValue;
 
+    /// Takes what [`Display`](fmt::Display) writes, and nothing else: no sign, no zero in front, no number above 2^53 − 1.
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
         let parts = text.split_once('.').and_then(|(epoch, version)| {
-            Some(Self { epoch: Epoch(epoch.parse().ok()?), version: Version(version.parse().ok()?) })
+            Some(Self { epoch: Epoch(number(epoch)?), version: Version(number(version)?) })
         });
         parts.ok_or(InvalidValue::new("position", "must be `epoch.version`"))
+    }
+}
+
+/// Decimal digits, as a number that every JSON reader has exactly. `u64::from_str` would take a `+` as well.
+fn number(digits: &str) -> Option<u64> {
+    const MAX: u64 = (1 << 53) - 1;
+    let canonical = digits == "0" || (!digits.starts_with('0') && digits.bytes().all(|byte| byte.is_ascii_digit()));
+    digits.parse().ok().filter(|number| canonical && *number <= MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_is_read_only_as_it_is_written() {
+        for (epoch, version) in [(0, 0), (1, 900), (12, 10), (9_007_199_254_740_991, 9_007_199_254_740_991)] {
+            let position = Position { epoch: Epoch::new(epoch), version: Version::new(version) };
+            assert_eq!(position.to_string().parse(), Ok(position));
+        }
+        for bad in [
+            "",
+            ".",
+            "1",
+            "1.",
+            ".1",
+            "1.2.3",
+            "+1.0",
+            "1.+0",
+            "-1.0",
+            "1.-0",
+            "01.0",
+            "1.00",
+            " 1.0",
+            "1.0 ",
+            "1 .0",
+            "1_0.0",
+            "0x1.0",
+            "1e3.0",
+            "١.٢",
+            "1,0",
+            "9007199254740992.0",
+            "1.9007199254740992",
+            "1.18446744073709551615",
+            "1.18446744073709551616",
+            "1.99999999999999999999999999999999",
+        ] {
+            assert!(bad.parse::<Position>().is_err(), "{bad}");
+        }
     }
 }

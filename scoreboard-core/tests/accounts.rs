@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use scoreboard_core::accounts::{
     AccountError, Accounts, AccountsConfig, CreateUser, DisplayName, Email, Hashing, PasswordHash, Registration, Role,
-    SignedIn, User, UserStore,
+    SessionEnd, SignedIn, User, UserStore,
 };
 use scoreboard_core::memory::MemoryAccountStore;
 use scoreboard_core::testing::ManualClock;
@@ -147,6 +147,45 @@ async fn logout_ends_the_session_here_at_once_and_elsewhere_by_the_store() {
     assert!(is_unauthorized(world.accounts.refresh(&signed_in.refresh_token).await));
     node.sync_revocations().await.expect("memory");
     assert!(is_unauthorized(node.authenticate(&signed_in.token)), "as after a restart");
+}
+
+#[tokio::test]
+async fn who_follows_a_session_hears_of_its_end_here_at_once_and_elsewhere_by_the_store() {
+    let world = World::new();
+    world.register("ada@example.org").await;
+    let principal = world.accounts.authenticate(&world.login().await.token).expect("signed in");
+    let other = world.accounts.authenticate(&world.login().await.token).expect("signed in");
+    let node = world.node();
+    node.sync_revocations().await.expect("memory");
+    let [mut here, mut others] = [principal, other].map(|of| world.accounts.follow_session(of.session_id));
+    let mut there = node.follow_session(principal.session_id);
+    let has_ended = async |end: &mut SessionEnd| tokio::time::timeout(Duration::ZERO, end.ended()).await.is_ok();
+    assert!(!has_ended(&mut here).await);
+    world.accounts.logout(&principal).await.expect("ended");
+    assert!(has_ended(&mut here).await && !has_ended(&mut there).await && !has_ended(&mut others).await);
+    // The store was away for longer than any access token is good.
+    world.clock.advance(Duration::from_secs(3600));
+    node.sync_revocations().await.expect("memory");
+    assert!(has_ended(&mut there).await && !has_ended(&mut others).await);
+}
+
+#[tokio::test]
+async fn a_ticket_lets_its_user_in_once_as_long_as_the_session_goes_on() {
+    let world = World::new();
+    let user = world.register("ada@example.org").await;
+    let signed_in = world.login().await;
+    let principal = world.accounts.authenticate(&signed_in.token).expect("signed in");
+    let [first, second] = [(); 2].map(|()| world.accounts.issue_ticket(&principal).expect("room"));
+    assert_eq!(first.expires_in, Duration::from_secs(30));
+    let shown = world.accounts.redeem_ticket(&first.text).expect("good");
+    assert_eq!((shown.user_id, shown.session_id), (user.id, principal.session_id));
+    for none in [&first.text, "", &signed_in.token, &signed_in.refresh_token] {
+        assert!(is_unauthorized(world.accounts.redeem_ticket(none)), "{none}");
+    }
+    assert!(is_unauthorized(world.accounts.refresh(&second.text).await), "it is good for nothing else");
+    assert!(!format!("{second:?} {:?}", world.accounts).contains(&second.text));
+    world.accounts.logout(&principal).await.expect("ended");
+    assert!(is_unauthorized(world.accounts.redeem_ticket(&second.text)));
 }
 
 #[tokio::test]

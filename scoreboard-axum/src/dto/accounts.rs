@@ -1,6 +1,6 @@
 //! Accounts.
 
-use scoreboard_core::accounts::{SignedIn, User};
+use scoreboard_core::accounts::{SignedIn, Ticket, User};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -64,5 +64,21 @@ impl From<SignedIn> for SignedInAnswer {
     fn from(signed_in: SignedIn) -> Self {
         let SignedIn { token, expires_in, refresh_token, user, .. } = signed_in;
         Self { token, token_type: "Bearer", expires_in: expires_in.as_secs(), refresh_token, user }
+    }
+}
+
+/// Lets a WebSocket know who is there.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct TicketAnswer {
+    /// What to send as `{"type":"authenticate","ticket"}`. It works once.
+    ticket: String,
+    /// How long it is good, in seconds.
+    expires_in: u64,
+}
+
+impl From<Ticket> for TicketAnswer {
+    fn from(Ticket { text, expires_in, .. }: Ticket) -> Self {
+        Self { ticket: text, expires_in: expires_in.as_secs() }
     }
 }

@@ -1,6 +1,8 @@
 //! What is said over a live connection.
 
-use scoreboard_core::{BoardId, Position};
+use std::fmt;
+
+use scoreboard_core::{BoardId, Position, UserId};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
@@ -35,7 +37,18 @@ pub(crate) enum ClientMessage {
     /// Answered by a pong.
     Ping {},
     /// Say who is here, for what only that user is told.
-    Authenticate { ticket: String },
+    Authenticate { ticket: Ticket },
+}
+
+/// The text of a ticket, which no log shows.
+#[derive(PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Ticket(pub(crate) String);
+
+impl fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Ticket(…)")
+    }
 }
 
 impl ClientMessage {
@@ -72,6 +85,11 @@ pub(crate) enum ServerMessage<'a> {
         connection_id: &'a str,
         /// How long the server hears nothing before it asks for a sign of life.
         heartbeat_seconds: u64,
+    },
+    /// A ticket was good: the connection is this user's from now on.
+    Authenticated {
+        /// Who.
+        user_id: UserId,
     },
     /// A message was refused, or a subscription has ended.
     Error {
@@ -115,6 +133,9 @@ mod tests {
             Some(ClientMessage::Unsubscribe { board })
         );
         assert_eq!(ClientMessage::read(r#"{"type":"ping"}"#), Some(ClientMessage::Ping {}));
+        let authenticate = ClientMessage::read(r#"{"type":"authenticate","ticket":"secret"}"#).unwrap();
+        assert_eq!(authenticate, ClientMessage::Authenticate { ticket: Ticket("secret".to_owned()) });
+        assert!(!format!("{authenticate:?}").contains("secret"));
         for bad in [
             "",
             "null",
@@ -138,6 +159,9 @@ mod tests {
             r#"{"type":"subscribe","since":{"epoch":1}}"#,
             r#"{"type":"subscribe","since":{"epoch":1,"version":-2}}"#,
             r#"{"type":"authenticate"}"#,
+            r#"{"type":"authenticate","ticket":null}"#,
+            r#"{"type":"authenticate","ticket":["secret"]}"#,
+            r#"{"type":"authenticate","ticket":"secret","userId":"x"}"#,
             &format!("{{\"type\":\"ping\"{}}}", " ".repeat(MAX_MESSAGE)),
             &"[".repeat(4000),
         ] {

@@ -13,7 +13,8 @@ use tokio_stream::{StreamExt, StreamMap};
 use crate::live::connections::Connection;
 use crate::live::feed::{FeedItem, feed};
 use crate::live::heartbeat::{Beat, Heartbeat};
-use crate::live::message::{ClientMessage, ServerMessage};
+use crate::live::identity::Identity;
+use crate::live::message::{ClientMessage, ServerMessage, Ticket};
 use crate::problem::{Code, Problem};
 use crate::state::Shared;
 
@@ -33,6 +34,10 @@ enum End {
     Restart,
     /// 4008: the client stopped reading or answering; come again.
     TooSlow,
+    /// 4008: the client opened a connection and then asked for nothing; come again.
+    Silent,
+    /// 4500: the session of who is here was ended; do not come again as the same.
+    SignedOut,
     /// 4501: the client said what is not in the protocol; do not come again.
     BadMessage,
 }
@@ -44,13 +49,18 @@ struct Session {
     feeds: StreamMap<BoardId, BoxStream<'static, FeedItem>>,
     heartbeat: Heartbeat,
     allowance: Allowance,
+    identity: Identity,
+    /// Until when the client must have asked for something; `None` once it has.
+    first_message_by: Option<Instant>,
 }
 
 /// Serves a connection until it ends.
 pub(crate) async fn watch(app: Shared, connection: Connection, socket: WebSocket) {
     let heartbeat = Heartbeat::new(&app.config.live, connection.share());
     let allowance = Allowance::new(app.config.live.messages_per_minute);
-    let mut session = Session { app, connection, socket, feeds: StreamMap::new(), heartbeat, allowance };
+    let first_message_by = Some(Instant::now() + app.config.live.first_message);
+    let (feeds, identity) = (StreamMap::new(), Identity::default());
+    let mut session = Session { app, connection, socket, feeds, heartbeat, allowance, identity, first_message_by };
     let end = match session.run().await {
         Ok(never) => match never {},
         Err(end) => end,
@@ -66,6 +76,8 @@ impl Session {
         loop {
             tokio::select! {
                 () = &mut drained => return Err(End::Restart),
+                () = self.identity.signed_out() => return Err(End::SignedOut),
+                () = over(self.first_message_by) => return Err(End::Silent),
                 received = self.socket.recv() => match received {
                     Some(Ok(message)) => self.receive(message).await?,
                     // Too large, not UTF-8, or no WebSocket frame at all; if the client is gone, nobody hears it.
@@ -109,6 +121,9 @@ impl Session {
     }
 
     async fn obey(&mut self, message: ClientMessage) -> Result<(), End> {
+        if matches!(message, ClientMessage::Subscribe { .. } | ClientMessage::Authenticate { .. }) {
+            self.first_message_by = None;
+        }
         match message {
             ClientMessage::Subscribe { board, since, limit } => self.subscribe(board, since, limit).await,
             ClientMessage::Unsubscribe { board } => {
@@ -116,8 +131,11 @@ impl Session {
                 Ok(())
             }
             ClientMessage::Ping {} => self.send(&ServerMessage::Pong).await,
-            ClientMessage::Authenticate { .. } => {
-                self.send(&ServerMessage::error(&Problem::unauthorized(), None)).await
+            ClientMessage::Authenticate { ticket: Ticket(ticket) } => {
+                match self.identity.authenticate(&self.app.accounts, &ticket) {
+                    Ok(user_id) => self.send(&ServerMessage::Authenticated { user_id }).await,
+                    Err(problem) => self.send(&ServerMessage::error(&problem, None)).await,
+                }
             }
         }
     }
@@ -160,6 +178,8 @@ impl Session {
             End::Gone => return,
             End::Restart => (1012, "the server restarts"),
             End::TooSlow => (4008, "too slow"),
+            End::Silent => (4008, "nothing was asked for"),
+            End::SignedOut => (4500, "signed out"),
             End::BadMessage => (4501, "bad message"),
         };
         metrics::counter!("scoreboard_ws_closes_total", "code" => code.to_string()).increment(1);
@@ -172,6 +192,14 @@ impl Session {
         if timeout(GOODBYE, goodbye).await.is_err() {
             tracing::debug!(code, "a client did not agree to a close");
         }
+    }
+}
+
+/// Returns once it is this late; never, where there is no such time.
+async fn over(by: Option<Instant>) {
+    match by {
+        Some(by) => tokio::time::sleep_until(by).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -71,6 +71,7 @@ impl From<AccountError> for Problem {
             AccountError::EmailTaken => Self::new(Code::Conflict, "this e-mail address has an account already"),
             AccountError::Unauthorized => Self::unauthorized(),
             AccountError::Busy => Self::unavailable("too many passwords are being checked at the moment"),
+            AccountError::TooManyTickets => Self::unavailable("too many tickets are waiting to be used"),
             AccountError::Backend(error) => error.into(),
             // As above.
             #[allow(unreachable_patterns, reason = "kept even while the enum may not grow")]

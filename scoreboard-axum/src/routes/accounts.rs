@@ -1,4 +1,4 @@
-//! Accounts: register, log in, stay in, log out.
+//! Accounts: register, log in, stay in, tell a live connection who is there, log out.
 
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
@@ -7,7 +7,7 @@ use scoreboard_core::accounts::{AccountError, Registration};
 
 use crate::answer::{Caching, no_content, plain};
 use crate::body::{json, within_size};
-use crate::dto::{LoginRequest, RefreshRequest, RegisterRequest, SignedInAnswer, UserAnswer};
+use crate::dto::{LoginRequest, RefreshRequest, RegisterRequest, SignedInAnswer, TicketAnswer, UserAnswer};
 use crate::problem::Problem;
 use crate::query::no_query;
 use crate::rate_limit::{Subject, limited};
@@ -76,6 +76,24 @@ pub(super) async fn logout(State(app): State<Shared>, request: Request) -> Resul
     Ok(no_content())
 }
 
+/// Gives a ticket, by which a WebSocket learns who is there: no token ever stands in a URL. It is good for 30 seconds, once, and on
+/// the node that gave it.
+#[utoipa::path(
+    post, path = "/api/auth/ws-ticket", tag = "accounts", security(("user" = [])),
+    responses((status = 201, description = "The ticket", body = TicketAnswer)),
+)]
+pub(super) async fn ws_ticket(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
+    let (parts, _) = request.into_parts();
+    let principal = app.signed_in(&parts)?;
+    let usage = app.limits.read(Subject::User(principal.user_id)).await?;
+    limited(usage, async {
+        let ticket = app.accounts.issue_ticket(&principal);
+        count("ws_ticket", &ticket);
+        plain(StatusCode::CREATED, Caching::Private, &TicketAnswer::from(ticket?))
+    })
+    .await
+}
+
 /// Who is signed in.
 #[utoipa::path(
     get, path = "/api/auth/me", tag = "accounts", security(("user" = [])),
@@ -99,7 +117,7 @@ fn count<T>(call: &'static str, outcome: &Result<T, AccountError>) {
         Err(AccountError::Invalid(_)) => "invalid",
         Err(AccountError::EmailTaken) => "taken",
         Err(AccountError::Unauthorized) => "unauthorized",
-        Err(AccountError::Busy) => "busy",
+        Err(AccountError::Busy | AccountError::TooManyTickets) => "busy",
         Err(_) => "failed",
     };
     metrics::counter!("scoreboard_auth_attempts_total", "call" => call, "outcome" => outcome).increment(1);

@@ -24,6 +24,14 @@ const WRITE_BUFFER: usize = 16 * 1024;
 const MAX_WRITE_BUFFER: usize = 256 * 1024;
 
 /// Watches boards over a WebSocket, by messages of the subprotocol `scoreboard.v1`.
+///
+/// A client sends `{"type":"subscribe","board","since"?: {"epoch","version"},"limit"?}`, `{"type":"unsubscribe","board"}`,
+/// `{"type":"ping"}`, and `{"type":"authenticate","ticket"}` with a ticket of `/api/auth/ws-ticket`, which is answered by
+/// `authenticated`, or by an `error` that leaves the connection as it was. Its first `subscribe` or `authenticate` comes within 10
+/// seconds.
+///
+/// Close codes: 1012 the server restarts, 4008 the client is too slow to read, answer or begin: come again. 4500 the session of
+/// the user who is there was ended, 4501 what was sent is no message: do not.
 #[utoipa::path(
     get, path = "/api/scoreboard/ws", tag = "live",
     responses(
@@ -60,7 +68,7 @@ pub(super) async fn socket(State(app): State<Shared>, request: Request) -> Resul
 /// Watches a board as server-sent events: the same messages as over a WebSocket.
 #[utoipa::path(
     get, path = "/api/scoreboard/events", tag = "live",
-    params(WatchParams, ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event received (`epoch.version`): what has happened since is sent", pattern = "^[0-9]{1,16}\\.[0-9]{1,16}$", nullable = false)),
+    params(WatchParams, ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event received (`epoch.version`): what has happened since is sent", pattern = "^(0|[1-9][0-9]{0,14})\\.(0|[1-9][0-9]{0,14})$", nullable = false)),
     responses(
         (status = 200, description = "The events, each with its position (`epoch.version`) as its id", body = LiveEvent, content_type = "text/event-stream"),
         (status = 403, description = "`forbidden`: the page's origin is not allowed"),

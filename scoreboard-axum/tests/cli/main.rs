@@ -6,6 +6,7 @@ mod first_start;
 mod folder;
 mod refusals;
 mod restart;
+mod secrets;
 mod served;
 mod settings;
 mod transfer;

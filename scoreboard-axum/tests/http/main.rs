@@ -17,4 +17,5 @@ mod serving;
 mod socket;
 mod support;
 mod surroundings;
+mod tickets;
 mod watcher;

@@ -5,11 +5,12 @@ use serde_json::{Value, json};
 use crate::support::World;
 
 /// Each route, and its statuses beside those that every route has.
-const ROUTES: [(&str, &str, &[u16]); 23] = [
+const ROUTES: [(&str, &str, &[u16]); 24] = [
     ("post", "/api/auth/register", &[201, 400, 408, 409, 415]),
     ("post", "/api/auth/login", &[200, 400, 401, 408, 415]),
     ("post", "/api/auth/refresh", &[200, 400, 401, 408, 415]),
     ("post", "/api/auth/logout", &[204, 401]),
+    ("post", "/api/auth/ws-ticket", &[201, 401]),
     ("get", "/api/auth/me", &[200, 400, 401]),
     ("post", "/api/scoreboard/generate-action", &[201, 400, 401, 404, 408, 415]),
     ("post", "/api/scoreboard/update", &[200, 400, 401, 403, 404, 408, 415, 422]),
@@ -96,4 +97,20 @@ async fn bodies_are_described_strictly() {
     assert_eq!(schemas["Points"]["maximum"], json!(9_007_199_254_740_991_i64));
     assert_eq!(schemas["BoardId"]["pattern"], "^[a-z0-9][a-z0-9_-]{0,62}$");
     assert_eq!(schemas["StandingsRequest"]["properties"]["userIds"]["maxItems"], 100);
+}
+
+#[tokio::test]
+async fn what_is_said_over_a_socket_is_described() {
+    let description = World::new().await.get("/openapi.json").await.body;
+    let schemas = &description["components"]["schemas"];
+    let messages = schemas["ServerMessage"]["oneOf"].as_array().unwrap();
+    let types: Vec<_> =
+        messages.iter().map(|message| message["properties"]["type"]["enum"][0].as_str().unwrap()).collect();
+    assert_eq!(types, ["connected", "authenticated", "error", "pong"]);
+    let said = description["paths"]["/api/scoreboard/ws"]["get"]["description"].as_str().unwrap();
+    for word in ["subscribe", "unsubscribe", "ping", "authenticate", "1012", "4008", "4500", "4501"] {
+        assert!(said.contains(word), "{word}: {said}");
+    }
+    let ticket = schemas["TicketAnswer"]["properties"].as_object().unwrap();
+    assert_eq!(ticket.keys().collect::<Vec<_>>(), ["expiresIn", "ticket"]);
 }

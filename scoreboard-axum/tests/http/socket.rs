@@ -172,6 +172,31 @@ async fn who_does_not_answer_a_heartbeat_is_closed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_asks_for_nothing_is_closed() {
+    let mut setup = Setup::default();
+    setup.http.live.first_message = Duration::from_millis(400);
+    let world = World::with(setup).await;
+    let served = Served::start(&world).await;
+    let (mut watching, mut asking) = (Watcher::connect(&served).await, Watcher::connect(&served).await);
+    watching.say(json!({ "type": "subscribe" })).await;
+    assert_eq!(watching.next().await["type"], "snapshot");
+    asking.say(json!({ "type": "authenticate", "ticket": "x" })).await;
+    assert_eq!(asking.next().await["code"], "unauthorized");
+    let (mut silent, mut alive) = (Watcher::connect(&served).await, Watcher::connect(&served).await);
+    // To be alive is not to ask for anything.
+    alive.say(json!({ "type": "ping" })).await;
+    alive.say(json!({ "type": "unsubscribe" })).await;
+    assert_eq!(silent.closed().await, (vec![], 4008));
+    assert_eq!(alive.closed().await, (vec![json!({ "type": "pong" })], 4008));
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    for watcher in [&mut watching, &mut asking] {
+        watcher.say(json!({ "type": "ping" })).await;
+        assert_eq!(watcher.next().await["type"], "pong");
+    }
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn only_allowed_origins_open_a_socket() {
     let mut setup = Setup::default();
     setup.http.allowed_origins.push("https://play.example.org".parse().unwrap());

@@ -28,6 +28,7 @@ pub(crate) const PASSWORD: &str = "correct horse battery staple";
 pub(crate) struct Setup {
     pub(crate) http: HttpConfig,
     pub(crate) core: Config,
+    pub(crate) accounts: AccountsConfig,
 }
 
 impl Default for Setup {
@@ -39,7 +40,10 @@ impl Default for Setup {
         core.update_quota = None;
         core.poll_interval = Duration::from_millis(200);
         core.batch_interval = Duration::from_millis(5);
-        Self { http, core }
+        let mut accounts = AccountsConfig::default();
+        // Cheap: what is tested here is not how slow it is.
+        accounts.hashing = Hashing::Argon2id { memory_kib: 32, iterations: 1 };
+        Self { http, core, accounts }
     }
 }
 
@@ -98,15 +102,12 @@ impl World {
         Self::with(Setup::default()).await
     }
 
-    pub(crate) async fn with(Setup { http, core }: Setup) -> Self {
+    pub(crate) async fn with(Setup { http, core, accounts }: Setup) -> Self {
         let clock = ManualClock::default();
         let time: Arc<dyn Clock> = Arc::new(clock.clone());
         let keys = KeyRing::random(&RandomIds);
         let users = Arc::new(MemoryAccountStore::default());
-        let mut config = AccountsConfig::default();
-        // Cheap: what is tested here is not how slow it is.
-        config.hashing = Hashing::Argon2id { memory_kib: 32, iterations: 1 };
-        let accounts = Accounts::builder(users.clone(), &keys).with_clock(time.clone()).with_config(config).build();
+        let accounts = Accounts::builder(users.clone(), &keys).with_clock(time.clone()).with_config(accounts).build();
         let store = Arc::new(FaultyScoreStore::new(Arc::new(MemoryScoreStore::default()), 7, FaultRates::default()));
         let names = Arc::new(Names::default());
         let scoreboard = Scoreboard::builder(store.clone())

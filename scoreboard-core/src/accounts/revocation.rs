@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::watch;
 
 use crate::accounts::Accounts;
 use crate::clock::Timestamp;
@@ -14,11 +15,17 @@ use crate::ids::SessionId;
 const POLL: Duration = Duration::from_secs(5);
 /// How often expired sessions are forgotten.
 const FORGET: Duration = Duration::from_secs(3600);
+/// How far the clocks of two nodes may be apart, at the most.
+const SKEW: Duration = Duration::from_secs(60);
 
 /// Ended sessions, each only until its last access token has expired.
 #[derive(Debug, Default)]
 pub(super) struct Revocations {
     ended: RwLock<HashMap<SessionId, Timestamp>>,
+    /// Who waits for the end of a session: it is told by the sender going away.
+    followed: Mutex<HashMap<SessionId, watch::Sender<()>>>,
+    /// Up to when the store has told of all sessions that were ended.
+    synced_at: Mutex<Option<Timestamp>>,
 }
 
 impl Revocations {
@@ -26,12 +33,77 @@ impl Revocations {
         self.ended.read().contains_key(&session)
     }
 
-    pub(super) fn insert(&self, session: SessionId, now: Timestamp) {
+    pub(super) fn end(&self, session: SessionId, now: Timestamp) {
         self.ended.write().insert(session, now);
+        self.tell([session]);
+    }
+
+    /// Tells who follows these sessions. They are among the ended ones by now, for [`follow`](Self::follow) looks there last.
+    fn tell(&self, ended: impl IntoIterator<Item = SessionId>) {
+        let mut followed = self.followed.lock();
+        for session in ended {
+            followed.remove(&session);
+        }
+    }
+
+    fn follow(&self, session: SessionId) -> watch::Receiver<()> {
+        let mut followed = self.followed.lock();
+        let end = followed.entry(session).or_default().subscribe();
+        // Looked at only now: what was ended before is seen here, and what is ended after finds the sender.
+        if self.contains(session) {
+            followed.remove(&session);
+        }
+        end
+    }
+
+    fn unfollow(&self, session: SessionId, end: watch::Receiver<()>) {
+        let mut followed = self.followed.lock();
+        // Dropped under the lock: of several that go at once, the last one finds that nobody is left.
+        drop(end);
+        if followed.get(&session).is_some_and(|sender| sender.receiver_count() == 0) {
+            followed.remove(&session);
+        }
+    }
+}
+
+/// Knows when a session is ended. It does not end the session when it is dropped.
+#[derive(Debug)]
+pub struct SessionEnd {
+    accounts: Accounts,
+    session: SessionId,
+    end: watch::Receiver<()>,
+}
+
+impl SessionEnd {
+    /// Returns once the session has been ended, by logout or the reuse of a refresh token: at once if it was by these
+    /// [`Accounts`], as soon as they hear of it if it was elsewhere.
+    ///
+    /// A session that is merely over, 30 days after its login, is not noticed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is changed.
+    pub async fn ended(&mut self) {
+        // Nothing is ever sent.
+        while self.end.changed().await.is_ok() {}
+    }
+}
+
+impl Drop for SessionEnd {
+    fn drop(&mut self) {
+        let (_, nothing) = watch::channel(());
+        let end = std::mem::replace(&mut self.end, nothing);
+        self.accounts.parts.revocations.unfollow(self.session, end);
     }
 }
 
 impl Accounts {
+    /// Follows a session until it is ended: for what goes on longer than a request.
+    #[must_use]
+    pub fn follow_session(&self, session: SessionId) -> SessionEnd {
+        SessionEnd { accounts: self.clone(), session, end: self.parts.revocations.follow(session) }
+    }
+
     /// Learns which sessions were ended elsewhere, or before this process began. Call it once before serving.
     ///
     /// # Errors
@@ -42,15 +114,22 @@ impl Accounts {
     ///
     /// Call it again.
     pub async fn sync_revocations(&self) -> Result<(), BackendError> {
+        let revocations = &self.parts.revocations;
         let now = self.parts.clock.now();
         // A minute more than a token lives, for clocks that differ.
-        let since = now.minus(self.parts.config.access_lifetime + Duration::from_secs(60));
-        let ended = self.parts.store.ended_since(since).await?;
-        let mut known = self.parts.revocations.ended.write();
-        known.retain(|_, at| *at >= since);
-        for session in ended {
-            known.entry(session).or_insert(now);
+        let needed_since = now.minus(self.parts.config.access_lifetime + SKEW);
+        // Tokens need no more than that, but those who follow a session may have missed its end while the store was away.
+        let missed_since = revocations.synced_at.lock().map_or(needed_since, |at| at.minus(SKEW));
+        let ended = self.parts.store.ended_since(needed_since.min(missed_since)).await?;
+        {
+            let mut known = revocations.ended.write();
+            known.retain(|_, at| *at >= needed_since);
+            for &session in &ended {
+                known.entry(session).or_insert(now);
+            }
         }
+        revocations.tell(ended);
+        *revocations.synced_at.lock() = Some(now);
         Ok(())
     }
 
@@ -76,5 +155,81 @@ impl Accounts {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+    const ROUNDS: usize = 20_000;
+
+    fn session(round: usize) -> SessionId {
+        SessionId::from_bytes((round as u128).to_be_bytes())
+    }
+
+    /// Does both as much at the same moment as can be, many times.
+    fn race(one: impl Fn(usize) + Sync, other: impl Fn(usize) + Sync) {
+        let arrived = AtomicUsize::new(0);
+        let run = |act: &(dyn Fn(usize) + Sync)| {
+            for round in 0..ROUNDS {
+                arrived.fetch_add(1, Ordering::AcqRel);
+                while arrived.load(Ordering::Acquire) < 2 * (round + 1) {
+                    std::thread::yield_now();
+                }
+                act(round);
+            }
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(|| run(&one));
+            run(&other);
+        });
+    }
+
+    #[test]
+    fn whoever_follows_is_told_whether_it_began_before_or_after_the_end() {
+        let revocations = Revocations::default();
+        let ends = Mutex::new(Vec::new());
+        race(
+            |round| revocations.end(session(round), NOW),
+            |round| {
+                let end = revocations.follow(session(round));
+                ends.lock().push(end);
+            },
+        );
+        assert_eq!(ends.lock().iter().filter(|end| end.has_changed().is_ok()).count(), 0, "not told");
+        assert!(revocations.followed.lock().is_empty());
+    }
+
+    #[test]
+    fn nothing_is_kept_of_sessions_that_nobody_follows() {
+        let revocations = Revocations::default();
+        let (one, other) = (session(1), session(2));
+        let [first, second] = [revocations.follow(one), revocations.follow(one)];
+        let third = revocations.follow(other);
+        let unfollow = |session, end: watch::Receiver<()>| {
+            revocations.unfollow(session, end);
+            revocations.followed.lock().len()
+        };
+        assert_eq!(unfollow(one, first), 2, "one more follows");
+        assert_eq!(unfollow(one, second), 1);
+        revocations.end(other, NOW);
+        assert_eq!(unfollow(other, third), 0);
+    }
+
+    #[test]
+    fn nothing_is_kept_when_all_go_at_once() {
+        let revocations = Revocations::default();
+        let follow = || (0..ROUNDS).map(|round| Mutex::new(Some(revocations.follow(session(round))))).collect();
+        let ends: [Vec<Mutex<Option<watch::Receiver<()>>>>; 2] = [follow(), follow()];
+        let unfollow = |round: usize, end: &Mutex<Option<watch::Receiver<()>>>| {
+            let end = end.lock().take().expect("each is dropped once");
+            revocations.unfollow(session(round), end);
+        };
+        race(|round| unfollow(round, &ends[0][round]), |round| unfollow(round, &ends[1][round]));
+        assert_eq!(revocations.followed.lock().len(), 0);
     }
 }

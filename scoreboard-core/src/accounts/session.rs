@@ -130,6 +130,6 @@ impl Accounts {
     }
 
     fn revoke(&self, session: SessionId, now: Timestamp) {
-        self.parts.revocations.insert(session, now);
+        self.parts.revocations.end(session, now);
     }
 }

@@ -2,11 +2,15 @@
 
 use std::io::{self, IsTerminal};
 
+use tracing::subscriber::set_global_default;
 use tracing_subscriber::EnvFilter;
 
 use crate::settings::LogFormat;
 
 /// Logs from now on, at this level unless `RUST_LOG` says otherwise.
+///
+/// What libraries say through the crate `log` is not listened to: there, the WebSocket library says every message that it
+/// receives, and tickets are among them.
 pub(crate) fn start(format: LogFormat, level: &str) {
     let terminal = io::stderr().is_terminal();
     let text = match format {
@@ -16,9 +20,11 @@ pub(crate) fn start(format: LogFormat, level: &str) {
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    if text {
-        log.with_ansi(terminal).with_target(false).init();
+    let started = if text {
+        set_global_default(log.with_ansi(terminal).with_target(false).finish())
     } else {
-        log.json().flatten_event(true).with_current_span(true).with_span_list(false).init();
-    }
+        let log = log.json().flatten_event(true).with_current_span(true).with_span_list(false);
+        set_global_default(log.finish())
+    };
+    started.expect("a process begins to log once");
 }
