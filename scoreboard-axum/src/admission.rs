@@ -3,17 +3,19 @@
 //!
 //! It counts the request's address, refuses what is too large by its own account, bounds its time, and survives a panic.
 
+use std::any::Any;
 use std::convert::Infallible;
-use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
-use std::pin::pin;
-use std::task::{Context, Poll};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
-use tokio::time::timeout;
+use futures_util::future::{BoxFuture, CatchUnwind};
+use pin_project_lite::pin_project;
+use tokio::time::{Sleep, sleep};
 use tower::{Layer, Service};
 
 use crate::address::ClientAddress;
@@ -43,11 +45,10 @@ pub(crate) struct AdmissionService<S> {
 impl<S> Service<Request> for AdmissionService<S>
 where
     S: Service<Request, Response = Response, Error = Infallible>,
-    S::Future: Send + 'static,
 {
     type Response = Response;
     type Error = Infallible;
-    type Future = BoxFuture<'static, Result<Response, Infallible>>;
+    type Future = Admitted<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.route.poll_ready(cx)
@@ -58,38 +59,63 @@ where
         let address = ClientAddress::of(request.headers(), request.extensions(), &app.config.trusted_proxies);
         let size = declared_size(request.headers());
         // Nothing of the route runs before its future is polled.
-        let route = self.route.call(request);
-        Box::pin(async move {
-            let admitted = async {
+        let route = AssertUnwindSafe(self.route.call(request)).catch_unwind();
+        let request_timeout = app.config.request_timeout;
+        let gate = if size.is_ok() && !app.limits.counts_addresses() {
+            Gate::Open
+        } else {
+            Gate::Counting(Box::pin(async move {
                 app.limits.address(address).await?;
-                size?;
-                answered(&app, route).await
-            };
-            Ok(admitted.await.into_response())
-        })
+                size
+            }))
+        };
+        Admitted { route, gate, request_timeout, deadline: None }
     }
 }
 
-/// The route's answer, if it comes in time and without a panic.
-async fn answered(
-    app: &Shared,
-    route: impl Future<Output = Result<Response, Infallible>>,
-) -> Result<Response, Problem> {
-    let mut route = pin!(AssertUnwindSafe(route).catch_unwind());
-    // Most answers are there at once, and need no clock.
-    let answer = match poll_fn(|cx| Poll::Ready(route.as_mut().poll(cx))).await {
-        Poll::Ready(answer) => Ok(answer),
-        Poll::Pending => Box::pin(timeout(app.config.request_timeout, route)).await,
-    };
-    match answer {
-        Ok(Ok(Ok(response))) => Ok(response),
-        Ok(Ok(Err(never))) => match never {},
-        Ok(Err(panic)) => {
-            let words = panic.downcast_ref::<&str>().copied();
-            let words = words.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-            tracing::error!(panic = words.unwrap_or("of an unknown kind"), "a handler panicked");
-            Err(Problem::internal())
-        }
-        Err(_) => Err(Problem::unavailable("the request took too long")),
+/// Whether the route may be asked.
+enum Gate {
+    Counting(BoxFuture<'static, Result<(), Problem>>),
+    Open,
+}
+
+pin_project! {
+    /// An answer on its way. By hand, so that the route's future is held once and in no box.
+    pub(crate) struct Admitted<F> {
+        #[pin]
+        route: CatchUnwind<AssertUnwindSafe<F>>,
+        gate: Gate,
+        request_timeout: Duration,
+        // Most answers are there at once, and need no clock.
+        deadline: Option<Pin<Box<Sleep>>>,
     }
+}
+
+impl<F: Future<Output = Result<Response, Infallible>>> Future for Admitted<F> {
+    type Output = Result<Response, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let parts = self.project();
+        if let Gate::Counting(counting) = parts.gate {
+            match ready!(counting.as_mut().poll(cx)) {
+                Ok(()) => *parts.gate = Gate::Open,
+                Err(problem) => return Poll::Ready(Ok(problem.into_response())),
+            }
+        }
+        match parts.route.poll(cx) {
+            Poll::Ready(Ok(answer)) => return Poll::Ready(answer),
+            Poll::Ready(Err(panic)) => return Poll::Ready(Ok(panicked(&*panic).into_response())),
+            Poll::Pending => {}
+        }
+        let deadline = parts.deadline.get_or_insert_with(|| Box::pin(sleep(*parts.request_timeout)));
+        ready!(deadline.as_mut().poll(cx));
+        Poll::Ready(Ok(Problem::unavailable("the request took too long").into_response()))
+    }
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> Problem {
+    let words = panic.downcast_ref::<&str>().copied();
+    let words = words.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    tracing::error!(panic = words.unwrap_or("of an unknown kind"), "a handler panicked");
+    Problem::internal()
 }

@@ -4,15 +4,18 @@
 //! It names the request, writes problems, and measures.
 
 use std::convert::Infallible;
-use std::task::{Context, Poll};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderValue, Method, header};
 use axum::response::Response;
-use futures_util::future::BoxFuture;
+use pin_project_lite::pin_project;
 use tokio::time::Instant;
 use tower::{Layer, Service};
 use tracing::Instrument;
+use tracing::instrument::Instrumented;
 
 use crate::metrics::Series;
 use crate::problem;
@@ -41,11 +44,10 @@ pub(crate) struct EdgeService<S> {
 impl<S> Service<Request> for EdgeService<S>
 where
     S: Service<Request, Response = Response, Error = Infallible>,
-    S::Future: Send + 'static,
 {
     type Response = Response;
     type Error = Infallible;
-    type Future = BoxFuture<'static, Result<Response, Infallible>>;
+    type Future = Finishing<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.route.poll_ready(cx)
@@ -58,11 +60,30 @@ where
         let method = request.method().clone();
         let span = tracing::debug_span!("request", request.id = id.to_str().unwrap_or_default(), http.method = %method, http.route = series.route());
         // Nothing of the route runs before its future is polled.
-        let route = self.route.call(request);
-        Box::pin(async move {
-            let response = route.instrument(span).await?;
-            Ok(finished(response, id, &method, &series, started))
-        })
+        let route = self.route.call(request).instrument(span);
+        Finishing { route, id, method, series, started }
+    }
+}
+
+pin_project! {
+    /// An answer on its way. By hand, for a box costs every request.
+    pub(crate) struct Finishing<F> {
+        #[pin]
+        route: Instrumented<F>,
+        id: HeaderValue,
+        method: Method,
+        series: Arc<Series>,
+        started: Instant,
+    }
+}
+
+impl<F: Future<Output = Result<Response, Infallible>>> Future for Finishing<F> {
+    type Output = Result<Response, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let parts = self.project();
+        let response = ready!(parts.route.poll(cx))?;
+        Poll::Ready(Ok(finished(response, parts.id.clone(), parts.method, parts.series, *parts.started)))
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::Response;
+use futures_util::FutureExt;
 use scoreboard_core::memory::MemoryRateLimiter;
 use scoreboard_core::{Cell, Chain, Clock, Decision, Quota, RateLimiter, Usage, UserId};
 
@@ -66,6 +67,11 @@ impl RateLimits {
         self.take("read", self.limits.read, subject).await
     }
 
+    /// Whether [`address`](Self::address) has anything to do.
+    pub(crate) const fn counts_addresses(&self) -> bool {
+        self.limits.address.is_some()
+    }
+
     pub(crate) async fn address(&self, address: ClientAddress) -> Result<(), Problem> {
         self.take("address", self.limits.address, Subject::Address(address)).await.map(drop)
     }
@@ -110,11 +116,13 @@ impl RateLimits {
 }
 
 /// Does the work of a limited route, whose answer then says how much of the quota is used, be it good or bad.
-pub(crate) async fn limited(
+///
+/// No `async fn`: that would hold the work twice, as its argument and where it is awaited.
+pub(crate) fn limited(
     usage: Option<Usage>,
     work: impl Future<Output = Result<Response, Problem>>,
-) -> Result<Response, Problem> {
-    match work.await {
+) -> impl Future<Output = Result<Response, Problem>> {
+    work.map(move |answer| match answer {
         Ok(mut response) => {
             if let Some(usage) = &usage {
                 add_usage(response.headers_mut(), usage);
@@ -122,7 +130,7 @@ pub(crate) async fn limited(
             Ok(response)
         }
         Err(problem) => Err(problem.with_usage(usage)),
-    }
+    })
 }
 
 /// Adds the structured fields of draft-ietf-httpapi-ratelimit-headers.

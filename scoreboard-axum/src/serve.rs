@@ -154,6 +154,7 @@ impl Server {
             let _place = place;
             let mut connection = pin!(connection);
             let ended = tokio::select! {
+                biased;
                 ended = connection.as_mut() => ended,
                 () = finishing.cancelled() => {
                     connection.as_mut().graceful_shutdown();
