@@ -1,0 +1,174 @@
+//! Users, the names they are shown by, and the keys of trusted servers.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use scoreboard_core::accounts::{
+    CreateUser, DisplayName, Email, PasswordHash, Role, ServerKey, ServerKeyStore, TokenHash, User, UserStore,
+};
+use scoreboard_core::{BackendError, DisplayNames, KeyId, UserId};
+use sqlx::PgExecutor;
+use sqlx::postgres::PgRow;
+
+use crate::connection::PostgresStore;
+use crate::error::Failure;
+use crate::rows::{Columns, limit};
+
+/// What [`decode`] reads.
+macro_rules! select_users {
+    ($rest:literal) => {
+        concat!("SELECT id, email, display_name, moderator, admin, created_at, password FROM users ", $rest)
+    };
+}
+
+#[async_trait]
+impl DisplayNames for PostgresStore {
+    async fn display_names(&self, users: &[UserId]) -> Result<HashMap<UserId, String>, BackendError> {
+        names(&self.pool, users).await.map_err(|failure| failure.during("display_names"))
+    }
+}
+
+#[async_trait]
+impl UserStore for PostgresStore {
+    async fn create_user(&self, user: &User, password: &PasswordHash) -> Result<CreateUser, BackendError> {
+        self.insert_user(user, password).await.map_err(|failure| failure.during("create_user"))
+    }
+
+    async fn user(&self, id: UserId) -> Result<Option<User>, BackendError> {
+        let found = sqlx::query(select_users!("WHERE id = $1")).bind(id.as_uuid());
+        match found.fetch_optional(&self.pool).await {
+            Ok(row) => row.as_ref().map(decode).transpose().map(|user| user.map(|(user, _)| user)),
+            Err(error) => Err(error.into()),
+        }
+        .map_err(|failure| failure.during("user"))
+    }
+
+    async fn user_by_email(&self, email: &Email) -> Result<Option<(User, PasswordHash)>, BackendError> {
+        let found = sqlx::query(select_users!("WHERE email = $1")).bind(email.as_str());
+        match found.fetch_optional(&self.pool).await {
+            Ok(row) => row.as_ref().map(decode).transpose(),
+            Err(error) => Err(error.into()),
+        }
+        .map_err(|failure| failure.during("user_by_email"))
+    }
+
+    async fn replace_password(&self, id: UserId, old: &PasswordHash, new: &PasswordHash) -> Result<bool, BackendError> {
+        let update = sqlx::query("UPDATE users SET password = $3 WHERE id = $1 AND password = $2")
+            .bind(id.as_uuid())
+            .bind(old.expose())
+            .bind(new.expose());
+        self.execute(update).await.map(|rows| rows > 0).map_err(|failure| failure.during("replace_password"))
+    }
+
+    async fn set_roles(&self, id: UserId, roles: &[Role]) -> Result<bool, BackendError> {
+        let update = sqlx::query("UPDATE users SET moderator = $2, admin = $3 WHERE id = $1")
+            .bind(id.as_uuid())
+            .bind(roles.contains(&Role::Moderator))
+            .bind(roles.contains(&Role::Admin));
+        self.execute(update).await.map(|rows| rows > 0).map_err(|failure| failure.during("set_roles"))
+    }
+
+    async fn users(&self, after: Option<UserId>, count: usize) -> Result<Vec<(User, PasswordHash)>, BackendError> {
+        // No id sorts before every other, so the first page has a statement of its own.
+        let found = match after {
+            Some(after) => sqlx::query(select_users!("WHERE id > $2 ORDER BY id LIMIT $1"))
+                .bind(limit(count))
+                .bind(after.as_uuid()),
+            None => sqlx::query(select_users!("ORDER BY id LIMIT $1")).bind(limit(count)),
+        };
+        match found.fetch_all(&self.pool).await {
+            Ok(rows) => rows.iter().map(decode).collect(),
+            Err(error) => Err(error.into()),
+        }
+        .map_err(|failure: Failure| failure.during("users"))
+    }
+}
+
+#[async_trait]
+impl ServerKeyStore for PostgresStore {
+    async fn add_server_key(&self, key: &ServerKey) -> Result<bool, BackendError> {
+        let insert = sqlx::query(
+            "INSERT INTO server_keys (id, secret, created_at) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING",
+        )
+        .bind(key.id.as_str())
+        .bind(key.secret.as_bytes().as_slice())
+        .bind(key.created_at.as_millis());
+        self.execute(insert).await.map(|rows| rows > 0).map_err(|failure| failure.during("add_server_key"))
+    }
+
+    async fn server_key(&self, id: &KeyId) -> Result<Option<ServerKey>, BackendError> {
+        key(&self.pool, id).await.map_err(|failure| failure.during("server_key"))
+    }
+
+    async fn remove_server_key(&self, id: &KeyId) -> Result<bool, BackendError> {
+        let delete = sqlx::query("DELETE FROM server_keys WHERE id = $1").bind(id.as_str());
+        self.execute(delete).await.map(|rows| rows > 0).map_err(|failure| failure.during("remove_server_key"))
+    }
+}
+
+impl PostgresStore {
+    async fn insert_user(&self, user: &User, password: &PasswordHash) -> Result<CreateUser, Failure> {
+        let insert = sqlx::query(
+            "INSERT INTO users (id, email, display_name, password, moderator, admin, created_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+        )
+        .bind(user.id.as_uuid())
+        .bind(user.email.as_str())
+        .bind(user.display_name.as_str())
+        .bind(password.expose())
+        .bind(user.roles.contains(&Role::Moderator))
+        .bind(user.roles.contains(&Role::Admin))
+        .bind(user.created_at.as_millis());
+        if self.execute(insert).await? > 0 {
+            return Ok(CreateUser::Created);
+        }
+        // What it ran into was committed before it gave way, and no user ever goes.
+        let email_taken: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM users WHERE email = $1)")
+            .bind(user.email.as_str())
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(if email_taken { CreateUser::EmailTaken } else { CreateUser::IdTaken })
+    }
+}
+
+async fn names(executor: impl PgExecutor<'_>, users: &[UserId]) -> Result<HashMap<UserId, String>, Failure> {
+    let rows = sqlx::query(
+        "SELECT users.id, users.display_name
+         FROM users WHERE users.id = ANY ($1)",
+    )
+    .bind(Vec::from_iter(users.iter().map(UserId::as_uuid)))
+    .fetch_all(executor)
+    .await?;
+    let mut names = HashMap::with_capacity(rows.len());
+    for row in &rows {
+        let mut columns = Columns::of(row);
+        names.insert(columns.user()?, columns.take()?);
+    }
+    Ok(names)
+}
+
+async fn key(executor: impl PgExecutor<'_>, id: &KeyId) -> Result<Option<ServerKey>, Failure> {
+    let row = sqlx::query("SELECT id, secret, created_at FROM server_keys WHERE id = $1")
+        .bind(id.as_str())
+        .fetch_optional(executor)
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let mut columns = Columns::of(&row);
+    let id = KeyId::new(columns.take()?)?;
+    Ok(Some(ServerKey { id, secret: columns.bytes().map(TokenHash::from_bytes)?, created_at: columns.at()? }))
+}
+
+fn decode(row: &PgRow) -> Result<(User, PasswordHash), Failure> {
+    let mut columns = Columns::of(row);
+    let id = columns.user()?;
+    let email = Email::from_store(columns.take()?);
+    let display_name = DisplayName::from_store(columns.take()?);
+    let mut roles = vec![Role::User];
+    for role in [Role::Moderator, Role::Admin] {
+        if columns.take()? {
+            roles.push(role);
+        }
+    }
+    let user = User { id, email, display_name, roles, created_at: columns.at()? };
+    Ok((user, PasswordHash::new(columns.take::<String>()?)))
+}

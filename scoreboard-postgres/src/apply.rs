@@ -1,0 +1,291 @@
+//! Applying a batch: a lock, a few reads, one decision, a few writes, however many changes it holds.
+//!
+//! Rows go to SQL as one array a column: the statements stay the same for every size of batch, so that each is prepared once, and
+//! a batch costs the same few messages to the server and back.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use scoreboard_core::{
+    ActionId, Batch, BoardId, BoardSpec, BoardState, Change, CountKey, Decided, Epoch, LogRow, Outcome, Position,
+    Reached, Season, UserId, Version,
+};
+use sqlx::{PgConnection, Postgres, Transaction};
+use uuid::Uuid;
+
+use crate::connection::{PostgresStore, commit};
+use crate::error::Failure;
+use crate::rows::{Columns, Word, log_columns, number, season};
+
+/// How often a batch is tried that lost against others. One attempt more settles a race for an action id; more than a few are
+/// needed only by batches that take many such races at once.
+const ATTEMPTS: u32 = 10;
+
+/// The numbers that boards go by inside the database.
+type Numbers = HashMap<BoardId, i64>;
+
+/// Applies the batch, and again where it was rolled back because of what another transaction did at the same time.
+pub(crate) async fn apply(store: &PostgresStore, changes: &[Change]) -> Result<Vec<Outcome>, Failure> {
+    let mut attempt = 1;
+    loop {
+        match attempt_once(store.write().await?, changes).await {
+            Err(failure) if failure.lost_a_race() && attempt < ATTEMPTS => attempt += 1,
+            Err(failure) if failure.lost_a_race() => return Err(Failure::Contended(Box::new(failure))),
+            result => return result,
+        }
+    }
+}
+
+async fn attempt_once(mut tx: Transaction<'static, Postgres>, changes: &[Change]) -> Result<Vec<Outcome>, Failure> {
+    let (boards, numbers) = boards(&mut tx, changes).await?;
+    let counted = counted(&mut tx, changes).await?;
+    let scores = scores(&mut tx, changes, &boards, &numbers).await?;
+    let counts = counts(&mut tx, changes, &numbers).await?;
+    let decided = Batch { boards, counted, scores, counts }.decide(changes);
+    if !decided.rows.is_empty() {
+        write(&mut tx, &decided, &numbers).await?;
+        commit(tx).await?;
+    }
+    Ok(decided.outcomes)
+}
+
+/// Locks the boards, all batches in the same order, and then reads what goes with them: a statement that waits for a lock sees the
+/// rows that it locked as they are after the wait, but those of other tables as they were before.
+async fn boards(tx: &mut PgConnection, changes: &[Change]) -> Result<(HashMap<BoardId, BoardState>, Numbers), Failure> {
+    let names: HashSet<&str> = changes.iter().map(|change| change.board.as_str()).collect();
+    let rows = sqlx::query(
+        "SELECT id, no, direction, operator, tie_break, season, version FROM boards
+         WHERE id = ANY ($1) ORDER BY no FOR UPDATE",
+    )
+    .bind(Vec::from_iter(names))
+    .fetch_all(&mut *tx)
+    .await?;
+
+    let mut boards = HashMap::with_capacity(rows.len());
+    let mut numbers = HashMap::with_capacity(rows.len());
+    for row in &rows {
+        let mut columns = Columns::of(row);
+        let id = BoardId::new(columns.take()?)?;
+        numbers.insert(id.clone(), columns.take()?);
+        // The decision looks at the operator and the order alone.
+        let spec = BoardSpec {
+            direction: columns.word()?,
+            operator: columns.word()?,
+            tie_break: columns.word()?,
+            ..BoardSpec::new(id.clone())
+        };
+        let season = columns.season()?;
+        let position = Position { epoch: Epoch::new(0), version: columns.version()? };
+        boards.insert(id, BoardState { spec, season, position, total: 0 });
+    }
+
+    let rows = sqlx::query(
+        "SELECT boards.id, meta.epoch, seasons.total
+         FROM boards JOIN seasons ON seasons.board = boards.no AND seasons.season = boards.season CROSS JOIN meta
+         WHERE boards.no = ANY ($1)",
+    )
+    .bind(Vec::from_iter(numbers.values().copied()))
+    .fetch_all(tx)
+    .await?;
+    for row in &rows {
+        let mut columns = Columns::of(row);
+        let id = BoardId::new(columns.take()?)?;
+        let board = boards.get_mut(&id).ok_or_else(|| Failure::stored("a board that was not asked for"))?;
+        board.position.epoch = Epoch::new(columns.count()?);
+        board.total = columns.count()?;
+    }
+    if rows.len() == boards.len() { Ok((boards, numbers)) } else { Err(Failure::stored("a board without its season")) }
+}
+
+async fn counted(tx: &mut PgConnection, changes: &[Change]) -> Result<HashMap<ActionId, (BoardId, LogRow)>, Failure> {
+    let ids: Vec<Uuid> = changes.iter().map(|change| change.action_id.as_uuid()).collect();
+    let rows = sqlx::query(concat!(
+        "SELECT boards.id, ",
+        log_columns!(),
+        " FROM log JOIN boards ON boards.no = log.board WHERE log.action_id = ANY ($1)"
+    ))
+    .bind(ids)
+    .fetch_all(tx)
+    .await?;
+    let mut counted = HashMap::with_capacity(changes.len());
+    for row in &rows {
+        let mut columns = Columns::of(row);
+        let board = BoardId::new(columns.take()?)?;
+        let row = columns.log_row()?;
+        counted.insert(row.action_id, (board, row));
+    }
+    Ok(counted)
+}
+
+/// Where the users that the changes name stand.
+async fn scores(
+    tx: &mut PgConnection,
+    changes: &[Change],
+    boards: &HashMap<BoardId, BoardState>,
+    numbers: &Numbers,
+) -> Result<HashMap<(BoardId, UserId), Reached>, Failure> {
+    let keys: HashSet<(&BoardId, UserId)> = changes
+        .iter()
+        .filter(|change| numbers.contains_key(&change.board))
+        .map(|change| (&change.board, change.user_id))
+        .collect();
+    let keys = Vec::from_iter(keys);
+    let rows = sqlx::query(
+        "SELECT named.key, scores.score, scores.reached, scores.updated_at
+         FROM unnest($1::bigint[], $2::bigint[], $3::uuid[]) WITH ORDINALITY AS named (board, season, user_id, key)
+         JOIN scores ON scores.board = named.board AND scores.season = named.season AND scores.user_id = named.user_id",
+    )
+    .bind(Vec::from_iter(keys.iter().map(|(board, _)| numbers[*board])))
+    .bind(Vec::from_iter(keys.iter().map(|(board, _)| season(boards[*board].season))))
+    .bind(Vec::from_iter(keys.iter().map(|(_, user)| user.as_uuid())))
+    .fetch_all(tx)
+    .await?;
+    let mut scores = HashMap::with_capacity(keys.len());
+    for row in &rows {
+        let mut columns = Columns::of(row);
+        let (board, user) = asked(&keys, columns.count()?)?;
+        scores.insert((board.clone(), user), columns.reached()?);
+    }
+    Ok(scores)
+}
+
+/// Only for the changes whose condition needs it; most batches have none.
+async fn counts(
+    tx: &mut PgConnection,
+    changes: &[Change],
+    numbers: &Numbers,
+) -> Result<HashMap<CountKey, u32>, Failure> {
+    let keys: HashSet<_> = changes
+        .iter()
+        .filter(|change| numbers.contains_key(&change.board))
+        .filter_map(|change| Some((&change.board, change.user_id, &change.kind, change.at_most?.since)))
+        .collect();
+    if keys.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let keys = Vec::from_iter(keys);
+    let rows = sqlx::query(
+        "SELECT named.key,
+                (SELECT count(*) FROM log WHERE log.board = named.board AND log.user_id = named.user_id
+                                            AND log.kind = named.kind AND log.at >= named.since)
+         FROM unnest($1::bigint[], $2::uuid[], $3::text[], $4::bigint[]) WITH ORDINALITY
+              AS named (board, user_id, kind, since, key)",
+    )
+    .bind(Vec::from_iter(keys.iter().map(|(board, ..)| numbers[*board])))
+    .bind(Vec::from_iter(keys.iter().map(|(_, user, ..)| user.as_uuid())))
+    .bind(Vec::from_iter(keys.iter().map(|(_, _, kind, _)| kind.as_str())))
+    .bind(Vec::from_iter(keys.iter().map(|(.., since)| since.as_millis())))
+    .fetch_all(tx)
+    .await?;
+    let mut counts = HashMap::with_capacity(rows.len());
+    for row in &rows {
+        let mut columns = Columns::of(row);
+        let (board, user, kind, since) = asked(&keys, columns.count()?)?;
+        // More than any condition allows is as good as the largest.
+        let count = u32::try_from(columns.count()?).unwrap_or(u32::MAX);
+        counts.insert((board.clone(), user, kind.clone(), since), count);
+    }
+    Ok(counts)
+}
+
+/// The key by its place among those that were asked for, counted from 1.
+fn asked<K: Copy>(keys: &[K], place: u64) -> Result<K, Failure> {
+    let index = usize::try_from(place).ok().and_then(|place| place.checked_sub(1));
+    index.and_then(|index| keys.get(index).copied()).ok_or_else(|| Failure::stored("a key that was not asked for"))
+}
+
+async fn write(tx: &mut PgConnection, decided: &Decided, numbers: &Numbers) -> Result<(), Failure> {
+    write_log(tx, &decided.rows, numbers).await?;
+    write_scores(tx, decided, numbers).await?;
+    write_boards(tx, decided, numbers).await
+}
+
+async fn write_log(tx: &mut PgConnection, rows: &[(BoardId, LogRow)], numbers: &Numbers) -> Result<(), Failure> {
+    let all = || rows.iter().map(|(_, row)| row);
+    let previous = || all().map(|row| row.previous);
+    sqlx::query(
+        "INSERT INTO log (board, version, epoch, action_id, fingerprint, season, user_id, kind, points, origin,
+                          previous_score, previous_version, previous_at, score, at)
+         SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::uuid[], $5::uuid[], $6::bigint[], $7::uuid[],
+                              $8::text[], $9::bigint[], $10::text[], $11::bigint[], $12::bigint[], $13::bigint[],
+                              $14::bigint[], $15::bigint[])",
+    )
+    .bind(Vec::from_iter(rows.iter().map(|(board, _)| numbers[board])))
+    .bind(Vec::from_iter(all().map(|row| number(row.position.version.get()))))
+    .bind(Vec::from_iter(all().map(|row| number(row.position.epoch.get()))))
+    .bind(Vec::from_iter(all().map(|row| row.action_id.as_uuid())))
+    .bind(Vec::from_iter(all().map(|row| Uuid::from_bytes(*row.fingerprint.as_bytes()))))
+    .bind(Vec::from_iter(all().map(|row| season(row.season))))
+    .bind(Vec::from_iter(all().map(|row| row.user_id.as_uuid())))
+    .bind(Vec::from_iter(all().map(|row| row.kind.as_str())))
+    .bind(Vec::from_iter(all().map(|row| row.points.get())))
+    .bind(Vec::from_iter(all().map(|row| row.origin.as_word())))
+    .bind(Vec::from_iter(previous().map(|previous| previous.map(|reached| reached.score.get()))))
+    .bind(Vec::from_iter(previous().map(|previous| previous.map(|reached| number(reached.version.get())))))
+    .bind(Vec::from_iter(previous().map(|previous| previous.map(|reached| reached.at.as_millis()))))
+    .bind(Vec::from_iter(all().map(|row| row.score.get())))
+    .bind(Vec::from_iter(all().map(|row| row.at.as_millis())))
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+async fn write_scores(tx: &mut PgConnection, decided: &Decided, numbers: &Numbers) -> Result<(), Failure> {
+    // Sorted, so that neighbours in the index are written one after the other.
+    let sorted: BTreeMap<(i64, UserId), (&BoardState, Reached)> = decided
+        .scores
+        .iter()
+        .map(|((board, user), reached)| ((numbers[board], *user), (&decided.boards[board], *reached)))
+        .collect();
+    if sorted.is_empty() {
+        return Ok(());
+    }
+    let keys = || sorted.values().map(|(board, reached)| board.spec.order().key(reached.score, reached.version));
+    sqlx::query(
+        "INSERT INTO scores (board, season, user_id, score, reached, updated_at, order_score, order_tie)
+         SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[],
+                              $7::bigint[], $8::bigint[])
+         ON CONFLICT (board, season, user_id) DO UPDATE
+         SET score = excluded.score, reached = excluded.reached, updated_at = excluded.updated_at,
+             order_score = excluded.order_score, order_tie = excluded.order_tie",
+    )
+    .bind(Vec::from_iter(sorted.keys().map(|(board, _)| *board)))
+    .bind(Vec::from_iter(sorted.values().map(|(board, _)| season(board.season))))
+    .bind(Vec::from_iter(sorted.keys().map(|(_, user)| user.as_uuid())))
+    .bind(Vec::from_iter(sorted.values().map(|(_, reached)| reached.score.get())))
+    .bind(Vec::from_iter(sorted.values().map(|(_, reached)| number(reached.version.get()))))
+    .bind(Vec::from_iter(sorted.values().map(|(_, reached)| reached.at.as_millis())))
+    .bind(Vec::from_iter(keys().map(|key| key.score)))
+    .bind(Vec::from_iter(keys().map(|key| key.tie)))
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+async fn write_boards(tx: &mut PgConnection, decided: &Decided, numbers: &Numbers) -> Result<(), Failure> {
+    let moved: Vec<(i64, Version, Season, u64)> = decided
+        .boards
+        .iter()
+        .map(|(board, state)| (numbers[board], state.position.version, state.season, state.total))
+        .collect();
+    let boards = Vec::from_iter(moved.iter().map(|(board, ..)| *board));
+    sqlx::query(
+        "UPDATE boards SET version = moved.version FROM unnest($1::bigint[], $2::bigint[]) AS moved (board, version)
+         WHERE boards.no = moved.board",
+    )
+    .bind(&boards)
+    .bind(Vec::from_iter(moved.iter().map(|(_, version, ..)| number(version.get()))))
+    .execute(&mut *tx)
+    .await?;
+    // Most batches bring nobody new.
+    sqlx::query(
+        "UPDATE seasons SET total = moved.total
+         FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS moved (board, season, total)
+         WHERE seasons.board = moved.board AND seasons.season = moved.season AND seasons.total <> moved.total",
+    )
+    .bind(&boards)
+    .bind(Vec::from_iter(moved.iter().map(|(_, _, of, _)| season(*of))))
+    .bind(Vec::from_iter(moved.iter().map(|(.., total)| number(*total))))
+    .execute(tx)
+    .await?;
+    Ok(())
+}

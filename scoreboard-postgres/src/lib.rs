@@ -1,0 +1,81 @@
+//! Every store of `scoreboard` on PostgreSQL, for any number of servers on one database.
+//!
+//! [`PostgresStore`] implements [`ScoreStore`](scoreboard_core::ScoreStore), [`IncidentStore`](scoreboard_core::IncidentStore),
+//! [`DisplayNames`](scoreboard_core::DisplayNames) and all of
+//! [`AccountStore`](scoreboard_core::accounts::AccountStore): users, sessions, and the keys of trusted servers.
+//!
+//! # Example
+//!
+//! ```no_run
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use scoreboard_core::{
+//!     ActionId, BoardId, BoardSpec, Change, CreateBoard, Fingerprint, Origin, Points, ScoreStore, Season, Timestamp, UserId,
+//! };
+//! use scoreboard_postgres::PostgresStore;
+//!
+//! let store = PostgresStore::from_url("postgres://scores@localhost/scores").await?;
+//! assert_eq!(store.create_board(&BoardSpec::new(BoardId::main())).await?, CreateBoard::Created);
+//!
+//! let change = Change {
+//!     action_id: ActionId::from_bytes([1; 16]),
+//!     fingerprint: Fingerprint::from_bytes([2; 16]),
+//!     board: BoardId::main(),
+//!     season: Season::FIRST,
+//!     user_id: UserId::for_name("steam", "7656119"),
+//!     kind: "defeat-dragon".parse()?,
+//!     points: Points::new(40)?,
+//!     origin: Origin::Record,
+//!     at: Timestamp::from_millis(1_700_000_000_000),
+//!     at_most: None,
+//! };
+//! let first = store.apply(std::slice::from_ref(&change)).await?;
+//! let again = store.apply(&[change]).await?;
+//! assert!(!first[0].receipt().ok_or("applied")?.replayed);
+//! assert!(again[0].receipt().ok_or("counted before")?.replayed);
+//! # Ok(()) }
+//! ```
+//!
+//! # What is kept, and when
+//!
+//! - What a call answered `Ok` to is durable as the server understands it. A server with `fsync`, `full_page_writes` or
+//!   `synchronous_commit` off is refused. One transaction a batch: put [`GroupCommit`](scoreboard_core::GroupCommit) in front for
+//!   many small calls.
+//! - An error at the commit that does not say that the server rolled back is
+//!   [`OutcomeUnknown`](scoreboard_core::ErrorKind::OutcomeUnknown); after every other error nothing was changed.
+//! - Writers of one board take turns by its row, whatever server they are on; a version is given out inside that turn, and so
+//!   without a gap. Batches over several boards lock them in one order.
+//! - An action counts once in the whole database. Where two transactions bring one id to two boards at once, one of them is
+//!   rolled back, and tried again as a replay.
+//! - A read sees one version, never waits for a writer, and never makes it wait.
+//! - A rank is counted along an index: exact, and the slower the further down it is.
+//!
+//! # What it needs
+//!
+//! - PostgreSQL 12 or newer, a database in UTF-8, and a role that may create tables in the first schema of its search path.
+//! - Connections that are its own for a whole session: the timeouts of [`Config`] are settings of the session.
+//! - A server nearby, or a tunnel: there is no TLS yet, and a URL with `sslmode=require` is refused.
+//! - The text that is stored (names, evidence) must not hold the character U+0000, which PostgreSQL has no place for.
+//!
+//! Migrations are part of the crate and run when a database is opened, under an advisory lock. A database that a newer version
+//! wrote is refused, and left as it is. Where a backup takes the place of a database that had gone on without it, the next epoch
+//! must begin, so that version numbers given twice are told apart: [`raise_epoch`](scoreboard_core::ScoreStore::raise_epoch).
+
+mod accounts;
+mod apply;
+mod boards;
+mod config;
+mod connection;
+mod durability;
+mod error;
+mod incidents;
+mod log;
+mod migrate;
+mod read;
+mod rows;
+mod sessions;
+mod store;
+
+pub use config::{Config, Database};
+pub use connection::PostgresStore;
+/// The driver that this crate is built on.
+pub use sqlx;

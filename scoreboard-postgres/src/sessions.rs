@@ -1,0 +1,128 @@
+//! Sessions and their refresh tokens.
+
+use async_trait::async_trait;
+use scoreboard_core::accounts::{Rotation, Session, SessionStore, TokenHash};
+use scoreboard_core::{BackendError, SessionId, Timestamp};
+
+use crate::connection::{PostgresStore, commit};
+use crate::error::Failure;
+use crate::rows::Columns;
+
+#[async_trait]
+impl SessionStore for PostgresStore {
+    async fn begin_session(&self, session: &Session, token: TokenHash) -> Result<(), BackendError> {
+        self.begin(session, token).await.map_err(|failure| failure.during("begin_session"))
+    }
+
+    async fn rotate(&self, token: TokenHash, next: TokenHash, now: Timestamp) -> Result<Rotation, BackendError> {
+        self.present(token, next, now).await.map_err(|failure| failure.during("rotate"))
+    }
+
+    async fn end_session(&self, id: SessionId, now: Timestamp) -> Result<(), BackendError> {
+        let update = sqlx::query("UPDATE sessions SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL")
+            .bind(id.as_uuid())
+            .bind(now.as_millis());
+        self.execute(update).await.map(drop).map_err(|failure| failure.during("end_session"))
+    }
+
+    async fn ended_since(&self, since: Timestamp) -> Result<Vec<SessionId>, BackendError> {
+        self.ended(since).await.map_err(|failure| failure.during("ended_since"))
+    }
+
+    async fn forget_expired(&self, before: Timestamp) -> Result<u64, BackendError> {
+        self.forget(before).await.map_err(|failure| failure.during("forget_expired"))
+    }
+}
+
+impl PostgresStore {
+    async fn begin(&self, session: &Session, token: TokenHash) -> Result<(), Failure> {
+        let mut tx = self.write().await?;
+        sqlx::query("INSERT INTO sessions (id, user_id, created_at, expires_at) VALUES ($1, $2, $3, $4)")
+            .bind(session.id.as_uuid())
+            .bind(session.user_id.as_uuid())
+            .bind(session.created_at.as_millis())
+            .bind(session.expires_at.as_millis())
+            .execute(&mut *tx)
+            .await?;
+        sqlx::query("INSERT INTO refresh_tokens (hash, session) VALUES ($1, $2)")
+            .bind(token.as_bytes().as_slice())
+            .bind(session.id.as_uuid())
+            .execute(&mut *tx)
+            .await?;
+        commit(tx).await
+    }
+
+    async fn present(&self, token: TokenHash, next: TokenHash, now: Timestamp) -> Result<Rotation, Failure> {
+        let mut tx = self.write().await?;
+        // The lock comes first: whether the token is used is then read as the one before in turn left it.
+        let row = sqlx::query(
+            "SELECT id, user_id, created_at, expires_at FROM sessions
+             WHERE id = (SELECT session FROM refresh_tokens WHERE hash = $1) AND ended_at IS NULL AND expires_at > $2
+             FOR UPDATE",
+        )
+        .bind(token.as_bytes().as_slice())
+        .bind(now.as_millis())
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some(row) = row else { return Ok(Rotation::Refused) };
+        let mut columns = Columns::of(&row);
+        let session = Session {
+            id: columns.id().map(SessionId::from_bytes)?,
+            user_id: columns.user()?,
+            created_at: columns.at()?,
+            expires_at: columns.at()?,
+        };
+        let used: bool = sqlx::query_scalar("SELECT used_at IS NOT NULL FROM refresh_tokens WHERE hash = $1")
+            .bind(token.as_bytes().as_slice())
+            .fetch_one(&mut *tx)
+            .await?;
+
+        if used {
+            sqlx::query("UPDATE sessions SET ended_at = $1 WHERE id = $2")
+                .bind(now.as_millis())
+                .bind(session.id.as_uuid())
+                .execute(&mut *tx)
+                .await?;
+            commit(tx).await?;
+            return Ok(Rotation::Reused(session));
+        }
+        sqlx::query("UPDATE refresh_tokens SET used_at = $1 WHERE hash = $2")
+            .bind(now.as_millis())
+            .bind(token.as_bytes().as_slice())
+            .execute(&mut *tx)
+            .await?;
+        sqlx::query("INSERT INTO refresh_tokens (hash, session) VALUES ($1, $2)")
+            .bind(next.as_bytes().as_slice())
+            .bind(session.id.as_uuid())
+            .execute(&mut *tx)
+            .await?;
+        commit(tx).await?;
+        Ok(Rotation::Rotated(session))
+    }
+
+    async fn ended(&self, since: Timestamp) -> Result<Vec<SessionId>, Failure> {
+        let rows = sqlx::query("SELECT id FROM sessions WHERE ended_at >= $1 ORDER BY ended_at, id")
+            .bind(since.as_millis())
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(|row| Columns::of(row).id().map(SessionId::from_bytes)).collect()
+    }
+
+    /// Some at a time, so that no statement runs into its timeout.
+    async fn forget(&self, before: Timestamp) -> Result<u64, Failure> {
+        const AT_ONCE: u64 = 500;
+        let mut forgotten = 0;
+        loop {
+            let delete = sqlx::query(
+                "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < $1 LIMIT $2)",
+            )
+            .bind(before.as_millis())
+            .bind(AT_ONCE as i64);
+            let rows = self.execute(delete).await?;
+            forgotten += rows;
+            if rows < AT_ONCE {
+                return Ok(forgotten);
+            }
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! Every suite of the conformance kit that a store can run.
+
+mod support;
+
+use support::PostgresFixture;
+
+scoreboard_core::score_store_conformance!(PostgresFixture);
+scoreboard_core::account_store_conformance!(PostgresFixture);
+scoreboard_core::incident_store_conformance!(PostgresFixture);
+
+/// The same with calls gathered into one transaction.
+mod group_commit {
+    use std::sync::Arc;
+
+    use scoreboard_core::testing::{Fixture, ScoreStoreFixture};
+    use scoreboard_core::{GroupCommit, GroupCommitConfig, ScoreStore};
+
+    use crate::support::PostgresFixture;
+
+    struct Grouped {
+        group: Arc<GroupCommit>,
+        _store: PostgresFixture,
+    }
+
+    impl Fixture for Grouped {
+        async fn fresh() -> Self {
+            let store = PostgresFixture::fresh().await;
+            let group = GroupCommit::with_config(store.score_store(), GroupCommitConfig::default(), None);
+            Self { group: Arc::new(group), _store: store }
+        }
+    }
+
+    impl ScoreStoreFixture for Grouped {
+        fn score_store(&self) -> Arc<dyn ScoreStore> {
+            self.group.clone()
+        }
+    }
+
+    scoreboard_core::score_store_conformance!(Grouped);
+}
