@@ -56,7 +56,7 @@ impl Config {
 
     /// What each connection of the pool is made with.
     pub(crate) fn options(&self) -> PgConnectOptions {
-        self.database.0.clone().application_name("scoreboard").options([
+        self.database.named().options([
             ("statement_timeout", milliseconds(self.statement_timeout)),
             ("lock_timeout", milliseconds(self.lock_timeout)),
             ("idle_in_transaction_session_timeout", milliseconds(self.idle_in_transaction_timeout)),
@@ -65,7 +65,7 @@ impl Config {
 
     /// The same for the connection that migrates, which may take its time.
     pub(crate) fn migrating(&self) -> PgConnectOptions {
-        self.database.0.clone().application_name("scoreboard migrations")
+        self.database.named()
     }
 }
 
@@ -79,6 +79,12 @@ fn milliseconds(timeout: Duration) -> String {
 pub struct Database(PgConnectOptions);
 
 impl Database {
+    /// By the name that the URL gives, or else by the library's, the server lists its connections.
+    fn named(&self) -> PgConnectOptions {
+        let options = self.0.clone();
+        if options.get_application_name().is_some() { options } else { options.application_name("scoreboard") }
+    }
+
     /// See [`Config::from_url`].
     ///
     /// # Errors

@@ -28,8 +28,9 @@ impl Schema {
         let base = server().url();
         run(base, &format!("DROP SCHEMA IF EXISTS {name} CASCADE; CREATE SCHEMA {name}")).await;
         let mark = if base.contains('?') { '&' } else { '?' };
-        // What is in `options` is put as it is among the settings that the session starts with.
-        let url = format!("{base}{mark}options=-c%20search_path%3D{name}");
+        // `options` are settings that the session starts with; the name tells its connections from those of other tests. Last is
+        // `options`, so that a test can add to it.
+        let url = format!("{base}{mark}application_name={name}&options=-c%20search_path%3D{name}");
         Self { name, url }
     }
 

@@ -1,0 +1,298 @@
+//! Which databases are opened, and what a store does there beside what every store must.
+
+mod support;
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use scoreboard_core::{
+    ActionId, BackendError, BoardId, BoardSpec, Chain, Change, CreateBoard, Epoch, ErrorKind, Fingerprint, Origin,
+    Outcome, PageQuery, Points, Range, RankStyle, Refusal, ScoreStore, Season, Timestamp, UserId,
+};
+use scoreboard_postgres::sqlx::{self, Connection, PgConnection};
+use scoreboard_postgres::{Config, PostgresStore};
+use support::{Schema, run, server};
+use tokio::time::timeout;
+
+/// A change that no other number makes.
+fn change(number: u64, board: &BoardId) -> Change {
+    let mut id = [7; 16];
+    id[..8].copy_from_slice(&number.to_be_bytes());
+    Change {
+        action_id: ActionId::from_bytes(id),
+        fingerprint: Fingerprint::from_bytes([1; 16]),
+        board: board.clone(),
+        season: Season::FIRST,
+        user_id: UserId::for_name("test", &number.to_string()),
+        kind: "win".parse().unwrap(),
+        points: Points::new(1).unwrap(),
+        origin: Origin::Action,
+        at: Timestamp::from_millis(1_700_000_000_000),
+        at_most: None,
+    }
+}
+
+async fn board(store: &PostgresStore, name: &str) -> BoardId {
+    let id = BoardId::new(name).unwrap();
+    assert_eq!(store.create_board(&BoardSpec::new(id.clone())).await.unwrap(), CreateBoard::Created);
+    id
+}
+
+async fn version(store: &PostgresStore, board: &BoardId) -> u64 {
+    store.board(board).await.unwrap().unwrap().version.get()
+}
+
+async fn refusal(config: &Config) -> BackendError {
+    let error = PostgresStore::open(config).await.expect_err("it is not opened");
+    assert!(error.source().is_some(), "the cause is told");
+    error
+}
+
+#[tokio::test]
+async fn what_was_written_is_there_after_a_reopen() {
+    let schema = Schema::create().await;
+    let store = schema.store().await;
+    let main = board(&store, "main").await;
+    let _ = store.apply(&[change(1, &main)]).await.unwrap();
+    store.close().await;
+    assert_eq!(store.board(&main).await.unwrap_err().kind(), ErrorKind::Unavailable, "it is closed");
+    assert_eq!(version(&schema.store().await, &main).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_empty_schema_is_filled_once_though_several_open_it() {
+    let schema = Schema::create().await;
+    let opens: Vec<_> = (0..6)
+        .map(|_| {
+            let config = schema.config();
+            tokio::spawn(async move { PostgresStore::open(&config).await })
+        })
+        .collect();
+    let mut created = 0;
+    for open in opens {
+        let store = open.await.unwrap().unwrap();
+        let made = store.create_board(&BoardSpec::new(BoardId::main())).await.unwrap();
+        created += u32::from(made == CreateBoard::Created);
+    }
+    assert_eq!(created, 1);
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused_in_a_sentence() {
+    let schema = Schema::create().await;
+    schema.store().await.close().await;
+    run(
+        schema.url(),
+        "INSERT INTO scoreboard_migrations (version, description, success, checksum, execution_time)
+         VALUES (9999, 'of the future', TRUE, '\\x00', 0)",
+    )
+    .await;
+    let error = refusal(&schema.config()).await;
+    assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Corrupt, false));
+    assert!(Chain(&error).to_string().contains("written by a newer version"), "{}", Chain(&error));
+}
+
+#[tokio::test]
+async fn an_altered_schema_is_refused() {
+    let schema = Schema::create().await;
+    schema.store().await.close().await;
+    run(schema.url(), "UPDATE scoreboard_migrations SET checksum = '\\x00'").await;
+    assert_eq!(refusal(&schema.config()).await.kind(), ErrorKind::Corrupt);
+}
+
+#[tokio::test]
+async fn another_programs_tables_are_left_alone() {
+    let schema = Schema::create().await;
+    run(schema.url(), "CREATE TABLE boards (name text)").await;
+    assert_eq!(refusal(&schema.config()).await.kind(), ErrorKind::Refused);
+    // Nothing of the schema is there: it is one transaction.
+    run(schema.url(), "CREATE TABLE meta (name text)").await;
+}
+
+#[tokio::test]
+async fn a_session_that_commits_without_a_sync_is_refused() {
+    let schema = Schema::create().await;
+    let url = format!("{}%20-c%20synchronous_commit%3Doff", schema.url());
+    let error = refusal(&Config::from_url(&url).unwrap()).await;
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert!(Chain(&error).to_string().contains("synchronous_commit=off"), "{}", Chain(&error));
+}
+
+#[tokio::test]
+async fn wrong_urls_are_refused_at_once_and_in_time() {
+    let url = server().url();
+    assert_eq!(PostgresStore::from_url("sqlite://a.db").await.unwrap_err().kind(), ErrorKind::Refused);
+    let (before, _) = url.rsplit_once('/').unwrap();
+    let missing = Config::from_url(&format!("{before}/no_such_database")).unwrap();
+    assert_eq!(refusal(&missing).await.kind(), ErrorKind::Refused);
+    let nobody = Config::from_url("postgres://postgres@127.0.0.1:1/postgres").unwrap();
+    assert_eq!(refusal(&nobody).await.kind(), ErrorKind::Unavailable);
+    // Without TLS in the driver, whoever demands it is not left with a plain connection.
+    let tls = Config::from_url("postgres://postgres@127.0.0.1:1/postgres?sslmode=require").unwrap();
+    assert_ne!(PostgresStore::open(&tls).await.unwrap_err().kind(), ErrorKind::Corrupt);
+}
+
+/// Two transactions that do not see each other bring one id to two boards: the boards' locks do not keep them apart.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_id_on_two_boards_at_once_counts_on_one() {
+    let Opened { store, .. } = &open().await;
+    let boards = [board(store, "one").await, board(store, "two").await];
+    for round in 0..40 {
+        let tasks: Vec<_> = (0..8)
+            .map(|n| {
+                // Ids in two orders, so that they also wait for each other.
+                let mut batch: Vec<_> = (0..3).map(|id| change(round * 3 + id, &boards[n % 2])).collect();
+                if n % 4 < 2 {
+                    batch.reverse();
+                }
+                let store = store.clone();
+                tokio::spawn(async move { store.apply(&batch).await })
+            })
+            .collect();
+        let mut applied = 0;
+        for task in tasks {
+            for outcome in task.await.unwrap().unwrap() {
+                assert!(outcome.receipt().is_some(), "round {round}: {outcome:?}");
+                applied += u32::from(matches!(outcome, Outcome::Applied(_)));
+            }
+        }
+        assert_eq!(applied, 3, "round {round}: each counts once");
+    }
+    assert_eq!(version(store, &boards[0]).await + version(store, &boards[1]).await, 120);
+}
+
+/// The one that comes second waits for the first, sees it, and answers as if it had come later.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_loses_the_race_for_an_id_is_told_as_if_he_came_later() {
+    let Opened { store, schema } = &open().await;
+    let (one, two) = (board(store, "one").await, board(store, "two").await);
+    for (number, fingerprint) in [(1, [1; 16]), (2, [2; 16])] {
+        let first = change(number, &one);
+        // The first has written its row, and not committed.
+        let mut connection = PgConnection::connect(schema.url()).await.unwrap();
+        let mut tx = connection.begin().await.unwrap();
+        sqlx::query(
+            "INSERT INTO log SELECT no, version + 1, 1, $1, '01010101-0101-0101-0101-010101010101', 1, $2, 'win', 1, 'action',
+                                    NULL, NULL, NULL, 1, 0 FROM boards WHERE id = 'one'",
+        )
+        .bind(first.action_id.as_uuid())
+        .bind(first.user_id.as_uuid())
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+        sqlx::query("UPDATE boards SET version = version + 1 WHERE id = 'one'").execute(&mut *tx).await.unwrap();
+        let second = Change { board: two.clone(), fingerprint: Fingerprint::from_bytes(fingerprint), ..first.clone() };
+        let task = tokio::spawn({
+            let store = store.clone();
+            async move { store.apply(&[second]).await }
+        });
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert!(!task.is_finished(), "it waits");
+        tx.commit().await.unwrap();
+        let outcome = task.await.unwrap().unwrap().remove(0);
+        match number {
+            1 => assert!(matches!(&outcome, Outcome::Replayed(receipt) if receipt.board == one), "{outcome:?}"),
+            _ => assert_eq!(outcome, Outcome::Refused(Refusal::FingerprintMismatch)),
+        }
+    }
+    assert_eq!(version(store, &two).await, 0);
+}
+
+#[tokio::test]
+async fn a_lock_that_is_not_had_in_time_changes_nothing() {
+    let schema = Schema::create().await;
+    let config = Config { lock_timeout: Duration::from_millis(50), ..schema.config() };
+    let store = PostgresStore::open(&config).await.unwrap();
+    let main = board(&store, "main").await;
+    let mut connection = PgConnection::connect(schema.url()).await.unwrap();
+    let mut tx = connection.begin().await.unwrap();
+    sqlx::query("SELECT 1 FROM boards FOR UPDATE").execute(&mut *tx).await.unwrap();
+    let error = store.apply(&[change(1, &main)]).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Contended);
+    // A read does not wait.
+    assert_eq!(version(&store, &main).await, 0);
+    tx.rollback().await.unwrap();
+    assert!(matches!(store.apply(&[change(1, &main)]).await.unwrap()[0], Outcome::Applied(_)));
+}
+
+#[tokio::test]
+async fn too_many_calls_are_told_so() {
+    let schema = Schema::create().await;
+    let config = Config { connections: 1, acquire_timeout: Duration::from_millis(200), ..schema.config() };
+    let store = PostgresStore::open(&config).await.unwrap();
+    let main = board(&store, "main").await;
+    let mut connection = PgConnection::connect(schema.url()).await.unwrap();
+    let mut tx = connection.begin().await.unwrap();
+    sqlx::query("SELECT 1 FROM boards FOR UPDATE").execute(&mut *tx).await.unwrap();
+    let waiting = tokio::spawn({
+        let (store, change) = (store.clone(), change(1, &main));
+        async move { store.apply(&[change]).await }
+    });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(store.board(&main).await.unwrap_err().kind(), ErrorKind::Overloaded);
+    tx.rollback().await.unwrap();
+    let _ = waiting.await.unwrap().unwrap();
+}
+
+/// A caller who goes away while his transaction begins leaves no connection behind in which it goes on.
+#[tokio::test]
+async fn a_dropped_call_leaves_no_transaction_behind() {
+    let schema = Schema::create().await;
+    let store = PostgresStore::open(&Config { connections: 1, ..schema.config() }).await.unwrap();
+    let main = board(&store, "main").await;
+    let top = PageQuery { season: None, range: Range::Top { limit: 1 }, style: RankStyle::Ordinal };
+    for number in 0..60 {
+        let patience = Duration::from_micros(number * 20);
+        let _ = timeout(patience, store.page(&main, top)).await;
+        // In a transaction that only reads, this would fail; in one that is not committed, it would not be seen.
+        assert!(matches!(store.apply(&[change(number, &main)]).await.unwrap()[0], Outcome::Applied(_)), "{number}");
+    }
+    assert_eq!(version(&schema.store().await, &main).await, 60);
+}
+
+/// Whoever is cut off by the server between two calls is connected anew.
+#[tokio::test]
+async fn a_lost_connection_is_replaced() {
+    let Opened { store, schema } = &open().await;
+    let main = board(store, "main").await;
+    for number in 0..5 {
+        let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                   WHERE application_name = current_setting('application_name') AND pid <> pg_backend_pid()";
+        run(schema.url(), cut).await;
+        assert!(matches!(store.apply(&[change(number, &main)]).await.unwrap()[0], Outcome::Applied(_)));
+    }
+}
+
+/// No change ends in an epoch after the next one has begun.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_epoch_does_not_begin_inside_a_batch() {
+    let Opened { store, .. } = &open().await;
+    let main = board(store, "main").await;
+    let writer = tokio::spawn({
+        let (store, main) = (store.clone(), main.clone());
+        async move {
+            for number in 0..150 {
+                let _ = store.apply(&[change(number, &main)]).await.unwrap();
+            }
+        }
+    });
+    for epoch in 1..=20 {
+        assert_eq!(store.raise_epoch(Epoch::new(epoch)).await.unwrap(), Epoch::new(epoch + 1));
+        let from = store.board(&main).await.unwrap().unwrap().version;
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        let later = store.log(&main, from, 1000).await.unwrap();
+        assert!(later.iter().all(|row| row.position.epoch.get() == epoch + 1), "epoch {epoch}: {later:?}");
+    }
+    writer.await.unwrap();
+}
+
+/// A store, and the schema that it is in.
+struct Opened {
+    store: PostgresStore,
+    schema: Schema,
+}
+
+async fn open() -> Opened {
+    let schema = Schema::create().await;
+    Opened { store: schema.store().await, schema }
+}
