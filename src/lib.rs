@@ -7,6 +7,7 @@
 //! | (none) | the pipeline, the traits and the in-memory adapters |
 //! | `accounts` | `scoreboard::accounts`: users, passwords, sessions, access tokens |
 //! | `sqlite` | `scoreboard::sqlite`: every store on one embedded file |
+//! | `postgres` | `scoreboard::postgres`: every store on one PostgreSQL database |
 //! | `axum` | `scoreboard::axum`: the HTTP API as a router |
 //! | `testing` | `scoreboard::testing`: the conformance kit for adapters |
 
@@ -16,5 +17,7 @@ pub use scoreboard_core::*;
 
 #[cfg(feature = "axum")]
 pub use scoreboard_axum as axum;
+#[cfg(feature = "postgres")]
+pub use scoreboard_postgres as postgres;
 #[cfg(feature = "sqlite")]
 pub use scoreboard_sqlite as sqlite;

@@ -16,9 +16,18 @@ fn read(path: &str) -> String {
 /// Every Rust source of this workspace.
 fn sources() -> Vec<PathBuf> {
     let mut found = Vec::new();
-    let mut folders = ["scoreboard-core", "scoreboard-sqlite", "scoreboard-axum", "src", "tests", "examples", "fuzz"]
-        .map(|folder| root().join(folder))
-        .to_vec();
+    let mut folders = [
+        "scoreboard-core",
+        "scoreboard-sqlite",
+        "scoreboard-postgres",
+        "scoreboard-axum",
+        "src",
+        "tests",
+        "examples",
+        "fuzz",
+    ]
+    .map(|folder| root().join(folder))
+    .to_vec();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).expect("a folder of the workspace") {
             let path = entry.expect("it is listed").path();

@@ -27,8 +27,8 @@ fn change(number: u64, board: &BoardId) -> Change {
         board: board.clone(),
         season: Season::FIRST,
         user_id: UserId::for_name("test", &number.to_string()),
-        kind: "win".parse().unwrap(),
-        points: Points::new(1).unwrap(),
+        kind: "win".parse().expect("a kind"),
+        points: Points::new(1).expect("points"),
         origin: Origin::Action,
         at: Timestamp::from_millis(1_700_000_000_000),
         at_most: None,
@@ -36,13 +36,13 @@ fn change(number: u64, board: &BoardId) -> Change {
 }
 
 async fn board(store: &PostgresStore, name: &str) -> BoardId {
-    let id = BoardId::new(name).unwrap();
-    assert_eq!(store.create_board(&BoardSpec::new(id.clone())).await.unwrap(), CreateBoard::Created);
+    let id = BoardId::new(name).expect("an id");
+    assert_eq!(store.create_board(&BoardSpec::new(id.clone())).await.expect("a working store"), CreateBoard::Created);
     id
 }
 
 async fn version(store: &PostgresStore, board: &BoardId) -> u64 {
-    store.board(board).await.unwrap().unwrap().version.get()
+    store.board(board).await.expect("a working store").expect("a board").version.get()
 }
 
 async fn refusal(config: &Config) -> BackendError {
