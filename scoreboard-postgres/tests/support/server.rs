@@ -5,6 +5,7 @@
 
 use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -79,6 +80,8 @@ fn start() -> Server {
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
+        // What interrupts the tests, a ^C or a time limit, is for them alone: the watcher has to clean up behind them.
+        .process_group(0)
         .spawn()
         .expect("a shell");
     wait_until_ready(&folder, &mut watcher);
