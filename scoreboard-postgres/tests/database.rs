@@ -15,7 +15,7 @@ use scoreboard_core::{
 };
 use scoreboard_postgres::sqlx::{self, Connection, PgConnection};
 use scoreboard_postgres::{Config, PostgresStore};
-use support::{Schema, run, server};
+use support::{Schema, Server, run, server};
 
 /// A change that no other number makes.
 fn change(number: u64, board: &BoardId) -> Change {
@@ -119,6 +119,16 @@ async fn a_session_that_commits_without_a_sync_is_refused() {
     let error = refusal(&Config::from_url(&url).unwrap()).await;
     assert_eq!(error.kind(), ErrorKind::Refused);
     assert!(Chain(&error).to_string().contains("synchronous_commit=off"), "{}", Chain(&error));
+}
+
+#[tokio::test]
+async fn a_server_that_may_lose_what_it_acknowledged_is_refused() {
+    for setting in ["fsync=off", "full_page_writes=off"] {
+        let server = Server::start(&[setting]);
+        let error = refusal(&Config::from_url(server.url()).unwrap()).await;
+        assert_eq!(error.kind(), ErrorKind::Refused);
+        assert!(Chain(&error).to_string().contains(setting), "{}", Chain(&error));
+    }
 }
 
 #[tokio::test]
@@ -291,6 +301,56 @@ async fn a_lost_connection_is_replaced() {
         run(schema.url(), cut).await;
         assert!(matches!(store.apply(&[change(number, &main)]).await.unwrap()[0], Outcome::Applied(_)));
     }
+}
+
+/// Ends every connection of the store when one of them sleeps inside the server.
+async fn cut_while_it_sleeps(schema: &Schema) {
+    const CUT: &str = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+                       WHERE application_name = current_setting('application_name') AND wait_event = 'PgSleep'";
+    let mut connection = PgConnection::connect(schema.url()).await.expect("it connects");
+    while sqlx::query_scalar::<_, i64>(CUT).fetch_one(&mut connection).await.expect("it runs") == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// The difference that the caller has to know: before the commit nothing was changed, at the commit nobody knows.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_is_cut_at_the_commit_leaves_it_unknown() {
+    for (when, kind) in
+        [("NOT DEFERRABLE", ErrorKind::Unavailable), ("DEFERRABLE INITIALLY DEFERRED", ErrorKind::OutcomeUnknown)]
+    {
+        let Opened { store, schema } = &open().await;
+        let main = board(store, "main").await;
+        let sleeping = format!(
+            "CREATE FUNCTION sleep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(60); RETURN NULL; END';
+             CREATE CONSTRAINT TRIGGER sleeps AFTER INSERT ON log {when} FOR EACH ROW EXECUTE FUNCTION sleep()"
+        );
+        run(schema.url(), &sleeping).await;
+        let batch = [change(1, &main)];
+        let (failed, ()) = tokio::join!(store.apply(&batch), cut_while_it_sleeps(schema));
+        assert_eq!(failed.unwrap_err().kind(), kind, "{when}");
+        run(schema.url(), "DROP TRIGGER sleeps ON log").await;
+        // Either way, the same call again settles it.
+        let outcome = store.apply(&batch).await.unwrap().remove(0);
+        assert!(outcome.receipt().is_some(), "{when}: {outcome:?}");
+        assert_eq!(version(store, &main).await, 1, "{when}");
+    }
+}
+
+/// A statement that takes too long is given up, and nothing of its batch is there.
+#[tokio::test]
+async fn a_statement_that_takes_too_long_changes_nothing() {
+    let schema = Schema::create().await;
+    let store = PostgresStore::open(&Config { statement_timeout: Duration::from_millis(200), ..schema.config() }).await;
+    let store = store.unwrap();
+    let main = board(&store, "main").await;
+    let sleeping =
+        "CREATE FUNCTION sleep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(60); RETURN NULL; END';
+                    CREATE TRIGGER sleeps AFTER INSERT ON log FOR EACH ROW EXECUTE FUNCTION sleep()";
+    run(schema.url(), sleeping).await;
+    assert_eq!(store.apply(&[change(1, &main)]).await.unwrap_err().kind(), ErrorKind::Unavailable);
+    assert_eq!(version(&store, &main).await, 0);
+    assert_eq!(store.action(change(1, &main).action_id).await.unwrap(), None);
 }
 
 /// No change ends in an epoch after the next one has begun.

@@ -21,6 +21,11 @@ pub(crate) enum Server {
 }
 
 impl Server {
+    /// A server with these settings, each `name=value`. It goes when this does.
+    pub(crate) fn start(settings: &[&str]) -> Self {
+        start(settings)
+    }
+
     pub(crate) fn url(&self) -> &str {
         match self {
             Self::Given(url) | Self::Started { url, .. } => url,
@@ -33,7 +38,7 @@ pub(crate) fn server() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
     SERVER.get_or_init(|| match std::env::var("TEST_DATABASE_URL") {
         Ok(url) => Server::Given(url),
-        Err(_) => start(),
+        Err(_) => Server::start(&[]),
     })
 }
 
@@ -49,7 +54,8 @@ wait "$server"
 rm -rf "$folder"
 "#;
 
-fn start() -> Server {
+/// See [`Server::start`].
+fn start(settings: &[&str]) -> Server {
     let initdb = program("initdb");
     let postgres = program("postgres");
     let folder = tempfile::Builder::new().prefix("scoreboard-pg-").tempdir().expect("a temporary folder").keep();
@@ -76,6 +82,7 @@ fn start() -> Server {
         .arg("-k")
         .arg(&folder)
         .args(["-c", "listen_addresses=", "-c", "max_connections=300"])
+        .args(settings.iter().flat_map(|setting| ["-c", *setting]))
         .current_dir("/")
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
