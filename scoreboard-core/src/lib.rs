@@ -91,6 +91,7 @@ pub mod testing;
 mod verifier;
 mod version;
 mod view;
+mod wire;
 
 pub use action::{Claims, Fingerprint, Signature, SignedAction, VerifiedAction};
 pub use audit::{Audit, Difference, verify};
