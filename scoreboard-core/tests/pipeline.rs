@@ -305,10 +305,14 @@ async fn standings_around_and_history_agree() {
     let mut cursor = None;
     let mut versions = Vec::new();
     loop {
-        let page = world.scoreboard.history(&BoardId::main(), user(5), 2, cursor.as_deref()).await.expect("read");
+        let page = world
+            .scoreboard
+            .history(&BoardId::main(), user(5), 2, cursor.as_deref(), Version::ZERO)
+            .await
+            .expect("read");
         versions.extend(page.entries.iter().map(|entry| entry.version.get()));
         let Some(next) = page.next_cursor else { break };
-        let strange = world.scoreboard.history(&BoardId::main(), user(6), 2, Some(&next)).await;
+        let strange = world.scoreboard.history(&BoardId::main(), user(6), 2, Some(&next), Version::ZERO).await;
         assert_eq!(rejection(strange), Rejection::CursorInvalid);
         cursor = Some(next);
     }
@@ -361,7 +365,7 @@ async fn a_history_goes_on_while_its_user_scores() {
         }
     });
     while !writer.is_finished() {
-        let page = world.scoreboard.history(&BoardId::main(), user(1), 3, None).await.expect("read");
+        let page = world.scoreboard.history(&BoardId::main(), user(1), 3, None, Version::ZERO).await.expect("read");
         assert_eq!((page.entries.len(), page.next_cursor.is_some()), (3, true));
         assert!(page.entries.iter().all(|entry| entry.version <= page.version));
     }

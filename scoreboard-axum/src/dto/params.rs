@@ -110,6 +110,10 @@ pub(crate) struct HistoryParams {
     /// From a page before.
     #[param(nullable = false)]
     pub(crate) cursor: Option<String>,
+    /// The answer is at least this fresh.
+    #[serde(default, deserialize_with = "within::<_, 0, MAX_VERSION>")]
+    #[param(value_type = Option<i64>, minimum = 0, maximum = 9007199254740991i64, nullable = false)]
+    min_version: Option<i64>,
 }
 
 /// Where a score would stand.
@@ -186,6 +190,10 @@ impl AroundParams {
 impl HistoryParams {
     pub(crate) fn limit(&self) -> usize {
         self.limit.map_or(10, number)
+    }
+
+    pub(crate) fn min_version(&self) -> Version {
+        version(self.min_version)
     }
 }
 

@@ -90,7 +90,8 @@ pub(super) async fn history(State(app): State<Shared>, request: Request) -> Resu
                 return Err(Problem::forbidden("this is another user's history"));
             }
         }
-        let page = app.scoreboard.history(&params.board, user, params.limit(), params.cursor.as_deref()).await?;
+        let (cursor, min_version) = (params.cursor.as_deref(), params.min_version());
+        let page = app.scoreboard.history(&params.board, user, params.limit(), cursor, min_version).await?;
         versioned(&parts, Position { epoch: page.epoch, version: page.version }, Caching::Private, &page)
     })
     .await

@@ -8,6 +8,7 @@ use crate::cursor::Cursor;
 use crate::error::{Rejection, Result};
 use crate::ids::{ActionId, BoardId, KindId, UserId};
 use crate::pipeline::Scoreboard;
+use crate::pipeline::read::fresh_enough;
 use crate::ranking::OrderKey;
 use crate::score::{Points, Score};
 use crate::store::{LogRow, ScoreStore};
@@ -76,7 +77,7 @@ impl Scoreboard {
     ///
     /// # Errors
     ///
-    /// [`Rejection::UnknownBoard`], [`Rejection::CursorInvalid`], or a backend's failure.
+    /// [`Rejection::UnknownBoard`], [`Rejection::CursorInvalid`], [`Rejection::VersionAhead`], or a backend's failure.
     ///
     /// # Cancel safety
     ///
@@ -87,6 +88,7 @@ impl Scoreboard {
         user: UserId,
         limit: usize,
         cursor: Option<&str>,
+        min_version: Version,
     ) -> Result<HistoryPage> {
         let before = match cursor {
             None => None,
@@ -94,6 +96,7 @@ impl Scoreboard {
         };
         // The board is read first: all rows up to its version are then there, and newer ones are left out.
         let found = self.parts.store.board(board).await?.ok_or_else(|| Rejection::UnknownBoard(board.clone()))?;
+        fresh_enough(found.position(), min_version)?;
         let before = before.unwrap_or(found.version.next());
         let mut rows = self.parts.store.history(board, user, Some(before), limit + 1).await?;
         let more = rows.len() > limit;
