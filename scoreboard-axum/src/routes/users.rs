@@ -90,8 +90,7 @@ pub(super) async fn history(State(app): State<Shared>, request: Request) -> Resu
                 return Err(Problem::forbidden("this is another user's history"));
             }
         }
-        let (cursor, min_version) = (params.cursor.as_deref(), params.min_version());
-        let page = app.scoreboard.history(&params.board, user, params.limit(), cursor, min_version).await?;
+        let page = app.scoreboard.history(&params.of(user)).await?;
         versioned(&parts, Position { epoch: page.epoch, version: page.version }, Caching::Private, &page)
     })
     .await

@@ -14,6 +14,29 @@ use crate::score::{Points, Score};
 use crate::store::{LogRow, ScoreStore};
 use crate::version::{Epoch, Version};
 
+/// Which stretch of a user's history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryQuery {
+    /// The board.
+    pub board: BoardId,
+    /// Whose.
+    pub user: UserId,
+    /// How many entries, at least 1. Default: 10.
+    pub limit: usize,
+    /// From a page before; the newest if `None`.
+    pub cursor: Option<String>,
+    /// Answer nothing older.
+    pub min_version: Version,
+}
+
+impl HistoryQuery {
+    /// The newest 10.
+    #[must_use]
+    pub const fn new(board: BoardId, user: UserId) -> Self {
+        Self { board, user, limit: 10, cursor: None, min_version: Version::ZERO }
+    }
+}
+
 /// One action of a user's history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -82,21 +105,16 @@ impl Scoreboard {
     /// # Cancel safety
     ///
     /// Nothing is changed.
-    pub async fn history(
-        &self,
-        board: &BoardId,
-        user: UserId,
-        limit: usize,
-        cursor: Option<&str>,
-        min_version: Version,
-    ) -> Result<HistoryPage> {
+    pub async fn history(&self, query: &HistoryQuery) -> Result<HistoryPage> {
+        let HistoryQuery { board, user, limit, cursor, min_version } = query;
+        let (user, limit) = (*user, *limit);
         let before = match cursor {
             None => None,
             Some(text) => Some(self.read_history_cursor(board, user, text)?),
         };
         // The board is read first: all rows up to its version are then there, and newer ones are left out.
         let found = self.parts.store.board(board).await?.ok_or_else(|| Rejection::UnknownBoard(board.clone()))?;
-        fresh_enough(found.position(), min_version)?;
+        fresh_enough(found.position(), *min_version)?;
         let before = before.unwrap_or(found.version.next());
         let mut rows = self.parts.store.history(board, user, Some(before), limit + 1).await?;
         let more = rows.len() > limit;
