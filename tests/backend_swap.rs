@@ -7,9 +7,9 @@ use std::time::Duration;
 use scoreboard::memory::MemoryScoreStore;
 use scoreboard::testing::{ManualClock, SeededIds};
 use scoreboard::{
-    ActionKind, AroundQuery, BoardId, BoardSpec, Config, Direction, IssueRequest, KeyId, KeyRing, Operator, Points,
-    PointsRule, RankStyle, RecordRequest, Score, ScoreStore, Scoreboard, Secret, StandingQuery, TopQuery, UserId,
-    Version, verify,
+    ActionKind, AroundQuery, BoardId, BoardSpec, Config, Direction, HistoryQuery, IssueRequest, KeyId, KeyRing,
+    Operator, Points, PointsRule, RankStyle, RecordRequest, Score, ScoreStore, Scoreboard, Secret, StandingQuery,
+    TopQuery, UserId, Version, verify,
 };
 use scoreboard_sqlite::SqliteStore;
 
@@ -159,9 +159,10 @@ async fn ask(scoreboard: &Scoreboard, board: &BoardId, answers: &mut Answers) {
         let score = Score::new(11).expect("in range");
         answers.note("rank of 11", scoreboard.score_rank(board, style, score, Version::ZERO).await);
     }
-    let first = scoreboard.history(board, user(7), 3, None).await.expect("a history");
+    let history = HistoryQuery { limit: 3, ..HistoryQuery::new(board.clone(), user(7)) };
+    let first = scoreboard.history(&history).await.expect("a history");
     answers.note("history", &first);
-    answers.note("older", scoreboard.history(board, user(7), 3, first.next_cursor.as_deref()).await);
+    answers.note("older", scoreboard.history(&HistoryQuery { cursor: first.next_cursor, ..history }).await);
     answers.note("log", scoreboard.changes(board, Version::ZERO, 1_000).await);
     let unknown = BoardId::new("nowhere").expect("a slug");
     answers.note("no such board", scoreboard.top(&TopQuery::new(unknown)).await);

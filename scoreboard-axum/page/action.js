@@ -44,7 +44,8 @@ export class StartedAction {
   }
 
   forget() {
-    remove(KEY);
+    // By now there may be another's: who signed out while this one was on its way, and in again as somebody else.
+    if (load(KEY)?.action.id === this.action.id) remove(KEY);
   }
 
   // Counted from when the action arrived, not from the two clocks: this device's may be minutes off the server's.

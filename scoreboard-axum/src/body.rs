@@ -14,7 +14,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
 use tokio::time::timeout;
 
-use crate::pointer::{pointer, shortened};
+use crate::pointer::{in_words, pointer, shortened};
 use crate::problem::{Code, Problem};
 use crate::state::AppState;
 
@@ -27,12 +27,20 @@ pub(crate) fn declared_size(headers: &HeaderMap) -> Result<(), Problem> {
     if declared.is_some_and(|length| length > MAX_BODY as u64) { Err(too_large()) } else { Ok(()) }
 }
 
-/// Reads the body, which has to arrive in time and within size, and looks at nothing of it.
-pub(crate) async fn within_size(app: &AppState, request: Request) -> Result<(Parts, Bytes), Problem> {
+/// A body that arrived, or what became of it: told when its turn comes, for who may not speak is told that first.
+pub(crate) type Received = Result<Bytes, Problem>;
+
+/// Reads the body, which has to be within size, and looks at nothing of it.
+pub(crate) async fn within_size(app: &AppState, request: Request) -> Result<(Parts, Received), Problem> {
     let (parts, body) = request.into_parts();
-    let bytes = timeout(app.config.body_timeout, collect(body)).await;
-    let bytes = bytes.map_err(|_| Problem::new(Code::RequestTimeout, "the body did not arrive in time"))??;
-    Ok((parts, bytes))
+    let received = match timeout(app.config.body_timeout, collect(body)).await {
+        Ok(received) => received,
+        Err(_) => Err(Problem::new(Code::RequestTimeout, "the body did not arrive in time")),
+    };
+    match received {
+        Err(problem) if problem.code() == Code::PayloadTooLarge => Err(problem),
+        received => Ok((parts, received)),
+    }
 }
 
 async fn collect(body: Body) -> Result<Bytes, Problem> {
@@ -60,7 +68,8 @@ fn too_large() -> Problem {
 }
 
 /// What a JSON body says: one object with exactly the fields of `T`, and nothing behind it.
-pub(crate) fn json<T: DeserializeOwned>(parts: &Parts, body: &[u8]) -> Result<T, Problem> {
+pub(crate) fn json<T: DeserializeOwned>(parts: &Parts, received: Received) -> Result<T, Problem> {
+    let body: &[u8] = &received?;
     if body.is_empty() {
         return Err(Problem::invalid("", "a JSON body is needed"));
     }
@@ -74,7 +83,7 @@ pub(crate) fn json<T: DeserializeOwned>(parts: &Parts, body: &[u8]) -> Result<T,
     }
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let Object(value) = serde_path_to_error::deserialize(&mut deserializer)
-        .map_err(|error| Problem::invalid(pointer("", error.path()), shortened(&error.inner().to_string())))?;
+        .map_err(|error| Problem::invalid(pointer("", error.path()), in_words(&error.inner().to_string())))?;
     deserializer.end().map_err(|error| Problem::invalid("", shortened(&error.to_string())))?;
     Ok(value)
 }

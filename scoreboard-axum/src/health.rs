@@ -50,7 +50,7 @@ pub(crate) struct Report {
 struct Parts {
     /// Answering requests.
     api: Part,
-    /// Reading the store: the part that is needed.
+    /// Reading and writing the store: the part that is needed.
     database: Part,
     /// Reading a board's first page through the cache.
     cache: Part,

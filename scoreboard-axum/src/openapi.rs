@@ -1,6 +1,8 @@
 //! The API's description, made from the routes.
 
-use utoipa::openapi::path::Operation;
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{
     ComponentsBuilder, ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Response,
@@ -69,11 +71,33 @@ fn complete(operation: &mut Operation, strict_query: bool) {
     for (_, status, description) in common.into_iter().filter(|(applies, _, _)| *applies) {
         responses.entry(status.to_owned()).or_insert_with(|| RefOr::T(Response::new(description)));
     }
+    let conditional = responses.contains_key("304");
     for (status, response) in responses {
         let RefOr::T(response) = response else { continue };
+        let sent = [
+            (true, "X-Request-Id", "Names the request; a sane one of the client's own is kept"),
+            (conditional && (status == "200" || status == "304"), "ETag", "`epoch.version`, or a hash, in quotes"),
+            (status == "429" || status == "503", "Retry-After", "Seconds to wait"),
+            (status == "429", "RateLimit", "How much of the quota is left (draft-ietf-httpapi-ratelimit-headers)"),
+            (status == "429", "RateLimit-Policy", "The quota"),
+        ];
+        for (_, name, description) in sent.into_iter().filter(|(applies, _, _)| *applies) {
+            let text = ObjectBuilder::new().schema_type(Type::String).build();
+            let mut header = HeaderBuilder::new().schema(Some(text)).build();
+            header.description = Some(description.to_owned());
+            response.headers.insert(name.to_owned(), RefOr::T(header));
+        }
         if status.starts_with(['4', '5']) && response.content.is_empty() {
             let problem = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
             response.content.insert("application/problem+json".to_owned(), problem.into());
         }
+    }
+    if conditional {
+        let tag = ParameterBuilder::new()
+            .name("If-None-Match")
+            .parameter_in(ParameterIn::Header)
+            .description(Some("`ETag`s that the client has: 304 if one of them is current"))
+            .schema(Some(ObjectBuilder::new().schema_type(Type::String).build()));
+        operation.parameters.get_or_insert_default().push(RefOr::T(tag.build()));
     }
 }

@@ -95,6 +95,12 @@ impl Problem {
         problem
     }
 
+    /// Says which part of the request is meant.
+    pub(crate) fn at(mut self, pointer: &str) -> Self {
+        self.0.errors = vec![FieldError { pointer: pointer.to_owned(), detail: self.0.detail.clone().into_owned() }];
+        self
+    }
+
     /// The one wording for every way to be nobody.
     pub(crate) fn unauthorized() -> Self {
         Self::new(Code::Unauthorized, "the credentials are missing, wrong, expired or revoked")

@@ -6,7 +6,7 @@ use axum::http::request::Parts;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Error};
 
-use crate::pointer::{pointer, shortened};
+use crate::pointer::{in_words, pointer};
 use crate::problem::Problem;
 
 /// What the query string says.
@@ -18,7 +18,7 @@ pub(crate) fn query<T: DeserializeOwned>(parts: &Parts) -> Result<T, Problem> {
         return Ok(value);
     }
     serde_path_to_error::deserialize(pairs())
-        .map_err(|error| Problem::invalid(pointer("/query", error.path()), shortened(&error.inner().to_string())))
+        .map_err(|error| Problem::invalid(pointer("/query", error.path()), in_words(&error.inner().to_string())))
 }
 
 /// Nothing, where nothing is asked: what a client believes to have said there would not be heard.

@@ -119,7 +119,8 @@ struct Server {
 impl Server {
     fn new(router: Router, config: &ServeConfig) -> Self {
         let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new()).header_read_timeout(config.header_timeout);
+        // A client may say that it has said all (RFC 9112 §9.6), and still wants its answer.
+        http.timer(TokioTimer::new()).header_read_timeout(config.header_timeout).half_close(true);
         Self {
             router,
             http,

@@ -1,8 +1,9 @@
 //! An action: a claim, signed by the server, that a user may change a score once.
 
 use std::fmt;
+use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use subtle::ConstantTimeEq;
 
 use crate::board::Season;
@@ -35,8 +36,7 @@ pub struct Claims {
 }
 
 /// The HMAC-SHA256 of an action. Compared in constant time; 64 lower-case hexadecimal digits on the wire.
-#[derive(Clone, Copy, Serialize, Deserialize)]
-#[serde(try_from = "std::borrow::Cow<'_, str>", into = "String")]
+#[derive(Clone, Copy)]
 pub struct Signature([u8; 32]);
 
 impl Signature {
@@ -67,14 +67,14 @@ impl fmt::Debug for Signature {
     }
 }
 
-impl TryFrom<std::borrow::Cow<'_, str>> for Signature {
-    type Error = InvalidValue;
+impl FromStr for Signature {
+    type Err = InvalidValue;
 
-    fn try_from(text: std::borrow::Cow<'_, str>) -> Result<Self, InvalidValue> {
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
         let mut bytes = [0; 32];
         // Upper case would be a second spelling of the same action.
         let lower = !text.bytes().any(|b| b.is_ascii_uppercase());
-        if lower && hex::decode_to_slice(text.as_bytes(), &mut bytes).is_ok() {
+        if lower && hex::decode_to_slice(text, &mut bytes).is_ok() {
             Ok(Self(bytes))
         } else {
             Err(InvalidValue::new("hash", "must be 64 lower-case hexadecimal digits"))
@@ -82,9 +82,16 @@ impl TryFrom<std::borrow::Cow<'_, str>> for Signature {
     }
 }
 
-impl From<Signature> for String {
-    fn from(signature: Signature) -> String {
-        hex::encode(signature.0)
+impl<'de> Deserialize<'de> for Signature {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        crate::wire::deserialize(deserializer)
+    }
+}
+
+/// By hand, for it has no `Display` that could end up in a log.
+impl Serialize for Signature {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&hex::encode(self.0))
     }
 }
 

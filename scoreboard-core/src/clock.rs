@@ -4,9 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use crate::error::InvalidValue;
+use crate::wire::text_on_the_wire;
 
 /// A moment: whole milliseconds since 1970-01-01T00:00:00Z. On the wire RFC 3339, UTC, with milliseconds.
 ///
@@ -17,10 +16,9 @@ use crate::error::InvalidValue;
 /// assert_eq!("2023-11-14T22:13:20.123Z".parse::<Timestamp>()?, at);
 /// # Ok::<(), scoreboard_core::InvalidValue>(())
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
-#[serde(try_from = "std::borrow::Cow<'_, str>", into = "String")]
 pub struct Timestamp(i64);
 
 impl Timestamp {
@@ -103,19 +101,7 @@ impl FromStr for Timestamp {
     }
 }
 
-impl TryFrom<std::borrow::Cow<'_, str>> for Timestamp {
-    type Error = InvalidValue;
-
-    fn try_from(text: std::borrow::Cow<'_, str>) -> Result<Self, InvalidValue> {
-        text.parse()
-    }
-}
-
-impl From<Timestamp> for String {
-    fn from(at: Timestamp) -> String {
-        at.to_string()
-    }
-}
+text_on_the_wire!(Timestamp);
 
 /// Where the time comes from. Injected once; core passes `now` down, and stores never read a clock for a decision.
 pub trait Clock: fmt::Debug + Send + Sync + 'static {

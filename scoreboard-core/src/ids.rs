@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::error::InvalidValue;
+use crate::wire::text_on_the_wire;
 
 macro_rules! uuid_id {
     ($(#[$doc:meta])* $name:ident, $word:literal) => {
@@ -115,10 +116,9 @@ macro_rules! slug_id {
         $(#[$doc])*
         ///
         /// A slug: `[a-z0-9][a-z0-9_-]{0,62}`.
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
         #[cfg_attr(feature = "openapi", schema(value_type = String, pattern = "^[a-z0-9][a-z0-9_-]{0,62}$"))]
-        #[serde(try_from = "String", into = "String")]
         pub struct $name(Arc<str>);
 
         impl $name {
@@ -162,19 +162,7 @@ macro_rules! slug_id {
             }
         }
 
-        impl TryFrom<String> for $name {
-            type Error = InvalidValue;
-
-            fn try_from(text: String) -> Result<Self, InvalidValue> {
-                Self::new(&text)
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(id: $name) -> String {
-                id.0.as_ref().to_owned()
-            }
-        }
+        text_on_the_wire!($name);
     };
 }
 
@@ -198,7 +186,8 @@ impl BoardId {
     /// The board that a request means which names none: `main`.
     #[must_use]
     pub fn main() -> Self {
-        Self("main".into())
+        static MAIN: LazyLock<Arc<str>> = LazyLock::new(|| "main".into());
+        Self(MAIN.clone())
     }
 }
 

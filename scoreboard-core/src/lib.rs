@@ -91,6 +91,7 @@ pub mod testing;
 mod verifier;
 mod version;
 mod view;
+mod wire;
 
 pub use action::{Claims, Fingerprint, Signature, SignedAction, VerifiedAction};
 pub use audit::{Audit, Difference, verify};
@@ -111,7 +112,8 @@ pub use limiter::{Algorithm, Cell, Decision, Quota, RateLimiter, Usage};
 pub use names::{DisplayNames, NoNames};
 pub use pipeline::{
     Admission, AroundQuery, BoardError, Builder, ChangeOp, Config, Encoded, EntryChange, HistoryEntry, HistoryPage,
-    IssueRequest, LiveEvent, RecordRequest, Scoreboard, Snapshot, StandingQuery, Subscription, TopQuery, Update,
+    HistoryQuery, IssueRequest, LiveEvent, RecordRequest, Scoreboard, Snapshot, StandingQuery, Subscription, TopQuery,
+    Update,
 };
 pub use ranking::{Ahead, Direction, Operator, Order, OrderKey, RankStyle, TieBreak};
 pub use score::{MAX_SCORE, Points, Score};

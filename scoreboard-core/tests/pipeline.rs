@@ -6,9 +6,9 @@ use std::time::Duration;
 use scoreboard_core::memory::{MemoryIncidentStore, MemoryScoreStore};
 use scoreboard_core::testing::ManualClock;
 use scoreboard_core::{
-    ActionKind, AroundQuery, Audit, BoardId, BoardSpec, Config, Error, IncidentStore, IssueRequest, KeyId, Points,
-    PointsProblem, PointsRule, Receipt, RecordRequest, Rejection, Scoreboard, SignedAction, StandingQuery, Timestamp,
-    TopQuery, UserId, Version, verify,
+    ActionKind, AroundQuery, Audit, BoardId, BoardSpec, Config, Error, HistoryQuery, IncidentStore, IssueRequest,
+    KeyId, Points, PointsProblem, PointsRule, Receipt, RecordRequest, Rejection, Scoreboard, SignedAction,
+    StandingQuery, Timestamp, TopQuery, UserId, Version, verify,
 };
 
 struct World {
@@ -305,10 +305,17 @@ async fn standings_around_and_history_agree() {
     let mut cursor = None;
     let mut versions = Vec::new();
     loop {
-        let page = world.scoreboard.history(&BoardId::main(), user(5), 2, cursor.as_deref()).await.expect("read");
+        let page = world
+            .scoreboard
+            .history(&HistoryQuery { limit: 2, cursor: cursor.clone(), ..HistoryQuery::new(BoardId::main(), user(5)) })
+            .await
+            .expect("read");
         versions.extend(page.entries.iter().map(|entry| entry.version.get()));
         let Some(next) = page.next_cursor else { break };
-        let strange = world.scoreboard.history(&BoardId::main(), user(6), 2, Some(&next)).await;
+        let strange = world
+            .scoreboard
+            .history(&HistoryQuery { cursor: Some(next.clone()), ..HistoryQuery::new(BoardId::main(), user(6)) })
+            .await;
         assert_eq!(rejection(strange), Rejection::CursorInvalid);
         cursor = Some(next);
     }
@@ -361,7 +368,8 @@ async fn a_history_goes_on_while_its_user_scores() {
         }
     });
     while !writer.is_finished() {
-        let page = world.scoreboard.history(&BoardId::main(), user(1), 3, None).await.expect("read");
+        let query = HistoryQuery { limit: 3, ..HistoryQuery::new(BoardId::main(), user(1)) };
+        let page = world.scoreboard.history(&query).await.expect("read");
         assert_eq!((page.entries.len(), page.next_cursor.is_some()), (3, true));
         assert!(page.entries.iter().all(|entry| entry.version <= page.version));
     }

@@ -6,7 +6,9 @@ PRAGMA application_id = 1935896434;
 -- Which life of this file it is. Raised by whoever restores a backup, so that a version number is never taken for an older one.
 CREATE TABLE meta (
     one   INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),
-    epoch INTEGER NOT NULL CHECK (epoch > 0)
+    epoch INTEGER NOT NULL CHECK (epoch > 0),
+    -- Turned by each check of whether there is room to write: what changes nothing does not reach the device.
+    probe INTEGER NOT NULL DEFAULT 0 CHECK (probe IN (0, 1))
 ) STRICT;
 INSERT INTO meta (one, epoch) VALUES (1, 1);
 

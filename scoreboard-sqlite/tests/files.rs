@@ -161,3 +161,15 @@ async fn a_file_with_two_names_is_refused() {
     std::fs::remove_file(&other).unwrap();
     SqliteStore::open(&Config::new(&path)).await.unwrap().close().await;
 }
+
+/// A device without room is not noticed by a write that is rolled back: nothing of it reaches the file.
+#[tokio::test]
+async fn a_check_writes_to_the_device() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("scoreboard.db");
+    let store = SqliteStore::open(&Config::new(&path)).await.unwrap();
+    let log = || std::fs::metadata(folder.path().join("scoreboard.db-wal")).unwrap().len();
+    let before = log();
+    store.check().await.unwrap();
+    assert!(log() > before);
+}

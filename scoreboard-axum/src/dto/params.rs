@@ -3,7 +3,7 @@
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use scoreboard_core::{
-    AroundQuery, BoardId, MAX_SCORE, RankStyle, Score, Season, StandingQuery, TopQuery, UserId, Version,
+    AroundQuery, BoardId, HistoryQuery, MAX_SCORE, RankStyle, Score, Season, StandingQuery, TopQuery, UserId, Version,
 };
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
@@ -102,14 +102,18 @@ pub(crate) struct HistoryParams {
     /// Which board.
     #[serde(default = "BoardId::main")]
     #[param(required = false)]
-    pub(crate) board: BoardId,
+    board: BoardId,
     /// How many entries.
     #[serde(default, deserialize_with = "within::<_, 1, 100>")]
     #[param(value_type = Option<i64>, minimum = 1, maximum = 100, default = 10, nullable = false)]
     limit: Option<i64>,
     /// From a page before.
     #[param(nullable = false)]
-    pub(crate) cursor: Option<String>,
+    cursor: Option<String>,
+    /// The answer is at least this fresh.
+    #[serde(default, deserialize_with = "within::<_, 0, MAX_VERSION>")]
+    #[param(value_type = Option<i64>, minimum = 0, maximum = 9007199254740991i64, nullable = false)]
+    min_version: Option<i64>,
 }
 
 /// Where a score would stand.
@@ -184,8 +188,9 @@ impl AroundParams {
 }
 
 impl HistoryParams {
-    pub(crate) fn limit(&self) -> usize {
-        self.limit.map_or(10, number)
+    pub(crate) fn of(self, user: UserId) -> HistoryQuery {
+        let Self { board, limit, cursor, min_version } = self;
+        HistoryQuery { board, user, limit: limit.map_or(10, number), cursor, min_version: version(min_version) }
     }
 }
 

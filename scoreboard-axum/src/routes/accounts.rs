@@ -22,7 +22,7 @@ pub(super) async fn register(State(app): State<Shared>, request: Request) -> Res
     let (parts, body) = within_size(&app, request).await?;
     let usage = app.limits.register(app.address(&parts)).await?;
     limited(usage, async {
-        let RegisterRequest { email, password, display_name } = json(&parts, &body)?;
+        let RegisterRequest { email, password, display_name } = json(&parts, body)?;
         let user = app.accounts.register(Registration { email, password, display_name }).await;
         count("register", &user);
         plain(StatusCode::CREATED, Caching::Private, &UserAnswer { user: user? })
@@ -39,7 +39,7 @@ pub(super) async fn login(State(app): State<Shared>, request: Request) -> Result
     let (parts, body) = within_size(&app, request).await?;
     let usage = app.limits.login(app.address(&parts)).await?;
     limited(usage, async {
-        let LoginRequest { email, password } = json(&parts, &body)?;
+        let LoginRequest { email, password } = json(&parts, body)?;
         let signed_in = app.accounts.login(&email, password).await;
         count("login", &signed_in);
         plain(StatusCode::OK, Caching::Private, &SignedInAnswer::from(signed_in?))
@@ -56,7 +56,7 @@ pub(super) async fn refresh(State(app): State<Shared>, request: Request) -> Resu
     let (parts, body) = within_size(&app, request).await?;
     let usage = app.limits.refresh(app.address(&parts)).await?;
     limited(usage, async {
-        let RefreshRequest { refresh_token } = json(&parts, &body)?;
+        let RefreshRequest { refresh_token } = json(&parts, body)?;
         let signed_in = app.accounts.refresh(&refresh_token).await;
         count("refresh", &signed_in);
         plain(StatusCode::OK, Caching::Private, &SignedInAnswer::from(signed_in?))

@@ -22,7 +22,7 @@ pub(super) async fn generate_action(State(app): State<Shared>, request: Request)
     let user = app.signed_in(&parts)?.user_id;
     let usage = app.limits.generate_action(user).await?;
     limited(usage, async {
-        let GenerateActionRequest { board, kind, points } = json(&parts, &body)?;
+        let GenerateActionRequest { board, kind, points } = json(&parts, body)?;
         let action = app.scoreboard.issue(user, IssueRequest { board, kind, points }).await?;
         plain(StatusCode::CREATED, Caching::Private, &ActionAnswer { action })
     })
@@ -44,7 +44,7 @@ pub(super) async fn update(State(app): State<Shared>, request: Request) -> Resul
     let user = app.signed_in(&parts)?.user_id;
     let admission = app.scoreboard.admit(user).await.inspect_err(|error| count(&Err(error)))?;
     limited(admission.usage().copied(), async {
-        let UpdateRequest { action } = json(&parts, &body)?;
+        let UpdateRequest { action } = json(&parts, body)?;
         let receipt = app.scoreboard.submit_admitted(admission, action).await;
         count(&receipt.as_ref());
         plain(StatusCode::OK, Caching::Private, &ReceiptAnswer { receipt: receipt? })

@@ -3,7 +3,7 @@
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use scoreboard_core::RecordRequest;
+use scoreboard_core::{Error, RecordRequest, Rejection};
 
 use crate::answer::{Caching, plain};
 use crate::body::{json, within_size};
@@ -27,9 +27,13 @@ pub(super) async fn record(State(app): State<Shared>, request: Request) -> Resul
     // can take is refused by its queue.
     let server = app.game_server(&parts).await?;
     let key = idempotency_key(&parts.headers)?;
-    let RecordBody { board, user_id, kind, points } = json(&parts, &body)?;
+    let RecordBody { board, user_id, kind, points } = json(&parts, body)?;
     let request = RecordRequest { board, user_id, kind, points };
-    let receipt = app.scoreboard.record(&server, key, request).await?;
+    let receipt = app.scoreboard.record(&server, key, request).await.map_err(|error| match error {
+        // Here they stand at the top.
+        Error::Rejected(out @ Rejection::ScoreOutOfRange) => Problem::from(out).at("/points"),
+        error => error.into(),
+    })?;
     plain(StatusCode::OK, Caching::Private, &ReceiptAnswer { receipt })
 }
 

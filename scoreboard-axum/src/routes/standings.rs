@@ -24,7 +24,7 @@ pub(super) async fn standings(State(app): State<Shared>, request: Request) -> Re
     let (parts, body) = within_size(&app, request).await?;
     let usage = app.reader(&parts).await?;
     limited(usage, async {
-        let StandingsBody { board, user_ids, style, min_version } = json(&parts, &body)?;
+        let StandingsBody { board, user_ids, style, min_version } = json(&parts, body)?;
         if user_ids.len() > MAX_USERS {
             return Err(Problem::invalid("/userIds", "must name at most 100 users"));
         }

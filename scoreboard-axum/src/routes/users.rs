@@ -90,7 +90,7 @@ pub(super) async fn history(State(app): State<Shared>, request: Request) -> Resu
                 return Err(Problem::forbidden("this is another user's history"));
             }
         }
-        let page = app.scoreboard.history(&params.board, user, params.limit(), params.cursor.as_deref()).await?;
+        let page = app.scoreboard.history(&params.of(user)).await?;
         versioned(&parts, Position { epoch: page.epoch, version: page.version }, Caching::Private, &page)
     })
     .await

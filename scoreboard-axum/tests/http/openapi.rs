@@ -114,3 +114,19 @@ async fn what_is_said_over_a_socket_is_described() {
     let ticket = schemas["TicketAnswer"]["properties"].as_object().unwrap();
     assert_eq!(ticket.keys().collect::<Vec<_>>(), ["expiresIn", "ticket"]);
 }
+
+#[tokio::test]
+async fn headers_are_described() {
+    let description = World::new().await.get("/openapi.json").await.body;
+    let top = &description["paths"]["/api/scoreboard"]["get"];
+    let headers = |status: &str| {
+        let headers = top["responses"][status]["headers"].as_object().unwrap();
+        headers.keys().map(String::as_str).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(headers("200"), "ETag X-Request-Id");
+    assert_eq!(headers("304"), "ETag X-Request-Id");
+    assert_eq!(headers("429"), "RateLimit RateLimit-Policy Retry-After X-Request-Id");
+    assert_eq!(headers("503"), "Retry-After X-Request-Id");
+    let names: Vec<_> = top["parameters"].as_array().unwrap().iter().map(|parameter| &parameter["name"]).collect();
+    assert!(names.contains(&&json!("If-None-Match")), "{names:?}");
+}

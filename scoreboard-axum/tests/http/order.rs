@@ -28,6 +28,10 @@ async fn the_token_comes_before_the_body() {
     }
     let request = Request::post(UPDATE).header("content-type", "text/plain").body(Body::from("x")).unwrap();
     world.send(request).await.assert_problem(401, "unauthorized");
+    let broken = || Body::from_stream(futures_util::stream::iter([Err::<&str, _>(std::io::Error::other("cut"))]));
+    world.post_raw(UPDATE, None, broken()).await.assert_problem(401, "unauthorized");
+    let ada = world.player("ada").await;
+    world.post_raw(UPDATE, Some(&ada.token), broken()).await.assert_invalid("");
 }
 
 #[tokio::test]

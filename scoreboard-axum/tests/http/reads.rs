@@ -148,6 +148,9 @@ async fn a_history_is_its_users_own_and_the_admins() {
     let second = world.get_as(&format!("{path}?limit=2&cursor={cursor}"), &ada).await;
     assert_eq!((versions(&second.body), &second.body["nextCursor"]), (vec![1], &Value::Null));
 
+    assert_eq!(world.get_as(&format!("{path}?minVersion=3"), &ada).await.status, 200);
+    world.get_as(&format!("{path}?minVersion=4"), &ada).await.assert_invalid("/query/minVersion");
+
     world.get_as(&path, &eve).await.assert_problem(403, "forbidden");
     world.users.set_roles(eve.id, &[Role::User, Role::Moderator]).await.unwrap();
     world.get_as(&path, &eve).await.assert_problem(403, "forbidden");

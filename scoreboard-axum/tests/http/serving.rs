@@ -352,3 +352,17 @@ async fn a_request_under_way_gets_its_answer() {
     assert!(text.starts_with("HTTP/1.1 401"), "{text}");
     stopping.await.unwrap();
 }
+
+#[tokio::test]
+async fn a_client_that_has_said_all_gets_its_answer() {
+    let world = World::new().await;
+    let served = Served::start(&world).await;
+    for _ in 0..20 {
+        let mut stream = served.connect().await;
+        stream.write_all(b"GET /api/scoreboard HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await.unwrap();
+        stream.shutdown().await.unwrap();
+        let (answer, _) = rest(&mut stream).await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    }
+    served.stop().await;
+}

@@ -252,6 +252,9 @@ impl Answer {
         if matches!(status, 429 | 503) {
             assert!(self.header("retry-after").parse::<u64>().unwrap() >= 1);
         }
+        if status == 400 {
+            assert!(self.body["errors"][0]["pointer"].is_string(), "a 400 says which part is meant: {}", self.text);
+        }
         if status == 401 {
             assert_eq!(self.header("www-authenticate"), "Bearer");
         }

@@ -18,7 +18,7 @@ mod history;
 
 pub(super) use encoded::CacheRequests;
 pub use encoded::Encoded;
-pub use history::{HistoryEntry, HistoryPage};
+pub use history::{HistoryEntry, HistoryPage, HistoryQuery};
 
 /// Which page of a board.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -33,6 +33,9 @@ pub(crate) async fn run(effective: &Effective) -> Result<()> {
     let (files, _lock) = claim(&place)?;
     let is_new = files.as_ref().is_none_or(|files| !files.database.exists());
     let stores = Stores::open(&place, settings).await?;
+    if let Some(files) = &files {
+        files.warn_of_readers();
+    }
     // After the database, so that where that is not one of ours nothing of ours is left beside it.
     let ring = keys(files.as_ref(), is_new)?;
     if sample::create_if_empty(&*stores.scores).await? {

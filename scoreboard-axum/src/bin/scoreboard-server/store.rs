@@ -65,11 +65,29 @@ impl Files {
 
     /// Whether the folder is there, told before anything is put into it.
     pub(crate) fn check_folder(&self) -> Result<()> {
+        if fs::metadata(&self.database).is_ok_and(|file| !file.is_file()) {
+            return Err(cannot_open(&self.database, "it is no file"));
+        }
         match self.database.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
             Some(folder) => Err(cannot_open(&self.database, format_args!("there is no folder {}", folder.display()))),
             None => Ok(()),
         }
     }
+
+    /// Says so if others may read the file: it holds e-mail addresses and password hashes. One that this program makes is its
+    /// owner's alone; a copy that another program made may not be.
+    #[cfg(unix)]
+    pub(crate) fn warn_of_readers(&self) {
+        use std::os::unix::fs::PermissionsExt;
+        let others = fs::metadata(&self.database).is_ok_and(|file| file.permissions().mode() & 0o077 != 0);
+        if others {
+            let file = self.database.display();
+            tracing::warn!(%file, "others can read or write the database: make it its owner's alone (chmod 600)");
+        }
+    }
+
+    #[cfg(not(unix))]
+    pub(crate) fn warn_of_readers(&self) {}
 
     /// Whether there is a database, for commands that must not make one by a typing error.
     pub(crate) fn check_database(&self) -> Result<()> {

@@ -8,10 +8,34 @@ use crate::cursor::Cursor;
 use crate::error::{Rejection, Result};
 use crate::ids::{ActionId, BoardId, KindId, UserId};
 use crate::pipeline::Scoreboard;
+use crate::pipeline::read::fresh_enough;
 use crate::ranking::OrderKey;
 use crate::score::{Points, Score};
 use crate::store::{LogRow, ScoreStore};
 use crate::version::{Epoch, Version};
+
+/// Which stretch of a user's history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryQuery {
+    /// The board.
+    pub board: BoardId,
+    /// Whose.
+    pub user: UserId,
+    /// How many entries, at least 1. Default: 10.
+    pub limit: usize,
+    /// From a page before; the newest if `None`.
+    pub cursor: Option<String>,
+    /// Answer nothing older.
+    pub min_version: Version,
+}
+
+impl HistoryQuery {
+    /// The newest 10.
+    #[must_use]
+    pub const fn new(board: BoardId, user: UserId) -> Self {
+        Self { board, user, limit: 10, cursor: None, min_version: Version::ZERO }
+    }
+}
 
 /// One action of a user's history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -76,24 +100,21 @@ impl Scoreboard {
     ///
     /// # Errors
     ///
-    /// [`Rejection::UnknownBoard`], [`Rejection::CursorInvalid`], or a backend's failure.
+    /// [`Rejection::UnknownBoard`], [`Rejection::CursorInvalid`], [`Rejection::VersionAhead`], or a backend's failure.
     ///
     /// # Cancel safety
     ///
     /// Nothing is changed.
-    pub async fn history(
-        &self,
-        board: &BoardId,
-        user: UserId,
-        limit: usize,
-        cursor: Option<&str>,
-    ) -> Result<HistoryPage> {
+    pub async fn history(&self, query: &HistoryQuery) -> Result<HistoryPage> {
+        let HistoryQuery { board, user, limit, cursor, min_version } = query;
+        let (user, limit) = (*user, *limit);
         let before = match cursor {
             None => None,
             Some(text) => Some(self.read_history_cursor(board, user, text)?),
         };
         // The board is read first: all rows up to its version are then there, and newer ones are left out.
         let found = self.parts.store.board(board).await?.ok_or_else(|| Rejection::UnknownBoard(board.clone()))?;
+        fresh_enough(found.position(), *min_version)?;
         let before = before.unwrap_or(found.version.next());
         let mut rows = self.parts.store.history(board, user, Some(before), limit + 1).await?;
         let more = rows.len() > limit;
