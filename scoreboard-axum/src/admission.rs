@@ -55,20 +55,20 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let app = self.app.clone();
-        let address = ClientAddress::of(request.headers(), request.extensions(), &app.config.trusted_proxies);
         let size = declared_size(request.headers());
-        // Nothing of the route runs before its future is polled.
-        let route = AssertUnwindSafe(self.route.call(request)).catch_unwind();
-        let request_timeout = app.config.request_timeout;
-        let gate = if size.is_ok() && !app.limits.counts_addresses() {
+        let gate = if size.is_ok() && !self.app.limits.counts_addresses() {
             Gate::Open
         } else {
+            let app = self.app.clone();
+            let address = ClientAddress::of(request.headers(), request.extensions(), &app.config.trusted_proxies);
             Gate::Counting(Box::pin(async move {
                 app.limits.address(address).await?;
                 size
             }))
         };
+        let request_timeout = self.app.config.request_timeout;
+        // Nothing of the route runs before its future is polled.
+        let route = AssertUnwindSafe(self.route.call(request)).catch_unwind();
         Admitted { route, gate, request_timeout, deadline: None }
     }
 }

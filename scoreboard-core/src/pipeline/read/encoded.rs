@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 
@@ -58,12 +59,7 @@ impl Scoreboard {
         if query.cursor.is_some() || query.season.is_some() {
             return encode(&Box::pin(self.top(query)).await?);
         }
-        let view = match query.style {
-            RankStyle::Ordinal => format!("top/ordinal/{}", query.limit),
-            RankStyle::Competition => format!("top/competition/{}", query.limit),
-            RankStyle::Dense => format!("top/dense/{}", query.limit),
-        };
-        let key = CacheKey { board: query.board.clone(), view: view.into() };
+        let key = CacheKey { board: query.board.clone(), view: view(query.style, query.limit) };
         let now = self.parts.clock.now();
         if let Some(Cached { position, bytes }) = self.parts.cache.get(&key, now).await
             && position.version >= query.min_version
@@ -104,6 +100,17 @@ impl Scoreboard {
         let cached = Cached { position: encoded.position, bytes: encoded.bytes.clone() };
         self.parts.cache.put(key, cached, now, self.parts.config.cache_lifetime).await;
         Ok(encoded)
+    }
+}
+
+fn view(style: RankStyle, limit: usize) -> Arc<str> {
+    /// What most ask for is not written anew for each.
+    static USUAL: LazyLock<Arc<str>> = LazyLock::new(|| "top/ordinal/10".into());
+    match style {
+        RankStyle::Ordinal if limit == 10 => USUAL.clone(),
+        RankStyle::Ordinal => format!("top/ordinal/{limit}").into(),
+        RankStyle::Competition => format!("top/competition/{limit}").into(),
+        RankStyle::Dense => format!("top/dense/{limit}").into(),
     }
 }
 
