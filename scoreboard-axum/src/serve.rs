@@ -121,6 +121,8 @@ impl Server {
         let mut http = http1::Builder::new();
         // A client may say that it has said all (RFC 9112 §9.6), and still wants its answer.
         http.timer(TokioTimer::new()).header_read_timeout(config.header_timeout).half_close(true);
+        // Answers are small: copied behind their head they cost less than a write of several parts.
+        http.writev(false);
         Self {
             router,
             http,
