@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use axum::extract::{MatchedPath, Request};
+use axum::extract::Request;
 use axum::http::{HeaderValue, Method, header};
 use axum::response::Response;
 use pin_project_lite::pin_project;
@@ -56,7 +56,7 @@ where
     fn call(&mut self, request: Request) -> Self::Future {
         let started = Instant::now();
         let id = request_id(request.headers(), self.app.clock.now());
-        let series = self.app.series.of(request.extensions().get::<MatchedPath>().map(MatchedPath::as_str));
+        let series = self.app.series.of(request.uri().path());
         let method = request.method().clone();
         let span = tracing::debug_span!("request", request.id = id.to_str().unwrap_or_default(), http.method = %method, http.route = series.route());
         // Nothing of the route runs before its future is polled.

@@ -1,13 +1,13 @@
-//! Serving a router on a socket: with bounds on time and number, which `axum::serve` has not, and with a drain that ends.
+//! Serving requests on a socket: with bounds on time and number, which `axum::serve` has not, and with a drain that ends.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
-use axum::extract::ConnectInfo;
+use axum::extract::{ConnectInfo, Request};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::future::{Either, ready};
@@ -20,7 +20,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower::ServiceExt;
+use tower::{Service, ServiceExt};
 
 use crate::host::check_host;
 use crate::places::Places;
@@ -66,7 +66,7 @@ impl Default for ServeConfig {
     }
 }
 
-/// Serves until `shutdown` is done, then drains: readiness turns to 503, live connections are closed spread over the drain window,
+/// Serves [`service`](crate::service), or one's own [`Router`](axum::Router), until `shutdown` is done, then drains: readiness turns to 503, live connections are closed spread over the drain window,
 /// new requests are still answered meanwhile; then nothing new is accepted, and requests that are under way get their answers.
 /// Returns when all connections are closed, at the latest `drain` and `finish` and a second after the shutdown.
 ///
@@ -75,14 +75,16 @@ impl Default for ServeConfig {
 /// # Cancel safety
 ///
 /// If the future is dropped, nothing new is accepted, and open connections are left to their own ends.
-pub async fn serve(
+pub async fn serve<S>(
     listener: TcpListener,
-    router: Router,
+    service: S,
     config: ServeConfig,
     lifecycle: Lifecycle,
     shutdown: impl Future<Output = ()> + Send,
-) {
-    let server = Server::new(router, &config);
+) where
+    S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
+{
+    let server = Server::new(service, &config);
     let mut drained = pin!(async {
         shutdown.await;
         tracing::info!(drain_seconds = config.drain.as_secs_f64(), "the server drains");
@@ -104,8 +106,8 @@ pub async fn serve(
     server.finish(config.finish).await;
 }
 
-struct Server {
-    router: Router,
+struct Server<S> {
+    service: S,
     http: http1::Builder,
     write_timeout: Duration,
     places: Arc<Places>,
@@ -116,15 +118,18 @@ struct Server {
     ending: CancellationToken,
 }
 
-impl Server {
-    fn new(router: Router, config: &ServeConfig) -> Self {
+impl<S> Server<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
+{
+    fn new(service: S, config: &ServeConfig) -> Self {
         let mut http = http1::Builder::new();
         // A client may say that it has said all (RFC 9112 §9.6), and still wants its answer.
         http.timer(TokioTimer::new()).header_read_timeout(config.header_timeout).half_close(true);
         // Answers are small: copied behind their head they cost less than a write of several parts.
         http.writev(false);
         Self {
-            router,
+            service,
             http,
             write_timeout: config.write_timeout,
             places: Arc::new(Places::new(config)),
@@ -141,12 +146,12 @@ impl Server {
         };
         // Small answers must not wait for the acknowledgement of the one before; a socket that refuses this works all the same.
         let _ = stream.set_nodelay(true);
-        let router = self.router.clone();
+        let service = self.service.clone();
         let service = service_fn(move |request: hyper::Request<Incoming>| {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(ConnectInfo(peer));
             match check_host(request.version(), request.headers()) {
-                Ok(()) => Either::Left(router.clone().oneshot(request)),
+                Ok(()) => Either::Left(service.clone().oneshot(request)),
                 Err(problem) => Either::Right(ready(Ok(refusal(problem, request.headers())))),
             }
         });

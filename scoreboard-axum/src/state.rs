@@ -43,7 +43,7 @@ impl AppState {
             clock,
             health: Health::default(),
             connections: Arc::new(Connections::new(&config.live)),
-            series: RouteSeries::default(),
+            series: RouteSeries::new(crate::routes::templates(&config)),
             config,
             metrics,
             lifecycle,
@@ -67,6 +67,7 @@ impl AppState {
     pub(crate) async fn reader(&self, parts: &Parts) -> Result<Option<Usage>, Problem> {
         let subject = match bearer(&parts.headers)? {
             Some(token) => Subject::User(self.accounts.authenticate(token)?.user_id),
+            None if !self.limits.counts_reads() => return Ok(None),
             None => Subject::Address(self.address(parts)),
         };
         self.limits.read(subject).await

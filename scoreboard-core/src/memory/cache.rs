@@ -114,10 +114,13 @@ impl Answers {
             self.remove(key);
             return None;
         }
-        self.uses += 1;
-        let recency = self.by_use.remove(&kept.used)?;
-        self.by_use.insert(self.uses, recency);
-        kept.used = self.uses;
+        // What was used last is so already.
+        if kept.used != self.uses {
+            self.uses += 1;
+            let recency = self.by_use.remove(&kept.used)?;
+            self.by_use.insert(self.uses, recency);
+            kept.used = self.uses;
+        }
         Some(kept.answer.clone())
     }
 

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use scoreboard_axum::{App, HttpConfig, Lifecycle, Network, ServeConfig, router};
+use scoreboard_axum::{App, HttpConfig, Lifecycle, Network, ServeConfig, service};
 use scoreboard_core::accounts::Accounts;
 use scoreboard_core::memory::MemoryRateLimiter;
 use scoreboard_core::{DeterministicRules, KeyRing, Scoreboard};
@@ -76,7 +76,7 @@ pub(crate) async fn run(effective: &Effective) -> Result<()> {
 
     announce(&listener)?;
     lifecycle.ready();
-    scoreboard_axum::serve(listener, router(app), serve, lifecycle, stop(signals)).await;
+    scoreboard_axum::serve(listener, service(app), serve, lifecycle, stop(signals)).await;
     scoreboard.close().await;
     stores.close().await;
     tracing::info!("stopped");
