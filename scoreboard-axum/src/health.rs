@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use scoreboard_core::{BoardId, Chain, Error, TopQuery};
+use scoreboard_core::{BackendError, BoardId, Chain, Error, ErrorKind, TopQuery};
 use serde::Serialize;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
@@ -90,7 +90,12 @@ async fn check(app: &AppState) -> Report {
     let started = Instant::now();
     let main = TopQuery::new(BoardId::main());
     let database = timed("database", async { Ok(app.scoreboard.check().await?) });
-    let cache = timed("cache", async { app.scoreboard.top_encoded(&main).await.map(drop) });
+    let cache = timed("cache", async {
+        match app.scoreboard.top_encoded(&main).await?.stale {
+            None => Ok(()),
+            Some(_) => Err(BackendError::new(ErrorKind::Unavailable, "cache", "read a fresh page").into()),
+        }
+    });
     let realtime = timed("realtime", async { app.scoreboard.subscribe(&main.board, 1, None).await.map(drop) });
     let (database, mut cache, mut realtime) = tokio::join!(database, cache, realtime);
     // Without these the server still counts and answers.

@@ -30,6 +30,14 @@ pub(crate) fn describe() {
     describe_gauge!("scoreboard_ws_connections", "Open WebSocket connections.");
     describe_gauge!("scoreboard_sse_connections", "Open streams of server-sent events.");
     describe_counter!("scoreboard_ws_closes_total", "WebSocket connections that the server closed, by code.");
+    describe_counter!("scoreboard_cache_requests_total", "Answers asked of the caches, by tier and result.");
+    describe_counter!("scoreboard_cache_stale_answers_total", "Answers given though the store could not be read.");
+    describe_counter!("scoreboard_cache_audits_total", "Cached answers compared with the store, by what was found.");
+    describe_histogram!(
+        "scoreboard_cache_staleness_seconds",
+        Unit::Seconds,
+        "By how much the compared answers were behind."
+    );
     describe_counter!("scoreboard_connections_refused_total", "TCP connections refused for want of room.");
 }
 

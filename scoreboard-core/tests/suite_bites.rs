@@ -99,6 +99,8 @@ bites!(board_cache {
     an_ignored_epoch: EpochIgnored => the_epoch_is_compared_first;
     mixed_boards: BoardsMixed => keys_are_told_apart, floors_are_told_apart;
     the_last_put: LastPutWins => an_older_answer_loses;
+    a_life_that_stays_whole: LifeStaysWhole => a_hit_tells_what_is_left_of_its_life;
+    a_lease_for_ever: LeaseOutlivesAnswer => a_lease_ends_with_the_answer;
 });
 
 bites!(rate_limiter {

@@ -49,3 +49,21 @@ async fn ready_is_between_starting_and_draining() {
     assert_eq!(world.get("/health/live").await.status, 200);
     assert_eq!(world.get("/api/scoreboard").await.status, 200);
 }
+
+#[tokio::test]
+async fn a_page_that_may_be_old_says_so() {
+    let world = World::new().await;
+    world.lifecycle.ready();
+    let fresh = world.get("/api/scoreboard").await;
+    assert!(!fresh.headers.contains_key("age") && !fresh.headers.contains_key("cache-status"));
+    world.break_store(true);
+    world.clock.advance(Duration::from_secs(42));
+    let stale = world.get("/api/scoreboard").await;
+    assert_eq!((stale.status.as_u16(), &stale.text), (200, &fresh.text));
+    assert_eq!((&stale.headers["etag"], &stale.headers["age"]), (&fresh.headers["etag"], &"42".parse().unwrap()));
+    assert_eq!(stale.headers["cache-status"], "scoreboard; hit; ttl=-12; detail=store-unavailable");
+    assert_eq!(world.get("/health").await.body["parts"]["cache"]["status"], "degraded");
+    world.get("/api/scoreboard?minVersion=1").await.assert_problem(503, "unavailable");
+    world.break_store(false);
+    assert!(!world.get("/api/scoreboard").await.headers.contains_key("age"));
+}

@@ -168,6 +168,8 @@ macro_rules! board_cache_conformance {
                 an_answer_is_kept,
                 keys_are_told_apart,
                 an_answer_expires,
+                a_hit_tells_what_is_left_of_its_life,
+                a_lease_ends_with_the_answer,
                 an_older_answer_loses,
                 the_epoch_is_compared_first,
                 an_answer_below_the_floor_is_a_miss,

@@ -9,6 +9,7 @@ use scoreboard_core::accounts::Accounts;
 use scoreboard_core::memory::MemoryRateLimiter;
 use scoreboard_core::{DeterministicRules, KeyRing, Scoreboard};
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 
 use crate::failure::{Failure, Result};
 use crate::keys::Keys;
@@ -74,12 +75,31 @@ pub(crate) async fn run(effective: &Effective) -> Result<()> {
         .with_metrics(metrics)
         .with_lifecycle(lifecycle.clone());
 
+    warm_up(&scoreboard).await?;
+    tokio::spawn(scoreboard.clone().keep_warm());
     announce(&listener)?;
     lifecycle.ready();
     scoreboard_axum::serve(listener, service(app), serve, lifecycle, stop(signals)).await;
     scoreboard.close().await;
     stores.close().await;
     tracing::info!("stopped");
+    Ok(())
+}
+
+/// Fills the cache before the first who asks; where that takes long, it says how far it is.
+async fn warm_up(scoreboard: &Scoreboard) -> Result<()> {
+    const SAYS_SO_EVERY: Duration = Duration::from_secs(2);
+    let mut said = Instant::now();
+    let boards = scoreboard
+        .warm_up(|done, of| {
+            if said.elapsed() >= SAYS_SO_EVERY {
+                said = Instant::now();
+                tracing::info!(done, of, "warming up the boards");
+            }
+        })
+        .await
+        .map_err(|error| Failure::because("cannot read the boards", &error))?;
+    tracing::debug!(boards, "the cache is warm");
     Ok(())
 }
 
@@ -156,6 +176,7 @@ impl Settings {
         let mut config = scoreboard_core::Config::default();
         config.update_quota = self.limits.update.quota();
         config.cache_lifetime = Duration::from_secs(self.cache.lifetime_seconds);
+        config.stale_lifetime = Duration::from_secs(self.cache.stale_seconds);
         config.cache_bytes = self.cache.megabytes << 20;
         config.batch_interval = Duration::from_millis(self.live.batch_interval_ms);
         config.poll_interval = Duration::from_millis(self.live.poll_interval_ms);

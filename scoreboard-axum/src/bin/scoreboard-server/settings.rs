@@ -179,11 +179,13 @@ pub(crate) struct Cache {
     pub(crate) megabytes: usize,
     /// How long one may be kept.
     pub(crate) lifetime_seconds: u64,
+    /// For how long one is given out, marked as stale, while the database cannot be read.
+    pub(crate) stale_seconds: u64,
 }
 
 impl Default for Cache {
     fn default() -> Self {
-        Self { megabytes: 64, lifetime_seconds: 30 }
+        Self { megabytes: 64, lifetime_seconds: 30, stale_seconds: 300 }
     }
 }
 

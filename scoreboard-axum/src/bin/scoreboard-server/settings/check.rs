@@ -20,6 +20,7 @@ impl Settings {
             ("store.readers", store.readers.into(), 1, 256),
             ("cache.megabytes", cache.megabytes as u64, 1, 1 << 20),
             ("cache.lifetime_seconds", cache.lifetime_seconds, 1, 86_400),
+            ("cache.stale_seconds", cache.stale_seconds, 0, 86_400),
             ("live.batch_interval_ms", live.batch_interval_ms, 1, 10_000),
             ("live.poll_interval_ms", live.poll_interval_ms, 100, 600_000),
             ("live.max_connections", live.max_connections as u64, 0, 1_000_000),
