@@ -11,6 +11,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde_json::Value;
 use support::client::{Answer, Lost};
+use support::place::{Place, on_every_place};
 use support::seed::Seeded;
 use support::server::Server;
 use support::user::{User, split_receipt};
@@ -26,10 +27,14 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Longer than the server takes to come back; in between, clients ask again.
 const BETWEEN_TRIES: Duration = Duration::from_millis(20);
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn twenty_kills_under_load_lose_nothing_and_double_nothing() {
+on_every_place!(
+    twenty_kills_under_load_lose_nothing_and_double_nothing,
+    sigterm_under_load_ends_in_order_within_the_drain_time,
+);
+
+async fn twenty_kills_under_load_lose_nothing_and_double_nothing(place: Place) {
     let mut seeded = Seeded::new();
-    let mut server = Server::start().await;
+    let mut server = Server::start_on(place).await;
     let load = Load::start(server.address(), CLIENTS).await;
 
     for kill in 1..=KILLS {
@@ -56,9 +61,8 @@ async fn twenty_kills_under_load_lose_nothing_and_double_nothing() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sigterm_under_load_ends_in_order_within_the_drain_time() {
-    let mut server = Server::start().await;
+async fn sigterm_under_load_ends_in_order_within_the_drain_time(place: Place) {
+    let mut server = Server::start_on(place).await;
     let load = Load::start(server.address(), CLIENTS).await;
     load.reach(500).await;
 
