@@ -2,7 +2,8 @@
 //!
 //! [`PostgresStore`] implements [`ScoreStore`](scoreboard_core::ScoreStore), [`IncidentStore`](scoreboard_core::IncidentStore),
 //! [`DisplayNames`](scoreboard_core::DisplayNames) and all of
-//! [`AccountStore`](scoreboard_core::accounts::AccountStore): users, sessions, and the keys of trusted servers.
+//! [`AccountStore`](scoreboard_core::accounts::AccountStore): users, sessions, and the keys of trusted servers. With
+//! [`PostgresBroadcaster`], several servers on one database hear of each other's changes at once.
 //!
 //! # Example
 //!
@@ -68,6 +69,7 @@
 mod accounts;
 mod apply;
 mod boards;
+mod broadcaster;
 mod config;
 mod connection;
 mod durability;
@@ -80,6 +82,7 @@ mod rows;
 mod sessions;
 mod store;
 
+pub use broadcaster::PostgresBroadcaster;
 pub use config::{Config, Database};
 pub use connection::PostgresStore;
 /// The driver that this crate is built on.

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use scoreboard_axum::{App, HttpConfig, Lifecycle, Network, ServeConfig, router};
 use scoreboard_core::accounts::Accounts;
-use scoreboard_core::memory::MemoryRateLimiter;
+use scoreboard_core::memory::{MemoryBoardCache, MemoryRateLimiter};
 use scoreboard_core::{DeterministicRules, KeyRing, Scoreboard};
+use scoreboard_postgres::PostgresBroadcaster;
 use tokio::net::TcpListener;
 
 use crate::failure::{Failure, Result};
@@ -71,7 +72,14 @@ pub(crate) async fn run(effective: &Effective) -> Result<()> {
     let accounts = Accounts::builder(stores.accounts.clone(), &ring).with_config(settings.accounts.config()).build();
     accounts.sync_revocations().await?;
     tokio::spawn(accounts.clone().watch_revocations());
-    let scoreboard = Scoreboard::builder(stores.scores.clone())
+    let mut builder = Scoreboard::builder(stores.scores.clone());
+    if let Place::Postgres(config) = &place {
+        // Others write there too: what they announce makes this server's answers old.
+        let cache = Arc::new(MemoryBoardCache::new(settings.scoreboard_config().cache_bytes));
+        let broadcaster = PostgresBroadcaster::start(config, Some(cache.clone()));
+        builder = builder.with_cache(cache).with_broadcaster(Arc::new(broadcaster));
+    }
+    let scoreboard = builder
         .with_keys(ring)
         .with_fraud_detector(Arc::new(DeterministicRules::new(settings.fraud.max_outstanding)))
         .with_incidents(stores.incidents.clone())
