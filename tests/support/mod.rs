@@ -3,9 +3,13 @@
 
 pub(crate) mod binary;
 pub(crate) mod client;
+pub(crate) mod fault_proxy;
+pub(crate) mod load;
 pub(crate) mod place;
 #[path = "../../scoreboard-postgres/tests/support/postgres/mod.rs"]
 pub(crate) mod postgres;
+pub(crate) mod postgres_wire;
+pub(crate) mod scale;
 pub(crate) mod seed;
 pub(crate) mod server;
 pub(crate) mod user;

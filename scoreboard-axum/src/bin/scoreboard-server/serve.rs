@@ -79,12 +79,17 @@ pub(crate) async fn run(effective: &Effective) -> Result<()> {
         let broadcaster = PostgresBroadcaster::start(config, Some(cache.clone()));
         builder = builder.with_cache(cache).with_broadcaster(Arc::new(broadcaster));
     }
+    let mut config = settings.scoreboard_config();
+    if let Place::Postgres(_) = place {
+        // Nobody waits for others longer than for the database itself.
+        config.group_commit.max_wait = Duration::from_millis(settings.store.timeout_ms);
+    }
     let scoreboard = builder
         .with_keys(ring)
         .with_fraud_detector(Arc::new(DeterministicRules::new(settings.fraud.max_outstanding)))
         .with_incidents(stores.incidents.clone())
         .with_names(stores.accounts.clone())
-        .with_config(settings.scoreboard_config())
+        .with_config(config)
         .build();
     let lifecycle = Lifecycle::default();
     let serve = settings.serve_config(http.trusted_proxies.clone());
