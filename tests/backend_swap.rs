@@ -1,5 +1,7 @@
 //! The same scenario over every backend, chosen by one line, gives the same answers to the letter.
 
+mod support;
+
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,21 +13,27 @@ use scoreboard::{
     Operator, Points, PointsRule, RankStyle, RecordRequest, Score, ScoreStore, Scoreboard, Secret, StandingQuery,
     TopQuery, UserId, Version, verify,
 };
+use scoreboard_postgres::PostgresStore;
 use scoreboard_sqlite::SqliteStore;
+use support::postgres::Schema;
 
 #[tokio::test]
-async fn memory_and_sqlite_answer_the_same() {
+async fn every_backend_answers_the_same() {
     let folder = tempfile::tempdir().expect("a folder");
     let url = format!("sqlite://{}", folder.path().join("scoreboard.db").display());
 
     // All that chooses a backend is its one line.
     let memory = scenario(Arc::new(MemoryScoreStore::default())).await;
     let sqlite = scenario(Arc::new(SqliteStore::from_url(&url).await.expect("a new file opens"))).await;
+    let schema = Schema::create().await;
+    let postgres = scenario(Arc::new(PostgresStore::from_url(schema.url()).await.expect("a new schema opens"))).await;
 
-    for (number, (memory, sqlite)) in memory.iter().zip(&sqlite).enumerate() {
-        assert_eq!(memory, sqlite, "answer {number}");
+    for (name, answers) in [("sqlite", sqlite), ("postgres", postgres)] {
+        for (number, (memory, other)) in memory.iter().zip(&answers).enumerate() {
+            assert_eq!(memory, other, "{name}: answer {number}");
+        }
+        assert_eq!(memory.len(), answers.len(), "{name}");
     }
-    assert_eq!(memory.len(), sqlite.len());
     let all = memory.join("\n");
     // The scenario reaches what it is meant to reach.
     for part in [

@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde_json::json;
 use support::client::Client;
+use support::place::{Place, on_every_place};
 use support::server::Server;
 use support::user::{User, split_receipt, update};
 use support::wait::until;
@@ -16,9 +17,13 @@ const CONNECTIONS: usize = 32;
 const ROUNDS: usize = 300;
 const USERS: usize = 5;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_simultaneous_duplicates_one_counts_and_all_get_its_receipt() {
-    let mut server = Server::start().await;
+on_every_place!(
+    of_simultaneous_duplicates_one_counts_and_all_get_its_receipt,
+    a_repeat_long_after_its_time_is_answered_with_the_first_receipt,
+);
+
+async fn of_simultaneous_duplicates_one_counts_and_all_get_its_receipt(place: Place) {
+    let mut server = Server::start_on(place).await;
     let mut users = User::register_many(server.address(), "twin", USERS).await;
     let mut connections: Vec<Client> = (0..CONNECTIONS).map(|_| Client::new(server.address())).collect();
 
@@ -52,9 +57,8 @@ async fn of_simultaneous_duplicates_one_counts_and_all_get_its_receipt() {
     assert!(verified.contains(&format!("version {ROUNDS} ({USERS} scores)")), "{verified}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_repeat_long_after_its_time_is_answered_with_the_first_receipt() {
-    let server = Server::start().await;
+async fn a_repeat_long_after_its_time_is_answered_with_the_first_receipt(place: Place) {
+    let server = Server::start_on(place).await;
     let mut user = User::register(server.address(), "late").await;
     let action = user.issue("quest").await.expect("an action is issued").expect(201)["action"].take();
 

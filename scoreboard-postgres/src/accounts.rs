@@ -24,32 +24,26 @@ macro_rules! select_users {
 #[async_trait]
 impl DisplayNames for PostgresStore {
     async fn display_names(&self, users: &[UserId]) -> Result<HashMap<UserId, String>, BackendError> {
-        names(&self.pool, users).await.map_err(|failure| failure.during("display_names"))
+        self.reads("display_names", names(&self.pool, users)).await
     }
 }
 
 #[async_trait]
 impl UserStore for PostgresStore {
     async fn create_user(&self, user: &User, password: &PasswordHash) -> Result<CreateUser, BackendError> {
-        self.insert_user(user, password).await.map_err(|failure| failure.during("create_user"))
+        self.writes("create_user", self.insert_user(user, password)).await
     }
 
     async fn user(&self, id: UserId) -> Result<Option<User>, BackendError> {
         let found = sqlx::query(select_users!("WHERE id = $1")).bind(id.as_uuid());
-        match found.fetch_optional(&self.pool).await {
-            Ok(row) => row.as_ref().map(decode).transpose().map(|user| user.map(|(user, _)| user)),
-            Err(error) => Err(error.into()),
-        }
-        .map_err(|failure| failure.during("user"))
+        let found = async { found.fetch_optional(&self.pool).await?.as_ref().map(decode).transpose() };
+        Ok(self.reads("user", found).await?.map(|(user, _)| user))
     }
 
     async fn user_by_email(&self, email: &Email) -> Result<Option<(User, PasswordHash)>, BackendError> {
         let found = sqlx::query(select_users!("WHERE email = $1")).bind(email.as_str());
-        match found.fetch_optional(&self.pool).await {
-            Ok(row) => row.as_ref().map(decode).transpose(),
-            Err(error) => Err(error.into()),
-        }
-        .map_err(|failure| failure.during("user_by_email"))
+        let found = async { found.fetch_optional(&self.pool).await?.as_ref().map(decode).transpose() };
+        self.reads("user_by_email", found).await
     }
 
     async fn replace_password(&self, id: UserId, old: &PasswordHash, new: &PasswordHash) -> Result<bool, BackendError> {
@@ -76,11 +70,7 @@ impl UserStore for PostgresStore {
                 .bind(after.as_uuid()),
             None => sqlx::query(select_users!("ORDER BY id LIMIT $1")).bind(limit(count)),
         };
-        match found.fetch_all(&self.pool).await {
-            Ok(rows) => rows.iter().map(decode).collect(),
-            Err(error) => Err(error.into()),
-        }
-        .map_err(|failure: Failure| failure.during("users"))
+        self.reads("users", async { found.fetch_all(&self.pool).await?.iter().map(decode).collect() }).await
     }
 }
 
@@ -97,7 +87,7 @@ impl ServerKeyStore for PostgresStore {
     }
 
     async fn server_key(&self, id: &KeyId) -> Result<Option<ServerKey>, BackendError> {
-        key(&self.pool, id).await.map_err(|failure| failure.during("server_key"))
+        self.reads("server_key", key(&self.pool, id)).await
     }
 
     async fn remove_server_key(&self, id: &KeyId) -> Result<bool, BackendError> {

@@ -5,7 +5,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use scoreboard_core::InvalidValue;
-use sqlx::postgres::PgConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
+use url::Url;
 
 /// Which database to open, and how.
 ///
@@ -23,6 +24,9 @@ pub struct Config {
     pub connections: u32,
     /// How long a call waits until a connection is free, and for a new one to be made.
     pub acquire_timeout: Duration,
+    /// How long a call takes in all. It is the only timeout that a network keeps which swallows everything: longer than the
+    /// others, so that where the server answers, its answer says what became of the call.
+    pub call_timeout: Duration,
     /// How long the server works on one statement before it gives it up.
     pub statement_timeout: Duration,
     /// How long a call waits for a lock that another transaction holds. Longer than the server's `deadlock_timeout` (1 second), or
@@ -31,40 +35,64 @@ pub struct Config {
     /// How long the server lets a transaction be open of which it hears nothing more, so that a node that is cut off lets go of
     /// its locks.
     pub idle_in_transaction_timeout: Duration,
+    /// Opens the database also where the server runs with `fsync`, `full_page_writes` or `synchronous_commit` off, and so may lose
+    /// what it acknowledged.
+    pub unsafe_durability: bool,
 }
 
 impl Config {
-    /// The database that a URL names, with 10 connections, 3 seconds of patience for one of them, 10 for a statement, 2 for a
-    /// lock, and 10 with a transaction that has gone silent.
+    /// The database that a URL names, with 10 connections, 1.2 seconds of patience for one of them, 1.5 for a lock, 1.8 for a
+    /// statement and 2 for all of a call, and 3 with a transaction that has gone silent.
     ///
     /// The URL is as libpq has it: `postgres://user:password@host:port/database?options`. What it does not say is taken from the
-    /// environment (`PGPASSWORD`, `PGHOST` and so on) and the file `~/.pgpass`. A folder as `host` is that of a local socket.
+    /// environment (`PGPASSWORD`, `PGHOST` and so on) and the file `~/.pgpass`, which is where a password is better kept. A folder
+    /// as `host` is that of a local socket.
     ///
     /// # Errors
     ///
-    /// [`InvalidValue`] if the URL has another scheme, or is none.
+    /// [`InvalidValue`] if the URL has another scheme, is none, or has an option that is not known.
     pub fn from_url(url: &str) -> Result<Self, InvalidValue> {
-        Ok(Self {
+        let config = Self {
             database: Database::from_url(url)?,
             connections: 10,
-            acquire_timeout: Duration::from_secs(3),
-            statement_timeout: Duration::from_secs(10),
-            lock_timeout: Duration::from_secs(2),
-            idle_in_transaction_timeout: Duration::from_secs(10),
-        })
+            acquire_timeout: Duration::ZERO,
+            call_timeout: Duration::ZERO,
+            statement_timeout: Duration::ZERO,
+            lock_timeout: Duration::ZERO,
+            idle_in_transaction_timeout: Duration::ZERO,
+            unsafe_durability: false,
+        };
+        Ok(config.with_call_timeout(Duration::from_secs(2)))
+    }
+
+    /// All timeouts in the measure of the longest that a call may take: 60 % of it for a connection, 75 % for a lock, 90 % for a
+    /// statement, and one and a half times as long for a silent transaction.
+    #[must_use]
+    pub fn with_call_timeout(self, call_timeout: Duration) -> Self {
+        Self {
+            acquire_timeout: call_timeout.mul_f64(0.6),
+            lock_timeout: call_timeout.mul_f64(0.75),
+            statement_timeout: call_timeout.mul_f64(0.9),
+            call_timeout,
+            idle_in_transaction_timeout: call_timeout.mul_f64(1.5),
+            ..self
+        }
     }
 
     /// What each connection of the pool is made with.
     pub(crate) fn options(&self) -> PgConnectOptions {
+        let silent = milliseconds(self.idle_in_transaction_timeout);
         self.database.named().options([
             ("statement_timeout", milliseconds(self.statement_timeout)),
             ("lock_timeout", milliseconds(self.lock_timeout)),
-            ("idle_in_transaction_session_timeout", milliseconds(self.idle_in_transaction_timeout)),
+            ("idle_in_transaction_session_timeout", silent.clone()),
+            // The same where the server waits for the client to take an answer.
+            ("tcp_user_timeout", silent),
         ])
     }
 
-    /// The same for the connection that migrates, which may take its time.
-    pub(crate) fn migrating(&self) -> PgConnectOptions {
+    /// The same for a connection that migrates, which may take its time, or listens.
+    pub(crate) fn patient(&self) -> PgConnectOptions {
         self.database.named()
     }
 }
@@ -89,16 +117,61 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`InvalidValue`] if the URL has another scheme, or is none.
+    /// [`InvalidValue`] if the URL has another scheme, is none, or has an option that is not known.
     pub fn from_url(url: &str) -> Result<Self, InvalidValue> {
         const WHAT: &str = "database URL";
         if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
             return Err(InvalidValue::new(WHAT, "must start with `postgres://`"));
         }
-        // The driver's error might show the password.
-        PgConnectOptions::from_str(url)
-            .map(Self)
-            .map_err(|_| InvalidValue::new(WHAT, "must be like postgres://user:password@host:5432/database"))
+        // The parsers' errors might show the password, and the driver would log an option that it does not know.
+        let invalid = || InvalidValue::new(WHAT, "must be like postgres://user:password@host:5432/database");
+        let parsed = Url::parse(url).map_err(|_| invalid())?;
+        let known = |name: &str| OPTIONS.contains(&name) || name.starts_with("options[");
+        if parsed.query_pairs().any(|(name, _)| !known(&name)) {
+            return Err(InvalidValue::new(
+                WHAT,
+                "has an option that is not known; known are sslmode, sslrootcert, sslcert, sslkey, host, hostaddr, port, \
+                 dbname, user, password, application_name, options",
+            ));
+        }
+        let options = PgConnectOptions::from_str(url).map_err(|_| invalid())?;
+        // As libpq has it: who names the authority wants it asked.
+        let asks =
+            parsed.query_pairs().any(|(name, _)| name == "sslrootcert") || std::env::var_os("PGSSLROOTCERT").is_some();
+        let options = match options.get_ssl_mode() {
+            PgSslMode::Require if asks => options.ssl_mode(PgSslMode::VerifyCa),
+            _ => options,
+        };
+        Ok(Self(options))
+    }
+}
+
+/// What a URL may say behind its `?`.
+const OPTIONS: [&str; 13] = [
+    "sslmode",
+    "sslrootcert",
+    "sslcert",
+    "sslkey",
+    "host",
+    "hostaddr",
+    "port",
+    "dbname",
+    "user",
+    "password",
+    "application_name",
+    "options",
+    "statement-cache-capacity",
+];
+
+/// Where it is, for messages: without user and password.
+impl fmt::Display for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let options = &self.0;
+        let database = options.get_database().unwrap_or(options.get_username());
+        match options.get_socket() {
+            Some(socket) => write!(f, "{database} at {}", socket.display()),
+            None => write!(f, "{database} at {}:{}", options.get_host(), options.get_port()),
+        }
     }
 }
 
@@ -134,6 +207,31 @@ mod tests {
         for url in ["", "db.example", "sqlite://a.db", "postgres:/x", "postgres://host:port/db"] {
             assert!(Config::from_url(url).is_err(), "{url}");
         }
+    }
+
+    #[test]
+    fn an_option_that_is_not_known_is_not_passed_over() {
+        let error = Config::from_url("postgres://me@db.example/scores?passwd=secret").unwrap_err().to_string();
+        assert!(error.contains("option") && !error.contains("secret"), "{error}");
+        assert!(Config::from_url("postgres://me@db.example/scores?sslmode=sometimes").is_err());
+    }
+
+    #[test]
+    fn who_names_the_authority_has_it_asked() {
+        let mode = |url: &str| Database::from_url(url).unwrap().0.get_ssl_mode();
+        assert!(matches!(mode("postgres://db.example/scores?sslmode=require&sslrootcert=ca.pem"), PgSslMode::VerifyCa));
+        assert!(matches!(mode("postgres://db.example/scores?sslmode=require"), PgSslMode::Require));
+        assert!(matches!(
+            mode("postgres://db.example/scores?sslmode=verify-full&sslrootcert=ca.pem"),
+            PgSslMode::VerifyFull
+        ));
+    }
+
+    #[test]
+    fn messages_name_the_place_alone() {
+        let shown = |url: &str| Database::from_url(url).unwrap().to_string();
+        assert_eq!(shown("postgres://me:secret@db.example:5433/scores"), "scores at db.example:5433");
+        assert_eq!(shown("postgres://me:secret@%2Frun%2Fpg/scores"), "scores at /run/pg");
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! The connections to the database, and how a transaction begins and ends.
 
+use std::io;
+use std::time::Duration;
+
 use scoreboard_core::BackendError;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgPoolOptions};
@@ -8,9 +11,12 @@ use sqlx::{ConnectOptions, Connection, PgConnection, PgPool, Postgres, Transacti
 use tokio::time::timeout;
 
 use crate::config::Config;
-use crate::durability::unsafe_setting;
+use crate::durability::{Durability, unsafe_setting};
 use crate::error::{self, Failure};
-use crate::migrate::migrate;
+use crate::migrate::{is_there, migrate};
+
+/// How long a connection that was at rest may take to show that it is still one.
+const PING: Duration = Duration::from_millis(300);
 
 /// Every store on one PostgreSQL database.
 ///
@@ -30,6 +36,8 @@ use crate::migrate::migrate;
 #[derive(Debug, Clone)]
 pub struct PostgresStore {
     pub(crate) pool: PgPool,
+    call_timeout: Duration,
+    durability: Durability,
 }
 
 impl PostgresStore {
@@ -39,20 +47,52 @@ impl PostgresStore {
     ///
     /// # Errors
     ///
-    /// `Refused` if the user, the password or the database is wrong, rights are missing, or the server runs with `fsync`,
-    /// `full_page_writes` or `synchronous_commit` off; `Unavailable` if it does not answer within [`Config::acquire_timeout`];
-    /// `Corrupt` if the schema was written by a newer version of this crate, or altered; and any other
-    /// [`ErrorKind`](scoreboard_core::ErrorKind) that the server causes. The source says which in a sentence.
+    /// `Refused` if the user, the password, the database or the certificate is wrong, rights are missing, or the server runs with
+    /// `fsync`, `full_page_writes` or `synchronous_commit` off and [`Config::unsafe_durability`] does not allow it; `Unavailable` if
+    /// it does not answer within [`Config::acquire_timeout`], or takes no writes; `Corrupt` if the schema was written by a newer
+    /// version of this crate, or altered; and any other [`ErrorKind`](scoreboard_core::ErrorKind) that the server causes. The source
+    /// says which in a sentence.
     ///
     /// # Cancel safety
     ///
     /// If the future is dropped, each migration has run whole or not at all.
     pub async fn open(config: &Config) -> Result<Self, BackendError> {
+        Self::open_if(config, true).await
+    }
+
+    /// The same, but for a database that was opened before: what has none of this crate's tables is left as it is.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open), and `Refused` if the tables are not there.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`open`](Self::open).
+    pub async fn open_existing(config: &Config) -> Result<Self, BackendError> {
+        Self::open_if(config, false).await
+    }
+
+    async fn open_if(config: &Config, may_be_new: bool) -> Result<Self, BackendError> {
         let mut connection = connect(config).await?;
-        let found = unsafe_setting(&mut connection).await.map_err(|failure| failure.during("open"))?;
-        if let Some(setting) = found {
-            return Err(error::refused(setting));
-        }
+        let open = async {
+            let durability = match unsafe_setting(&mut connection).await? {
+                None => Durability::Kept,
+                Some(_) if config.unsafe_durability => Durability::Unsafe,
+                Some(setting) => return Err(Failure::Refused(Box::new(setting))),
+            };
+            let read_only: bool = sqlx::query_scalar("SELECT current_setting('transaction_read_only') = 'on'")
+                .fetch_one(&mut connection)
+                .await?;
+            if read_only {
+                return Err(Failure::ReadOnly);
+            }
+            if !may_be_new && !is_there(&mut connection).await? {
+                return Err(Failure::Refused("there is no scoreboard in it".into()));
+            }
+            Ok(durability)
+        };
+        let durability = open.await.map_err(|failure| failure.during("open"))?;
         migrate(&mut connection).await?;
         // What is said already need not be heard.
         let _ = connection.close().await;
@@ -60,8 +100,18 @@ impl PostgresStore {
         let pool = PgPoolOptions::new()
             .max_connections(config.connections.max(1))
             .acquire_timeout(config.acquire_timeout)
+            // The pool's own test waits for as long as a network that swallows everything lets it.
+            .test_before_acquire(false)
+            .before_acquire(|connection, _| Box::pin(answers(connection)))
+            .after_release(|connection, _| Box::pin(answers(connection)))
             .connect_lazy_with(config.options());
-        Ok(Self { pool })
+        Ok(Self { pool, call_timeout: config.call_timeout, durability })
+    }
+
+    /// Whether the server was found to keep what it acknowledges when this was opened.
+    #[must_use]
+    pub const fn is_durable(&self) -> bool {
+        matches!(self.durability, Durability::Kept)
     }
 
     /// Opens the database that a URL names; see [`Config::from_url`].
@@ -109,14 +159,51 @@ impl PostgresStore {
     /// Runs a write that is a single statement, and so its own transaction, and gives the number of rows it changed.
     pub(crate) async fn execute(&self, query: Query<'_, Postgres, PgArguments>) -> Result<u64, Failure> {
         let mut connection: PoolConnection<Postgres> = self.pool.acquire().await?;
-        Ok(query.execute(&mut *connection).await.map_err(Failure::Commit)?.rows_affected())
+        let executed = timeout(self.call_timeout, query.execute(&mut *connection)).await;
+        let executed = executed.unwrap_or_else(|_| Err(late(self.call_timeout)));
+        Ok(executed.map_err(Failure::Commit)?.rows_affected())
     }
+
+    /// A call that only reads, given up when its time is over.
+    pub(crate) async fn reads<T>(
+        &self,
+        operation: &'static str,
+        call: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, BackendError> {
+        let read = timeout(self.call_timeout, call).await;
+        read.unwrap_or_else(|_| Err(Failure::Driver(late(self.call_timeout))))
+            .map_err(|failure| failure.during(operation))
+    }
+
+    /// A call that writes in a transaction. Given up when its time is over, it may have come as far as its commit.
+    pub(crate) async fn writes<T>(
+        &self,
+        operation: &'static str,
+        call: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, BackendError> {
+        let written = timeout(self.call_timeout, call).await;
+        let written = written.unwrap_or_else(|_| Err(Failure::Commit(late(self.call_timeout))));
+        written.map_err(|failure| failure.during(operation))
+    }
+}
+
+/// What the driver would say if it looked at the clock.
+fn late(after: Duration) -> sqlx::Error {
+    sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {after:?}")))
+}
+
+/// Whether there is somebody at the other end. This also brings a connection that a caller has left in the middle of a statement, or of
+/// a transaction, back to its beginning; one where that takes long is closed.
+async fn answers(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    timeout(PING, connection.ping()).await.unwrap_or_else(|_| Err(late(PING))).map(|()| true)
 }
 
 /// The first connection, outside the pool: there a wrong password would be tried again until the time is up.
 async fn connect(config: &Config) -> Result<PgConnection, BackendError> {
-    match timeout(config.acquire_timeout, config.migrating().connect()).await {
+    match timeout(config.acquire_timeout, config.patient().connect()).await {
         Ok(Ok(connection)) => Ok(connection),
+        // A certificate that is not the one to expect.
+        Ok(Err(sqlx::Error::Io(error))) if error.kind() == io::ErrorKind::InvalidData => Err(error::refused(error)),
         Ok(Err(error)) => Err(Failure::Driver(error).during("open")),
         Err(_) => Err(error::unreachable(format!("no answer within {:?}", config.acquire_timeout))),
     }

@@ -19,6 +19,8 @@ pub(crate) enum Failure {
     Contended(Box<Failure>),
     /// The server takes no writes: it is a standby, or is being made one.
     ReadOnly,
+    /// The database is not one to work on.
+    Refused(Box<dyn StdError + Send + Sync>),
 }
 
 impl Failure {
@@ -30,7 +32,9 @@ impl Failure {
             Self::Commit(error) => failed(kind_at_commit(&error)).because(error),
             Self::Stored(error) => failed(ErrorKind::Corrupt).because(error),
             Self::Contended(last) => failed(ErrorKind::Contended).because(last.during(operation)),
-            Self::ReadOnly => failed(ErrorKind::Unavailable).because("the server takes no writes now"),
+            Self::ReadOnly => failed(ErrorKind::Unavailable)
+                .because("the server takes no writes now: it is a standby, or set to read only"),
+            Self::Refused(why) => failed(ErrorKind::Refused).because(why),
         }
     }
 

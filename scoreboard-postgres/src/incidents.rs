@@ -11,11 +11,11 @@ use crate::rows::{Columns, limit};
 #[async_trait]
 impl IncidentStore for PostgresStore {
     async fn record_incident(&self, incident: &Incident) -> Result<IncidentId, BackendError> {
-        self.record(incident).await.map_err(|failure| failure.during("record_incident"))
+        self.writes("record_incident", self.record(incident)).await
     }
 
     async fn incidents(&self, before: Option<IncidentId>, limit: usize) -> Result<Vec<Incident>, BackendError> {
-        self.newest(before, limit).await.map_err(|failure| failure.during("incidents"))
+        self.reads("incidents", self.newest(before, limit)).await
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! [`PostgresStore`] implements [`ScoreStore`](scoreboard_core::ScoreStore), [`IncidentStore`](scoreboard_core::IncidentStore),
 //! [`DisplayNames`](scoreboard_core::DisplayNames) and all of
-//! [`AccountStore`](scoreboard_core::accounts::AccountStore): users, sessions, and the keys of trusted servers.
+//! [`AccountStore`](scoreboard_core::accounts::AccountStore): users, sessions, and the keys of trusted servers. With
+//! [`PostgresBroadcaster`], several servers on one database hear of each other's changes at once.
 //!
 //! # Example
 //!
@@ -47,13 +48,18 @@
 //! - An action counts once in the whole database. Where two transactions bring one id to two boards at once, one of them is
 //!   rolled back, and tried again as a replay.
 //! - A read sees one version, never waits for a writer, and never makes it wait.
+//! - No call takes longer than [`Config::call_timeout`], whatever the network does. A connection that does not answer is closed, and
+//!   those that were at rest are asked before they are used.
 //! - A rank is counted along an index: exact, and the slower the further down it is.
 //!
 //! # What it needs
 //!
 //! - PostgreSQL 12 or newer, a database in UTF-8, and a role that may create tables in the first schema of its search path.
 //! - Connections that are its own for a whole session: the timeouts of [`Config`] are settings of the session.
-//! - A server nearby, or a tunnel: there is no TLS yet, and a URL with `sslmode=require` is refused.
+//! - For TLS, nothing more: `sslmode`, `sslrootcert`, `sslcert` and `sslkey` mean what they mean to libpq. Without `sslmode`, TLS is
+//!   used if the server has it, and nobody's certificate is looked at; `verify-full` is what keeps a stranger out. Authorities are
+//!   those of `sslrootcert` and of Mozilla's list, which is compiled in: a database's certificate is mostly of an authority of its
+//!   own, which neither that list nor the machine's knows, and which one has to name.
 //! - The text that is stored (names, evidence) must not hold the character U+0000, which PostgreSQL has no place for.
 //!
 //! Migrations are part of the crate and run when a database is opened, under an advisory lock. A database that a newer version
@@ -63,6 +69,7 @@
 mod accounts;
 mod apply;
 mod boards;
+mod broadcaster;
 mod config;
 mod connection;
 mod durability;
@@ -75,6 +82,7 @@ mod rows;
 mod sessions;
 mod store;
 
+pub use broadcaster::PostgresBroadcaster;
 pub use config::{Config, Database};
 pub use connection::PostgresStore;
 /// The driver that this crate is built on.

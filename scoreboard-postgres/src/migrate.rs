@@ -31,11 +31,14 @@ pub(crate) async fn migrate(connection: &mut PgConnection) -> Result<(), Backend
     if done { Ok(()) } else { run(connection).await.map_err(|failure| failure.during("migrate")) }
 }
 
+/// Whether any migration ever ran here.
+pub(crate) async fn is_there(connection: &mut PgConnection) -> Result<bool, Failure> {
+    Ok(sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL").bind(TABLE).fetch_one(connection).await?)
+}
+
 /// Looks, without the lock and without a write, whether there is nothing to do.
 async fn is_current(connection: &mut PgConnection) -> Result<bool, Failure> {
-    let begun: bool =
-        sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL").bind(TABLE).fetch_one(&mut *connection).await?;
-    if !begun {
+    if !is_there(connection).await? {
         return Ok(false);
     }
     let applied = connection.list_applied_migrations(TABLE).await.map_err(failure)?;

@@ -11,11 +11,11 @@ use crate::rows::Columns;
 #[async_trait]
 impl SessionStore for PostgresStore {
     async fn begin_session(&self, session: &Session, token: TokenHash) -> Result<(), BackendError> {
-        self.begin(session, token).await.map_err(|failure| failure.during("begin_session"))
+        self.writes("begin_session", self.begin(session, token)).await
     }
 
     async fn rotate(&self, token: TokenHash, next: TokenHash, now: Timestamp) -> Result<Rotation, BackendError> {
-        self.present(token, next, now).await.map_err(|failure| failure.during("rotate"))
+        self.writes("rotate", self.present(token, next, now)).await
     }
 
     async fn end_session(&self, id: SessionId, now: Timestamp) -> Result<(), BackendError> {
@@ -26,7 +26,7 @@ impl SessionStore for PostgresStore {
     }
 
     async fn ended_since(&self, since: Timestamp) -> Result<Vec<SessionId>, BackendError> {
-        self.ended(since).await.map_err(|failure| failure.during("ended_since"))
+        self.reads("ended_since", self.ended(since)).await
     }
 
     async fn forget_expired(&self, before: Timestamp) -> Result<u64, BackendError> {

@@ -50,32 +50,32 @@ impl PostgresStore {
 #[async_trait]
 impl ScoreStore for PostgresStore {
     async fn create_board(&self, spec: &BoardSpec) -> Result<CreateBoard, BackendError> {
-        self.create(spec).await.map_err(|failure| failure.during("create_board"))
+        self.writes("create_board", self.create(spec)).await
     }
 
     async fn change_board(&self, spec: &BoardSpec) -> Result<ChangeBoard, BackendError> {
-        self.change(spec).await.map_err(|failure| failure.during("change_board"))
+        self.writes("change_board", self.change(spec)).await
     }
 
     async fn board(&self, board: &BoardId) -> Result<Option<Board>, BackendError> {
-        boards::one(&self.pool, board).await.map_err(|failure| failure.during("board"))
+        self.reads("board", boards::one(&self.pool, board)).await
     }
 
     async fn boards(&self) -> Result<Vec<Board>, BackendError> {
-        boards::all(&self.pool).await.map_err(|failure| failure.during("boards"))
+        self.reads("boards", boards::all(&self.pool)).await
     }
 
     async fn apply(&self, changes: &[Change]) -> Result<Vec<Outcome>, BackendError> {
-        apply::apply(self, changes).await.map_err(|failure| failure.during("apply"))
+        self.writes("apply", apply::apply(self, changes)).await
     }
 
     async fn action(&self, action: ActionId) -> Result<Option<(BoardId, LogRow)>, BackendError> {
-        log::action(&self.pool, action).await.map_err(|failure| failure.during("action"))
+        self.reads("action", log::action(&self.pool, action)).await
     }
 
     async fn page(&self, board: &BoardId, query: PageQuery) -> Result<Option<RankedPage>, BackendError> {
         let page = async { read::page(&mut *self.snapshot().await?, board, query).await };
-        page.await.map_err(|failure| failure.during("page"))
+        self.reads("page", page).await
     }
 
     async fn standings(
@@ -86,7 +86,7 @@ impl ScoreStore for PostgresStore {
         users: &[UserId],
     ) -> Result<Option<RankedUsers>, BackendError> {
         let standings = async { read::standings(&mut *self.snapshot().await?, board, season, style, users).await };
-        standings.await.map_err(|failure| failure.during("standings"))
+        self.reads("standings", standings).await
     }
 
     async fn score_rank(
@@ -96,7 +96,7 @@ impl ScoreStore for PostgresStore {
         score: Score,
     ) -> Result<Option<ScoreRank>, BackendError> {
         let rank = async { read::score_rank(&mut *self.snapshot().await?, board, style, score).await };
-        rank.await.map_err(|failure| failure.during("score_rank"))
+        self.reads("score_rank", rank).await
     }
 
     async fn history(
@@ -106,12 +106,11 @@ impl ScoreStore for PostgresStore {
         before: Option<Version>,
         limit: usize,
     ) -> Result<Vec<LogRow>, BackendError> {
-        let history = log::history(&self.pool, board, user, before, limit);
-        history.await.map_err(|failure| failure.during("history"))
+        self.reads("history", log::history(&self.pool, board, user, before, limit)).await
     }
 
     async fn log(&self, board: &BoardId, after: Version, limit: usize) -> Result<Vec<LogRow>, BackendError> {
-        log::log(&self.pool, board, after, limit).await.map_err(|failure| failure.during("log"))
+        self.reads("log", log::log(&self.pool, board, after, limit)).await
     }
 
     async fn scan(
@@ -122,14 +121,14 @@ impl ScoreStore for PostgresStore {
         limit: usize,
     ) -> Result<Option<Scan>, BackendError> {
         let scan = async { log::scan(&mut *self.snapshot().await?, board, season, after, limit).await };
-        scan.await.map_err(|failure| failure.during("scan"))
+        self.reads("scan", scan).await
     }
 
     async fn raise_epoch(&self, above: Epoch) -> Result<Epoch, BackendError> {
-        self.raise(above).await.map_err(|failure| failure.during("raise_epoch"))
+        self.writes("raise_epoch", self.raise(above)).await
     }
 
     async fn check(&self) -> Result<(), BackendError> {
-        self.ask().await.map_err(|failure| failure.during("check"))
+        self.reads("check", self.ask()).await
     }
 }

@@ -7,10 +7,12 @@ use std::sync::OnceLock;
 use std::time::SystemTime;
 
 /// What the server is made of; generated files and tests are not among it.
-const SOURCES: [&str; 8] = [
+const SOURCES: [&str; 10] = [
     "Cargo.lock",
     "Cargo.toml",
     "scoreboard-core/src",
+    "scoreboard-postgres/src",
+    "scoreboard-postgres/migrations",
     "scoreboard-sqlite/src",
     "scoreboard-sqlite/migrations",
     "scoreboard-axum/Cargo.toml",

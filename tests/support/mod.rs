@@ -1,8 +1,15 @@
 //! What the top-level tests share: the real server as a process, clients that speak HTTP to it, and seeds that repeat a run.
-#![allow(dead_code, reason = "each test uses its own part")]
+#![allow(dead_code, unused_imports, unused_macros, reason = "each test uses its own part")]
 
 pub(crate) mod binary;
 pub(crate) mod client;
+pub(crate) mod fault_proxy;
+pub(crate) mod load;
+pub(crate) mod place;
+#[path = "../../scoreboard-postgres/tests/support/postgres/mod.rs"]
+pub(crate) mod postgres;
+pub(crate) mod postgres_wire;
+pub(crate) mod scale;
 pub(crate) mod seed;
 pub(crate) mod server;
 pub(crate) mod user;

@@ -1,7 +1,8 @@
 //! The real server, as a process on a folder of its own.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
@@ -10,6 +11,7 @@ use tempfile::TempDir;
 
 use super::binary::server_binary;
 use super::client::Client;
+use super::place::Place;
 use super::wait::until;
 
 /// A debug build on a busy machine, with the folder's database to open.
@@ -33,17 +35,40 @@ pub(crate) struct Server {
     /// What stands before the server's own command line, like `taskset -c 0`.
     wrapper: Vec<String>,
     folder: TempDir,
+    place: Place,
     child: Child,
 }
 
 impl Server {
     /// Starts one on a fresh folder, with no limits, and returns when it is ready.
     pub(crate) async fn start() -> Self {
-        Self::start_with(&UNLIMITED, &[]).await
+        Self::start_on(Place::Sqlite).await
     }
 
-    /// Starts one with these settings, behind this wrapper.
+    /// The same that keeps everything in this place.
+    pub(crate) async fn start_on(place: Place) -> Self {
+        Self::start_as(place, &UNLIMITED, &[]).await
+    }
+
+    /// Starts one on a fresh folder with these settings, behind this wrapper.
     pub(crate) async fn start_with(settings: &[(&str, &str)], wrapper: &[&str]) -> Self {
+        Self::start_as(Place::Sqlite, settings, wrapper).await
+    }
+
+    /// Starts another on what this one keeps, with its keys and its settings: only where that can be.
+    pub(crate) async fn start_beside(&self) -> Self {
+        let place = Place::At(self.place.url(self.folder.path()));
+        let keys = std::fs::read(key_file(self.folder.path())).expect("it has keys");
+        let settings: Vec<_> = self.settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        Self::start_with_keys(place, &settings, &[], Some(keys)).await
+    }
+
+    /// Starts one on a fresh folder with these settings, behind this wrapper, that keeps everything in this place.
+    pub(crate) async fn start_as(place: Place, settings: &[(&str, &str)], wrapper: &[&str]) -> Self {
+        Self::start_with_keys(place, settings, wrapper, None).await
+    }
+
+    async fn start_with_keys(place: Place, settings: &[(&str, &str)], wrapper: &[&str], keys: Option<Vec<u8>>) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("scoreboard-")
             .tempdir_in(env!("CARGO_TARGET_TMPDIR"))
@@ -51,8 +76,13 @@ impl Server {
         let settings = settings.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect::<Vec<_>>();
         let wrapper = wrapper.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
         let address = free_address();
-        let child = spawn(address, &settings, &wrapper, folder.path());
-        let mut server = Self { address, settings, wrapper, folder, child };
+        match keys {
+            Some(keys) => write_keys(folder.path(), &keys),
+            None if place.is_shared() => make_keys(folder.path(), &place),
+            None => {}
+        }
+        let child = spawn(address, &settings, &wrapper, folder.path(), &place);
+        let mut server = Self { address, settings, wrapper, folder, place, child };
         server.ready().await;
         server
     }
@@ -74,7 +104,7 @@ impl Server {
 
     /// The database file.
     pub(crate) fn database(&self) -> PathBuf {
-        database(self.folder.path())
+        self.folder.path().join("scoreboard.db")
     }
 
     /// Ends it with SIGKILL, in the middle of whatever it does.
@@ -85,8 +115,18 @@ impl Server {
 
     /// Starts it again on the same folder and address.
     pub(crate) async fn restart(&mut self) {
-        self.child = spawn(self.address, &self.settings, &self.wrapper, self.folder.path());
+        self.start_again();
         self.ready().await;
+    }
+
+    /// The same without waiting until it is ready.
+    pub(crate) fn start_again(&mut self) {
+        self.child = spawn(self.address, &self.settings, &self.wrapper, self.folder.path(), &self.place);
+    }
+
+    /// Whether its process has ended.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("it is ours").is_some()
     }
 
     /// Ends it with SIGTERM and gives its exit status.
@@ -99,9 +139,7 @@ impl Server {
 
     /// Runs another command of the binary on this server's database.
     pub(crate) fn command(&self, words: &[&str]) -> Output {
-        let url = database_url(self.folder.path());
-        let output = Command::new(server_binary()).args(words).args(["--database-url", &url]).output();
-        output.expect("the server's binary starts")
+        run(self.folder.path(), &self.place, words)
     }
 
     /// Fails unless `verify` finds that every log folds to its scores; gives what it printed.
@@ -143,7 +181,13 @@ impl Drop for Server {
     }
 }
 
-fn spawn(address: SocketAddr, settings: &[(String, String)], wrapper: &[String], folder: &Path) -> Child {
+fn spawn(
+    address: SocketAddr,
+    settings: &[(String, String)],
+    wrapper: &[String],
+    folder: &Path,
+    place: &Place,
+) -> Child {
     let binary = server_binary();
     let mut command = match wrapper {
         [] => Command::new(binary),
@@ -158,7 +202,9 @@ fn spawn(address: SocketAddr, settings: &[(String, String)], wrapper: &[String],
         command.env_remove(name);
     }
     command
-        .args(["serve", "--listen", &address.to_string(), "--database-url", &database_url(folder)])
+        .args(["serve", "--listen", &address.to_string(), "--database-url", &place.url(folder)])
+        .arg("--keys")
+        .arg(key_file(folder))
         .envs(settings.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         .stdout(log_handle(folder))
@@ -175,12 +221,26 @@ fn log_handle(folder: &Path) -> File {
     OpenOptions::new().append(true).create(true).open(log_file(folder)).expect("the folder takes a log")
 }
 
-fn database(folder: &Path) -> PathBuf {
-    folder.join("scoreboard.db")
+fn key_file(folder: &Path) -> PathBuf {
+    folder.join("scoreboard.keys")
 }
 
-fn database_url(folder: &Path) -> String {
-    format!("sqlite://{}", database(folder).display())
+fn write_keys(folder: &Path, keys: &[u8]) {
+    let file = key_file(folder);
+    std::fs::write(&file, keys).expect("the folder takes a key file");
+    std::fs::set_permissions(&file, Permissions::from_mode(0o600)).expect("it is ours");
+}
+
+fn make_keys(folder: &Path, place: &Place) {
+    let made = run(folder, place, &["admin", "rotate-keys"]);
+    assert!(made.status.success(), "rotate-keys: {}", String::from_utf8_lossy(&made.stderr));
+}
+
+/// Runs a command of the binary to its end.
+fn run(folder: &Path, place: &Place, words: &[&str]) -> Output {
+    let mut command = Command::new(server_binary());
+    command.args(words).args(["--database-url", &place.url(folder)]).arg("--keys").arg(key_file(folder));
+    command.output().expect("the server's binary starts")
 }
 
 /// An address nobody listens on, with a port below those that the system gives to clients: else a client that retries while

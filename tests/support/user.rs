@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::client::{Answer, Client, Lost};
 
-const PASSWORD: &str = "correct horse battery staple";
+/// The password of all of them.
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
 /// A user who is signed in.
 #[derive(Debug)]

@@ -1,9 +1,12 @@
 //! The binary `scoreboard-server` as its operators meet it: each test runs it in a folder of its own.
 
 mod admin;
+#[path = "../../../scoreboard-postgres/tests/support/postgres/mod.rs"]
+mod database;
 mod demo;
 mod first_start;
 mod folder;
+mod postgres;
 mod refusals;
 mod restart;
 mod secrets;

@@ -60,7 +60,10 @@ fn a_bad_setting_is_named_with_where_it_was_set() {
         (["--set", "accounts.hash=md5"], ["`accounts.hash` (command line)", "argon2id"]),
         (["--set", "log=loud"], ["`log` (command line)", "`json`, `text` or `auto`"]),
         (["--listen", "8080"], ["`listen` (command line)", "127.0.0.1:8080"]),
-        (["--database-url", "mysql://host/db"], ["`database_url` (command line)", "sqlite://FILE, memory:"]),
+        (
+            ["--database-url", "mysql://host/db"],
+            ["`database_url` (command line)", "sqlite://FILE, postgres://, memory:"],
+        ),
         (["--database-url", "sqlite://"], ["`database_url` (command line)", "sqlite://scoreboard.db"]),
         (["--allowed-origins", "not an origin"], ["`allowed_origins` (command line)", "not an origin"]),
         (["--trusted-proxies", "10.0.0.0/99"], ["`trusted_proxies` (command line)", "10.0.0.0/99"]),

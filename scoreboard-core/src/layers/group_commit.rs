@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use crate::board::{Board, BoardSpec, Season};
 use crate::entry::{PageQuery, RankedPage, RankedUsers, ScoreRank};
@@ -29,8 +29,8 @@ pub struct GroupCommitConfig {
     pub queue: usize,
     /// How often a batch with an unknown outcome is sent again before its callers are told.
     pub retries: u32,
-    /// How long a change may wait for the commits before it, and a batch for a store that is contended. What has waited
-    /// longer is refused, and was not applied.
+    /// How long a change may wait for the commits before it, and a batch be sent again. What has waited longer is refused, and was
+    /// not applied.
     pub max_wait: Duration,
 }
 
@@ -40,6 +40,9 @@ impl Default for GroupCommitConfig {
         Self { max_batch: 512, queue: 4096, retries: 5, max_wait: Duration::from_secs(2) }
     }
 }
+
+/// A batch that fails within this part of the longest wait has kept nobody waiting.
+const SHORT: u32 = 4;
 
 /// Learns of every batch that was committed, before the callers do.
 #[async_trait]
@@ -57,6 +60,7 @@ pub trait CommitListener: Send + Sync + 'static {
 /// - The queue is bounded: a call that finds it full fails at once with `Overloaded`, and so does one that has waited too long
 ///   for the commits before it.
 /// - A batch whose outcome is unknown is sent again with the same ids, which settles it.
+/// - What waits behind a batch that fails after long is refused with it: the store would let it wait as long again.
 /// - A caller that goes away changes nothing: what was queued is applied.
 ///
 /// Dropping the last handle lets the queue drain; [`close`](Self::close) waits for it.
@@ -206,16 +210,35 @@ impl Worker {
             }
             metrics::histogram!("scoreboard_commit_batch_size").record(group.changes.len() as f64);
             // A panic in a store or a listener is its callers' unknown outcome, not the end of all commits.
-            if AssertUnwindSafe(self.commit(group)).catch_unwind().await.is_err() {
-                metrics::counter!("scoreboard_commit_panics_total").increment(1);
-                tracing::error!("a commit panicked; the outcome of its batch is unknown");
+            let began = Instant::now();
+            match AssertUnwindSafe(self.commit(group)).catch_unwind().await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) if began.elapsed() > self.config.max_wait / SHORT => {
+                    let waiting = carried.take().into_iter().chain(std::iter::from_fn(|| queue.try_recv().ok()));
+                    // Theirs was never sent.
+                    let kind = match error.kind() {
+                        ErrorKind::OutcomeUnknown => ErrorKind::Unavailable,
+                        known => known,
+                    };
+                    for job in waiting {
+                        let late = BackendError::new(kind, "group commit", "wait");
+                        let _ = job.answer.send(Err(late.because(error.clone())));
+                    }
+                }
+                Ok(Err(_)) => {}
+                Err(_) => {
+                    metrics::counter!("scoreboard_commit_panics_total").increment(1);
+                    tracing::error!("a commit panicked; the outcome of its batch is unknown");
+                }
             }
         }
     }
 
-    /// Commits a group, or, if the store cannot take one of its changes, ever smaller parts of it.
-    async fn commit(&self, group: Group) {
+    /// Commits a group, or, if the store cannot take one of its changes, ever smaller parts of it. The error is the store's last, if it
+    /// could not be reached.
+    async fn commit(&self, group: Group) -> Result<(), BackendError> {
         let mut groups = vec![group];
+        let mut reached = Ok(());
         while let Some(mut group) = groups.pop() {
             match self.apply(&group.changes).await {
                 Ok(outcomes) if outcomes.len() == group.changes.len() => {
@@ -230,9 +253,15 @@ impl Worker {
                     groups.push(group.split_off_half());
                     groups.push(group);
                 }
-                Err(error) => group.fail(&error),
+                Err(error) => {
+                    group.fail(&error);
+                    if error.is_retryable() {
+                        reached = Err(error);
+                    }
+                }
             }
         }
+        reached
     }
 
     async fn apply(&self, changes: &[Change]) -> Result<Vec<Outcome>, BackendError> {
@@ -241,7 +270,16 @@ impl Worker {
         let began = Instant::now();
         let mut unknown = false;
         loop {
-            let error = match self.inner.apply(changes).await {
+            let tried = Instant::now();
+            let attempt = self.inner.apply(changes);
+            let attempt = match retries {
+                // The first has the time that the store gives it.
+                0 => attempt.await,
+                _ => timeout_at(began + self.config.max_wait, attempt)
+                    .await
+                    .unwrap_or_else(|_| Err(BackendError::new(ErrorKind::OutcomeUnknown, "group commit", "apply"))),
+            };
+            let error = match attempt {
                 Ok(outcomes) => return Ok(outcomes),
                 Err(error) => error,
             };
@@ -250,12 +288,13 @@ impl Worker {
                     unknown = true;
                     true
                 }
-                ErrorKind::Contended => unknown || began.elapsed() < self.config.max_wait,
+                // If there is time for another like this one.
+                ErrorKind::Contended => unknown || began.elapsed() + tried.elapsed() < self.config.max_wait,
                 // Once an outcome is unknown, only an answer settles it.
                 ErrorKind::Unavailable | ErrorKind::Overloaded | ErrorKind::Full => unknown,
                 ErrorKind::Corrupt | ErrorKind::Refused => false,
             };
-            if !again || retries == self.config.retries {
+            if !again || retries == self.config.retries || began.elapsed() >= self.config.max_wait {
                 return Err(if unknown && error.kind() != ErrorKind::OutcomeUnknown {
                     BackendError::new(ErrorKind::OutcomeUnknown, error.backend(), error.operation()).because(error)
                 } else {

@@ -5,9 +5,10 @@ use scoreboard_core::{Chain, Epoch};
 use crate::cli::Admin;
 use crate::failure::{Failure, Result};
 use crate::keys::Keys;
+use crate::place::Place;
 use crate::progress::print;
 use crate::settings::Settings;
-use crate::store::{Place, Stores};
+use crate::store::Stores;
 
 mod boards;
 mod kinds;
@@ -16,18 +17,18 @@ mod users;
 
 /// Does what was asked, and says so.
 pub(crate) async fn run(settings: &Settings, command: Admin) -> Result<()> {
-    let place = Place::parse(&settings.database_url).map_err(Failure::new)?;
-    let files = place.files()?;
+    let place = Place::of_command(settings)?;
     if let Admin::RotateKeys { keep } = command {
-        files.check_folder()?;
-        return rotate_keys(&files.keys, keep);
+        if let Place::Sqlite { files, .. } = &place {
+            files.check_folder()?;
+        }
+        let file = place.key_file(settings)?.expect("what is kept has keys that are kept");
+        return rotate_keys(&file, keep);
     }
-    files.check_folder()?;
     // What makes something new may come before the first start.
-    if !matches!(command, Admin::CreateUser { .. } | Admin::CreateBoard { .. } | Admin::CreateServerKey { .. }) {
-        files.check_database()?;
-    }
-    let stores = Stores::open(&place, settings).await?;
+    let makes_something =
+        matches!(command, Admin::CreateUser { .. } | Admin::CreateBoard { .. } | Admin::CreateServerKey { .. });
+    let stores = if makes_something { Stores::open(&place).await? } else { Stores::open_existing(settings).await? };
     let done = change(settings, &stores, command).await;
     stores.close().await;
     print(&done?)

@@ -18,6 +18,7 @@ setting `limits.update` is `--set limits.update=…`, `SCOREBOARD_LIMITS__UPDATE
 Examples:
   scoreboard-server                                                  serve at http://127.0.0.1:8080/ from ./scoreboard.db
   scoreboard-server --listen 0.0.0.0:80 --database-url sqlite:///var/lib/scoreboard/scoreboard.db
+  scoreboard-server --database-url postgres://scores@db/scores --keys scoreboard.keys   one of any number of servers
   scoreboard-server --database-url memory:                           nothing is kept; gone when it stops
   scoreboard-server --set limits.update=off                          no limit on updates, for a load test
   scoreboard-server config > scoreboard.toml                         a settings file to start from
@@ -43,9 +44,16 @@ pub(crate) struct CommonFlags {
     /// Settings file (TOML) [env: SCOREBOARD_CONFIG]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Where everything is kept: sqlite://FILE or memory: [default: sqlite://scoreboard.db] [env: SCOREBOARD_DATABASE_URL]
+    /// Where everything is kept: sqlite://FILE, postgres://USER@HOST/DATABASE or memory: [default: sqlite://scoreboard.db] [env:
+    /// SCOREBOARD_DATABASE_URL]. A password is better kept in a variable (PGPASSWORD) or in ~/.pgpass: others can read the command line
     #[arg(long, global = true, value_name = "URL")]
     database_url: Option<String>,
+    /// The key file, the same for all servers of one database [default: beside a database file] [env: SCOREBOARD_KEYS]
+    #[arg(long, global = true, value_name = "FILE")]
+    keys: Option<String>,
+    /// Use a database server also where its settings let it lose what it acknowledged
+    #[arg(long, global = true)]
+    unsafe_durability: bool,
     /// How logs look [default: text on a terminal, json otherwise] [env: SCOREBOARD_LOG]
     #[arg(long, global = true, value_name = "FORMAT")]
     log: Option<LogFormat>,
@@ -95,7 +103,7 @@ pub(crate) enum Command {
         #[arg(long)]
         without_users: bool,
     },
-    /// Read what `export` wrote, while no server runs on the database; what is there already is skipped, so it may be repeated
+    /// Read what `export` wrote, while no server has the database's file open; what is there already is skipped, so it may be repeated
     Import {
         /// The file to read; `-` is standard input
         file: PathBuf,
@@ -219,7 +227,13 @@ impl CommonFlags {
             LogFormat::Json => "json".to_owned(),
             LogFormat::Text => "text".to_owned(),
         });
-        let named = [("database_url", self.database_url.clone()), ("log", log)];
+        let durability = self.unsafe_durability.then(|| "unsafe".to_owned());
+        let named = [
+            ("database_url", self.database_url.clone()),
+            ("keys", self.keys.clone()),
+            ("store.durability", durability),
+            ("log", log),
+        ];
         given(named).chain(self.set.iter().cloned()).collect()
     }
 }

@@ -1,22 +1,24 @@
 //! `serve`: the parts put together, served, and taken apart again in the right order.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use scoreboard_axum::{App, HttpConfig, Lifecycle, Network, ServeConfig, service};
 use scoreboard_core::accounts::Accounts;
-use scoreboard_core::memory::MemoryRateLimiter;
+use scoreboard_core::memory::{MemoryBoardCache, MemoryRateLimiter};
 use scoreboard_core::{DeterministicRules, KeyRing, Scoreboard};
+use scoreboard_postgres::PostgresBroadcaster;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
 use crate::failure::{Failure, Result};
 use crate::keys::Keys;
-use crate::lock::Lock;
+use crate::place::Place;
 use crate::settings::{Effective, Settings};
 use crate::signals::Signals;
-use crate::store::{Files, Place, Stores};
+use crate::store::Stores;
 use crate::{logging, progress, sample};
 
 /// How often the metrics' histograms are drained.
@@ -30,15 +32,25 @@ pub(crate) async fn run(effective: &Effective) -> Result<()> {
     let signals = Signals::listen()?;
     let listener = listen(settings).await?;
 
-    let place = Place::parse(&settings.database_url).map_err(|rule| effective.refuse("database_url", rule))?;
-    let (files, _lock) = claim(&place)?;
-    let is_new = files.as_ref().is_none_or(|files| !files.database.exists());
-    let stores = Stores::open(&place, settings).await?;
-    if let Some(files) = &files {
+    let place = Place::of(settings).map_err(|rule| effective.refuse("database_url", rule))?;
+    if let Place::Memory = place {
+        tracing::warn!("everything is kept in memory, keys too, and is gone when this server stops");
+    }
+    let _lock = place.claim()?;
+    let key_file = place.key_file(settings)?;
+    if let (Place::Postgres(_), Some(file)) = (&place, &key_file) {
+        check_shared_keys(file)?;
+    }
+    let is_new = match &place {
+        Place::Memory | Place::Postgres(_) => true,
+        Place::Sqlite { files, .. } => !files.database.exists(),
+    };
+    let stores = Stores::open(&place).await?;
+    if let Place::Sqlite { files, .. } = &place {
         files.warn_of_readers();
     }
     // After the database, so that where that is not one of ours nothing of ours is left beside it.
-    let ring = keys(files.as_ref(), is_new)?;
+    let ring = keys(key_file.as_deref(), is_new)?;
     if sample::create_if_empty(&*stores.scores).await? {
         tracing::info!("created the board `main` with a sample catalogue");
     }
@@ -47,6 +59,7 @@ pub(crate) async fn run(effective: &Effective) -> Result<()> {
     let metrics = scoreboard_axum::prometheus()
         .install_recorder()
         .map_err(|error| Failure::because("cannot collect metrics", &error))?;
+    durability(&stores);
     let upkeep = metrics.clone();
     tokio::spawn(async move {
         let mut ticks = tokio::time::interval(METRICS_UPKEEP);
@@ -60,12 +73,24 @@ pub(crate) async fn run(effective: &Effective) -> Result<()> {
     let accounts = Accounts::builder(stores.accounts.clone(), &ring).with_config(settings.accounts.config()).build();
     accounts.sync_revocations().await?;
     tokio::spawn(accounts.clone().watch_revocations());
-    let scoreboard = Scoreboard::builder(stores.scores.clone())
+    let mut builder = Scoreboard::builder(stores.scores.clone());
+    if let Place::Postgres(config) = &place {
+        // Others write there too: what they announce makes this server's answers old.
+        let cache = Arc::new(MemoryBoardCache::new(settings.scoreboard_config().cache_bytes));
+        let broadcaster = PostgresBroadcaster::start(config, Some(cache.clone()));
+        builder = builder.with_cache(cache).with_broadcaster(Arc::new(broadcaster));
+    }
+    let mut config = settings.scoreboard_config();
+    if let Place::Postgres(_) = place {
+        // Nobody waits for others longer than for the database itself.
+        config.group_commit.max_wait = Duration::from_millis(settings.store.timeout_ms);
+    }
+    let scoreboard = builder
         .with_keys(ring)
         .with_fraud_detector(Arc::new(DeterministicRules::new(settings.fraud.max_outstanding)))
         .with_incidents(stores.incidents.clone())
         .with_names(stores.accounts.clone())
-        .with_config(settings.scoreboard_config())
+        .with_config(config)
         .build();
     let lifecycle = Lifecycle::default();
     let serve = settings.serve_config(http.trusted_proxies.clone());
@@ -113,22 +138,32 @@ async fn listen(settings: &Settings) -> Result<TcpListener> {
     })
 }
 
-/// The files of the place, and the lock that keeps a second server away from them.
-fn claim(place: &Place) -> Result<(Option<Files>, Option<Lock>)> {
-    if *place == Place::Memory {
-        tracing::warn!("everything is kept in memory, keys too, and is gone when this server stops");
-        return Ok((None, None));
+/// Whether the keys that all servers of a database share are there. One that made its own would refuse what the others signed.
+fn check_shared_keys(path: &Path) -> Result<()> {
+    if Keys::load(path)?.is_some() {
+        return Ok(());
     }
-    let files = place.files()?;
-    files.check_folder()?;
-    let lock = Lock::take(&files.lock, &files.database)?;
-    Ok((Some(files), Some(lock)))
+    let file = path.display();
+    Err(Failure::new(format_args!(
+        "there is no key file {file}: copy it from another server of this database, or make the first with `scoreboard-server admin \
+         rotate-keys --keys {file}`"
+    )))
 }
 
-fn keys(files: Option<&Files>, is_new: bool) -> Result<KeyRing> {
-    let Some(files) = files else { return Ok(Keys::fresh().ring()?) };
-    let (keys, fresh) = Keys::load_or_create(&files.keys)?;
-    let file = files.keys.display();
+/// Says what may be lost, to people and to alerts.
+fn durability(stores: &Stores) {
+    let is_durable = stores.is_durable();
+    metrics::describe_gauge!("scoreboard_unsafe_durability", "1 if the database may lose what it acknowledged.");
+    metrics::gauge!("scoreboard_unsafe_durability").set(if is_durable { 0.0 } else { 1.0 });
+    if !is_durable {
+        tracing::warn!("the database may lose what it acknowledged, and this server was told to use it all the same");
+    }
+}
+
+fn keys(path: Option<&Path>, is_new: bool) -> Result<KeyRing> {
+    let Some(path) = path else { return Ok(Keys::fresh().ring()?) };
+    let (keys, fresh) = Keys::load_or_create(path)?;
+    let file = path.display();
     match (fresh, is_new) {
         (true, true) => tracing::info!(%file, "made new keys; keep this file as safe as the database"),
         (true, false) => tracing::warn!(

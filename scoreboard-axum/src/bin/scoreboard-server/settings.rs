@@ -26,6 +26,8 @@ pub(crate) struct Settings {
     pub(crate) listen: String,
     /// Where everything is kept: the scheme picks the adapter.
     pub(crate) database_url: String,
+    /// The key file; empty for the one beside a database file.
+    pub(crate) keys: String,
     /// Origins whose pages may call this server from a browser, besides its own.
     #[serde(deserialize_with = "one_or_many")]
     pub(crate) allowed_origins: Vec<String>,
@@ -50,6 +52,7 @@ impl Default for Settings {
         Self {
             listen: "127.0.0.1:8080".to_owned(),
             database_url: "sqlite://scoreboard.db".to_owned(),
+            keys: String::new(),
             allowed_origins: Vec::new(),
             trusted_proxies: Vec::new(),
             log: LogFormat::default(),
@@ -161,13 +164,49 @@ pub(crate) struct Store {
     pub(crate) max_batch: usize,
     /// The most updates that may wait for a transaction; one more is refused.
     pub(crate) queue: usize,
-    /// How many reads run at once.
+    /// How many reads run at once on a file.
     pub(crate) readers: u32,
+    /// How many connections there are to a database server.
+    pub(crate) connections: u32,
+    /// How long a call to a database server takes at most; then it has failed.
+    pub(crate) timeout_ms: u64,
+    /// Whether a database server must keep what it acknowledges.
+    pub(crate) durability: Durability,
 }
 
 impl Default for Store {
     fn default() -> Self {
-        Self { max_batch: 512, queue: 4096, readers: 4 }
+        Self {
+            max_batch: 512,
+            queue: 4096,
+            readers: 4,
+            connections: 10,
+            timeout_ms: 1800,
+            durability: Durability::default(),
+        }
+    }
+}
+
+/// What is asked of a database server's settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", try_from = "String")]
+pub(crate) enum Durability {
+    /// One that may lose what it acknowledged is refused.
+    #[default]
+    Required,
+    /// It is used all the same, and said so.
+    Unsafe,
+}
+
+impl TryFrom<String> for Durability {
+    type Error = InvalidValue;
+
+    fn try_from(text: String) -> Result<Self, InvalidValue> {
+        match text.as_str() {
+            "required" => Ok(Self::Required),
+            "unsafe" => Ok(Self::Unsafe),
+            _ => Err(InvalidValue::new("durability", "must be `required` or `unsafe`")),
+        }
     }
 }
 

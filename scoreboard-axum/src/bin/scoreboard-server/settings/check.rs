@@ -1,7 +1,7 @@
 //! What the types of the settings do not say.
 
+use crate::place::Place;
 use crate::settings::Settings;
-use crate::store::Place;
 
 impl Settings {
     /// The first setting that is out of bounds, and its rule.
@@ -18,6 +18,8 @@ impl Settings {
             ("store.max_batch", store.max_batch as u64, 1, 10_000),
             ("store.queue", store.queue as u64, 1, 1_000_000),
             ("store.readers", store.readers.into(), 1, 256),
+            ("store.connections", store.connections.into(), 1, 1000),
+            ("store.timeout_ms", store.timeout_ms, 200, 60_000),
             ("cache.megabytes", cache.megabytes as u64, 1, 1 << 20),
             ("cache.lifetime_seconds", cache.lifetime_seconds, 1, 86_400),
             ("cache.stale_seconds", cache.stale_seconds, 0, 86_400),
@@ -45,7 +47,7 @@ impl Settings {
         if !self.listen.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok()) {
             return Err(("listen", "must be an address and a port, like 127.0.0.1:8080 or [::]:8080".to_owned()));
         }
-        Place::parse(&self.database_url).map_err(|rule| ("database_url", rule))?;
+        Place::of(self).map_err(|rule| ("database_url", rule))?;
         Ok(())
     }
 }

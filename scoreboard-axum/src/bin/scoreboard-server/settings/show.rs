@@ -8,7 +8,7 @@ use crate::failure::{Failure, Result};
 use crate::settings::Effective;
 
 impl Effective {
-    /// TOML: every setting that counts, and behind each where it was set. None of them is a secret.
+    /// TOML: every setting that counts, and behind each where it was set. What is secret in one is left out.
     pub(crate) fn to_toml(&self) -> Result<String> {
         let cannot = |error: &(dyn std::error::Error + 'static)| Failure::because("cannot show the settings", error);
         let Json::Object(settings) = serde_json::to_value(&self.settings).map_err(|error| cannot(&error))? else {
@@ -31,7 +31,52 @@ impl Effective {
     /// Texts, numbers and lists of texts are written in TOML as in JSON.
     fn line(&self, text: &mut String, key: &str, name: &str, value: &Json) -> fmt::Result {
         let origin = self.origins.get(name).map_or("default", String::as_str);
+        let (value, origin) = match value.as_str().and_then(without_password).filter(|_| name == "database_url") {
+            Some(url) => (Json::String(url), format!("{origin}; its password is not shown")),
+            None => (value.clone(), origin.to_owned()),
+        };
         let set = format!("{key} = {value}");
         writeln!(text, "{set:<48} # {origin}")
+    }
+}
+
+/// The URL of a database without the password that it holds, if it holds one.
+fn without_password(url: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once("://").filter(|(scheme, _)| scheme.starts_with("postgres"))?;
+    let (place, options) = rest.split_once('?').map_or((rest, None), |(place, options)| (place, Some(options)));
+    // A password may hold any character but those that end it: the last `@` of the authority stands behind it.
+    let (authority, path) = place.split_at(place.find('/').unwrap_or(place.len()));
+    let shown = match authority.rsplit_once('@') {
+        Some((user, host)) => format!("{}@{host}", user.split(':').next().unwrap_or(user)),
+        None => authority.to_owned(),
+    };
+    let kept = options.map(|options| {
+        options.split('&').filter(|option| !option.starts_with("password=")).collect::<Vec<_>>().join("&")
+    });
+    let kept = kept.filter(|options| !options.is_empty()).map_or_else(String::new, |options| format!("?{options}"));
+    let shown = format!("{scheme}://{shown}{path}{kept}");
+    (shown != url).then_some(shown)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_left_out_wherever_it_stands() {
+        for (url, shown) in [
+            ("postgres://me:secret@db/scores", "postgres://me@db/scores"),
+            (
+                "postgresql://me:se:cr@et@db:5433/scores?sslmode=require",
+                "postgresql://me@db:5433/scores?sslmode=require",
+            ),
+            ("postgres://me@db/scores?sslmode=require&password=secret", "postgres://me@db/scores?sslmode=require"),
+            ("postgres://:secret@db?password=secret", "postgres://@db"),
+        ] {
+            assert_eq!(without_password(url).as_deref(), Some(shown));
+        }
+        for url in ["postgres://me@db/scores?sslmode=require", "postgres://db", "sqlite://a:b@c.db", "memory:"] {
+            assert_eq!(without_password(url), None, "{url}");
+        }
     }
 }

@@ -10,10 +10,10 @@ use scoreboard_core::{
 };
 
 use crate::failure::{Failure, Result};
-use crate::lock::Lock;
+use crate::place::Place;
 use crate::progress::note;
 use crate::settings::Settings;
-use crate::store::{Place, Stores};
+use crate::store::Stores;
 use crate::transfer::{BoardLine, Counts, Header, Line, RowLine, UserLine};
 use crate::verify::audit;
 
@@ -27,14 +27,15 @@ const CHUNK: usize = 500;
 /// What every JSON reader has exact.
 const MAX_EPOCH: Epoch = Epoch::new((1 << 53) - 1);
 
-/// Reads `file`, or standard input for `-`, into the database of the settings; no server may have it open meanwhile.
+/// Reads `file`, or standard input for `-`, into the database of the settings. No server may have a file open meanwhile; on PostgreSQL they may go on.
 pub(crate) async fn run(settings: &Settings, file: &Path) -> Result<()> {
-    let place = Place::parse(&settings.database_url).map_err(Failure::new)?;
-    let files = place.files()?;
-    files.check_folder()?;
+    let place = Place::of_command(settings)?;
+    if let Place::Sqlite { files, .. } = &place {
+        files.check_folder()?;
+    }
     let reader = Reader::open(file)?;
-    let _lock = Lock::take(&files.lock, &files.database)?;
-    let stores = Stores::open(&place, settings).await?;
+    let _lock = place.claim()?;
+    let stores = Stores::open(&place).await?;
     let done = Import::new(&stores, reader).run().await;
     stores.close().await;
     done

@@ -13,23 +13,59 @@ use std::time::Duration;
 
 /// Where the tests' databases are.
 #[derive(Debug)]
-pub(crate) enum Server {
-    /// Somebody's own.
-    Given(String),
-    /// Started here. Its watcher ends it when this process is gone, however it went: its input is then at its end.
-    Started { url: String, _watcher: Child },
+pub(crate) struct Server {
+    url: String,
+    /// `None` for somebody's own.
+    started: Option<Started>,
+}
+
+/// What was started here. Its watcher ends it when this process is gone, however it went: its input is then at its end.
+#[derive(Debug)]
+struct Started {
+    folder: PathBuf,
+    _watcher: Child,
 }
 
 impl Server {
     /// A server with these settings, each `name=value`. It goes when this does.
     pub(crate) fn start(settings: &[&str]) -> Self {
-        start(settings)
+        Self::start_with(settings, &std::env::temp_dir(), |_| {})
+    }
+
+    /// The same in a folder inside `parent`, where `prepare` can put files, or alter them, before it starts.
+    pub(crate) fn start_with(settings: &[&str], parent: &Path, prepare: impl FnOnce(&Path)) -> Self {
+        start(settings, parent, prepare)
     }
 
     pub(crate) fn url(&self) -> &str {
-        match self {
-            Self::Given(url) | Self::Started { url, .. } => url,
-        }
+        &self.url
+    }
+
+    /// Its URL, if it is somebody's own.
+    pub(crate) fn given(&self) -> Option<&str> {
+        self.started.is_none().then_some(self.url.as_str())
+    }
+
+    /// The folder of its socket, of its log, and of `data`; only of one that was started here.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.started.as_ref().expect("it was started here").folder
+    }
+
+    /// The socket that it listens on.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.folder().join(".s.PGSQL.5432")
+    }
+
+    /// Ends the server with SIGKILL, in the middle of whatever it does. Its watcher starts it again.
+    pub(crate) fn kill9(&self) {
+        self.signal("KILL");
+    }
+
+    /// Sends a signal to the first of the server's processes.
+    pub(crate) fn signal(&self, name: &str) {
+        let number = std::fs::read_to_string(self.folder().join("pid")).expect("the watcher has written it");
+        let sent = Command::new("kill").args([format!("-{name}").as_str(), number.trim()]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "SIG{name} could not be sent");
     }
 }
 
@@ -37,28 +73,37 @@ impl Server {
 pub(crate) fn server() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
     SERVER.get_or_init(|| match std::env::var("TEST_DATABASE_URL") {
-        Ok(url) => Server::Given(url),
+        Ok(url) => Server { url, started: None },
         Err(_) => Server::start(&[]),
     })
 }
 
-/// Starts the server and reads its own input until that ends. Then the server is told to stop at once, by its number, and the
-/// folder goes.
+/// Starts the server, and starts it again whenever it has ended, until its own input ends. Then the server is told to stop at
+/// once, by its number, and the folder goes.
 const WATCH: &str = r#"
 folder=$1; shift
-"$@" >"$folder/server.log" 2>&1 </dev/null &
-server=$!
+while [ ! -e "$folder/stop" ]; do
+    "$@" >>"$folder/server.log" 2>&1 </dev/null &
+    echo $! >"$folder/pid.new"; mv "$folder/pid.new" "$folder/pid"
+    wait $!
+    sleep 0.05
+done &
+loop=$!
 cat >/dev/null
-kill -QUIT "$server" 2>/dev/null
-wait "$server"
+: >"$folder/stop"
+while kill -0 "$loop" 2>/dev/null; do
+    kill -QUIT "$(cat "$folder/pid")" 2>/dev/null
+    sleep 0.05
+done
 rm -rf "$folder"
 "#;
 
-/// See [`Server::start`].
-fn start(settings: &[&str]) -> Server {
+/// See [`Server::start_with`].
+fn start(settings: &[&str], parent: &Path, prepare: impl FnOnce(&Path)) -> Server {
     let initdb = program("initdb");
     let postgres = program("postgres");
-    let folder = tempfile::Builder::new().prefix("scoreboard-pg-").tempdir().expect("a temporary folder").keep();
+    let folder =
+        tempfile::Builder::new().prefix("scoreboard-pg-").tempdir_in(parent).expect("a temporary folder").keep();
     std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o700)).expect("its rights are set");
     let as_user = as_ordinary_user(&folder);
     let data = folder.join("data");
@@ -70,6 +115,7 @@ fn start(settings: &[&str]) -> Server {
         .output()
         .expect("initdb runs");
     assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
+    prepare(&folder);
 
     let server = command(&as_user, &postgres);
     let mut watcher = Command::new("sh")
@@ -81,7 +127,7 @@ fn start(settings: &[&str]) -> Server {
         .arg(&data)
         .arg("-k")
         .arg(&folder)
-        .args(["-c", "listen_addresses=", "-c", "max_connections=300"])
+        .args(["-c", "listen_addresses=", "-c", "port=5432", "-c", "max_connections=300"])
         .args(settings.iter().flat_map(|setting| ["-c", *setting]))
         .current_dir("/")
         .stdin(Stdio::piped())
@@ -93,7 +139,8 @@ fn start(settings: &[&str]) -> Server {
         .expect("a shell");
     wait_until_ready(&folder, &mut watcher);
     let host = folder.display().to_string().replace('/', "%2F");
-    Server::Started { url: format!("postgres://postgres@{host}/postgres"), _watcher: watcher }
+    let url = format!("postgres://postgres@{host}/postgres");
+    Server { url, started: Some(Started { folder, _watcher: watcher }) }
 }
 
 /// The last line of `postmaster.pid` says so.

@@ -1,0 +1,134 @@
+//! Where everything is kept: what the database's URL and the other settings come to.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::failure::{Failure, Result};
+use crate::files::Files;
+use crate::lock::Lock;
+use crate::settings::{Durability, Settings};
+
+/// How long a command's own calls to a database server may take: it reads and writes far more at once than a request does, and nobody
+/// is refused meanwhile.
+const COMMAND_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Where everything is kept.
+#[derive(Debug, Clone)]
+pub(crate) enum Place {
+    /// In this process, until it ends.
+    Memory,
+    /// In a SQLite file, with the key file and the lock beside it.
+    Sqlite { config: scoreboard_sqlite::Config, files: Files },
+    /// On a PostgreSQL server, for any number of servers.
+    Postgres(Box<scoreboard_postgres::Config>),
+}
+
+impl Place {
+    /// Reads the settings; the error is the rule that the URL breaks.
+    pub(crate) fn of(settings: &Settings) -> Result<Self, String> {
+        let url = settings.database_url.as_str();
+        match url.split_once(':') {
+            Some(("memory", "" | "//")) => Ok(Self::Memory),
+            Some(("sqlite", _)) => {
+                let config = scoreboard_sqlite::Config::from_url(url).map_err(|error| error.to_string())?;
+                if config.path.extension().is_some_and(|extension| extension == "keys" || extension == "db-lock") {
+                    return Err("must not end in .keys or .db-lock: files of these names are put beside it".to_owned());
+                }
+                let config = scoreboard_sqlite::Config { readers: settings.store.readers, ..config };
+                let files = Files::beside(&config.path);
+                Ok(Self::Sqlite { config, files })
+            }
+            Some(("postgres" | "postgresql", _)) => {
+                let config = scoreboard_postgres::Config::from_url(url).map_err(|error| error.to_string())?;
+                let config = config.with_call_timeout(Duration::from_millis(settings.store.timeout_ms));
+                Ok(Self::Postgres(Box::new(scoreboard_postgres::Config {
+                    connections: settings.store.connections,
+                    unsafe_durability: settings.store.durability == Durability::Unsafe,
+                    ..config
+                })))
+            }
+            _ => Err("must start with one of the known schemes: sqlite://FILE, postgres://, memory:".to_owned()),
+        }
+    }
+
+    /// The same for a command: what it works on is kept, and it has time.
+    pub(crate) fn of_command(settings: &Settings) -> Result<Self> {
+        match Self::of(settings).map_err(Failure::new)? {
+            Self::Memory => Err(Failure::new(
+                "`memory:` lives inside one running server: name a file, like --database-url sqlite://scoreboard.db",
+            )),
+            Self::Postgres(config) => Ok(Self::Postgres(Box::new(config.with_call_timeout(COMMAND_PATIENCE)))),
+            sqlite @ Self::Sqlite { .. } => Ok(sqlite),
+        }
+    }
+
+    /// Takes a file for this process alone, or says who has it. A database server keeps its users apart by itself.
+    pub(crate) fn claim(&self) -> Result<Option<Lock>> {
+        match self {
+            Self::Sqlite { files, .. } => {
+                files.check_folder()?;
+                Lock::take(&files.lock, &files.database).map(Some)
+            }
+            Self::Memory | Self::Postgres(_) => Ok(None),
+        }
+    }
+
+    /// Where the keys are; `None` where they are gone with the process.
+    pub(crate) fn key_file(&self, settings: &Settings) -> Result<Option<PathBuf>> {
+        match (self, settings.keys.as_str()) {
+            (Self::Memory, "") => Ok(None),
+            (Self::Sqlite { files, .. }, "") => Ok(Some(files.keys.clone())),
+            (Self::Postgres(_), "") => Err(Failure::new(
+                "setting `keys`: must name the key file, like --keys scoreboard.keys; every server of one database needs the same, \
+                 and `scoreboard-server admin rotate-keys --keys FILE` makes the first",
+            )),
+            (_, named) => Ok(Some(Path::new(named).to_owned())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(url: &str) -> Result<Place, String> {
+        Place::of(&Settings { database_url: url.to_owned(), ..Settings::default() })
+    }
+
+    #[test]
+    fn the_scheme_picks_the_adapter() {
+        assert!(matches!(place("memory:"), Ok(Place::Memory)));
+        assert!(matches!(place("sqlite://a/scoreboard.db"), Ok(Place::Sqlite { .. })));
+        assert!(matches!(place("postgres://db.example/scores"), Ok(Place::Postgres(_))));
+        assert!(matches!(place("postgresql://db.example/scores"), Ok(Place::Postgres(_))));
+        for url in ["mysql://host/db", "scoreboard.db", "", "memory:x"] {
+            let rule = place(url).unwrap_err();
+            assert!(
+                ["sqlite://FILE", "postgres://", "memory:"].iter().all(|scheme| rule.contains(scheme)),
+                "{url}: {rule}"
+            );
+        }
+        assert!(place("sqlite://my.keys").is_err());
+    }
+
+    #[test]
+    fn the_keys_are_beside_a_file_and_named_for_a_server() {
+        let keys = |url: &str, keys: &str| {
+            let settings = Settings { keys: keys.to_owned(), ..Settings::default() };
+            place(url).unwrap().key_file(&settings).map_err(|failure| failure.to_string())
+        };
+        assert_eq!(keys("sqlite://data/scoreboard.db", ""), Ok(Some("data/scoreboard.keys".into())));
+        assert_eq!(keys("sqlite://data/scoreboard.db", "my.keys"), Ok(Some("my.keys".into())));
+        assert_eq!(keys("memory:", ""), Ok(None));
+        assert_eq!(keys("postgres://db.example/scores", "my.keys"), Ok(Some("my.keys".into())));
+        assert!(keys("postgres://db.example/scores", "").unwrap_err().contains("--keys"));
+    }
+
+    #[test]
+    fn a_command_needs_what_is_kept() {
+        let command = |url: &str| Place::of_command(&Settings { database_url: url.to_owned(), ..Settings::default() });
+        assert!(command("memory:").is_err());
+        let Ok(Place::Postgres(config)) = command("postgres://db.example/scores") else { panic!("it is kept") };
+        assert_eq!(config.call_timeout, COMMAND_PATIENCE);
+    }
+}

@@ -1,0 +1,254 @@
+//! The server and its commands on PostgreSQL: what an operator meets that is not so on a file.
+
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::json;
+
+use crate::database::{Schema, Server, run};
+use crate::folder::{Ended, Folder};
+use crate::served::{PASSWORD, Served};
+
+fn wait<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(future)
+}
+
+/// A folder with keys, and an empty schema.
+fn place() -> (Folder, Schema) {
+    let (folder, schema) = (Folder::new(), wait(Schema::create()));
+    folder.ok(&["admin", "rotate-keys", "--keys", "my.keys", "--database-url", schema.url()]);
+    (folder, schema)
+}
+
+fn served(folder: &Folder, schema: &Schema) -> Served {
+    Served::start(folder, &["--keys", "my.keys", "--database-url", schema.url()])
+}
+
+fn metrics(server: &Served) -> String {
+    Served::answer(server.send("GET", "/metrics", None, None)).1
+}
+
+/// The one line with which a server does not start on this URL.
+fn refused(folder: &Folder, url: &str) -> String {
+    folder.refused(&["--listen", "127.0.0.1:0", "--keys", "my.keys", "--database-url", url])
+}
+
+#[test]
+fn every_command_works_there_beside_two_servers() {
+    let (folder, schema) = place();
+    let servers = [served(&folder, &schema), served(&folder, &schema)];
+    servers[0].register("ada@example.org");
+    let on = |args: &[&str]| folder.ok(&[args, &["--keys", "my.keys", "--database-url", schema.url()]].concat());
+    assert!(on(&["admin", "grant-role", "ada@example.org", "admin"]).ends_with("has the roles user, admin\n"));
+    let credentials = json!({"email": "ada@example.org", "password": PASSWORD});
+    let (status, signed_in) = servers[1].post("/api/auth/login", None, &credentials);
+    assert_eq!((status, &signed_in["user"]["roles"]), (200, &json!(["user", "admin"])));
+
+    // Signed by one, counted by the other: they have the same keys.
+    let token = signed_in["token"].as_str().expect("a token");
+    let action = servers[0].action(token, "tap");
+    assert_eq!(servers[1].update(token, &action)["score"], 1);
+
+    assert_eq!(on(&["verify"]), "main: clean up to version 1 (1 scores)\n");
+    assert!(on(&["admin", "list-boards"]).starts_with("main "));
+    assert_eq!(on(&["admin", "raise-epoch"]), "epoch 2 has begun; it was 1\n");
+    let export = on(&["export"]);
+    assert!(export.contains("\"type\":\"end\",\"boards\":1,\"users\":1,\"rows\":1"), "{export}");
+    folder.write("copy.jsonl", &export);
+    let other = wait(Schema::create());
+    folder.ok(&["import", "copy.jsonl", "--database-url", other.url()]);
+    assert_eq!(folder.ok(&["verify", "--database-url", other.url()]), "main: clean up to version 1 (1 scores)\n");
+    folder.ok(&["import", "copy.jsonl"]);
+    assert_eq!(folder.ok(&["verify"]), "main: clean up to version 1 (1 scores)\n", "and into a file");
+    for server in servers {
+        assert_eq!(server.stop(), Some(0));
+    }
+}
+
+#[test]
+fn a_server_makes_no_keys_that_the_others_do_not_have() {
+    let (folder, schema) = place();
+    let none = folder.refused(&["--listen", "127.0.0.1:0", "--database-url", schema.url()]);
+    assert!(none.contains("setting `keys`") && none.contains("--keys scoreboard.keys"), "{none}");
+    let missing = folder.refused(&["--listen", "127.0.0.1:0", "--keys", "other.keys", "--database-url", schema.url()]);
+    assert!(missing.contains("there is no key file other.keys") && missing.contains("rotate-keys"), "{missing}");
+    assert!(!folder.path("other.keys").exists());
+}
+
+#[test]
+fn a_command_that_only_reads_makes_no_scoreboard_by_a_typing_error() {
+    let (folder, schema) = place();
+    for args in [["export"].as_slice(), &["admin", "list-boards"]] {
+        let refusal = folder.refused(&[args, &["--database-url", schema.url()]].concat());
+        assert!(refusal.ends_with("there is no scoreboard in it"), "{refusal}");
+    }
+    wait(run(schema.url(), "CREATE TABLE boards (nothing_of_ours_is_here bigint)"));
+}
+
+#[test]
+fn what_is_wrong_with_a_database_is_one_line_without_its_password() {
+    let (folder, schema) = place();
+    served(&folder, &schema).kill();
+    wait(run(
+        schema.url(),
+        "INSERT INTO scoreboard_migrations (version, description, success, checksum, execution_time)
+         VALUES (9999, 'of the future', TRUE, '\\x00', 0)",
+    ));
+    let (base, options) = schema.url().split_once("/postgres?").expect("the database `postgres`");
+    let closed = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port").local_addr().expect("an address");
+    for (url, part) in [
+        (format!("postgres://me:hidden@{closed}/scores"), format!("scores at {closed}: ")),
+        (
+            "postgres://me:hidden@no-such-host.invalid/scores".to_owned(),
+            "scores at no-such-host.invalid:5432: ".to_owned(),
+        ),
+        (format!("{base}/no_such_database?password=hidden"), "database \"no_such_database\" does not exist".to_owned()),
+        (schema.url().to_owned(), "written by a newer version of this program: its schema is 9999".to_owned()),
+        (format!("{base}/postgres?{options}%20-c%20synchronous_commit%3Doff"), "synchronous_commit=off".to_owned()),
+        (format!("{base}/postgres?{options}%20-c%20default_transaction_read_only%3Don"), "takes no writes".to_owned()),
+        (format!("{base}/postgres?sslmode=require&password=hidden"), "server does not support TLS".to_owned()),
+    ] {
+        let refusal = refused(&folder, &url);
+        assert!(refusal.starts_with("error: cannot open the database ") && refusal.contains(&part), "{url}: {refusal}");
+        assert!(!refusal.contains("hidden"), "{refusal}");
+    }
+    // What the URL itself says wrong is told with the setting.
+    for (url, part) in [
+        (
+            "postgres://me:hidden@db.example/scores?passwd=hidden",
+            "`database_url` (command line): database URL has an option",
+        ),
+        ("postgres://me:hidden@db.example:port/scores", "must be like postgres://user:password@host"),
+        ("postgres://me:hidden@db.example/scores?sslmode=sometimes", "must be like"),
+    ] {
+        let refusal = refused(&folder, url);
+        assert!(refusal.contains(part) && !refusal.contains("hidden"), "{refusal}");
+    }
+}
+
+#[test]
+fn a_database_that_may_forget_is_used_only_when_told_to() {
+    let (folder, schema) = place();
+    let url = format!("{}%20-c%20synchronous_commit%3Doff", schema.url());
+    assert!(refused(&folder, &url).contains("allow it by `unsafe_durability`"));
+    let server = Served::start(&folder, &["--keys", "my.keys", "--database-url", &url, "--unsafe-durability"]);
+    assert!(metrics(&server).contains("\nscoreboard_unsafe_durability 1\n"));
+    assert_eq!(server.stop(), Some(0));
+    assert!(folder.read("server.log").contains("may lose what it acknowledged"));
+    let server = served(&folder, &schema);
+    assert!(metrics(&server).contains("\nscoreboard_unsafe_durability 0\n"));
+    assert_eq!(server.stop(), Some(0));
+}
+
+/// A server that wants passwords and speaks TLS, with a certificate of the tests' own for `localhost`.
+fn guarded(folder: &Folder) -> (Server, u16) {
+    let openssl = |args: &[&str]| {
+        let made = Command::new("openssl").args(args).current_dir(folder.path("")).output().expect("openssl runs");
+        assert!(made.status.success(), "openssl {args:?}: {}", String::from_utf8_lossy(&made.stderr));
+    };
+    let key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-batch"];
+    for (name, other) in [("ca", false), ("other", true)] {
+        let subject = format!("/CN=authority of the tests{}", if other { " that signed nothing" } else { "" });
+        let files = [format!("{name}.key"), format!("{name}.pem")];
+        openssl(&[&["req", "-x509"], &key[..], &["-subj", &subject, "-keyout", &files[0], "-out", &files[1]]].concat());
+    }
+    openssl(&[&["req"], &key[..], &["-subj", "/CN=localhost", "-keyout", "server.key", "-out", "server.csr"]].concat());
+    folder.write("names", "subjectAltName=DNS:localhost\n");
+    openssl(&[
+        "x509",
+        "-req",
+        "-in",
+        "server.csr",
+        "-CA",
+        "ca.pem",
+        "-CAkey",
+        "ca.key",
+        "-CAcreateserial",
+        "-extfile",
+        "names",
+        "-out",
+        "server.pem",
+    ]);
+    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port").local_addr().expect("an address").port();
+    let settings = [
+        "listen_addresses=127.0.0.1",
+        &format!("port={port}"),
+        "ssl=on",
+        "ssl_cert_file=../server.pem",
+        "ssl_key_file=../server.key",
+    ];
+    let prepare = |into: &Path| {
+        let owner = fs::metadata(into).expect("the folder is there");
+        for file in ["server.pem", "server.key"] {
+            let copy = into.join(file);
+            fs::copy(folder.path(file), &copy).expect("it is copied");
+            fs::set_permissions(&copy, fs::Permissions::from_mode(0o600)).expect("its rights are set");
+            chown(&copy, Some(owner.uid()), Some(owner.gid())).expect("it is given away");
+        }
+        let rules = "local all all trust\nhostssl all guarded 127.0.0.1/32 scram-sha-256\n";
+        fs::write(into.join("data/pg_hba.conf"), rules).expect("the rules are written");
+    };
+    let server = Server::start_with(&settings, &std::env::temp_dir(), prepare);
+    for statement in ["CREATE ROLE guarded LOGIN PASSWORD 'correct horse'", "CREATE DATABASE scores OWNER guarded"] {
+        wait(run(&format!("{}?port={port}", server.url()), statement));
+    }
+    (server, port)
+}
+
+#[test]
+fn passwords_and_certificates_are_checked_on_both_sides() {
+    let folder = Folder::new();
+    folder.ok(&["admin", "rotate-keys", "--keys", "my.keys", "--database-url", "postgres://localhost/scores"]);
+    let (_server, port) = guarded(&folder);
+    let url =
+        |password: &str, options: &str| format!("postgres://guarded:{password}@localhost:{port}/scores?{options}");
+
+    for (password, options, part) in [
+        ("correct%20horse", "sslmode=verify-full", "UnknownIssuer"),
+        ("correct%20horse", "sslmode=verify-full&sslrootcert=other.pem", "certificate"),
+        ("correct%20horse", "sslmode=verify-ca&sslrootcert=other.pem", "certificate"),
+        ("correct%20horse", "sslmode=require&sslrootcert=other.pem", "certificate"),
+        ("correct%20horse", "sslmode=verify-full&sslrootcert=missing.pem", "No such file"),
+        (
+            "correct%20horse",
+            "sslmode=verify-full&sslrootcert=ca.pem&hostaddr=127.0.0.1",
+            "certificate not valid for name",
+        ),
+        ("correct%20horse", "sslmode=disable", "no encryption"),
+        ("wrong-password", "sslmode=require", "password authentication failed for user \"guarded\""),
+    ] {
+        let refusal = refused(&folder, &url(password, options));
+        assert!(refusal.contains(part), "{options}: {refusal}");
+        assert!(!refusal.contains("horse") && !refusal.contains("wrong-password"), "{refusal}");
+    }
+
+    for options in ["sslmode=require", "sslmode=verify-ca&sslrootcert=ca.pem", "sslmode=verify-full&sslrootcert=ca.pem"]
+    {
+        let url = url("correct%20horse", options);
+        let mut command = folder.command(&["--listen", "127.0.0.1:0", "--keys", "my.keys", "--database-url", &url]);
+        command.env("RUST_LOG", "trace");
+        let server = Served::start_command(&folder, command);
+        server.register(&format!("{}@example.org", options.len()));
+        let counted = metrics(&server);
+        assert_eq!(server.stop(), Some(0));
+        for said in [counted, folder.read("server.log")] {
+            assert!(!said.contains("correct horse") && !said.contains("correct%20horse"), "{options}: {said}");
+        }
+    }
+
+    // The password comes as well from where the command line does not show it.
+    let mut command = folder.command(&["verify", "--keys", "my.keys"]);
+    command.env("SCOREBOARD_DATABASE_URL", format!("postgres://guarded@localhost:{port}/scores?sslmode=require"));
+    command.env("PGPASSWORD", "correct horse");
+    let Ended { code, out, err } = Ended::of(command, "");
+    assert_eq!((code, out.as_str()), (0, "main: clean up to version 0 (0 scores)\n"), "{err}");
+
+    let mut config = folder.command(&["config"]);
+    config.env("SCOREBOARD_DATABASE_URL", url("correct%20horse", "sslmode=require"));
+    let Ended { code, out, err } = Ended::of(config, "");
+    assert_eq!(code, 0, "{err}");
+    assert!(out.contains("guarded@localhost") && out.contains("not shown") && !out.contains("horse"), "{out}");
+}

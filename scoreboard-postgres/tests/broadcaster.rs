@@ -1,0 +1,166 @@
+//! The suite of the broadcaster, and what it does between nodes.
+
+mod support;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
+use scoreboard_core::memory::MemoryBoardCache;
+use scoreboard_core::testing::{BroadcasterFixture, Fixture};
+use scoreboard_core::{
+    BoardCache, BoardId, BoardSpec, Broadcaster, CacheKey, Cached, CreateBoard, Epoch, Position, ScoreStore, Timestamp,
+};
+use scoreboard_postgres::PostgresBroadcaster;
+use scoreboard_postgres::sqlx::{self, Connection, PgConnection};
+use support::{Schema, run};
+use tokio::time::{Instant, timeout};
+
+/// How long a lost announcement may keep a board back: each two seconds it is read where the boards are.
+const BOUND: Duration = Duration::from_secs(4);
+
+struct One {
+    broadcaster: Arc<PostgresBroadcaster>,
+    _schema: Schema,
+}
+
+impl Fixture for One {
+    async fn fresh() -> Self {
+        let schema = Schema::create().await;
+        schema.store().await.close().await;
+        let broadcaster = Arc::new(PostgresBroadcaster::start(&schema.config(), None));
+        Self { broadcaster, _schema: schema }
+    }
+}
+
+impl BroadcasterFixture for One {
+    fn broadcaster(&self) -> Arc<dyn Broadcaster> {
+        self.broadcaster.clone()
+    }
+}
+
+scoreboard_core::broadcaster_conformance!(One);
+
+fn at(position: &str) -> Position {
+    position.parse().expect("a position")
+}
+
+/// Two nodes on one schema that listen by now.
+struct Nodes {
+    schema: Schema,
+    here: PostgresBroadcaster,
+    there: PostgresBroadcaster,
+    cache: Arc<MemoryBoardCache>,
+}
+
+impl Nodes {
+    async fn start() -> Self {
+        let schema = Schema::create().await;
+        schema.store().await.close().await;
+        let cache = Arc::new(MemoryBoardCache::new(1 << 20));
+        let here = PostgresBroadcaster::start(&schema.config(), None);
+        let there = PostgresBroadcaster::start(&schema.config(), Some(cache.clone()));
+        let nodes = Self { schema, here, there, cache };
+        nodes.until_they_listen().await;
+        nodes
+    }
+
+    async fn until_they_listen(&self) {
+        let mut connection = PgConnection::connect(self.schema.url()).await.expect("it connects");
+        let count = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT boards.id, meta.epoch%'
+                     AND application_name = current_setting('application_name') AND pid <> pg_backend_pid()";
+        while sqlx::query_scalar::<_, i64>(count).fetch_one(&mut connection).await.expect("it runs") < 2 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+async fn next(positions: &mut BoxStream<'static, Position>, within: Duration) -> Position {
+    let next = timeout(within, positions.next()).await;
+    next.unwrap_or_else(|_| panic!("nothing was told within {within:?}")).expect("it goes on")
+}
+
+#[tokio::test]
+async fn other_nodes_are_told_at_once() {
+    let nodes = Nodes::start().await;
+    let mut told = nodes.there.subscribe(&BoardId::main()).await.unwrap();
+    for position in ["1.1", "1.2", "2.1"] {
+        let began = Instant::now();
+        nodes.here.publish(&BoardId::main(), at(position)).await.unwrap();
+        // Long before it would be read.
+        assert_eq!(next(&mut told, Duration::from_millis(1500)).await, at(position));
+        println!("{position} was told elsewhere after {:?}", began.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn a_flood_is_told_as_its_end() {
+    let nodes = Nodes::start().await;
+    let mut told = nodes.there.subscribe(&BoardId::main()).await.unwrap();
+    for version in 1..=20_000 {
+        nodes.here.publish(&BoardId::main(), at(&format!("1.{version}"))).await.unwrap();
+    }
+    let mut seen = 0;
+    while next(&mut told, Duration::from_millis(1500)).await != at("1.20000") {
+        seen += 1;
+    }
+    assert!(seen < 1000, "{seen} announcements for 20000 changes");
+}
+
+#[tokio::test]
+async fn who_is_told_finds_nothing_old_in_the_cache() {
+    let nodes = Nodes::start().await;
+    let now = Timestamp::from_millis(1_700_000_000_000);
+    let mut told = nodes.there.subscribe(&BoardId::main()).await.unwrap();
+    for version in 1..=50 {
+        let key = CacheKey { board: BoardId::main(), view: "top".into() };
+        let answer = Cached { position: at(&format!("1.{version}")), bytes: "[]".into() };
+        nodes.cache.put(key.clone(), answer, now, Duration::from_secs(30)).await;
+        assert!(nodes.cache.get(&key, now).await.is_some());
+        let newer = at(&format!("1.{}", version + 1));
+        nodes.here.publish(&BoardId::main(), newer).await.unwrap();
+        assert_eq!(next(&mut told, Duration::from_millis(1500)).await, newer);
+        assert_eq!(nodes.cache.get(&key, now).await, None, "1.{version} is below what was announced");
+    }
+}
+
+#[tokio::test]
+async fn other_schemas_of_the_database_are_silent() {
+    let (nodes, others) = (Nodes::start().await, Nodes::start().await);
+    let mut told = nodes.there.subscribe(&BoardId::main()).await.unwrap();
+    others.here.publish(&BoardId::main(), at("1.900")).await.unwrap();
+    let mut heard = others.there.subscribe(&BoardId::main()).await.unwrap();
+    others.here.publish(&BoardId::main(), at("1.901")).await.unwrap();
+    while next(&mut heard, BOUND).await < at("1.901") {}
+    nodes.here.publish(&BoardId::main(), at("1.1")).await.unwrap();
+    assert_eq!(next(&mut told, Duration::from_millis(1500)).await, at("1.1"));
+}
+
+/// Whoever changed the board, and whether anybody announced it.
+#[tokio::test]
+async fn what_nobody_announced_is_found() {
+    let nodes = Nodes::start().await;
+    let store = nodes.schema.store().await;
+    assert_eq!(store.create_board(&BoardSpec::new(BoardId::main())).await.unwrap(), CreateBoard::Created);
+    let mut told = nodes.there.subscribe(&BoardId::main()).await.unwrap();
+    store.raise_epoch(Epoch::new(6)).await.unwrap();
+    while next(&mut told, BOUND).await != at("7.0") {}
+}
+
+#[tokio::test]
+async fn what_was_announced_while_the_connections_were_cut_is_told_after_it() {
+    let nodes = Nodes::start().await;
+    let store = nodes.schema.store().await;
+    assert_eq!(store.create_board(&BoardSpec::new(BoardId::main())).await.unwrap(), CreateBoard::Created);
+    let mut told = nodes.there.subscribe(&BoardId::main()).await.unwrap();
+    for epoch in 10..15 {
+        let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                   WHERE application_name = current_setting('application_name') AND pid <> pg_backend_pid()";
+        run(nodes.schema.url(), cut).await;
+        // Nobody listens now; and who announces has lost his connection too.
+        let position = Position { epoch: store.raise_epoch(Epoch::new(epoch)).await.unwrap(), ..at("1.0") };
+        nodes.here.publish(&BoardId::main(), position).await.unwrap();
+        while next(&mut told, BOUND).await != position {}
+    }
+}

@@ -1,0 +1,135 @@
+//! Several servers on one database: what one has counted, the others show; whom one has signed out, the others refuse.
+
+mod support;
+
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use support::client::Client;
+use support::place::Place;
+use support::server::Server;
+use support::user::{PASSWORD, User, split_receipt, update};
+use support::wait::until;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+const ROUNDS: usize = 30;
+
+/// What is announced and heard takes milliseconds; a lost announcement, two seconds and what a busy machine adds.
+const AT_ONCE: Duration = Duration::from_millis(1500);
+
+/// The servers follow what others have ended each five seconds.
+const FOLLOWED: Duration = Duration::from_secs(8);
+
+struct Watcher(WebSocketStream<MaybeTlsStream<TcpStream>>);
+
+impl Watcher {
+    async fn open(server: &Server) -> Self {
+        let url = format!("{}/api/scoreboard/ws", server.url().replace("http://", "ws://"));
+        let (socket, _) = connect_async(url).await.expect("it takes connections");
+        let mut watcher = Self(socket);
+        assert_eq!(watcher.next(AT_ONCE).await["type"], "connected");
+        watcher
+    }
+
+    async fn send(&mut self, message: &Value) {
+        self.0.send(Message::text(message.to_string())).await.expect("it is open");
+    }
+
+    /// The next message in JSON; a close frame is its code.
+    async fn next(&mut self, within: Duration) -> Value {
+        loop {
+            let next = timeout(within, self.0.next()).await.unwrap_or_else(|_| panic!("nothing within {within:?}"));
+            match next.expect("it is open").expect("a whole message") {
+                Message::Text(text) => return serde_json::from_str(&text).expect("JSON"),
+                Message::Close(frame) => return json!({ "closed": frame.map(|frame| u16::from(frame.code)) }),
+                _ => {}
+            }
+        }
+    }
+}
+
+async fn counted(user: &mut User, on: &Server) -> u64 {
+    let action = user.issue("tap").await.expect("issue answers").expect(201)["action"].take();
+    // Signed by one, counted by another.
+    let answer = update(&mut Client::new(on.address()), &user.token, &action).await.expect("update answers");
+    let (receipt, replayed) = split_receipt(answer);
+    assert!(!replayed);
+    receipt["version"].as_u64().expect("a version")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_counts_the_other_shows_and_pushes() {
+    let one = Server::start_on(Place::postgres().await).await;
+    let other = one.start_beside().await;
+    let mut user = User::register(one.address(), "ada").await;
+    let mut reader = Client::new(other.address());
+    let mut watcher = Watcher::open(&other).await;
+    watcher.send(&json!({"type": "subscribe", "board": "main"})).await;
+    assert_eq!(watcher.next(AT_ONCE).await["type"], "snapshot");
+
+    let (mut pushed, mut shown) = (Vec::new(), Vec::new());
+    for round in 0..ROUNDS {
+        // So that there is something old to show.
+        reader.get("/api/scoreboard").await.expect("a read is answered").expect(200);
+        let version = counted(&mut user, &one).await;
+        let began = Instant::now();
+        if round % 2 == 1 {
+            // Who names what he wants need not wait until it is announced.
+            let page = reader.get(&format!("/api/scoreboard?minVersion={version}")).await.expect("a read is answered");
+            assert!(page.expect(200)["version"].as_u64() >= Some(version));
+        }
+        until(format!("version {version} is shown"), AT_ONCE, async || {
+            let page = reader.get("/api/scoreboard").await.expect("a read is answered").expect(200);
+            (page["version"].as_u64() >= Some(version)).then_some(())
+        })
+        .await;
+        shown.push(began.elapsed());
+        while watcher.next(AT_ONCE).await["version"].as_u64() < Some(version) {}
+        pushed.push(began.elapsed());
+        // What was pushed is not taken back by what is read.
+        let page = reader.get("/api/scoreboard").await.expect("a read is answered").expect(200);
+        assert!(page["version"].as_u64() >= Some(version), "{page}");
+    }
+    for (what, times) in [("shown", &mut shown), ("pushed", &mut pushed)] {
+        times.sort_unstable();
+        println!("{what} elsewhere after {:?} in the middle, {:?} at most", times[ROUNDS / 2], times[ROUNDS - 1]);
+    }
+    one.assert_verified();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_signed_out_at_one_is_refused_by_the_other() {
+    let one = Server::start_on(Place::postgres().await).await;
+    let other = one.start_beside().await;
+    let mut user = User::register(one.address(), "ada").await;
+    let login = json!({"email": "ada@example.org", "password": PASSWORD});
+    let login = user.client.post("/api/auth/login", &login).await.expect("login answers").expect(200);
+    let token = login["token"].as_str().expect("a token");
+    let mut elsewhere = Client::new(other.address());
+    let me = async |client: &mut Client, token: &str| {
+        client.send("GET", "/api/auth/me", Some(token), None).await.expect("it answers").status
+    };
+    assert_eq!(me(&mut elsewhere, token).await, 200);
+    let ticket = elsewhere.send("POST", "/api/auth/ws-ticket", Some(token), None).await;
+    let ticket = ticket.expect("it answers").expect(201)["ticket"].take();
+    let mut watcher = Watcher::open(&other).await;
+    watcher.send(&json!({"type": "authenticate", "ticket": ticket})).await;
+    assert_eq!(watcher.next(AT_ONCE).await["type"], "authenticated");
+
+    let refresh = json!({"refreshToken": login["refreshToken"]});
+    let out = user.client.send("POST", "/api/auth/logout", Some(token), None).await;
+    out.expect("it answers").expect(204);
+    let began = Instant::now();
+    assert_eq!(me(&mut user.client, token).await, 401, "at once where it was signed out");
+    until("the other refuses the token", FOLLOWED, async || (me(&mut elsewhere, token).await == 401).then_some(()))
+        .await;
+    assert_eq!(watcher.next(FOLLOWED).await, json!({"closed": 4500}));
+    println!("refused elsewhere after {:?}", began.elapsed());
+    let again = elsewhere.post("/api/auth/refresh", &refresh).await.expect("it answers");
+    assert_eq!(again.status, 401, "the session is over for all");
+    assert_eq!(me(&mut elsewhere, &user.token).await, 200, "another session of the same user goes on");
+}
