@@ -41,7 +41,7 @@ use verdict::Verdict;
 ///   looser. A bucket gives back its share less the milliseconds since.
 ///
 /// Where Redis is gone, calls fail within [`Config::call_timeout`](crate::Config::call_timeout): put
-/// a limiter in memory in front.
+/// [`FallbackLimiter`](scoreboard_core::FallbackLimiter) in front.
 ///
 /// ```no_run
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
