@@ -65,12 +65,12 @@ impl fmt::Display for Namespace {
 }
 
 impl Namespace {
-    /// The sliding log of a subject that was [encoded](subject).
+    /// The sliding log of a subject that was [shortened](short).
     pub(crate) fn log(&self, subject: &str, policy: &str) -> String {
         format!("{self}:limit:{{{subject}}}:{policy}:log")
     }
 
-    /// The bucket of a subject that was [encoded](subject).
+    /// The bucket of a subject that was [shortened](short).
     pub(crate) fn bucket(&self, subject: &str, policy: &str) -> String {
         format!("{self}:limit:{{{subject}}}:{policy}:gcra")
     }
@@ -80,7 +80,7 @@ impl Namespace {
     }
 
     pub(crate) fn answer(&self, board: &BoardId, view: &str) -> String {
-        format!("{self}:cache:{{{board}}}:view:{view}")
+        format!("{self}:cache:{{{board}}}:view:{}", short(view))
     }
 
     pub(crate) fn last(&self, board: &BoardId) -> String {
@@ -92,14 +92,14 @@ impl Namespace {
     }
 }
 
-/// A subject as it stands in a key: short and plain ones as they are, all others by a hash. So a key is short whatever comes, holds one pair of
+/// A subject or a view as it stands in a key: short and plain ones as they are, all others by a hash. So a key is short whatever comes, holds one pair of
 /// braces, and never an empty one, which would be no hash tag.
-pub(crate) fn subject(subject: &str) -> String {
+pub(crate) fn short(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'{' | b'}' | b'#');
-    if (1..=64).contains(&subject.len()) && subject.bytes().all(plain) {
-        subject.to_owned()
+    if (1..=64).contains(&text.len()) && text.bytes().all(plain) {
+        text.to_owned()
     } else {
-        format!("#{}", hex::encode(&Sha256::digest(subject)[..16]))
+        format!("#{}", hex::encode(&Sha256::digest(text)[..16]))
     }
 }
 
@@ -108,16 +108,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn subjects_are_told_apart_and_short() {
+    fn texts_are_told_apart_and_short() {
         let long = "a".repeat(1000);
         let all = ["a", "A", "", " ", "a ", "{", "}", "{a}", "#", "ä", &long, &long[1..], "2001:db8::/64"];
-        let encoded: std::collections::BTreeSet<String> = all.iter().map(|name| subject(name)).collect();
+        let encoded: std::collections::BTreeSet<String> = all.iter().map(|name| short(name)).collect();
         assert_eq!(encoded.len(), all.len());
         for name in encoded {
             assert!((1..=64).contains(&name.len()) && !name.contains(['{', '}']), "{name}");
         }
         // What looks like a hash is hashed itself.
-        assert_ne!(subject(&subject("")), subject(""));
+        assert_ne!(short(&short("")), short(""));
     }
 
     #[test]

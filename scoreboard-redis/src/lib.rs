@@ -3,6 +3,8 @@
 //! | adapter | implements | what it shares |
 //! | --- | --- | --- |
 //! | [`RedisRateLimiter`] | [`RateLimiter`](scoreboard_core::RateLimiter) | one count for each quota and subject |
+//! | [`RedisBoardCache`] | [`BoardCache`](scoreboard_core::BoardCache) | encoded answers, and the floor of each board |
+//! | [`RedisBroadcaster`] | [`Broadcaster`](scoreboard_core::Broadcaster) | which board is at which position now |
 //!
 //! # What it stands on
 //!
@@ -13,6 +15,8 @@
 
 mod address;
 mod breaker;
+mod broadcaster;
+mod cache;
 mod config;
 mod connection;
 mod error;
@@ -22,6 +26,8 @@ mod limiter;
 mod scripts;
 
 pub use address::Server;
+pub use broadcaster::RedisBroadcaster;
+pub use cache::RedisBoardCache;
 pub use config::Config;
 pub use handle::Redis;
 pub use keys::Namespace;

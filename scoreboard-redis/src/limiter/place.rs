@@ -30,7 +30,7 @@ pub(super) struct Place {
 pub(super) fn places(namespace: &Namespace, cells: &[Cell<'_>]) -> Result<Vec<Place>, Failure> {
     let mut places = Vec::<Place>::with_capacity(cells.len());
     for (number, cell) in cells.iter().enumerate() {
-        let subject = keys::subject(cell.subject);
+        let subject = keys::short(cell.subject);
         let key = match cell.quota.algorithm {
             Algorithm::SlidingLog => namespace.log(&subject, cell.policy),
             Algorithm::Gcra => namespace.bucket(&subject, cell.policy),
