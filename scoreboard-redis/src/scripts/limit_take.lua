@@ -109,11 +109,21 @@ local function read(cell)
       full, parts = full + 1, parts - cell.limit
     end
   end
+  return full, parts
+end
+
+local function write(cell, full, parts)
+  local kept = whole(full) .. ':' .. whole(parts) .. ':' .. whole(cell.limit)
+  redis.call('SET', cell.key, kept, 'PX', whole(full - now + 1 + cell.slack))
+end
+
+-- As for a log. Written also where the call is refused in the end: the moment that is told must come nearer as time goes by.
+local function bucket_hold(cell)
+  local full, parts = read(cell)
   local furthest = now + cell.slack + cell.period
   if full > furthest or (full == furthest and parts > 0) then
-    return furthest, 0
+    write(cell, furthest, 0)
   end
-  return full, parts
 end
 
 -- When it would be full again with so many cells more.
@@ -132,9 +142,7 @@ local function after(cell, count)
 end
 
 local function bucket_take(cell)
-  local full, parts = after(cell, 1)
-  local kept = whole(full) .. ':' .. whole(parts) .. ':' .. whole(cell.limit)
-  redis.call('SET', cell.key, kept, 'PX', whole(full - now + 1 + cell.slack))
+  write(cell, after(cell, 1))
 end
 
 local function state(cell, room, wait)
@@ -154,6 +162,7 @@ for n, cell in ipairs(cells) do
     wait = log_wait(cell, cell.demand)
     room = wait <= 0 and 1 or 0
   else
+    bucket_hold(cell)
     local full, parts = after(cell, cell.demand)
     local fits = full < now + cell.period or (full == now + cell.period and parts == 0)
     room = fits and 1 or 0
