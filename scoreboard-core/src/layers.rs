@@ -1,7 +1,9 @@
 //! Layers: each implements a trait over any other that does, so that they stack without flags.
 
+mod fallback_limiter;
 mod group_commit;
 mod two_level_cache;
 
+pub use fallback_limiter::FallbackLimiter;
 pub use group_commit::{CommitListener, GroupCommit, GroupCommitConfig};
 pub use two_level_cache::TwoLevelCache;

@@ -107,7 +107,7 @@ pub use error::{BackendError, Chain, Error, ErrorKind, InvalidValue, PointsProbl
 pub use fraud::{DeterministicRules, Finding, FraudDetector, Incident, IncidentStore, IssueVerdict, Verdict};
 pub use id_source::{IdSource, IdSourceExt, RandomIds};
 pub use ids::{ActionId, BoardId, IncidentId, KeyId, KindId, SessionId, UserId};
-pub use layers::{CommitListener, GroupCommit, GroupCommitConfig, TwoLevelCache};
+pub use layers::{CommitListener, FallbackLimiter, GroupCommit, GroupCommitConfig, TwoLevelCache};
 pub use limiter::{Algorithm, Cell, Decision, Quota, RateLimiter, Usage};
 pub use names::{DisplayNames, NoNames};
 pub use pipeline::{

@@ -99,6 +99,9 @@ pub async fn a_lease_ends_with_the_answer<F: BoardCacheFixture>(f: &F) {
             put(&*cache, key, &answer(version, "x")).await;
         }
         cache.raise_floor(&first.board, position(1, version + 1)).await;
+        assert_eq!(cache.lease(&first, at(0), patience).await, Lease::Granted, "the answer is below the floor now");
+        put(&*cache, &first, &answer(version, "late")).await;
+        assert_eq!(get(&*cache, &first).await, None, "it was late, and is not kept");
     }
 }
 

@@ -1,0 +1,27 @@
+-- Raises a board's floor. A lower position changes nothing but how long the floor lives.
+--
+-- KEYS[1]  the board's floor.
+-- ARGV[1]  the epoch.
+-- ARGV[2]  the version.
+-- ARGV[3]  how long a floor lives, in milliseconds.
+--
+-- Returns  1 if it rose, 0 if not.
+--
+-- Atomic   Two that raise it at once must leave the higher one.
+-- Clock    None: expiry is Redis' own.
+-- Cost     O(1).
+--
+-- A floor is a tombstone and not a DEL of what is below: an old answer that is still on its way to the cache finds it, and loses.
+
+local found = redis.pcall('GET', KEYS[1])
+local epoch, version = string.match(type(found) == 'string' and found or '', '^(%d+)%.(%d+)$')
+if epoch then
+  epoch, version = tonumber(epoch), tonumber(version)
+  local to_epoch, to_version = tonumber(ARGV[1]), tonumber(ARGV[2])
+  if to_epoch < epoch or (to_epoch == epoch and to_version <= version) then
+    redis.call('PEXPIRE', KEYS[1], ARGV[3])
+    return 0
+  end
+end
+redis.call('SET', KEYS[1], ARGV[1] .. '.' .. ARGV[2], 'PX', ARGV[3])
+return 1
