@@ -52,7 +52,7 @@ struct Parts {
     api: Part,
     /// Reading and writing the store: the part that is needed.
     database: Part,
-    /// Reading a board's first page through the cache.
+    /// Reading a board's first page through the cache, and the cache that is shared with other nodes.
     cache: Part,
     /// Watching a board, and room for more who do.
     realtime: Part,
@@ -91,6 +91,9 @@ async fn check(app: &AppState) -> Report {
     let main = TopQuery::new(BoardId::main());
     let database = timed("database", async { Ok(app.scoreboard.check().await?) });
     let cache = timed("cache", async {
+        if let Some(check) = &app.cache_check {
+            check().await?;
+        }
         match app.scoreboard.top_encoded(&main).await?.stale {
             None => Ok(()),
             Some(_) => Err(BackendError::new(ErrorKind::Unavailable, "cache", "read a fresh page").into()),

@@ -1,5 +1,6 @@
 //! What all handlers share. Limits and counts live here, never in a middleware, which axum clones for each connection.
 
+use std::fmt;
 use std::sync::Arc;
 
 use axum::http::request::Parts;
@@ -8,6 +9,7 @@ use scoreboard_core::accounts::{Accounts, Principal};
 use scoreboard_core::{Clock, KeyId, Scoreboard, Usage};
 
 use crate::address::ClientAddress;
+use crate::app::CacheCheck;
 use crate::bearer::bearer;
 use crate::health::Health;
 use crate::live::Connections;
@@ -19,7 +21,6 @@ use crate::{App, HttpConfig, Lifecycle};
 /// A handle on the state.
 pub(crate) type Shared = Arc<AppState>;
 
-#[derive(Debug)]
 pub(crate) struct AppState {
     pub(crate) scoreboard: Scoreboard,
     pub(crate) accounts: Accounts,
@@ -31,11 +32,18 @@ pub(crate) struct AppState {
     pub(crate) health: Health,
     pub(crate) connections: Arc<Connections>,
     pub(crate) series: RouteSeries,
+    pub(crate) cache_check: Option<CacheCheck>,
+}
+
+impl fmt::Debug for AppState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AppState").finish_non_exhaustive()
+    }
 }
 
 impl AppState {
     pub(crate) fn new(app: App) -> Shared {
-        let App { scoreboard, accounts, limiter, clock, config, metrics, lifecycle } = app;
+        let App { scoreboard, accounts, limiter, clock, config, metrics, lifecycle, cache_check } = app;
         Arc::new(Self {
             scoreboard,
             accounts,
@@ -47,6 +55,7 @@ impl AppState {
             config,
             metrics,
             lifecycle,
+            cache_check,
         })
     }
 

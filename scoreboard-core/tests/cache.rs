@@ -175,6 +175,24 @@ async fn a_node_learns_what_another_has_changed() {
 }
 
 #[tokio::test]
+async fn who_is_told_of_a_change_reads_nothing_older() {
+    let nodes = Nodes::new(Duration::ZERO);
+    let broadcaster = InProcessBroadcaster::new();
+    let [here, there] = [(); 2].map(|()| nodes.node(&broadcaster));
+    board(&here).await;
+    let query = top();
+    let mut told = there.subscribe(&BoardId::main(), 10, None).await.unwrap();
+    told.next().await.unwrap();
+    for n in 1..=20 {
+        // So that there is something old to read.
+        there.top_encoded(&query).await.unwrap();
+        let position = play(&here, n).await;
+        while told.next().await.unwrap().position() < position {}
+        assert!(there.top_encoded(&query).await.unwrap().position >= position);
+    }
+}
+
+#[tokio::test]
 async fn what_the_shared_cache_has_lost_is_not_believed() {
     let nodes = Nodes::new(Duration::ZERO);
     let node = nodes.node(&InProcessBroadcaster::new());

@@ -8,6 +8,7 @@ mod files;
 mod keys;
 mod lock;
 mod logging;
+mod nodes;
 mod password;
 mod place;
 mod progress;

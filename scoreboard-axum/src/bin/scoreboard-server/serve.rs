@@ -7,14 +7,13 @@ use std::time::Duration;
 
 use scoreboard_axum::{App, HttpConfig, Lifecycle, Network, ServeConfig, service};
 use scoreboard_core::accounts::Accounts;
-use scoreboard_core::memory::{MemoryBoardCache, MemoryRateLimiter};
 use scoreboard_core::{DeterministicRules, KeyRing, Scoreboard};
-use scoreboard_postgres::PostgresBroadcaster;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
 use crate::failure::{Failure, Result};
 use crate::keys::Keys;
+use crate::nodes::Nodes;
 use crate::place::Place;
 use crate::settings::{Effective, Settings};
 use crate::signals::Signals;
@@ -69,37 +68,28 @@ pub(crate) async fn run(effective: &Effective) -> Result<()> {
         }
     });
 
-    let limiter = Arc::new(MemoryRateLimiter::default());
+    let nodes = Nodes::meet(settings, &place).await?;
     let accounts = Accounts::builder(stores.accounts.clone(), &ring).with_config(settings.accounts.config()).build();
     accounts.sync_revocations().await?;
     tokio::spawn(accounts.clone().watch_revocations());
-    let mut builder = Scoreboard::builder(stores.scores.clone());
-    if let Place::Postgres(config) = &place {
-        // Others write there too: what they announce makes this server's answers old.
-        let cache = Arc::new(MemoryBoardCache::new(settings.scoreboard_config().cache_bytes));
-        let broadcaster = PostgresBroadcaster::start(config, Some(cache.clone()));
-        builder = builder.with_cache(cache).with_broadcaster(Arc::new(broadcaster));
-    }
     let mut config = settings.scoreboard_config();
     if let Place::Postgres(_) = place {
         // Nobody waits for others longer than for the database itself.
         config.group_commit.max_wait = Duration::from_millis(settings.store.timeout_ms);
     }
-    let scoreboard = builder
+    let builder = Scoreboard::builder(stores.scores.clone())
         .with_keys(ring)
         .with_fraud_detector(Arc::new(DeterministicRules::new(settings.fraud.max_outstanding)))
         .with_incidents(stores.incidents.clone())
         .with_names(stores.accounts.clone())
-        .with_config(config)
-        .build();
+        .with_config(config);
+    let scoreboard = nodes.join(builder, &place).build();
     let lifecycle = Lifecycle::default();
     let serve = settings.serve_config(http.trusted_proxies.clone());
-    let app = App::new(scoreboard.clone(), accounts)
-        .with_config(http)
-        .with_limiter(limiter)
-        .with_metrics(metrics)
-        .with_lifecycle(lifecycle.clone());
+    let app = App::new(scoreboard.clone(), accounts).with_config(http).with_metrics(metrics);
+    let app = nodes.attend(app.with_lifecycle(lifecycle.clone()));
 
+    nodes.follow(&scoreboard);
     warm_up(&scoreboard).await?;
     tokio::spawn(scoreboard.clone().keep_warm());
     announce(&listener)?;

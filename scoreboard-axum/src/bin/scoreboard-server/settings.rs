@@ -42,6 +42,7 @@ pub(crate) struct Settings {
     pub(crate) http: Http,
     pub(crate) store: Store,
     pub(crate) cache: Cache,
+    pub(crate) redis: Redis,
     pub(crate) live: Live,
     pub(crate) accounts: Accounts,
     pub(crate) fraud: Fraud,
@@ -61,6 +62,7 @@ impl Default for Settings {
             http: Http::default(),
             store: Store::default(),
             cache: Cache::default(),
+            redis: Redis::default(),
             live: Live::default(),
             accounts: Accounts::default(),
             fraud: Fraud::default(),
@@ -225,6 +227,29 @@ pub(crate) struct Cache {
 impl Default for Cache {
     fn default() -> Self {
         Self { megabytes: 64, lifetime_seconds: 30, stale_seconds: 300 }
+    }
+}
+
+/// The Redis that several servers share, for one limit over all, answers that one has loaded for all, and announcements.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Redis {
+    /// Where it is: `redis://`, `rediss://`, `redis+sentinel://` or `redis+cluster://`; empty for none.
+    pub(crate) url: String,
+    /// What its keys start with, so that several scoreboards share one Redis.
+    pub(crate) namespace: String,
+    /// The most connections.
+    pub(crate) connections: usize,
+    /// How long a call may take; then it is done without.
+    pub(crate) timeout_ms: u64,
+    /// How many servers there are: while Redis is away, each counts its part of every quota.
+    pub(crate) nodes: NonZeroU32,
+}
+
+impl Default for Redis {
+    fn default() -> Self {
+        let nodes = NonZeroU32::MIN;
+        Self { url: String::new(), namespace: "scoreboard".to_owned(), connections: 16, timeout_ms: 50, nodes }
     }
 }
 

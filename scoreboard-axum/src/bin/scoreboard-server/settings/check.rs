@@ -6,7 +6,7 @@ use crate::settings::Settings;
 impl Settings {
     /// The first setting that is out of bounds, and its rule.
     pub(super) fn check(&self) -> Result<(), (&'static str, String)> {
-        let Self { http, store, cache, live, accounts, fraud, .. } = self;
+        let Self { http, store, cache, redis, live, accounts, fraud, .. } = self;
         let bounds = [
             ("drain_seconds", self.drain_seconds, 0, 3600),
             ("http.max_connections", http.max_connections as u64, 1, 1_000_000),
@@ -23,6 +23,9 @@ impl Settings {
             ("cache.megabytes", cache.megabytes as u64, 1, 1 << 20),
             ("cache.lifetime_seconds", cache.lifetime_seconds, 1, 86_400),
             ("cache.stale_seconds", cache.stale_seconds, 0, 86_400),
+            ("redis.connections", redis.connections as u64, 1, 1000),
+            ("redis.timeout_ms", redis.timeout_ms, 5, 10_000),
+            ("redis.nodes", redis.nodes.get().into(), 1, 10_000),
             ("live.batch_interval_ms", live.batch_interval_ms, 1, 10_000),
             ("live.poll_interval_ms", live.poll_interval_ms, 100, 600_000),
             ("live.max_connections", live.max_connections as u64, 0, 1_000_000),
@@ -48,6 +51,7 @@ impl Settings {
             return Err(("listen", "must be an address and a port, like 127.0.0.1:8080 or [::]:8080".to_owned()));
         }
         Place::of(self).map_err(|rule| ("database_url", rule))?;
+        self.redis.config().map_err(|rule| ("redis.url", rule))?;
         Ok(())
     }
 }

@@ -31,10 +31,11 @@ impl Effective {
     /// Texts, numbers and lists of texts are written in TOML as in JSON.
     fn line(&self, text: &mut String, key: &str, name: &str, value: &Json) -> fmt::Result {
         let origin = self.origins.get(name).map_or("default", String::as_str);
-        let (value, origin) = match value.as_str().and_then(without_password).filter(|_| name == "database_url") {
-            Some(url) => (Json::String(url), format!("{origin}; its password is not shown")),
-            None => (value.clone(), origin.to_owned()),
-        };
+        let (value, origin) =
+            match value.as_str().and_then(without_password).filter(|_| ["database_url", "redis.url"].contains(&name)) {
+                Some(url) => (Json::String(url), format!("{origin}; its password is not shown")),
+                None => (value.clone(), origin.to_owned()),
+            };
         let set = format!("{key} = {value}");
         writeln!(text, "{set:<48} # {origin}")
     }
@@ -42,7 +43,8 @@ impl Effective {
 
 /// The URL of a database without the password that it holds, if it holds one.
 fn without_password(url: &str) -> Option<String> {
-    let (scheme, rest) = url.split_once("://").filter(|(scheme, _)| scheme.starts_with("postgres"))?;
+    let (scheme, rest) =
+        url.split_once("://").filter(|(scheme, _)| scheme.starts_with("postgres") || scheme.starts_with("redis"))?;
     let (place, options) = rest.split_once('?').map_or((rest, None), |(place, options)| (place, Some(options)));
     // A password may hold any character but those that end it: the last `@` of the authority stands behind it.
     let (authority, path) = place.split_at(place.find('/').unwrap_or(place.len()));
@@ -72,6 +74,7 @@ mod tests {
             ),
             ("postgres://me@db/scores?sslmode=require&password=secret", "postgres://me@db/scores?sslmode=require"),
             ("postgres://:secret@db?password=secret", "postgres://@db"),
+            ("redis+cluster://:secret@one:7000,two:7000", "redis+cluster://@one:7000,two:7000"),
         ] {
             assert_eq!(without_password(url).as_deref(), Some(shown));
         }
