@@ -25,6 +25,13 @@ pub(crate) fn describe() {
     describe_counter!("scoreboard_ratelimit_refusals_total", "Requests refused for being over a quota.");
     describe_counter!("scoreboard_backend_failures_total", "Requests that failed because a backend did.");
     describe_counter!("scoreboard_auth_attempts_total", "Registrations, logins, refreshes and tickets, by outcome.");
+    describe_counter!(
+        "scoreboard_refresh_reuse_total",
+        "Refresh tokens that were used a second time, which ends their session."
+    );
+    describe_counter!("scoreboard_fraud_findings_total", "What the fraud rules found, by rule.");
+    describe_counter!("scoreboard_publish_failures_total", "Changes that were not announced to other nodes.");
+    describe_counter!("scoreboard_ratelimit_fallbacks_total", "Decisions made without the shared limiter.");
     describe_counter!("scoreboard_updates_total", "Updates handed in, by outcome.");
     describe_counter!("scoreboard_live_refusals_total", "Live connections refused for want of room.");
     describe_gauge!("scoreboard_ws_connections", "Open WebSocket connections.");

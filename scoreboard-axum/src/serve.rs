@@ -29,6 +29,9 @@ use crate::request_id::{X_REQUEST_ID, request_id};
 use crate::stalled::Unstalled;
 use crate::{Lifecycle, Network};
 
+/// The most bytes that a connection holds of a request's head, or of an answer that its client takes slowly.
+const MAX_BUFFER: usize = 128 * 1024;
+
 /// The bounds of the connections.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -126,6 +129,8 @@ where
         let mut http = http1::Builder::new();
         // A client may say that it has said all (RFC 9112 §9.6), and still wants its answer.
         http.timer(TokioTimer::new()).header_read_timeout(config.header_timeout).half_close(true);
+        // Of a head, and of what waits to be written.
+        http.max_buf_size(MAX_BUFFER);
         // Answers are small: copied behind their head they cost less than a write of several parts.
         http.writev(false);
         Self {

@@ -21,13 +21,39 @@ fn an_epoch_that_goes_back_is_named() {
     let folder = Folder::new();
     folder.write("in.jsonl", EXPORT);
     folder.ok(&["import", "in.jsonl"]);
-    alter(&folder, &["UPDATE log SET epoch = 9 WHERE board = 2 AND version = 2"]);
+    let row = "UPDATE log SET epoch = 9 WHERE board = 2 AND version = 2";
+    alter(&folder, &[row, "UPDATE meta SET epoch = 9"]);
     let ended = folder.run(&["verify"]);
     assert_eq!(ended.code, 1, "{ended:?}");
     assert!(
         ended.out.contains("main: differs at version 2: the next row is of epoch 2, after one of epoch 9"),
         "{ended:?}"
     );
+}
+
+#[test]
+fn what_is_ahead_of_its_board_is_named() {
+    let folder = Folder::new();
+    folder.write("in.jsonl", EXPORT);
+    folder.ok(&["import", "in.jsonl"]);
+    for (alteration, back, named) in [
+        (
+            "UPDATE log SET epoch = 9 WHERE board = 2 AND version = 2",
+            "UPDATE log SET epoch = 2 WHERE board = 2 AND version = 2",
+            "main: differs at version 1: the next row is of epoch 9, the board of epoch 2",
+        ),
+        (
+            "INSERT INTO seasons (board, season, total) VALUES (2, 2, 7)",
+            "DELETE FROM seasons WHERE board = 2 AND season = 2",
+            "there are scores of season 2, which has not begun",
+        ),
+    ] {
+        alter(&folder, &[alteration]);
+        let ended = folder.run(&["verify"]);
+        assert!(ended.code == 1 && ended.out.contains(named), "{ended:?}");
+        alter(&folder, &[back]);
+        folder.ok(&["verify"]);
+    }
 }
 
 #[test]

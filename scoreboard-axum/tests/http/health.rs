@@ -30,6 +30,7 @@ async fn a_database_that_is_down_is_503_but_no_reason_to_be_restarted() {
         "{}",
         answer.text
     );
+    assert_eq!(answer.headers["retry-after"], "1");
     assert_eq!(world.get("/health/live").await.status, 200);
     assert_eq!(world.get("/health/ready").await.status, 200);
     world.break_store(false);

@@ -73,6 +73,9 @@ pub enum BoardError {
     /// The board's log was made with its operator, direction and tie-break.
     #[error("the board `{0}` has a log already: its operator, direction and tie-break are fixed")]
     OrderIsFixed(BoardId),
+    /// The spec is not the one that was to be replaced.
+    #[error("the board `{0}` was changed by somebody else meanwhile")]
+    ChangedMeanwhile(BoardId),
     /// The store failed.
     #[error(transparent)]
     Backend(#[from] crate::BackendError),
@@ -98,7 +101,7 @@ impl Scoreboard {
         }
     }
 
-    /// Replaces a board's spec. Its operator, direction and tie-break are fixed once it has a log. Other processes follow
+    /// Replaces a board's spec, if it still is `from`. Its operator, direction and tie-break are fixed once it has a log. Other processes follow
     /// within two seconds.
     ///
     /// # Errors
@@ -108,14 +111,15 @@ impl Scoreboard {
     /// # Cancel safety
     ///
     /// If the future is dropped, the spec is the old or the new one.
-    pub async fn change_board(&self, spec: BoardSpec) -> Result<(), BoardError> {
-        spec.check()?;
-        let changed = self.parts.store.change_board(&spec).await?;
-        self.parts.boards.boards.write().remove(&spec.id);
+    pub async fn change_board(&self, from: &BoardSpec, to: BoardSpec) -> Result<(), BoardError> {
+        to.check()?;
+        let changed = self.parts.store.change_board(from, &to).await?;
+        self.parts.boards.boards.write().remove(&to.id);
         match changed {
             ChangeBoard::Changed => Ok(()),
-            ChangeBoard::Unknown => Err(BoardError::Unknown(spec.id)),
-            ChangeBoard::OrderIsFixed => Err(BoardError::OrderIsFixed(spec.id)),
+            ChangeBoard::Unknown => Err(BoardError::Unknown(to.id)),
+            ChangeBoard::OrderIsFixed => Err(BoardError::OrderIsFixed(to.id)),
+            ChangeBoard::ChangedMeanwhile => Err(BoardError::ChangedMeanwhile(to.id)),
         }
     }
 

@@ -191,7 +191,7 @@ pub(crate) enum Admin {
 }
 
 /// What a board is. What is left out stays as it is, or is the default for a new board.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct SpecFlags {
     /// Its name for people
     #[arg(long)]

@@ -24,7 +24,8 @@ pub(crate) struct Nodes {
 impl Nodes {
     /// Reaches for the Redis of the settings, if they name one. That it is away is no reason not to start; that it is the wrong one is.
     pub(crate) async fn meet(settings: &Settings, place: &Place) -> Result<Self> {
-        let share_a_store = matches!(place, Place::Postgres(_));
+        // Beside a file, there are the commands.
+        let share_a_store = matches!(place, Place::Postgres(_) | Place::Sqlite { .. });
         let here = Arc::new(MemoryRateLimiter::default());
         let Some(config) = settings.redis.config().map_err(Failure::new)? else {
             return Ok(Self { limiter: here, redis: None, share_a_store });
