@@ -201,9 +201,9 @@ impl Redis {
             Some(gotten) => gotten,
             None => {
                 let gotten = timeout_at(deadline, tokio::spawn(getting)).await;
-                let gotten = gotten.map_err(|_| match self.0.pool.status().waiting {
-                    0 => Failure::NotConnected,
-                    _ => Failure::NoConnection,
+                let gotten = gotten.map_err(|_| {
+                    let pool = self.0.pool.status();
+                    if pool.size < pool.max_size { Failure::NotConnected } else { Failure::NoConnection }
                 })?;
                 gotten.map_err(|_| Failure::Gone)?
             }
