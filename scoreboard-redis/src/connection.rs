@@ -33,7 +33,7 @@ enum Way {
     Single(Client),
     Sentinel(Box<Mutex<SentinelClient>>),
     Cluster {
-        client: ClusterClient,
+        client: Box<ClusterClient>,
         nodes: Vec<Client>,
         /// Which node was listened to last.
         turn: AtomicUsize,
@@ -70,7 +70,7 @@ impl Connector {
                     builder = builder.certs(tls);
                 }
                 let nodes = nodes.iter().map(client).collect::<RedisResult<_>>()?;
-                Way::Cluster { client: builder.build()?, nodes, turn: AtomicUsize::new(0) }
+                Way::Cluster { client: Box::new(builder.build()?), nodes, turn: AtomicUsize::new(0) }
             }
         };
         let timeouts = AsyncConnectionConfig::new()

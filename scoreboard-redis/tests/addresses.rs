@@ -5,7 +5,7 @@ mod support;
 use std::process::Command;
 use std::time::Duration;
 
-use scoreboard_core::{BackendError, Cell, ErrorKind, RateLimiter, Timestamp};
+use scoreboard_core::{BackendError, Cell, Decision, ErrorKind, RateLimiter, Timestamp};
 use scoreboard_redis::{Config, Redis, RedisRateLimiter};
 use support::cluster::{Cluster, Sentinels};
 use support::server::{Process, folder, free_port};
@@ -152,7 +152,8 @@ async fn tls_is_spoken_where_it_is_asked_for_and_nowhere_else() {
     redis.check().await.expect("the certificate is trusted");
     let limiter = RedisRateLimiter::new(redis);
     let cells = [Cell { policy: "p", subject: "alice", quota: "10/min".parse().expect("a quota") }];
-    limiter.take(&cells, Timestamp::from_millis(0)).await.expect("it answers");
+    let decision = limiter.take(&cells, Timestamp::from_millis(0)).await.expect("it answers");
+    assert!(matches!(decision, Decision::Allowed(_)));
 
     let error = failure(&config(&url)).await;
     assert_eq!(error.kind(), ErrorKind::Refused, "the machine does not trust it: {}", chain(&error));

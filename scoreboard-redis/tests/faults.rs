@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use scoreboard_core::{
@@ -12,6 +12,7 @@ use scoreboard_redis::{Config, Redis, RedisBoardCache, RedisBroadcaster, RedisRa
 use support::cluster::{Cluster, Sentinels, wait_until};
 use support::server::{Process, cli};
 use support::{chain, config, shared_cluster, single};
+use tokio::time::Instant;
 
 const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 const LIFE: Duration = Duration::from_secs(60);

@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
@@ -10,6 +10,7 @@ use scoreboard_core::{BoardId, Broadcaster, Position};
 use scoreboard_redis::{Config, Redis, RedisBroadcaster};
 use support::config;
 use support::server::Process;
+use tokio::time::Instant;
 
 fn at(position: &str) -> Position {
     position.parse().expect("a position")

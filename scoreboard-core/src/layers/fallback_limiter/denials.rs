@@ -51,7 +51,7 @@ impl Denials {
             let Some(denial) = self.kept.get(&id) else { continue };
             match denial.at(now) {
                 Some(usage) if longest.is_none_or(|longest| usage.retry_after > longest.retry_after) => {
-                    longest = Some(usage)
+                    longest = Some(usage);
                 }
                 Some(_) => {}
                 None => drop(self.kept.remove(&id)),
