@@ -250,10 +250,10 @@ async fn a_master_that_became_a_replica_is_left() {
 async fn a_cluster_without_one_of_its_nodes_serves_what_lies_on_the_others() {
     let mut cluster = Cluster::start(&[]);
     let mut config = config(&cluster.url());
-    config.call_timeout = Duration::from_millis(300);
+    config.call_timeout = Duration::from_millis(150);
     let redis = Redis::new(&config).expect("a handle");
     let limiter = RedisRateLimiter::new(redis.clone());
-    let subjects: Vec<String> = (0..60).map(|n| format!("user {n}")).collect();
+    let subjects: Vec<String> = (0..30).map(|n| format!("user {n}")).collect();
     for subject in &subjects {
         assert!(take(&limiter, subject).await.is_ok());
     }
@@ -267,10 +267,9 @@ async fn a_cluster_without_one_of_its_nodes_serves_what_lies_on_the_others() {
                 failed += 1;
             }
         }
-        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert!(failed > 0, "a third lies on the node that is gone");
-    assert!(served > 10, "{served} of 60 were served, two thirds lie on the others");
+    assert!(served > 5, "{served} of 30 were served, two thirds lie on the others");
     cluster.nodes[0].restart();
     for subject in &subjects {
         let start = Instant::now();
