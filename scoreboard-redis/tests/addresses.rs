@@ -170,6 +170,16 @@ async fn tls_is_spoken_where_it_is_asked_for_and_nowhere_else() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_local_socket_is_an_address() {
+    let folder = folder();
+    let socket = folder.join("redis.sock");
+    let _server = Process::start(&["--unixsocket", &socket.display().to_string()]);
+    let redis = support::redis(&format!("redis+unix://{}", socket.display()));
+    redis.check().await.expect("it answers");
+    std::fs::remove_dir_all(folder).expect("it goes");
+}
+
 #[test]
 fn certificates_that_are_none_are_refused_at_once() {
     let config =

@@ -2,11 +2,15 @@
 
 mod support;
 
+use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use scoreboard_core::memory::MemoryRateLimiter;
 use scoreboard_core::{
-    BoardCache, BoardId, Broadcaster, CacheKey, Cached, Cell, Decision, ErrorKind, Position, RateLimiter, Timestamp,
+    BoardCache, BoardId, Broadcaster, CacheKey, Cached, Cell, Decision, ErrorKind, FallbackLimiter, Position,
+    RateLimiter, Timestamp,
 };
 use scoreboard_redis::{Config, Redis, RedisBoardCache, RedisBroadcaster, RedisRateLimiter};
 use support::cluster::{Cluster, Sentinels, wait_until};
@@ -223,6 +227,60 @@ async fn the_sentinels_new_master_takes_over() {
     here.publish(&BoardId::main(), at("1.8")).await.expect("it is announced");
     let told = tokio::time::timeout(Duration::from_secs(15), watcher.next()).await;
     assert_eq!(told.expect("watchers are told after the failover"), Some(at("1.8")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sentinel_that_is_silent_is_passed_over() {
+    let sentinels = Sentinels::start();
+    // The first in the URL.
+    sentinels.sentinels[0].signal("STOP");
+    let redis = Redis::new(&as_it_is(&sentinels.url())).expect("a handle");
+    let waited = until_it_works(&redis, Duration::from_secs(10)).await;
+    assert!(take(&RedisRateLimiter::new(redis), "alice").await.is_ok(), "after {waited:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_nodes_limit_by_themselves_while_redis_is_gone() {
+    let mut server = Process::start(&[]);
+    let config = as_it_is(&server.url());
+    let three = NonZeroU32::new(3).expect("not zero");
+    let node = || {
+        let shared = Arc::new(RedisRateLimiter::new(Redis::new(&config).expect("a handle")));
+        FallbackLimiter::new(shared, Arc::new(MemoryRateLimiter::default()), three)
+    };
+    let nodes = [node(), node(), node()];
+    let admitted = async |subject: &'static str| {
+        let mut admitted = 0;
+        for call in 0..60 {
+            let cells = [Cell { policy: "p", subject, quota: "10/min".parse().expect("a quota") }];
+            let start = Instant::now();
+            let decision = nodes[call % 3].take(&cells, NOW).await.expect("it never fails");
+            assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+            admitted += u32::from(matches!(decision, Decision::Allowed(_)));
+        }
+        admitted
+    };
+    assert_eq!(admitted("before").await, 10);
+    server.kill();
+    assert_eq!(admitted("during").await, 9, "three on each of three nodes");
+    assert!(admitted("before").await <= 9, "at most the quota once more");
+    server.restart();
+    for node in &nodes {
+        let start = Instant::now();
+        loop {
+            let cells = [Cell { policy: "p", subject: "probe", quota: "1000/s".parse().expect("a quota") }];
+            let Decision::Allowed(usage) = node.take(&cells, NOW).await.expect("it never fails") else {
+                panic!("a thousand a second")
+            };
+            // By itself a node counts its third.
+            if usage.quota == cells[0].quota {
+                break;
+            }
+            assert!(start.elapsed() < Duration::from_secs(3), "Redis is back");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    assert_eq!(admitted("after").await, 10, "one count again");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
