@@ -5,6 +5,8 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use crate::measures::BREAKER;
+
 /// Opens after a number of failures in a row. While it is open, one call in each interval is let through; the first that succeeds closes
 /// it.
 ///
@@ -35,7 +37,7 @@ impl std::fmt::Debug for Gauge {
 
 impl Breaker {
     pub(crate) fn new(max_failures: u32, probe_interval: Duration) -> Self {
-        let gauge = Gauge(metrics::gauge!("scoreboard_breaker_state", "backend" => "redis"));
+        let gauge = Gauge(metrics::gauge!(BREAKER, "backend" => "redis"));
         gauge.0.set(0.0);
         let state = Mutex::new(State::Closed { failures: 0 });
         Self { state, max_failures: max_failures.max(1), probe_interval, gauge }

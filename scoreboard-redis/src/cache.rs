@@ -10,6 +10,7 @@ use scoreboard_core::{BoardCache, BoardId, CacheKey, Cached, Hit, Lease, Positio
 use crate::error::Failure;
 use crate::handle::Redis;
 use crate::keys;
+use crate::measures::SKIPPED;
 use crate::scripts::{CACHE_PUT, CACHE_RAISE_FLOOR};
 
 mod entry;
@@ -159,7 +160,7 @@ fn millis(duration: Duration) -> u64 {
 
 /// Counts what did not work. While Redis is away that is every call, so it is no line of the log each.
 fn skipped(operation: &'static str, failure: &Failure) {
-    metrics::counter!("scoreboard_redis_skipped_total", "operation" => operation).increment(1);
+    metrics::counter!(SKIPPED, "operation" => operation).increment(1);
     tracing::debug!(operation, error = %failure, "the shared cache was skipped");
 }
 

@@ -27,7 +27,8 @@ pub struct Config {
     pub connections: usize,
     /// How long a call may take in all: waiting for a connection, and for the answer.
     pub call_timeout: Duration,
-    /// How long a new connection may take to be made. It is made beside the call, which does not wait longer for that.
+    /// How long each step of making a new connection may take: asking a sentinel or a node, and connecting. It is made beside the call, which
+    /// does not wait longer for that.
     pub connect_timeout: Duration,
     /// So many calls that fail one after the other open the breaker; at least 1.
     pub breaker_failures: u32,

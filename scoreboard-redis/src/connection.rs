@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};
 use redis::aio::{ConnectionLike, MultiplexedConnection, PubSub};
@@ -33,7 +34,7 @@ enum Way {
     Single(Client),
     Sentinel(Box<Mutex<SentinelClient>>),
     Cluster {
-        client: ClusterClient,
+        client: Box<ClusterClient>,
         nodes: Vec<Client>,
         /// Which node was listened to last.
         turn: AtomicUsize,
@@ -70,7 +71,7 @@ impl Connector {
                     builder = builder.certs(tls);
                 }
                 let nodes = nodes.iter().map(client).collect::<RedisResult<_>>()?;
-                Way::Cluster { client: builder.build()?, nodes, turn: AtomicUsize::new(0) }
+                Way::Cluster { client: Box::new(builder.build()?), nodes, turn: AtomicUsize::new(0) }
             }
         };
         let timeouts = AsyncConnectionConfig::new()
@@ -83,6 +84,16 @@ impl Connector {
     /// No connection that exists now is used again.
     pub(crate) fn end_connections(&self) {
         self.generation.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How long making a connection may take, of which one step takes so long at most. To a sentinel the driver gives a second and half a
+    /// one for an answer, twice, before it goes by what the next one says; a node of a cluster that is silent is passed over too.
+    pub(crate) fn patience(&self, step: Duration) -> Duration {
+        match &self.way {
+            Way::Single(_) => step,
+            Way::Sentinel(_) => 4 * step.max(Duration::from_secs(1)),
+            Way::Cluster { .. } => 3 * step,
+        }
     }
 
     /// Whether keys of different hash tags may lie on different nodes.

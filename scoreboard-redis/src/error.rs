@@ -18,7 +18,9 @@ pub(crate) enum Failure {
     #[error("every connection was taken for too long")]
     NoConnection,
     /// No connection could be made in time.
-    #[error("no connection could be made in time")]
+    #[error(
+        "no connection could be made in time; is something else at that address, or TLS expected by one side alone?"
+    )]
     NotConnected,
     /// A connection could not be made.
     #[error(transparent)]

@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::connection::Connector;
 use crate::error::{self, Failure};
 use crate::keys::Namespace;
+use crate::measures;
 
 /// A Redis: one server, the master behind sentinels, or a cluster, through a pool of connections, a time limit and a circuit breaker.
 ///
@@ -40,7 +41,8 @@ struct Inner {
     namespace: Namespace,
     ids: Arc<dyn IdSource>,
     call_timeout: Duration,
-    connect_timeout: Duration,
+    /// How long making a connection may take in all.
+    patience: Duration,
 }
 
 impl fmt::Debug for Redis {
@@ -62,11 +64,13 @@ impl Redis {
     /// `Refused` if the certificates in [`Config::tls_roots`] cannot be read, or the addresses of a cluster do not go together.
     pub fn new(config: &Config) -> Result<Self, BackendError> {
         choose_cryptography();
+        measures::describe();
         let connector = Connector::new(config).map_err(error::refused)?;
+        let patience = connector.patience(config.connect_timeout);
         let pool = Pool::builder(connector)
             .max_size(config.connections.max(1))
             .wait_timeout(Some(config.call_timeout))
-            .create_timeout(Some(config.connect_timeout))
+            .create_timeout(Some(patience))
             .runtime(Runtime::Tokio1)
             // The connection that was used last is used next: the others show how many are needed, and what one caller sends
             // one after the other goes one way.
@@ -79,7 +83,7 @@ impl Redis {
             namespace: config.namespace.clone(),
             ids: config.ids.clone(),
             call_timeout: config.call_timeout,
-            connect_timeout: config.connect_timeout,
+            patience,
         })))
     }
 
@@ -149,7 +153,7 @@ impl Redis {
     /// A connection that listens.
     pub(crate) async fn listener(&self) -> Result<PubSub, Failure> {
         let connecting = self.0.pool.manager().listener();
-        let connected = timeout(self.0.connect_timeout, connecting).await.map_err(|_| Failure::NotConnected)?;
+        let connected = timeout(self.0.patience, connecting).await.map_err(|_| Failure::NotConnected)?;
         connected.map_err(Failure::Connect)
     }
 
@@ -201,9 +205,9 @@ impl Redis {
             Some(gotten) => gotten,
             None => {
                 let gotten = timeout_at(deadline, tokio::spawn(getting)).await;
-                let gotten = gotten.map_err(|_| match self.0.pool.status().waiting {
-                    0 => Failure::NotConnected,
-                    _ => Failure::NoConnection,
+                let gotten = gotten.map_err(|_| {
+                    let pool = self.0.pool.status();
+                    if pool.size < pool.max_size { Failure::NotConnected } else { Failure::NoConnection }
                 })?;
                 gotten.map_err(|_| Failure::Gone)?
             }

@@ -36,7 +36,8 @@ use verdict::Verdict;
 /// if one of them was overtaken in between and refuses, the others give back what they took, by the name of the call. So:
 ///
 /// - No quota ever admits more than its limit, whatever fails when.
-/// - While a call that is refused in the end gives back, others may find its cells used, and be refused.
+/// - While a call that is refused in the end gives back, for some milliseconds, others may find its cells used, and be refused as if they
+///   were.
 /// - What cannot be given back, because a node failed or this process ended just then, stays used until its time is over: stricter, never
 ///   looser. A bucket gives back its share less the milliseconds since.
 ///

@@ -15,10 +15,13 @@ mod denials;
 
 use denials::Denials;
 
+const FALLBACKS: &str = "scoreboard_ratelimit_fallbacks_total";
+
 /// A [`RateLimiter`] that asks a shared limiter, and where that fails lets this node decide by itself: stricter, never not at all.
 ///
 /// - While the shared one fails, each quota is divided by the number of nodes, and counted here from nothing: all nodes together then admit at
 ///   most the quota once more than they had. A quota smaller than the number of nodes stays one for each.
+/// - The metric `scoreboard_ratelimit_fallbacks_total` counts such calls.
 /// - Who is refused by the shared limiter is refused here until the moment that it named, without asking it again: a flood of one
 ///   subject costs the shared limiter one call. Of these a bounded number are remembered.
 ///
@@ -52,6 +55,7 @@ impl FallbackLimiter {
     /// `shared` decides; where it fails, `local` does, with its part of the quotas of so many nodes.
     #[must_use]
     pub fn new(shared: Arc<dyn RateLimiter>, local: Arc<dyn RateLimiter>, nodes: NonZeroU32) -> Self {
+        metrics::describe_counter!(FALLBACKS, "Calls that this node limited by itself, for the shared limiter failed.");
         Self { shared, local, nodes, denials: Mutex::default(), fallen: AtomicBool::new(false) }
     }
 
@@ -61,7 +65,7 @@ impl FallbackLimiter {
     }
 
     async fn decide_here(&self, cells: &[Cell<'_>], now: Timestamp) -> Result<Decision, BackendError> {
-        metrics::counter!("scoreboard_ratelimit_fallbacks_total").increment(1);
+        metrics::counter!(FALLBACKS).increment(1);
         let parts: Vec<Cell<'_>> = cells.iter().map(|cell| Cell { quota: self.part(cell.quota), ..*cell }).collect();
         self.local.take(&parts, now).await
     }

@@ -115,6 +115,12 @@ pub async fn an_older_answer_loses<F: BoardCacheFixture>(f: &F) {
     assert_eq!(get(&*cache, &key).await, Some(answer(7, "same")), "one of the same position is kept");
     put(&*cache, &key, &answer(8, "newer")).await;
     assert_eq!(get(&*cache, &key).await, Some(answer(8, "newer")), "a newer answer is kept");
+    put(&*cache, &key, &answer(7, "late")).await;
+    assert_eq!(
+        get(&*cache, &key).await,
+        Some(answer(8, "newer")),
+        "an older one comes later, above the floor, and loses"
+    );
 }
 
 /// The epoch is compared before the version, between answers and with the floor.

@@ -5,9 +5,9 @@ use std::time::Duration;
 use scoreboard_core::IdSource;
 
 const FIRST: Duration = Duration::from_millis(50);
-const LONGEST: Duration = Duration::from_secs(5);
+const LONGEST: Duration = Duration::from_secs(2);
 
-/// Doubles from 50 milliseconds to 5 seconds; each wait is anything between nothing and that, so that nodes that lost one server do not
+/// Doubles from 50 milliseconds to 2 seconds; each wait is anything between nothing and that, so that nodes that lost one server do not
 /// come back as one.
 #[derive(Debug)]
 pub(super) struct Backoff {

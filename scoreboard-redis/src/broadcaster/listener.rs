@@ -15,6 +15,7 @@ use super::boards::Boards;
 use super::publishers::Publishers;
 use crate::error::Failure;
 use crate::handle::Redis;
+use crate::measures::LOST;
 
 /// How often the connection is asked for a sign of life, and the keys are read.
 const CHECK: Duration = Duration::from_secs(5);
@@ -95,7 +96,7 @@ impl Listener {
                     }
                 }
                 () = publishers.lost() => {
-                    metrics::counter!("scoreboard_announcements_lost_total").increment(1);
+                    metrics::counter!(LOST).increment(1);
                     self.catch_up().await;
                 }
                 () = sleep_until(check_at) => {

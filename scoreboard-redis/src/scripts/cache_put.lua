@@ -18,10 +18,12 @@
 -- Where no floor is there (it was lost, or its time is over), the answer's own position becomes the floor: from then on nothing older is
 -- served from this board, whatever else is left of it.
 
+-- Numbers that Lua has whole; what is larger was not written here.
 local function position(text)
   local epoch, version = string.match(text or '', '^(%d+)%.(%d+)$')
-  if epoch then
-    return {tonumber(epoch), tonumber(version)}
+  epoch, version = tonumber(epoch), tonumber(version)
+  if epoch and epoch < 2 ^ 53 and version < 2 ^ 53 then
+    return {epoch, version}
   end
 end
 
@@ -45,8 +47,10 @@ if not floor then
   redis.call('SET', KEYS[1], ARGV[1] .. '.' .. ARGV[2], 'PX', ARGV[5])
 end
 
-local head = text('GETRANGE', KEYS[2], 0, 63)
-local kept = position(string.match(head, '^SB1 (%d+%.%d+) '))
+-- Only an entry that is whole can be newer: what nobody can read must not be in the way.
+local head = text('GETRANGE', KEYS[2], 0, 127)
+local line, at, length = string.match(head, '^(SB1 (%d+%.%d+) %d+ %d+ (%d+)\n)')
+local kept = line and redis.call('STRLEN', KEYS[2]) == #line + tonumber(length) and position(at)
 if kept and older(answer, kept) then
   return 0
 end

@@ -16,8 +16,9 @@
 local found = redis.pcall('GET', KEYS[1])
 local epoch, version = string.match(type(found) == 'string' and found or '', '^(%d+)%.(%d+)$')
 local newest = 1
-if epoch then
-  epoch, version = tonumber(epoch), tonumber(version)
+epoch, version = tonumber(epoch), tonumber(version)
+-- Numbers that Lua has whole; what is larger was not written here.
+if epoch and epoch < 2 ^ 53 and version < 2 ^ 53 then
   local to_epoch, to_version = tonumber(ARGV[1]), tonumber(ARGV[2])
   if to_epoch < epoch or (to_epoch == epoch and to_version < version) then
     newest = 0

@@ -1,7 +1,9 @@
 //! A cluster of three masters, and a master with a replica under sentinels.
 
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::server::{Process, cli, free_port};
 

@@ -1,7 +1,6 @@
 //! Redis for the tests: what is shared by a test binary, and a namespace of its own for each fixture.
 
 #![allow(dead_code, reason = "no test file uses all of it")]
-#![allow(clippy::disallowed_methods, reason = "waiting for a process goes by the machine's clock")]
 
 pub(crate) mod clocks;
 pub(crate) mod cluster;

@@ -5,7 +5,9 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 /// Starts the server and reads its own input until a line or the end of that. Then the server is ended by its number, and the folder goes unless
 /// it is to be kept. So nothing stays behind, however the tests end.
