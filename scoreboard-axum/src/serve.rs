@@ -29,8 +29,8 @@ use crate::request_id::{X_REQUEST_ID, request_id};
 use crate::stalled::Unstalled;
 use crate::{Lifecycle, Network};
 
-/// The most bytes that a connection holds of a request's head, or of an answer that its client takes slowly.
-const MAX_BUFFER: usize = 128 * 1024;
+/// About how many bytes a connection holds of a request's head, or of an answer that its client takes slowly: it reads in steps, so up to twice as many.
+const MAX_BUFFER: usize = 96 * 1024;
 
 /// The bounds of the connections.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use scoreboard_core::testing::{BoardCacheFixture, Fixture, board_cache, run};
-use scoreboard_core::{BoardCache, BoardId, CacheKey, Cached, Position, Timestamp};
+use scoreboard_core::{BoardCache, BoardId, CacheKey, Cached, Hit, Lease, Position, Timestamp};
 use scoreboard_redis::redis::{self, AsyncCommands};
 use support::{config, single};
 
@@ -32,12 +32,18 @@ impl Deleting {
 
 #[async_trait]
 impl BoardCache for Deleting {
-    async fn get(&self, key: &CacheKey, _: Timestamp) -> Option<Cached> {
+    async fn get(&self, key: &CacheKey, _: Timestamp) -> Option<Hit> {
         let found: Option<String> =
             self.connection().await.hget(self.place(&key.board), &*key.view).await.expect("it answers");
         let found = found?;
         let (position, bytes) = found.split_once(' ').expect("it was written so");
-        Some(Cached { position: position.parse().expect("it was written so"), bytes: bytes.to_owned().into() })
+        let position = position.parse().expect("it was written so");
+        let answer = Cached { position, bytes: bytes.to_owned().into() };
+        Some(Hit { answer, fresh_for: Duration::ZERO })
+    }
+
+    async fn lease(&self, _: &CacheKey, _: Timestamp, _: Duration) -> Lease {
+        Lease::Granted
     }
 
     async fn put(&self, key: CacheKey, answer: Cached, _: Timestamp, _: Duration) {

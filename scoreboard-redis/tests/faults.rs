@@ -60,7 +60,7 @@ async fn a_server_that_is_killed_is_missed_at_once_and_found_again() {
     let (limiter, cache) = (RedisRateLimiter::new(redis.clone()), RedisBoardCache::new(redis.clone()));
     until_it_works(&redis, LIFE).await;
     cache.put(key("top"), answer("1.1"), NOW, LIFE).await;
-    assert_eq!(cache.get(&key("top"), NOW).await, Some(answer("1.1")));
+    assert_eq!(cache.get(&key("top"), NOW).await.map(|hit| hit.answer), Some(answer("1.1")));
 
     server.kill();
     for n in 0..20 {
@@ -129,7 +129,11 @@ async fn scripts_that_a_server_forgot_are_no_error() {
         for round in 1..=5 {
             assert!(take(&limiter, "alice").await.is_ok(), "{url}");
             cache.put(key("top"), answer(&format!("1.{round}")), NOW, LIFE).await;
-            assert_eq!(cache.get(&key("top"), NOW).await, Some(answer(&format!("1.{round}"))), "{url}");
+            assert_eq!(
+                cache.get(&key("top"), NOW).await.map(|hit| hit.answer),
+                Some(answer(&format!("1.{round}"))),
+                "{url}"
+            );
             broadcaster.publish(&BoardId::main(), at("1.1")).await.expect("it is announced");
             server.cli(&["script", "flush"]);
             for node in &shared_cluster().nodes {
@@ -154,7 +158,7 @@ async fn nothing_old_is_served_after_a_flush() {
     assert_eq!(writer.get(&key("top"), NOW).await, None, "and tells Redis again");
     assert_eq!(reader.get(&key("top"), NOW).await, None, "so that others know too");
     writer.put(key("top"), answer("1.9"), NOW, LIFE).await;
-    assert_eq!(reader.get(&key("top"), NOW).await, Some(answer("1.9")));
+    assert_eq!(reader.get(&key("top"), NOW).await.map(|hit| hit.answer), Some(answer("1.9")));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -183,10 +187,10 @@ async fn nothing_old_is_served_after_an_old_copy_has_come_back() {
     until_it_works(&redis, Duration::from_secs(3)).await;
     for _ in 0..10 {
         let found = cache.get(&key("top"), NOW).await;
-        assert!(found.as_ref().is_none_or(|found| found.position >= at("1.90")), "{found:?} was served");
+        assert!(found.as_ref().is_none_or(|found| found.answer.position >= at("1.90")), "{found:?} was served");
     }
     cache.put(key("top"), answer("1.90"), NOW, LIFE).await;
-    assert_eq!(cache.get(&key("top"), NOW).await, Some(answer("1.90")));
+    assert_eq!(cache.get(&key("top"), NOW).await.map(|hit| hit.answer), Some(answer("1.90")));
     broadcaster.publish(&BoardId::main(), at("1.91")).await.expect("it is announced");
     assert_eq!(watcher.next().await, Some(at("1.91")), "watchers are told no older position");
 }
@@ -209,7 +213,7 @@ async fn the_sentinels_new_master_takes_over() {
     until_it_works(&redis, LIFE).await;
     cache.raise_floor(&BoardId::main(), at("1.7")).await;
     cache.put(key("top"), answer("1.7"), NOW, LIFE).await;
-    assert_eq!(cache.get(&key("top"), NOW).await, Some(answer("1.7")));
+    assert_eq!(cache.get(&key("top"), NOW).await.map(|hit| hit.answer), Some(answer("1.7")));
     let mut watcher = there.subscribe(&BoardId::main()).await.expect("it listens");
     here.publish(&BoardId::main(), at("1.7")).await.expect("it is announced");
     assert_eq!(watcher.next().await, Some(at("1.7")));

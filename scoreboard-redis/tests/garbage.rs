@@ -131,13 +131,13 @@ async fn answers_are_bounded_in_bytes_and_time() {
     let key = |view: &str| CacheKey { board: BoardId::main(), view: view.into() };
     let answer = |bytes: usize| Cached { position: "1.1".parse().expect("one"), bytes: vec![b'x'; bytes].into() };
     cache.put(key("fits"), answer(1000), NOW, LIFE).await;
-    assert_eq!(cache.get(&key("fits"), NOW).await, Some(answer(1000)));
+    assert_eq!(cache.get(&key("fits"), NOW).await.map(|hit| hit.answer), Some(answer(1000)));
     cache.put(key("large"), answer(1001), NOW, LIFE).await;
     assert_eq!(cache.get(&key("large"), NOW).await, None);
     // One that another node keeps is not read either, however long it is.
     let larger = RedisBoardCache::new(Redis::new(&config).expect("a handle"));
     larger.put(key("larger"), answer(100_000), NOW, LIFE).await;
-    assert_eq!(larger.get(&key("larger"), NOW).await, Some(answer(100_000)));
+    assert_eq!(larger.get(&key("larger"), NOW).await.map(|hit| hit.answer), Some(answer(100_000)));
     assert_eq!(cache.get(&key("larger"), NOW).await, None);
 
     let mut lives = std::collections::BTreeSet::new();
