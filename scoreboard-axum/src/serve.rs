@@ -49,6 +49,9 @@ pub struct ServeConfig {
     pub header_timeout: Duration,
     /// How long a client may take nothing of what is sent to it. Default: 20 s.
     pub write_timeout: Duration,
+    /// For how long after the shutdown began new connections are taken at least, though readiness is 503: a proxy that asks for it needs some
+    /// time to learn that it shall send nothing more. Default: none.
+    pub notice: Duration,
     /// The drain window: live connections are closed spread over it. Default: 10 s.
     pub drain: Duration,
     /// How long requests that are under way may take after the drain window. Default: 10 s.
@@ -63,6 +66,7 @@ impl Default for ServeConfig {
             trusted_proxies: Vec::new(),
             header_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(20),
+            notice: Duration::ZERO,
             drain: Duration::from_secs(10),
             finish: Duration::from_secs(10),
         }
@@ -70,8 +74,8 @@ impl Default for ServeConfig {
 }
 
 /// Serves [`service`](crate::service), or one's own [`Router`](axum::Router), until `shutdown` is done, then drains: readiness turns to 503, live connections are closed spread over the drain window,
-/// new requests are still answered meanwhile; then nothing new is accepted, and requests that are under way get their answers.
-/// Returns when all connections are closed, at the latest `drain` and `finish` and a second after the shutdown.
+/// new requests are still answered meanwhile and end their connections; then nothing new is accepted, and requests that are under way get their answers.
+/// Returns when all connections are closed, at the latest `drain` (or `notice`) and `finish` and a second after the shutdown.
 ///
 /// Give the same lifecycle to the [`App`](crate::App). Only HTTP/1.1 is spoken; what speaks HTTP/2 or TLS stands in front.
 ///
@@ -93,7 +97,8 @@ pub async fn serve<S>(
         tracing::info!(drain_seconds = config.drain.as_secs_f64(), "the server drains");
         lifecycle.drain(config.drain);
         // The last connection is closed at the end of the window; then its goodbye takes up to a second.
-        let _ = timeout(config.drain + Duration::from_secs(1), lifecycle.live_ended()).await;
+        let live_ended = timeout(config.drain + Duration::from_secs(1), lifecycle.live_ended());
+        let _ = tokio::join!(sleep(config.notice), live_ended);
     });
     loop {
         tokio::select! {

@@ -13,8 +13,9 @@ use parking_lot::Mutex;
 use scoreboard_core::memory::{InProcessBroadcaster, MemoryBoardCache, MemoryScoreStore};
 use scoreboard_core::testing::{FaultRates, FaultyScoreStore, ManualClock};
 use scoreboard_core::{
-    ActionKind, BoardCache, BoardId, BoardSpec, CacheKey, Cached, Config, DisplayNames, Error, Hit, KeyRing, Lease,
-    Points, PointsRule, Position, RandomIds, RecordRequest, Rejection, Scoreboard, Timestamp, TopQuery, UserId,
+    ActionKind, BoardCache, BoardId, BoardSpec, CacheKey, Cached, Config, DisplayNames, Error, Hit, IssueRequest,
+    KeyRing, Lease, Points, PointsRule, Position, RandomIds, RecordRequest, Rejection, Scoreboard, Timestamp, TopQuery,
+    UserId,
 };
 
 /// A far cache with true leases, as a server that all nodes ask has them.
@@ -172,6 +173,24 @@ async fn a_node_learns_what_another_has_changed() {
             tokio::time::timeout(within, newest).await.expect("another's change is seen soon");
         }
     }
+}
+
+/// Who starts at one node and hands in at another has nothing under way.
+#[tokio::test]
+async fn what_was_handed_in_elsewhere_is_under_way_no_more() {
+    let nodes = Nodes::new(Duration::ZERO);
+    let [here, there] = [(); 2].map(|()| nodes.node(&InProcessBroadcaster::new()));
+    board(&here).await;
+    let user = UserId::for_name("cache", "ada");
+    let issue = async || here.issue(user, IssueRequest::new(BoardId::main(), "tap".parse().unwrap())).await;
+    for _ in 0..20 {
+        let action = issue().await.unwrap();
+        there.submit(user, action).await.unwrap();
+    }
+    for _ in 0..5 {
+        issue().await.unwrap();
+    }
+    assert!(matches!(issue().await, Err(Error::RateLimited(_))), "five that nobody handed in are under way");
 }
 
 #[tokio::test]

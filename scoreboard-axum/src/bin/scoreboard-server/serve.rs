@@ -234,6 +234,7 @@ impl Settings {
         config.trusted_proxies = trusted_proxies;
         config.header_timeout = Duration::from_secs(self.http.header_timeout_seconds);
         config.write_timeout = Duration::from_secs(self.http.write_timeout_seconds);
+        config.notice = Duration::from_secs(self.notice_seconds);
         config.drain = Duration::from_secs(self.drain_seconds);
         config
     }

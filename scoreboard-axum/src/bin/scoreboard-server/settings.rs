@@ -36,6 +36,8 @@ pub(crate) struct Settings {
     pub(crate) trusted_proxies: Vec<String>,
     /// How logs look.
     pub(crate) log: LogFormat,
+    /// For how long at a stop requests are still taken, so that a proxy in front learns that this server is not ready any more.
+    pub(crate) notice_seconds: u64,
     /// Over how long the live connections are closed at a stop.
     pub(crate) drain_seconds: u64,
     pub(crate) limits: Limits,
@@ -57,6 +59,7 @@ impl Default for Settings {
             allowed_origins: Vec::new(),
             trusted_proxies: Vec::new(),
             log: LogFormat::default(),
+            notice_seconds: 0,
             drain_seconds: 10,
             limits: Limits::default(),
             http: Http::default(),

@@ -8,6 +8,7 @@ impl Settings {
     pub(super) fn check(&self) -> Result<(), (&'static str, String)> {
         let Self { http, store, cache, redis, live, accounts, fraud, .. } = self;
         let bounds = [
+            ("notice_seconds", self.notice_seconds, 0, 3600),
             ("drain_seconds", self.drain_seconds, 0, 3600),
             ("http.max_connections", http.max_connections as u64, 1, 1_000_000),
             ("http.max_connections_per_address", http.max_connections_per_address as u64, 1, 1_000_000),
