@@ -9,6 +9,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 use support::client::Client;
 use support::place::{Place, on_every_place};
+use support::scale::scaled;
 use support::server::Server;
 use support::user::{User, split_receipt, update};
 use support::wait::until;
@@ -24,11 +25,34 @@ on_every_place!(
 
 async fn of_simultaneous_duplicates_one_counts_and_all_get_its_receipt(place: Place) {
     let mut server = Server::start_on(place).await;
-    let mut users = User::register_many(server.address(), "twin", USERS).await;
-    let mut connections: Vec<Client> = (0..CONNECTIONS).map(|_| Client::new(server.address())).collect();
+    duplicates(&[&server], ROUNDS).await;
+    assert!(server.terminate().await.success());
+    verified(&server, ROUNDS);
+}
+
+/// `SCOREBOARD_TEST_SCALE=100` makes it a thousand rounds.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_simultaneous_duplicates_at_three_servers_one_counts_and_all_get_its_receipt() {
+    let first = Server::start_on(Place::postgres().await).await;
+    let others = [first.start_beside().await, first.start_beside().await];
+    let rounds = scaled(1000);
+    duplicates(&[&first, &others[0], &others[1]], rounds).await;
+    verified(&first, rounds);
+}
+
+fn verified(server: &Server, rounds: usize) {
+    let verified = server.assert_verified();
+    assert!(verified.contains(&format!("version {rounds} ({USERS} scores)")), "{verified}");
+}
+
+/// The same action over all connections at once, which are spread over the servers.
+async fn duplicates(servers: &[&Server], rounds: usize) {
+    let mut users = User::register_many(servers[0].address(), "twin", USERS).await;
+    let addresses = servers.iter().map(|server| server.address()).cycle();
+    let mut connections: Vec<Client> = addresses.take(CONNECTIONS).map(Client::new).collect();
 
     let mut versions = HashSet::new();
-    for round in 0..ROUNDS {
+    for round in 0..rounds {
         let user = &mut users[round % USERS];
         let action = user.issue("tap").await.expect("an action is issued").expect(201)["action"].take();
 
@@ -48,13 +72,10 @@ async fn of_simultaneous_duplicates_one_counts_and_all_get_its_receipt(place: Pl
         assert!(versions.insert(receipt["version"].as_u64().expect("a version is a number")));
     }
 
-    assert_eq!(versions, (1..=ROUNDS as u64).collect(), "one version a round");
+    assert_eq!(versions, (1..=rounds as u64).collect(), "one version a round");
     for user in &mut users {
-        assert_eq!(user.standing().await["score"], ROUNDS / USERS);
+        assert_eq!(user.standing().await["score"], rounds / USERS);
     }
-    assert!(server.terminate().await.success());
-    let verified = server.assert_verified();
-    assert!(verified.contains(&format!("version {ROUNDS} ({USERS} scores)")), "{verified}");
 }
 
 async fn a_repeat_long_after_its_time_is_answered_with_the_first_receipt(place: Place) {

@@ -55,7 +55,7 @@ impl Line {
 async fn proxied() -> (FaultProxy, Line) {
     let proxy = FaultProxy::start(Upstream::Port(echo().await)).await;
     let mut line = Line::through(&proxy).await;
-    assert_eq!(line.say("hello").await.unwrap(), "hello");
+    assert_eq!(line.say("hello").await.expect("it is carried"), "hello");
     (proxy, line)
 }
 

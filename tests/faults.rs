@@ -196,3 +196,26 @@ async fn a_lock_that_is_held_for_long_fails_updates_in_time_and_holds_up_no_read
          back after {back:?}"
     );
 }
+
+/// Every piece takes its time, and then the line is thin: slower, and nothing else.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_far_away_is_only_slower() {
+    let behind = Behind::start().await;
+    let load = Load::behind_faults(User::register_many(behind.server.address(), "far", 8).await);
+    for fault in [
+        Fault::Late { latency: Duration::from_millis(10), jitter: Duration::from_millis(10) },
+        Fault::Slow { bytes_per_second: 200_000 },
+        Fault::Reset,
+        Fault::None,
+    ] {
+        behind.proxy.set(fault);
+        match fault {
+            Fault::Reset => sleep(Duration::from_millis(500)).await,
+            _ => load.reach(load.acknowledged() + 60).await,
+        }
+    }
+    let (users, unknown) = load.stop().await;
+    let counted = check_all(users).await;
+    behind.server.assert_verified();
+    println!("{counted} updates over a bad line, all there once; clients asked again {unknown:?}");
+}

@@ -8,7 +8,9 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use support::client::Client;
 use support::place::Place;
-use support::server::Server;
+use support::postgres;
+use support::scale::scaled;
+use support::server::{Server, UNLIMITED};
 use support::user::{PASSWORD, User, split_receipt, update};
 use support::wait::until;
 use tokio::net::TcpStream;
@@ -20,6 +22,9 @@ const ROUNDS: usize = 30;
 
 /// What is announced and heard takes milliseconds; a lost announcement, two seconds and what a busy machine adds.
 const AT_ONCE: Duration = Duration::from_millis(1500);
+
+/// How long a replica may take to catch up.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The servers follow what others have ended each five seconds.
 const FOLLOWED: Duration = Duration::from_secs(8);
@@ -132,4 +137,66 @@ async fn who_is_signed_out_at_one_is_refused_by_the_other() {
     let again = elsewhere.post("/api/auth/refresh", &refresh).await.expect("it answers");
     assert_eq!(again.status, 401, "the session is over for all");
     assert_eq!(me(&mut elsewhere, &user.token).await, 200, "another session of the same user goes on");
+}
+
+/// How often the server has read on a replica with this outcome.
+async fn replica_reads(server: &Server, result: &str) -> u64 {
+    let metrics = Client::new(server.address()).get("/metrics").await.expect("they are answered").expect(200);
+    let name = format!("scoreboard_replica_reads_total{{result=\"{result}\"}} ");
+    let line = metrics.as_str().expect("text").lines().find_map(|line| line.strip_prefix(&name).map(str::to_owned));
+    line.map_or(0, |count| count.parse().expect("a number"))
+}
+
+/// Whoever counts something reads it at once, wherever the replica is.
+async fn own_reads_are_fresh(user: &mut User, rounds: usize) {
+    for _ in 0..rounds {
+        let action = user.issue("tap").await.expect("issue answers").expect(201)["action"].take();
+        let (receipt, _) = split_receipt(user.update(&action).await.expect("update answers"));
+        assert_eq!(user.standing().await["score"], receipt["score"]);
+        let page = format!("/api/scoreboard?style=dense&minVersion={}", receipt["version"]);
+        let page = user.client.get(&page).await.expect("a read is answered").expect(200);
+        assert!(page["version"].as_u64() >= receipt["version"].as_u64(), "{page}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_answers_what_it_has_and_nothing_old() {
+    let primary = postgres::Server::start(&[]);
+    // Before the replica is made, so that it has all of it.
+    Server::start_on(Place::At(primary.url().to_owned())).await.terminate().await;
+    let replica = postgres::Server::replica_of(&primary);
+    let settings = [UNLIMITED.as_slice(), &[("SCOREBOARD_REPLICA_URLS", replica.url())]].concat();
+    let server = Server::start_as(Place::At(primary.url().to_owned()), &settings, &[]).await;
+    let mut user = User::register(server.address(), "ada").await;
+
+    own_reads_are_fresh(&mut user, 20).await;
+    // Nothing moves: the replica is as far as the primary.
+    until("the replica answers", PATIENCE, async || {
+        user.standing().await;
+        (replica_reads(&server, "served").await > 20).then_some(())
+    })
+    .await;
+
+    postgres::run(replica.url(), "SELECT pg_wal_replay_pause()").await;
+    let (began, served) = (Instant::now(), replica_reads(&server, "served").await);
+    let rounds = scaled(1000);
+    own_reads_are_fresh(&mut user, rounds).await;
+    // Ten seconds in all where all of it is asked for.
+    let still = Duration::from_millis(scaled(10_000) as u64);
+    tokio::time::sleep(still.saturating_sub(began.elapsed())).await;
+    own_reads_are_fresh(&mut user, 1).await;
+    let stood = began.elapsed();
+    assert_eq!(replica_reads(&server, "served").await, served, "it had none of what was asked for");
+    assert!(replica_reads(&server, "behind").await > 0, "it was tried");
+    postgres::run(replica.url(), "SELECT pg_wal_replay_resume()").await;
+    until("the replica answers again", PATIENCE, async || {
+        user.standing().await;
+        (replica_reads(&server, "served").await > served).then_some(())
+    })
+    .await;
+
+    replica.kill9();
+    own_reads_are_fresh(&mut user, 20).await;
+    server.assert_verified();
+    println!("{rounds} of {rounds} own reads were fresh while the replica stood still for {stood:?}");
 }

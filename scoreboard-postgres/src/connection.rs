@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::durability::{Durability, unsafe_setting};
 use crate::error::{self, Failure};
 use crate::migrate::{is_there, migrate};
+use crate::replicas::{Identity, is_standby};
 
 /// How long a connection that was at rest may take to show that it is still one.
 const PING: Duration = Duration::from_millis(300);
@@ -108,6 +109,25 @@ impl PostgresStore {
         Ok(Self { pool, call_timeout: config.call_timeout, durability })
     }
 
+    /// Connections to a streaming replica of the database with this identity, made when they are needed.
+    pub(crate) fn replica(config: &Config, identity: Identity) -> Self {
+        let pool = PgPoolOptions::new()
+            .max_connections(config.connections.max(1))
+            .acquire_timeout(config.acquire_timeout)
+            .test_before_acquire(false)
+            .after_connect(move |connection, _| {
+                let identity = identity.clone();
+                Box::pin(async move {
+                    let is_replica = Identity::of(connection).await? == identity && is_standby(connection).await?;
+                    if is_replica { Ok(()) } else { Err(stranger()) }
+                })
+            })
+            .before_acquire(|connection, _| Box::pin(follows(connection)))
+            .after_release(|connection, _| Box::pin(answers(connection)))
+            .connect_lazy_with(config.options());
+        Self { pool, call_timeout: config.call_timeout, durability: Durability::Kept }
+    }
+
     /// Whether the server was found to keep what it acknowledges when this was opened.
     #[must_use]
     pub const fn is_durable(&self) -> bool {
@@ -188,7 +208,7 @@ impl PostgresStore {
 }
 
 /// What the driver would say if it looked at the clock.
-fn late(after: Duration) -> sqlx::Error {
+pub(crate) fn late(after: Duration) -> sqlx::Error {
     sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {after:?}")))
 }
 
@@ -196,6 +216,16 @@ fn late(after: Duration) -> sqlx::Error {
 /// a transaction, back to its beginning; one where that takes long is closed.
 async fn answers(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
     timeout(PING, connection.ping()).await.unwrap_or_else(|_| Err(late(PING))).map(|()| true)
+}
+
+/// The same for a replica, which also has to be one still.
+async fn follows(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    let follows = timeout(PING, is_standby(connection)).await.unwrap_or_else(|_| Err(late(PING)))?;
+    if follows { Ok(true) } else { Err(stranger()) }
+}
+
+fn stranger() -> sqlx::Error {
+    sqlx::Error::Protocol("the database is no replica of the primary".to_owned())
 }
 
 /// The first connection, outside the pool: there a wrong password would be tried again until the time is up.

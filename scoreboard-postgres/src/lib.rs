@@ -3,7 +3,8 @@
 //! [`PostgresStore`] implements [`ScoreStore`](scoreboard_core::ScoreStore), [`IncidentStore`](scoreboard_core::IncidentStore),
 //! [`DisplayNames`](scoreboard_core::DisplayNames) and all of
 //! [`AccountStore`](scoreboard_core::accounts::AccountStore): users, sessions, and the keys of trusted servers. With
-//! [`PostgresBroadcaster`], several servers on one database hear of each other's changes at once.
+//! [`PostgresBroadcaster`], several servers on one database hear of each other's changes at once; with [`ReplicaReads`], streaming
+//! replicas answer what may be read there.
 //!
 //! # Example
 //!
@@ -78,6 +79,7 @@ mod incidents;
 mod log;
 mod migrate;
 mod read;
+mod replicas;
 mod rows;
 mod sessions;
 mod store;
@@ -85,5 +87,6 @@ mod store;
 pub use broadcaster::PostgresBroadcaster;
 pub use config::{Config, Database};
 pub use connection::PostgresStore;
+pub use replicas::ReplicaReads;
 /// The driver that this crate is built on.
 pub use sqlx;

@@ -103,6 +103,18 @@ async fn a_flood_is_told_as_its_end() {
     assert!(seen < 1000, "{seen} announcements for 20000 changes");
 }
 
+/// What was announced before a watcher came is not told to it when it comes back from the database.
+#[tokio::test]
+async fn a_node_does_not_hear_itself() {
+    let nodes = Nodes::start().await;
+    for version in 1..=10 {
+        nodes.here.publish(&BoardId::main(), at(&format!("1.{version}"))).await.unwrap();
+        let mut told = nodes.here.subscribe(&BoardId::main()).await.unwrap();
+        let heard = timeout(Duration::from_millis(100), told.next()).await;
+        assert!(heard.is_err(), "{heard:?} was announced before");
+    }
+}
+
 #[tokio::test]
 async fn other_schemas_of_the_database_are_silent() {
     let (nodes, others) = (Nodes::start().await, Nodes::start().await);

@@ -83,10 +83,13 @@ impl FaultProxy {
     pub(crate) async fn start(upstream: Upstream) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port is free");
         let address = listener.local_addr().expect("it is bound");
+        let random = Seeded::new();
+        // Shown if the test fails.
+        println!("the fault proxy at {address} draws by {}", random.told());
         let shared = Arc::new(Shared {
             upstream,
             fault: watch::Sender::new(Fault::None),
-            random: Mutex::new(Seeded::new()),
+            random: Mutex::new(random),
             trap: std::sync::Mutex::new(None),
             left: AtomicUsize::new(0),
             sprung: AtomicUsize::new(0),

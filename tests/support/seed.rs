@@ -22,6 +22,11 @@ impl Seeded {
         Self { seed, rng: StdRng::seed_from_u64(seed) }
     }
 
+    /// How to have the same numbers again.
+    pub(crate) fn told(&self) -> String {
+        format!("{VARIABLE}={}", self.seed)
+    }
+
     /// A number of this range.
     pub(crate) fn within(&mut self, range: std::ops::Range<u64>) -> u64 {
         self.rng.random_range(range)
@@ -31,7 +36,7 @@ impl Seeded {
 impl Drop for Seeded {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("repeat with {VARIABLE}={}", self.seed);
+            eprintln!("repeat with {}", self.told());
         }
     }
 }

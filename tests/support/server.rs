@@ -189,7 +189,7 @@ fn spawn(
     place: &Place,
 ) -> Child {
     let binary = server_binary();
-    let mut command = match wrapper {
+    let command = match wrapper {
         [] => Command::new(binary),
         [program, words @ ..] => {
             let mut command = Command::new(program);
@@ -197,11 +197,7 @@ fn spawn(
             command
         }
     };
-    // The test's own environment must not decide what it tests.
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SCOREBOARD_")) {
-        command.env_remove(name);
-    }
-    command
+    without_settings(command)
         .args(["serve", "--listen", &address.to_string(), "--database-url", &place.url(folder)])
         .arg("--keys")
         .arg(key_file(folder))
@@ -210,7 +206,15 @@ fn spawn(
         .stdout(log_handle(folder))
         .stderr(log_handle(folder))
         .spawn()
-        .unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"))
+        .unwrap_or_else(|error| panic!("cannot start the server: {error}"))
+}
+
+/// The test's own environment must not decide what it tests.
+fn without_settings(mut command: Command) -> Command {
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SCOREBOARD_")) {
+        command.env_remove(name);
+    }
+    command
 }
 
 fn log_file(folder: &Path) -> PathBuf {
@@ -238,7 +242,7 @@ fn make_keys(folder: &Path, place: &Place) {
 
 /// Runs a command of the binary to its end.
 fn run(folder: &Path, place: &Place, words: &[&str]) -> Output {
-    let mut command = Command::new(server_binary());
+    let mut command = without_settings(Command::new(server_binary()));
     command.args(words).args(["--database-url", &place.url(folder)]).arg("--keys").arg(key_file(folder));
     command.output().expect("the server's binary starts")
 }

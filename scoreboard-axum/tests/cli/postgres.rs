@@ -250,5 +250,8 @@ fn passwords_and_certificates_are_checked_on_both_sides() {
     config.env("SCOREBOARD_DATABASE_URL", url("correct%20horse", "sslmode=require"));
     let Ended { code, out, err } = Ended::of(config, "");
     assert_eq!(code, 0, "{err}");
-    assert!(out.contains("guarded@localhost") && out.contains("not shown") && !out.contains("horse"), "{out}");
+    assert!(
+        out.contains("guarded@localhost") && out.contains("without its password") && !out.contains("horse"),
+        "{out}"
+    );
 }

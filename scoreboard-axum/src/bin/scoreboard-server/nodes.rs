@@ -25,7 +25,7 @@ impl Nodes {
     /// Reaches for the Redis of the settings, if they name one. That it is away is no reason not to start; that it is the wrong one is.
     pub(crate) async fn meet(settings: &Settings, place: &Place) -> Result<Self> {
         // Beside a file, there are the commands.
-        let share_a_store = matches!(place, Place::Postgres(_) | Place::Sqlite { .. });
+        let share_a_store = matches!(place, Place::Postgres { .. } | Place::Sqlite { .. });
         let here = Arc::new(MemoryRateLimiter::default());
         let Some(config) = settings.redis.config().map_err(Failure::new)? else {
             return Ok(Self { limiter: here, redis: None, share_a_store });
@@ -53,7 +53,9 @@ impl Nodes {
             (Some(redis), _) => builder
                 .with_shared_cache(Arc::new(RedisBoardCache::new(redis.clone())))
                 .with_broadcaster(Arc::new(RedisBroadcaster::new(redis.clone()))),
-            (None, Place::Postgres(config)) => builder.with_broadcaster(Arc::new(PostgresBroadcaster::start(config))),
+            (None, Place::Postgres { config, .. }) => {
+                builder.with_broadcaster(Arc::new(PostgresBroadcaster::start(config)))
+            }
             (None, Place::Memory | Place::Sqlite { .. }) => builder,
         }
     }

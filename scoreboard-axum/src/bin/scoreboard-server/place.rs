@@ -19,8 +19,8 @@ pub(crate) enum Place {
     Memory,
     /// In a SQLite file, with the key file and the lock beside it.
     Sqlite { config: scoreboard_sqlite::Config, files: Files },
-    /// On a PostgreSQL server, for any number of servers.
-    Postgres(Box<scoreboard_postgres::Config>),
+    /// On a PostgreSQL server, for any number of servers, and read on its replicas.
+    Postgres { config: Box<scoreboard_postgres::Config>, replicas: Vec<scoreboard_postgres::Config> },
 }
 
 impl Place {
@@ -39,13 +39,13 @@ impl Place {
                 Ok(Self::Sqlite { config, files })
             }
             Some(("postgres" | "postgresql", _)) => {
-                let config = scoreboard_postgres::Config::from_url(url).map_err(|error| error.to_string())?;
-                let config = config.with_call_timeout(Duration::from_millis(settings.store.timeout_ms));
-                Ok(Self::Postgres(Box::new(scoreboard_postgres::Config {
-                    connections: settings.store.connections,
-                    unsafe_durability: settings.store.durability == Durability::Unsafe,
-                    ..config
-                })))
+                let patience = Duration::from_millis(settings.store.timeout_ms);
+                let replicas = settings.replica_urls.iter().map(|url| {
+                    // The primary is read in the same time, if need be.
+                    postgres(url, settings, patience / 3).map_err(|rule| format!("a replica's {rule}"))
+                });
+                let replicas = replicas.collect::<Result<_, _>>()?;
+                Ok(Self::Postgres { config: Box::new(postgres(url, settings, patience)?), replicas })
             }
             _ => Err("must start with one of the known schemes: sqlite://FILE, postgres://, memory:".to_owned()),
         }
@@ -57,7 +57,10 @@ impl Place {
             Self::Memory => Err(Failure::new(
                 "`memory:` lives inside one running server: name a file, like --database-url sqlite://scoreboard.db",
             )),
-            Self::Postgres(config) => Ok(Self::Postgres(Box::new(config.with_call_timeout(COMMAND_PATIENCE)))),
+            Self::Postgres { config, .. } => {
+                let config = Box::new(config.with_call_timeout(COMMAND_PATIENCE));
+                Ok(Self::Postgres { config, replicas: Vec::new() })
+            }
             sqlite @ Self::Sqlite { .. } => Ok(sqlite),
         }
     }
@@ -69,7 +72,7 @@ impl Place {
                 files.check_folder()?;
                 Lock::take(&files.lock, &files.database).map(Some)
             }
-            Self::Memory | Self::Postgres(_) => Ok(None),
+            Self::Memory | Self::Postgres { .. } => Ok(None),
         }
     }
 
@@ -78,13 +81,22 @@ impl Place {
         match (self, settings.keys.as_str()) {
             (Self::Memory, "") => Ok(None),
             (Self::Sqlite { files, .. }, "") => Ok(Some(files.keys.clone())),
-            (Self::Postgres(_), "") => Err(Failure::new(
+            (Self::Postgres { .. }, "") => Err(Failure::new(
                 "setting `keys`: must name the key file, like --keys scoreboard.keys; every server of one database needs the same, \
                  and `scoreboard-server admin rotate-keys --keys FILE` makes the first",
             )),
             (_, named) => Ok(Some(Path::new(named).to_owned())),
         }
     }
+}
+
+fn postgres(url: &str, settings: &Settings, patience: Duration) -> Result<scoreboard_postgres::Config, String> {
+    let config = scoreboard_postgres::Config::from_url(url).map_err(|error| error.to_string())?;
+    Ok(scoreboard_postgres::Config {
+        connections: settings.store.connections,
+        unsafe_durability: settings.store.durability == Durability::Unsafe,
+        ..config.with_call_timeout(patience)
+    })
 }
 
 #[cfg(test)]
@@ -99,8 +111,8 @@ mod tests {
     fn the_scheme_picks_the_adapter() {
         assert!(matches!(place("memory:"), Ok(Place::Memory)));
         assert!(matches!(place("sqlite://a/scoreboard.db"), Ok(Place::Sqlite { .. })));
-        assert!(matches!(place("postgres://db.example/scores"), Ok(Place::Postgres(_))));
-        assert!(matches!(place("postgresql://db.example/scores"), Ok(Place::Postgres(_))));
+        assert!(matches!(place("postgres://db.example/scores"), Ok(Place::Postgres { .. })));
+        assert!(matches!(place("postgresql://db.example/scores"), Ok(Place::Postgres { .. })));
         for url in ["mysql://host/db", "scoreboard.db", "", "memory:x"] {
             let rule = place(url).unwrap_err();
             assert!(
@@ -109,6 +121,20 @@ mod tests {
             );
         }
         assert!(place("sqlite://my.keys").is_err());
+    }
+
+    #[test]
+    fn replicas_belong_to_a_database_server() {
+        let with = |url: &str, replica: &str| {
+            let settings = Settings {
+                database_url: url.to_owned(),
+                replica_urls: vec![replica.to_owned()],
+                ..Settings::default()
+            };
+            Place::of(&settings).map(|place| matches!(place, Place::Postgres { replicas, .. } if replicas.len() == 1))
+        };
+        assert_eq!(with("postgres://db.example/scores", "postgres://other.example/scores"), Ok(true));
+        assert!(with("postgres://db.example/scores", "sqlite://a.db").unwrap_err().contains("a replica's"));
     }
 
     #[test]
@@ -128,7 +154,7 @@ mod tests {
     fn a_command_needs_what_is_kept() {
         let command = |url: &str| Place::of_command(&Settings { database_url: url.to_owned(), ..Settings::default() });
         assert!(command("memory:").is_err());
-        let Ok(Place::Postgres(config)) = command("postgres://db.example/scores") else { panic!("it is kept") };
+        let Ok(Place::Postgres { config, .. }) = command("postgres://db.example/scores") else { panic!("it is kept") };
         assert_eq!(config.call_timeout, COMMAND_PATIENCE);
     }
 }

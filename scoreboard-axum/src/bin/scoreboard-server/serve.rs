@@ -37,11 +37,11 @@ pub(crate) async fn run(effective: &Effective) -> Result<()> {
     }
     let _lock = place.claim()?;
     let key_file = place.key_file(settings)?;
-    if let (Place::Postgres(_), Some(file)) = (&place, &key_file) {
+    if let (Place::Postgres { .. }, Some(file)) = (&place, &key_file) {
         check_shared_keys(file)?;
     }
     let is_new = match &place {
-        Place::Memory | Place::Postgres(_) => true,
+        Place::Memory | Place::Postgres { .. } => true,
         Place::Sqlite { files, .. } => !files.database.exists(),
     };
     let stores = Stores::open(&place).await?;
@@ -73,7 +73,7 @@ pub(crate) async fn run(effective: &Effective) -> Result<()> {
     accounts.sync_revocations().await?;
     tokio::spawn(accounts.clone().watch_revocations());
     let mut config = settings.scoreboard_config();
-    if let Place::Postgres(_) = place {
+    if let Place::Postgres { .. } = place {
         // Nobody waits for others longer than for the database itself.
         config.group_commit.max_wait = Duration::from_millis(settings.store.timeout_ms);
     }

@@ -26,6 +26,9 @@ pub(crate) struct Settings {
     pub(crate) listen: String,
     /// Where everything is kept: the scheme picks the adapter.
     pub(crate) database_url: String,
+    /// Streaming replicas of the database, for reads.
+    #[serde(deserialize_with = "one_or_many")]
+    pub(crate) replica_urls: Vec<String>,
     /// The key file; empty for the one beside a database file.
     pub(crate) keys: String,
     /// Origins whose pages may call this server from a browser, besides its own.
@@ -55,6 +58,7 @@ impl Default for Settings {
         Self {
             listen: "127.0.0.1:8080".to_owned(),
             database_url: "sqlite://scoreboard.db".to_owned(),
+            replica_urls: Vec::new(),
             keys: String::new(),
             allowed_origins: Vec::new(),
             trusted_proxies: Vec::new(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use scoreboard_core::accounts::AccountStore;
 use scoreboard_core::memory::{MemoryAccountStore, MemoryIncidentStore, MemoryScoreStore};
 use scoreboard_core::{BackendError, Chain, Clock, Epoch, ErrorKind, IncidentStore, ScoreStore, SystemClock};
-use scoreboard_postgres::PostgresStore;
+use scoreboard_postgres::{PostgresStore, ReplicaReads};
 use scoreboard_sqlite::SqliteStore;
 
 use crate::failure::{Failure, Result};
@@ -45,9 +45,14 @@ impl Stores {
                 let store = SqliteStore::open(config).await.map_err(|error| no_file(files, &error))?;
                 Ok(Self::all_on(store.clone(), Backend::Sqlite(store)))
             }
-            Place::Postgres(config) => {
+            Place::Postgres { config, replicas } => {
                 let store = PostgresStore::open(config).await.map_err(|error| no_database(config, &error))?;
-                Ok(Self::all_on(store.clone(), Backend::Postgres(store)))
+                let stores = Self::all_on(store.clone(), Backend::Postgres(store.clone()));
+                if replicas.is_empty() {
+                    return Ok(stores);
+                }
+                let scores = ReplicaReads::open(store, replicas).await.map_err(|error| no_database(config, &error))?;
+                Ok(Self { scores: Arc::new(scores), ..stores })
             }
         }
     }
@@ -55,7 +60,7 @@ impl Stores {
     /// Opens the place that the settings name, for a command beside a server: nothing is made by a typing error.
     pub(crate) async fn open_existing(settings: &Settings) -> Result<Self> {
         match Place::of_command(settings)? {
-            Place::Postgres(config) => {
+            Place::Postgres { config, .. } => {
                 let store =
                     PostgresStore::open_existing(&config).await.map_err(|error| no_database(&config, &error))?;
                 Ok(Self::all_on(store.clone(), Backend::Postgres(store)))

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use scoreboard_postgres::sqlx::{self, AssertSqlSafe, Connection, PgConnection};
 use scoreboard_postgres::{Config, PostgresStore};
 
-use super::server::server;
+use super::server::{Server, server};
 
 /// An empty schema that goes when this does.
 #[derive(Debug)]
@@ -16,15 +16,26 @@ pub(crate) struct Schema {
 
 impl Schema {
     pub(crate) async fn create() -> Self {
+        Self::create_on(server()).await
+    }
+
+    /// One on this server, with which it goes.
+    pub(crate) async fn create_on(server: &Server) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let name = format!("test_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
-        let base = server().url();
+        let base = server.url();
         run(base, &format!("DROP SCHEMA IF EXISTS {name} CASCADE; CREATE SCHEMA {name}")).await;
         let mark = if base.contains('?') { '&' } else { '?' };
         // `options` are settings that the session starts with; the name tells its connections from those of other tests. Last is
         // `options`, so that a test can add to it.
         let url = format!("{base}{mark}application_name={name}&options=-c%20search_path%3D{name}");
         Self { name, url }
+    }
+
+    /// The URL of the same schema on a replica.
+    pub(crate) fn url_on(&self, replica: &Server) -> String {
+        let (_, options) = self.url.split_once('?').expect("it has options");
+        format!("{}?{options}", replica.url())
     }
 
     pub(crate) fn url(&self) -> &str {

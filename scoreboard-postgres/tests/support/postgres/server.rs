@@ -23,7 +23,15 @@ pub(crate) struct Server {
 #[derive(Debug)]
 struct Started {
     folder: PathBuf,
-    _watcher: Child,
+    watcher: Child,
+}
+
+impl Drop for Started {
+    /// Returns when the server and its folder are gone: what they stood on may go next.
+    fn drop(&mut self) {
+        drop(self.watcher.stdin.take());
+        let _ = self.watcher.wait();
+    }
 }
 
 impl Server {
@@ -35,6 +43,11 @@ impl Server {
     /// The same in a folder inside `parent`, where `prepare` can put files, or alter them, before it starts.
     pub(crate) fn start_with(settings: &[&str], parent: &Path, prepare: impl FnOnce(&Path)) -> Self {
         start(settings, parent, prepare)
+    }
+
+    /// A streaming replica of one that was started here. It goes when this does.
+    pub(crate) fn replica_of(primary: &Self) -> Self {
+        replicate(primary)
     }
 
     pub(crate) fn url(&self) -> &str {
@@ -82,7 +95,7 @@ pub(crate) fn server() -> &'static Server {
 /// once, by its number, and the folder goes.
 const WATCH: &str = r#"
 folder=$1; shift
-while [ ! -e "$folder/stop" ]; do
+while [ -d "$folder/data" ] && [ ! -e "$folder/stop" ]; do
     "$@" >>"$folder/server.log" 2>&1 </dev/null &
     echo $! >"$folder/pid.new"; mv "$folder/pid.new" "$folder/pid"
     wait $!
@@ -100,24 +113,46 @@ rm -rf "$folder"
 
 /// See [`Server::start_with`].
 fn start(settings: &[&str], parent: &Path, prepare: impl FnOnce(&Path)) -> Server {
-    let initdb = program("initdb");
-    let postgres = program("postgres");
-    let folder =
-        tempfile::Builder::new().prefix("scoreboard-pg-").tempdir_in(parent).expect("a temporary folder").keep();
-    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o700)).expect("its rights are set");
-    let as_user = as_ordinary_user(&folder);
-    let data = folder.join("data");
-
-    let made = command(&as_user, &initdb)
+    let (folder, as_user) = new_folder(parent);
+    let made = command(&as_user, &program("initdb"))
         .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-locale", "--pgdata"])
-        .arg(&data)
+        .arg(folder.join("data"))
         .current_dir("/")
         .output()
         .expect("initdb runs");
     assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
     prepare(&folder);
+    run(folder, &as_user, settings)
+}
 
-    let server = command(&as_user, &postgres);
+/// See [`Server::replica_of`].
+fn replicate(primary: &Server) -> Server {
+    let (folder, as_user) = new_folder(&std::env::temp_dir());
+    let made = command(&as_user, &program("pg_basebackup"))
+        .args(["--username=postgres", "--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast", "--host"])
+        .arg(primary.folder())
+        .arg("--pgdata")
+        .arg(folder.join("data"))
+        .current_dir("/")
+        .output()
+        .expect("pg_basebackup runs");
+    assert!(made.status.success(), "pg_basebackup: {}", String::from_utf8_lossy(&made.stderr));
+    run(folder, &as_user, &[])
+}
+
+/// An empty folder that its owner alone can enter, and what stands before commands as that owner.
+fn new_folder(parent: &Path) -> (PathBuf, Vec<&'static str>) {
+    let folder =
+        tempfile::Builder::new().prefix("scoreboard-pg-").tempdir_in(parent).expect("a temporary folder").keep();
+    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o700)).expect("its rights are set");
+    let as_user = as_ordinary_user(&folder);
+    (folder, as_user)
+}
+
+/// Runs the server on the data in this folder until it is dropped.
+fn run(folder: PathBuf, as_user: &[&str], settings: &[&str]) -> Server {
+    let data = folder.join("data");
+    let server = command(as_user, &program("postgres"));
     let mut watcher = Command::new("sh")
         .args(["-c", WATCH, "sh"])
         .arg(&folder)
@@ -140,14 +175,14 @@ fn start(settings: &[&str], parent: &Path, prepare: impl FnOnce(&Path)) -> Serve
     wait_until_ready(&folder, &mut watcher);
     let host = folder.display().to_string().replace('/', "%2F");
     let url = format!("postgres://postgres@{host}/postgres");
-    Server { url, started: Some(Started { folder, _watcher: watcher }) }
+    Server { url, started: Some(Started { folder, watcher }) }
 }
 
 /// The last line of `postmaster.pid` says so.
 fn wait_until_ready(folder: &Path, watcher: &mut Child) {
     for _ in 0..600 {
         let state = std::fs::read_to_string(folder.join("data/postmaster.pid")).unwrap_or_default();
-        if state.lines().last().is_some_and(|line| line.trim() == "ready") {
+        if state.lines().last().is_some_and(|line| matches!(line.trim(), "ready" | "standby")) {
             return;
         }
         std::thread::sleep(Duration::from_millis(50));

@@ -51,6 +51,9 @@ impl Settings {
         if !self.listen.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok()) {
             return Err(("listen", "must be an address and a port, like 127.0.0.1:8080 or [::]:8080".to_owned()));
         }
+        if !self.replica_urls.is_empty() && !self.database_url.starts_with("postgres") {
+            return Err(("replica_urls", "are for a database on PostgreSQL".to_owned()));
+        }
         Place::of(self).map_err(|rule| ("database_url", rule))?;
         self.redis.config().map_err(|rule| ("redis.url", rule))?;
         Ok(())

@@ -31,20 +31,27 @@ impl Effective {
     /// Texts, numbers and lists of texts are written in TOML as in JSON.
     fn line(&self, text: &mut String, key: &str, name: &str, value: &Json) -> fmt::Result {
         let origin = self.origins.get(name).map_or("default", String::as_str);
-        let (value, origin) =
-            match value.as_str().and_then(without_password).filter(|_| ["database_url", "redis.url"].contains(&name)) {
-                Some(url) => (Json::String(url), format!("{origin}; its password is not shown")),
-                None => (value.clone(), origin.to_owned()),
-            };
+        let shown = match value {
+            Json::String(url) if ["database_url", "redis.url"].contains(&name) => Json::String(without_password(url)),
+            Json::Array(urls) if name == "replica_urls" => {
+                urls.iter().filter_map(Json::as_str).map(without_password).collect()
+            }
+            other => other.clone(),
+        };
+        let origin = if shown == *value { origin.to_owned() } else { format!("{origin}; without its password") };
+        let value = shown;
         let set = format!("{key} = {value}");
         writeln!(text, "{set:<48} # {origin}")
     }
 }
 
-/// The URL of a database without the password that it holds, if it holds one.
-fn without_password(url: &str) -> Option<String> {
-    let (scheme, rest) =
-        url.split_once("://").filter(|(scheme, _)| scheme.starts_with("postgres") || scheme.starts_with("redis"))?;
+/// The URL of a database or a Redis without the password that it may hold.
+fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) =
+        url.split_once("://").filter(|(scheme, _)| ["postgres", "redis"].iter().any(|known| scheme.starts_with(known)))
+    else {
+        return url.to_owned();
+    };
     let (place, options) = rest.split_once('?').map_or((rest, None), |(place, options)| (place, Some(options)));
     // A password may hold any character but those that end it: the last `@` of the authority stands behind it.
     let (authority, path) = place.split_at(place.find('/').unwrap_or(place.len()));
@@ -56,8 +63,7 @@ fn without_password(url: &str) -> Option<String> {
         options.split('&').filter(|option| !option.starts_with("password=")).collect::<Vec<_>>().join("&")
     });
     let kept = kept.filter(|options| !options.is_empty()).map_or_else(String::new, |options| format!("?{options}"));
-    let shown = format!("{scheme}://{shown}{path}{kept}");
-    (shown != url).then_some(shown)
+    format!("{scheme}://{shown}{path}{kept}")
 }
 
 #[cfg(test)]
@@ -76,10 +82,10 @@ mod tests {
             ("postgres://:secret@db?password=secret", "postgres://@db"),
             ("redis+cluster://:secret@one:7000,two:7000", "redis+cluster://@one:7000,two:7000"),
         ] {
-            assert_eq!(without_password(url).as_deref(), Some(shown));
+            assert_eq!(without_password(url), shown);
         }
         for url in ["postgres://me@db/scores?sslmode=require", "postgres://db", "sqlite://a:b@c.db", "memory:"] {
-            assert_eq!(without_password(url), None, "{url}");
+            assert_eq!(without_password(url), url);
         }
     }
 }
