@@ -26,9 +26,9 @@
 //! let nodes = NonZeroU32::new(3).ok_or("three nodes")?;
 //! let shared = Arc::new(RedisRateLimiter::new(redis.clone()));
 //! let scoreboard = Scoreboard::builder(store)
-//!     .limiter(Arc::new(FallbackLimiter::new(shared, Arc::new(MemoryRateLimiter::default()), nodes)))
-//!     .cache(Arc::new(RedisBoardCache::new(redis.clone())))
-//!     .broadcaster(Arc::new(RedisBroadcaster::new(redis)))
+//!     .with_limiter(Arc::new(FallbackLimiter::new(shared, Arc::new(MemoryRateLimiter::default()), nodes)))
+//!     .with_cache(Arc::new(RedisBoardCache::new(redis.clone())))
+//!     .with_broadcaster(Arc::new(RedisBroadcaster::new(redis)))
 //!     .build();
 //! # drop(scoreboard);
 //! # Ok(()) }
