@@ -169,7 +169,8 @@ impl Redis {
                 if opens {
                     tracing::warn!(error = %failure, "Redis failed several times in a row; calls are answered without it");
                 }
-                if opens || failure.ends_connections() {
+                // A connection to a cluster goes on without the node that failed, and finds its heir by itself.
+                if opens || (failure.ends_connections() && !self.is_cluster()) {
                     pool.manager().end_connections();
                 }
             }
