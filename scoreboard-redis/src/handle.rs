@@ -24,7 +24,8 @@ use crate::measures;
 /// Cloning it clones the handle: the connections and the breaker are shared.
 ///
 /// No call waits longer than [`Config::call_timeout`]. Where Redis does not answer, the breaker opens and calls fail at once, but for
-/// one now and then that looks whether it is back. The metric `scoreboard_breaker_state` is 1 while it is open.
+/// one now and then that looks whether it is back. The metric `scoreboard_breaker_state` is 1 while it is open; it is one for the
+/// process, so make one handle and clone it.
 ///
 /// ```
 /// use scoreboard_redis::{Config, Redis};
@@ -169,7 +170,8 @@ impl Redis {
                 if opens {
                     tracing::warn!(error = %failure, "Redis failed several times in a row; calls are answered without it");
                 }
-                if opens || failure.ends_connections() {
+                // A connection to a cluster goes on without the node that failed, and finds its heir by itself.
+                if opens || (failure.ends_connections() && !self.is_cluster()) {
                     pool.manager().end_connections();
                 }
             }

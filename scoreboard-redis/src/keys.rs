@@ -7,7 +7,7 @@
 //! | `{ns}:cache:{board}:floor` | a string: the position below which answers are old | [`FLOOR`] from its last raise |
 //! | `{ns}:cache:{board}:view:…` | a string: an encoded answer | its lifetime, at most [`MAX_ANSWER`], ± a tenth |
 //! | `{ns}:cache:{board}:lease:…` | a string: somebody loads this answer | until it is put, or as long as others wait for it |
-//! | `{ns}:live:{board}:last` | a string: the newest position that was announced | [`LAST`] from the last announcement |
+//! | `{ns}:live:{board}:last` | a string: the newest position that was announced | [`LAST`] from its announcement |
 //! | `{ns}:live` | a channel: the announcements of all boards | |
 //!
 //! The part in braces that is a board or a subject stands in braces in the name too. It is the hash tag of a cluster: all keys of
@@ -27,8 +27,8 @@ pub(crate) const FLOOR: Duration = Duration::from_secs(600);
 /// The longest life of an answer.
 pub(crate) const MAX_ANSWER: Duration = Duration::from_secs(300);
 
-/// How long the newest announced position is remembered.
-pub(crate) const LAST: Duration = Duration::from_secs(86_400);
+/// How long the newest announced position is remembered: far longer than a node may be cut off and still count as one that watches.
+pub(crate) const LAST: Duration = Duration::from_secs(3600);
 
 /// The first part of every name: letters, digits, `-`, `_` and `.`, from 1 to 64 of them.
 ///

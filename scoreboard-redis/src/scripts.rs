@@ -2,6 +2,9 @@
 //!
 //! A script is sent by its hash. A server that does not know it (it restarted, another became master, somebody flushed its scripts) is
 //! given the text and asked again, inside the same call.
+//!
+//! Each begins with `#!lua` (Redis 7): a server that may not write, for it is a replica or has no room, then refuses the script whole,
+//! before its first command, and not at some command in the middle. What gives back may run without room.
 
 use std::sync::LazyLock;
 

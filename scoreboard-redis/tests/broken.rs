@@ -48,7 +48,10 @@ impl BoardCache for Deleting {
 
     async fn put(&self, key: CacheKey, answer: Cached, _: Timestamp, _: Duration) {
         let text = format!("{} {}", answer.position, String::from_utf8_lossy(&answer.bytes));
-        let () = self.connection().await.hset(self.place(&key.board), &*key.view, text).await.expect("it answers");
+        let place = self.place(&key.board);
+        let mut commands = redis::pipe();
+        commands.hset(&place, &*key.view, text).ignore().expire(&place, 60).ignore();
+        let () = commands.query_async(&mut self.connection().await).await.expect("it answers");
     }
 
     async fn raise_floor(&self, board: &BoardId, _: Position) {

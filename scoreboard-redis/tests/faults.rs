@@ -120,6 +120,28 @@ async fn a_server_that_is_paused_costs_fifty_milliseconds_five_times_and_then_no
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_without_room_says_so_and_counts_nothing() {
+    let server = Process::start(&[]);
+    let redis = support::redis(&server.url());
+    let (limiter, cache) = (RedisRateLimiter::new(redis.clone()), RedisBoardCache::new(redis));
+    assert!(take(&limiter, "alice").await.is_ok());
+    server.cli(&["config", "set", "maxmemory", "1"]);
+    for _ in 0..3 {
+        let error = take(&limiter, "alice").await.expect_err("there is no room");
+        assert_eq!(error.kind(), ErrorKind::Full, "{}", chain(&error));
+    }
+    cache.put(key("top"), answer("1.1"), NOW, LIFE).await;
+    assert_eq!(cache.get(&key("top"), NOW).await, None);
+    server.cli(&["config", "set", "maxmemory", "0"]);
+    let Decision::Allowed(usage) = take(&limiter, "alice").await.expect("there is room again") else {
+        panic!("one of ten was used")
+    };
+    assert_eq!(usage.remaining, 8);
+    cache.put(key("top"), answer("1.1"), NOW, LIFE).await;
+    assert_eq!(cache.get(&key("top"), NOW).await.map(|hit| hit.answer), Some(answer("1.1")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn scripts_that_a_server_forgot_are_no_error() {
     let server = Process::start(&[]);
     for url in [server.url(), shared_cluster().url()] {
@@ -311,10 +333,9 @@ async fn a_master_that_became_a_replica_is_left() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cluster_without_one_of_its_nodes_serves_what_lies_on_the_others() {
     let mut cluster = Cluster::start(&[]);
-    let mut config = config(&cluster.url());
-    config.call_timeout = Duration::from_millis(150);
-    let redis = Redis::new(&config).expect("a handle");
+    let redis = Redis::new(&as_it_is(&cluster.url())).expect("a handle");
     let limiter = RedisRateLimiter::new(redis.clone());
+    until_it_works(&redis, LIFE).await;
     let subjects: Vec<String> = (0..30).map(|n| format!("user {n}")).collect();
     for subject in &subjects {
         assert!(take(&limiter, subject).await.is_ok());

@@ -154,6 +154,15 @@ async fn answers_are_bounded_in_bytes_and_time() {
     let left = server.cli(&["pttl", &format!("{}:cache:{{main}}:view:long", config.namespace)]);
     assert!(left.parse::<u64>().expect("a time") <= 330_000, "at most five minutes and a tenth: {left}");
     assert_eq!(cache.get(&key("long"), NOW.plus(Duration::from_secs(300))).await, None);
-    let floor = server.cli(&["pttl", &format!("{}:cache:{{main}}:floor", config.namespace)]);
+    let place = format!("{}:cache:{{main}}:floor", config.namespace);
+    let floor = server.cli(&["pttl", &place]);
     assert!(floor.parse::<u64>().expect("a time") > 500_000, "a floor outlives every answer: {floor}");
+    // A database that was thrown away begins again below it.
+    server.cli(&["pexpire", &place, "400000"]);
+    cache.raise_floor(&BoardId::main(), "1.0".parse().expect("one")).await;
+    let floor = server.cli(&["pttl", &place]);
+    assert!(floor.parse::<u64>().expect("a time") <= 400_000, "it is not kept alive from there: {floor}");
+    cache.raise_floor(&BoardId::main(), "1.2".parse().expect("one")).await;
+    let floor = server.cli(&["pttl", &place]);
+    assert!(floor.parse::<u64>().expect("a time") > 500_000, "what raises it keeps it alive: {floor}");
 }

@@ -17,7 +17,7 @@ use support::redis;
 
 const ARRIVALS: usize = 100_000;
 const POLICIES: [&str; 4] = ["one", "two", "three", "four"];
-const SUBJECTS: [&str; 5] = ["alice", "bob", "carol", "dave", ""];
+const SUBJECTS: [&str; 10] = ["alice", "bob", "carol", "dave", "eve", "frank", "grace", "heidi", "{ivan}", ""];
 
 /// Small and large limits, short and long periods, by both algorithms.
 fn quotas(random: &mut StdRng) -> Vec<Quota> {

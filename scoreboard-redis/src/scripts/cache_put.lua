@@ -1,3 +1,4 @@
+#!lua
 -- Keeps an answer, unless it is below its board's floor or a newer one is there.
 --
 -- KEYS[1]  the board's floor.

@@ -1,4 +1,5 @@
--- Raises a board's floor. A lower position changes nothing but how long the floor lives.
+#!lua
+-- Raises a board's floor. A lower position changes nothing.
 --
 -- KEYS[1]  the board's floor.
 -- ARGV[1]  the epoch.
@@ -11,6 +12,8 @@
 -- Clock    None: expiry is Redis' own.
 -- Cost     O(1).
 --
+-- The floor's life is not renewed by a lower position: where a database was thrown away and begins again below it, it is over some time.
+--
 -- A floor is a tombstone and not a DEL of what is below: an old answer that is still on its way to the cache finds it, and loses.
 
 local found = redis.pcall('GET', KEYS[1])
@@ -20,7 +23,6 @@ epoch, version = tonumber(epoch), tonumber(version)
 if epoch and epoch < 2 ^ 53 and version < 2 ^ 53 then
   local to_epoch, to_version = tonumber(ARGV[1]), tonumber(ARGV[2])
   if to_epoch < epoch or (to_epoch == epoch and to_version <= version) then
-    redis.call('PEXPIRE', KEYS[1], ARGV[3])
     return 0
   end
 end

@@ -1,3 +1,4 @@
+#!lua
 -- Takes one from each cell, all or nothing; or only looks.
 --
 -- KEYS     the place of each cell, by the name that keys.rs gives it. A place may stand here twice.

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Gives back what limit_take.lua took, because another part of the same call was refused on another node.
 --
 -- KEYS     the place of each cell, as it was taken.

@@ -1,3 +1,4 @@
+#!lua
 -- Announces a board's position, and remembers the newest.
 --
 -- KEYS[1]  the board's newest announced position.
@@ -26,8 +27,6 @@ if epoch and epoch < 2 ^ 53 and version < 2 ^ 53 then
 end
 if newest == 1 then
   redis.call('SET', KEYS[1], ARGV[1] .. '.' .. ARGV[2], 'PX', ARGV[3])
-else
-  redis.call('PEXPIRE', KEYS[1], ARGV[3])
 end
 redis.call('PUBLISH', ARGV[4], ARGV[5])
 return newest
