@@ -3,7 +3,7 @@
 #![allow(dead_code, unused_imports, reason = "no test file uses all of it")]
 
 mod schema;
-mod server;
+pub(crate) mod server;
 
 pub(crate) use schema::{Schema, run};
 pub(crate) use server::{Server, server};

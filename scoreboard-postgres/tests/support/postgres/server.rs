@@ -195,7 +195,7 @@ fn wait_until_ready(folder: &Path, watcher: &mut Child) {
 }
 
 /// A program of PostgreSQL: Debian keeps those of the server off the path.
-fn program(name: &str) -> PathBuf {
+pub(crate) fn program(name: &str) -> PathBuf {
     let on_path = std::env::var_os("PATH");
     let on_path = on_path.iter().flat_map(std::env::split_paths).map(|folder| folder.join(name));
     let mut versions: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")

@@ -1,0 +1,124 @@
+//! What the database does by itself.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::Round;
+use crate::support::postgres::server::{program, server};
+
+/// How many rows a batch has.
+pub(crate) const ROWS: usize = 512;
+
+/// As many users as play on the servers.
+const TABLES: &str = "
+    CREATE SCHEMA flow;
+    CREATE TABLE flow.scores (user_id int PRIMARY KEY, score bigint NOT NULL);
+    CREATE TABLE flow.actions (id uuid PRIMARY KEY, user_id int NOT NULL, points int NOT NULL, at timestamptz NOT NULL);
+    CREATE INDEX ON flow.actions (user_id, at);
+    INSERT INTO flow.scores SELECT n, 0 FROM generate_series(1, 256) n;";
+
+const TRANSACTION: &str = r"
+\set id random(1, 256)
+BEGIN;
+UPDATE flow.scores SET score = score + 1 WHERE user_id = :id;
+INSERT INTO flow.actions VALUES (gen_random_uuid(), :id, 1, now());
+COMMIT;";
+
+const BATCH: &str = r"
+BEGIN;
+INSERT INTO flow.actions SELECT gen_random_uuid(), 1 + n % 256, 1, now() FROM generate_series(1, 512) n;
+UPDATE flow.scores SET score = score + played.points
+  FROM (SELECT 1 + n % 256 AS id, count(*) AS points FROM generate_series(1, 512) n GROUP BY 1) played
+ WHERE user_id = played.id;
+COMMIT;";
+
+/// The transaction that everyone else writes, and its tables.
+pub(crate) struct Flow {
+    scripts: tempfile::TempDir,
+}
+
+impl Flow {
+    pub(crate) fn prepare() -> Self {
+        let made = Command::new(program("psql")).args(connection()).args(["-qc", TABLES]).output().expect("psql runs");
+        assert!(made.status.success(), "psql: {}", String::from_utf8_lossy(&made.stderr));
+        let scripts = tempfile::tempdir().expect("a folder");
+        for (name, text) in [("transaction", TRANSACTION), ("batch", BATCH)] {
+            std::fs::write(scripts.path().join(name), text).expect("the folder takes files");
+        }
+        Self { scripts }
+    }
+
+    /// How many were made by so many clients.
+    pub(crate) fn transactions(&self, clients: usize, duration: Duration) -> f64 {
+        self.pgbench("transaction", clients, duration)
+    }
+
+    /// How many rows one client wrote in batches.
+    pub(crate) fn batches(&self, duration: Duration) -> f64 {
+        self.pgbench("batch", 1, duration) * ROWS as f64
+    }
+
+    fn pgbench(&self, script: &str, clients: usize, duration: Duration) -> f64 {
+        let output = Command::new(program("pgbench"))
+            .args(connection())
+            .args(["--no-vacuum", "--protocol=prepared", "--client", &clients.to_string(), "--time"])
+            .arg(duration.as_secs().to_string())
+            .arg("--file")
+            .arg(self.scripts.path().join(script))
+            .output()
+            .expect("pgbench runs");
+        assert!(output.status.success(), "pgbench: {}", String::from_utf8_lossy(&output.stderr));
+        let said = String::from_utf8_lossy(&output.stdout);
+        let count = said.lines().find_map(|line| line.strip_prefix("number of transactions actually processed: "));
+        count.and_then(|count| count.trim().parse().ok()).unwrap_or_else(|| panic!("pgbench said: {said}"))
+    }
+}
+
+/// Measures what does so many changes by itself.
+pub(crate) fn round(work: impl FnOnce() -> f64) -> Round {
+    let (database, started) = (Busy::start(), Instant::now());
+    let changes = work();
+    Round { per_second: changes / started.elapsed().as_secs_f64(), per_database_second: changes / database.seconds() }
+}
+
+fn connection() -> [std::ffi::OsString; 5] {
+    let folder: &Path = server().folder();
+    ["-h".into(), folder.into(), "-U".into(), "postgres".into(), "postgres".into()]
+}
+
+/// The CPU time of all processes of the database, from a moment on.
+pub(crate) struct Busy(f64);
+
+impl Busy {
+    pub(crate) fn start() -> Self {
+        Self(cpu_seconds())
+    }
+
+    pub(crate) fn seconds(&self) -> f64 {
+        (cpu_seconds() - self.0).max(0.01)
+    }
+}
+
+/// Of the first process, of its children that have ended, and of those that run: fields 4 and 14 to 17 of proc(5)'s `stat`.
+fn cpu_seconds() -> f64 {
+    const TICKS_PER_SECOND: f64 = 100.0;
+    let text = std::fs::read_to_string(server().folder().join("pid")).expect("its number is written down");
+    let first: u32 = text.trim().parse().expect("a number");
+    let processes = std::fs::read_dir("/proc").expect("Linux").filter_map(|entry| stat(&entry.ok()?.path()));
+    let ticks = processes.map(|(number, parent, own, ended)| match () {
+        () if number == first => own + ended,
+        () if parent == first => own,
+        () => 0.0,
+    });
+    ticks.sum::<f64>() / TICKS_PER_SECOND
+}
+
+fn stat(folder: &PathBuf) -> Option<(u32, u32, f64, f64)> {
+    let number = folder.file_name()?.to_str()?.parse().ok()?;
+    let stat = std::fs::read_to_string(folder.join("stat")).ok()?;
+    let (_, behind_name) = stat.rsplit_once(')')?;
+    let fields: Vec<&str> = behind_name.split_whitespace().collect();
+    let ticks = |field: usize| fields.get(field)?.parse::<f64>().ok();
+    Some((number, fields.get(1)?.parse().ok()?, ticks(11)? + ticks(12)?, ticks(13)? + ticks(14)?))
+}

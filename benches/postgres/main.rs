@@ -1,0 +1,136 @@
+//! Durable updates over HTTP on PostgreSQL, beside what the database itself does with the same work, in one run on one server.
+//!
+//! - (a) `pgbench` with 32 clients and the transaction that everyone else writes: `UPDATE` the score, `INSERT` the action, prepared.
+//! - (b) our server with one change a transaction.
+//! - (c) the best that bare SQL does: batches of 512 rows, one client, both tables set-wise, nothing checked.
+//!
+//! The rounds take turns, so that a machine that is busier for a while is so for all. The database's own CPU time is counted too: on few
+//! cores our server and the load take most of the rest.
+//!
+//! Run with `cargo bench --bench postgres`. Needs PostgreSQL with `pgbench` (Debian: `postgresql`), which it starts for itself.
+
+#[path = "../http/actions.rs"]
+mod actions;
+mod database;
+#[path = "../http/load.rs"]
+mod load;
+#[path = "../../tests/support/mod.rs"]
+mod support;
+
+use std::time::Duration;
+
+use actions::Signer;
+use database::{Busy, Flow, ROWS};
+use load::Load;
+use support::place::Place;
+use support::server::{Server, UNLIMITED};
+use support::user::User;
+
+const ROUNDS: usize = 7;
+const CONNECTIONS: usize = 256;
+const CLIENTS: usize = 32;
+const MEASURED: Duration = Duration::from_secs(2);
+
+/// Hashing passwords is not what is measured.
+const CHEAP_HASHES: [(&str, &str); 2] =
+    [("SCOREBOARD_ACCOUNTS__ARGON2_MEMORY_KIB", "1024"), ("SCOREBOARD_ACCOUNTS__ARGON2_ITERATIONS", "1")];
+
+fn main() {
+    support::binary::server_binary();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(tokio::task::LocalSet::new().run_until(run()));
+}
+
+/// One subject in one round: changes a second, and changes a second of the database's CPU time.
+#[derive(Clone, Copy)]
+struct Round {
+    per_second: f64,
+    per_database_second: f64,
+}
+
+async fn run() {
+    let settings: Vec<_> = UNLIMITED.into_iter().chain(CHEAP_HASHES).collect();
+    let one_by_one: Vec<_> = settings.iter().copied().chain([("SCOREBOARD_STORE__MAX_BATCH", "1")]).collect();
+    let grouped = Server::start_as(Place::postgres().await, &settings, &[]).await;
+    let single = Server::start_as(Place::postgres().await, &one_by_one, &[]).await;
+    let mut ours = Updates::on(&grouped).await;
+    let mut one = Updates::on(&single).await;
+    let flow = Flow::prepare();
+
+    let mut rounds = Vec::new();
+    for round in 0..=ROUNDS {
+        let measured = [
+            ours.round().await,
+            database::round(|| flow.transactions(CLIENTS, MEASURED)),
+            one.round().await,
+            database::round(|| flow.batches(MEASURED)),
+        ];
+        if round > 0 {
+            rounds.push(measured);
+        }
+    }
+    report(&rounds);
+    for server in [&grouped, &single] {
+        server.assert_verified();
+    }
+}
+
+/// Actions of a server's users, handed in over many connections.
+struct Updates {
+    signer: Signer,
+    load: Load,
+    rate: f64,
+}
+
+impl Updates {
+    async fn on(server: &Server) -> Self {
+        let users = User::register_many(server.address(), "bench", CONNECTIONS).await;
+        let signer = Signer::new(server, users);
+        Self { signer, load: Load::connect(server.address(), CONNECTIONS).await, rate: 15_000.0 }
+    }
+
+    async fn round(&mut self) -> Round {
+        // Made before the clock runs; half as many again as the fastest round so far would have needed.
+        let requests = self.signer.requests((self.rate * MEASURED.as_secs_f64() * 1.5) as usize);
+        let database = Busy::start();
+        let done = self.load.run(Box::new(requests.into_iter()), MEASURED).await;
+        let per_second = done.answered as f64 / done.elapsed.as_secs_f64();
+        self.rate = self.rate.max(per_second);
+        Round { per_second, per_database_second: done.answered as f64 / database.seconds() }
+    }
+}
+
+const NAMES: [&str; 4] = [
+    "update over HTTP",
+    "(a) pgbench, UPDATE + INSERT",
+    "(b) update, one a transaction",
+    "(c) bare SQL, batches of 512",
+];
+
+fn report(rounds: &[[Round; 4]]) {
+    println!("{} rounds of {MEASURED:?} each, taking turns; medians; batches of {ROWS} in (c)\n", rounds.len());
+    println!("{:<32} {:>12} {:>30}", "", "per second", "per second of database CPU");
+    for (subject, name) in NAMES.iter().enumerate() {
+        let of = |part: fn(&Round) -> f64| median(rounds.iter().map(|round| part(&round[subject])));
+        println!("{name:<32} {:>12.0} {:>30.0}", of(|round| round.per_second), of(|round| round.per_database_second));
+    }
+    println!("\n{:<40} {:>8} {:>8} {:>8}", "ratio, round by round", "median", "lowest", "highest");
+    let ratios: [(&str, usize, fn(&Round) -> f64, &str); 4] = [
+        ("update : (a)", 1, |round| round.per_second, "aim 3"),
+        ("update : (b)", 2, |round| round.per_second, ""),
+        ("update : (a), of database CPU", 1, |round| round.per_database_second, ""),
+        ("update : (c), of database CPU", 3, |round| round.per_database_second, "aim 0.6"),
+    ];
+    for (name, other, part, aim) in ratios {
+        let ratios = || rounds.iter().map(|round| part(&round[0]) / part(&round[other]));
+        let [lowest, highest] = [ratios().fold(f64::INFINITY, f64::min), ratios().fold(0.0, f64::max)];
+        println!("{name:<40} {:>8.2} {lowest:>8.2} {highest:>8.2}   {aim}", median(ratios()));
+    }
+    println!("\nAgain: cargo bench --bench postgres");
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
