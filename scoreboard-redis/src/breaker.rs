@@ -89,6 +89,11 @@ impl Breaker {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use metrics::{Key, KeyName, Metadata, SharedString, Unit};
+
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -119,5 +124,43 @@ mod tests {
         }
         assert!(breaker.succeeded());
         assert!(breaker.admits() && !breaker.is_open());
+    }
+
+    /// Hands out one gauge, which can be looked at.
+    struct Gauges(Arc<AtomicU64>);
+
+    impl metrics::Recorder for Gauges {
+        fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+        fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+        fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+        fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> metrics::Counter {
+            metrics::Counter::noop()
+        }
+
+        fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> metrics::Gauge {
+            assert_eq!(key.to_string(), "Key(scoreboard_breaker_state, [backend = redis])");
+            metrics::Gauge::from_arc(self.0.clone())
+        }
+
+        fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> metrics::Histogram {
+            metrics::Histogram::noop()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn its_state_is_a_metric() {
+        let gauge = Arc::new(AtomicU64::new(f64::NAN.to_bits()));
+        let shown = || f64::from_bits(gauge.load(Ordering::Relaxed));
+        let breaker = metrics::with_local_recorder(&Gauges(gauge.clone()), || Breaker::new(2, SECOND));
+        assert_eq!(shown(), 0.0);
+        let _ = breaker.failed();
+        assert_eq!(shown(), 0.0);
+        let _ = breaker.failed();
+        assert_eq!(shown(), 1.0);
+        let _ = breaker.succeeded();
+        assert_eq!(shown(), 0.0);
     }
 }

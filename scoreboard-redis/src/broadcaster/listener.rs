@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
+use redis::Msg;
 use redis::aio::{PubSubSink, PubSubStream};
 use scoreboard_core::{BoardId, Position};
 use tokio::sync::watch;
@@ -90,10 +91,7 @@ impl Listener {
             tokio::select! {
                 message = messages.next() => {
                     let Some(message) = message else { return Ended::Closed };
-                    if let Some(announcement) = Announcement::read(message.get_payload_bytes()) {
-                        self.boards.announce(&announcement.board, announcement.position);
-                        publishers.heard(&announcement);
-                    }
+                    self.hear(&message, &mut publishers);
                 }
                 () = publishers.lost() => {
                     metrics::counter!(LOST).increment(1);
@@ -106,7 +104,7 @@ impl Listener {
                     }
                     // A connection that answers and still hears nothing (its server is cut off from the others, or the master no
                     // longer) is worth nothing.
-                    if self.catch_up().await && !self.hears_in_a_moment(&mut messages).await {
+                    if self.catch_up().await && !self.hears_in_a_moment(&mut messages, &mut publishers).await {
                         return Ended::Deaf;
                     }
                 }
@@ -115,14 +113,18 @@ impl Listener {
     }
 
     /// Of what the keys told, something was news: either it is just on its way here, or it was lost.
-    async fn hears_in_a_moment(&self, messages: &mut PubSubStream) -> bool {
-        let heard = timeout(SIGN_OF_LIFE, messages.next()).await;
-        if let Ok(Some(message)) = &heard
-            && let Some(announcement) = Announcement::read(message.get_payload_bytes())
-        {
+    async fn hears_in_a_moment(&self, messages: &mut PubSubStream, publishers: &mut Publishers) -> bool {
+        let Ok(Some(message)) = timeout(SIGN_OF_LIFE, messages.next()).await else { return false };
+        self.hear(&message, publishers);
+        true
+    }
+
+    /// What is no announcement is passed over.
+    fn hear(&self, message: &Msg, publishers: &mut Publishers) {
+        if let Some(announcement) = Announcement::read(message.get_payload_bytes()) {
             self.boards.announce(&announcement.board, announcement.position);
+            publishers.heard(&announcement);
         }
-        matches!(heard, Ok(Some(_)))
     }
 
     /// Around the interval, so that the nodes do not all ask at once.
