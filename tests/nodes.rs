@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use support::client::Client;
+use support::fault_proxy::{Fault, FaultProxy, Upstream};
 use support::place::Place;
 use support::postgres;
 use support::scale::scaled;
@@ -25,6 +26,9 @@ const AT_ONCE: Duration = Duration::from_millis(1500);
 
 /// How long a replica may take to catch up.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long it takes at most until a server knows what it missed.
+const RECOVERY: Duration = Duration::from_secs(5);
 
 /// The servers follow what others have ended each five seconds.
 const FOLLOWED: Duration = Duration::from_secs(8);
@@ -137,6 +141,42 @@ async fn who_is_signed_out_at_one_is_refused_by_the_other() {
     let again = elsewhere.post("/api/auth/refresh", &refresh).await.expect("it answers");
     assert_eq!(again.status, 401, "the session is over for all");
     assert_eq!(me(&mut elsewhere, &user.token).await, 200, "another session of the same user goes on");
+}
+
+/// A server whose database falls silent goes on with what it has, and knows what it missed soon after.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_was_cut_off_hears_of_the_others_again() {
+    let database = postgres::Server::start(&[]);
+    let one = Server::start_on(Place::At(database.url().to_owned())).await;
+    let proxy = FaultProxy::start(Upstream::Socket(database.socket())).await;
+    let through = format!("postgres://postgres@{}/postgres?sslmode=disable", proxy.address());
+    let other = one.start_beside_at(through).await;
+    let mut user = User::register(one.address(), "ada").await;
+    let mut reader = Client::new(other.address());
+    let mut watcher = Watcher::open(&other).await;
+    watcher.send(&json!({"type": "subscribe", "board": "main"})).await;
+    assert_eq!(watcher.next(AT_ONCE).await["type"], "snapshot");
+
+    for _ in 0..3 {
+        reader.get("/api/scoreboard").await.expect("a read is answered").expect(200);
+        proxy.set(Fault::HalfOpen);
+        let action = user.issue("tap").await.expect("issue answers").expect(201)["action"].take();
+        let (receipt, _) = split_receipt(user.update(&action).await.expect("update answers"));
+        // Longer than it takes to find that nobody answers.
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        let kept = reader.get("/api/scoreboard").await.expect("a read is answered").expect(200);
+        assert!(kept["version"].as_u64() < receipt["version"].as_u64(), "{kept}");
+
+        proxy.set(Fault::None);
+        let began = Instant::now();
+        until("it shows what it missed", RECOVERY, async || {
+            let page = reader.get("/api/scoreboard").await.ok().filter(|page| page.status == 200)?;
+            (page.body["version"] == receipt["version"]).then_some(())
+        })
+        .await;
+        while watcher.next(RECOVERY).await["version"] != receipt["version"] {}
+        println!("what was missed was shown and pushed after {:?}", began.elapsed());
+    }
 }
 
 /// How often the server has read on a replica with this outcome.

@@ -1,8 +1,10 @@
 //! What the database does by itself.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::Round;
 use crate::support::postgres::server::{program, server};
@@ -114,7 +116,7 @@ fn cpu_seconds() -> f64 {
     ticks.sum::<f64>() / TICKS_PER_SECOND
 }
 
-fn stat(folder: &PathBuf) -> Option<(u32, u32, f64, f64)> {
+fn stat(folder: &Path) -> Option<(u32, u32, f64, f64)> {
     let number = folder.file_name()?.to_str()?.parse().ok()?;
     let stat = std::fs::read_to_string(folder.join("stat")).ok()?;
     let (_, behind_name) = stat.rsplit_once(')')?;

@@ -131,7 +131,7 @@ impl Database {
             return Err(InvalidValue::new(
                 WHAT,
                 "has an option that is not known; known are sslmode, sslrootcert, sslcert, sslkey, host, hostaddr, port, \
-                 dbname, user, password, application_name, options",
+                 dbname, user, password, application_name, options, statement-cache-capacity",
             ));
         }
         let options = PgConnectOptions::from_str(url).map_err(|_| invalid())?;

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use crate::config::Config;
 use crate::durability::{Durability, unsafe_setting};
 use crate::error::{self, Failure};
+use crate::life::follow;
 use crate::migrate::{is_there, migrate};
 use crate::replicas::{Identity, is_standby};
 
@@ -95,12 +96,14 @@ impl PostgresStore {
         };
         let durability = open.await.map_err(|failure| failure.during("open"))?;
         migrate(&mut connection).await?;
+        follow(&mut connection).await.map_err(|error| Failure::Driver(error).during("open"))?;
         // What is said already need not be heard.
         let _ = connection.close().await;
 
         let pool = PgPoolOptions::new()
             .max_connections(config.connections.max(1))
             .acquire_timeout(config.acquire_timeout)
+            .after_connect(|connection, _| Box::pin(follow(connection)))
             // The pool's own test waits for as long as a network that swallows everything lets it.
             .test_before_acquire(false)
             .before_acquire(|connection, _| Box::pin(answers(connection)))

@@ -64,8 +64,9 @@
 //! - The text that is stored (names, evidence) must not hold the character U+0000, which PostgreSQL has no place for.
 //!
 //! Migrations are part of the crate and run when a database is opened, under an advisory lock. A database that a newer version
-//! wrote is refused, and left as it is. Where a backup takes the place of a database that had gone on without it, the next epoch
-//! must begin, so that version numbers given twice are told apart: [`raise_epoch`](scoreboard_core::ScoreStore::raise_epoch).
+//! wrote is refused, and left as it is. After a failover, a recovery to a point in time, or the loading of a dump, the next epoch
+//! begins by itself, so that version numbers given twice are told apart. Where nothing shows it, a copy of the disk that took the place
+//! of a database that had gone on without it, it must be told: [`raise_epoch`](scoreboard_core::ScoreStore::raise_epoch).
 
 mod accounts;
 mod apply;
@@ -76,6 +77,7 @@ mod connection;
 mod durability;
 mod error;
 mod incidents;
+mod life;
 mod log;
 mod migrate;
 mod read;

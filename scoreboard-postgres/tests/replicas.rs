@@ -137,6 +137,38 @@ async fn what_is_no_copy_of_the_primary_is_refused() {
     assert!(ReplicaReads::open(store, &[away]).await.is_ok());
 }
 
+/// Commits that had not reached it are gone, and their versions are given out again: in another epoch.
+#[tokio::test]
+async fn a_failover_begins_the_next_epoch_once() {
+    let alone = Alone::start().await;
+    for number in 1..=5 {
+        alone.own_read_is_fresh(number).await;
+    }
+    run(alone.replica.url(), "SELECT pg_wal_replay_pause()").await;
+    alone.own_read_is_fresh(6).await;
+    run(alone.replica.url(), "SELECT pg_promote(true)").await;
+    for _ in 0..2 {
+        let store = PostgresStore::from_url(alone.replica.url()).await.unwrap();
+        let board = store.board(&BoardId::main()).await.unwrap().unwrap();
+        assert_eq!(board.epoch.get(), 2, "once, however often it is opened");
+        store.close().await;
+    }
+}
+
+/// Its servers are not started again: new connections find it out.
+#[tokio::test]
+async fn a_life_that_changes_while_a_store_is_open_begins_the_next_epoch() {
+    let schema = Schema::create_on(&pair().0).await;
+    let store = PostgresStore::from_url(schema.url()).await.unwrap();
+    assert_eq!(store.create_board(&BoardSpec::new(BoardId::main())).await.unwrap(), CreateBoard::Created);
+    run(schema.url(), "UPDATE meta SET life = 'of before'").await;
+    let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+               WHERE application_name = current_setting('application_name') AND pid <> pg_backend_pid()";
+    run(schema.url(), cut).await;
+    let outcome = store.apply(&[change(1)]).await.unwrap().remove(0);
+    assert_eq!(outcome.receipt().unwrap().epoch.get(), 2);
+}
+
 /// It keeps its connections, and its board goes on by itself: with versions that the primary has not reached, or gives to others.
 #[tokio::test]
 async fn a_replica_that_was_promoted_is_read_no_more() {

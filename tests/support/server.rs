@@ -57,7 +57,12 @@ impl Server {
 
     /// Starts another on what this one keeps, with its keys and its settings: only where that can be.
     pub(crate) async fn start_beside(&self) -> Self {
-        let place = Place::At(self.place.url(self.folder.path()));
+        self.start_beside_at(self.place.url(self.folder.path())).await
+    }
+
+    /// The same by another way to the same database.
+    pub(crate) async fn start_beside_at(&self, url: String) -> Self {
+        let place = Place::At(url);
         let keys = std::fs::read(key_file(self.folder.path())).expect("it has keys");
         let settings: Vec<_> = self.settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         Self::start_with_keys(place, &settings, &[], Some(keys)).await
