@@ -87,14 +87,14 @@ impl ScoreStore for LogStore {
         Ok(CreateBoard::Created)
     }
 
-    async fn change_board(&self, spec: &BoardSpec) -> Result<ChangeBoard> {
+    async fn change_board(&self, from: &BoardSpec, to: &BoardSpec) -> Result<ChangeBoard> {
         let mut logs = self.lock();
-        let Some(log) = logs.boards.get_mut(&spec.id) else { return Ok(ChangeBoard::Unknown) };
-        if !log.rows.is_empty() && !log.spec.folds_as(spec) {
-            return Ok(ChangeBoard::OrderIsFixed);
+        let Some(log) = logs.boards.get_mut(&to.id) else { return Ok(ChangeBoard::Unknown) };
+        let changed = log.board().decide_change(from, to);
+        if changed == ChangeBoard::Changed {
+            log.spec = to.clone();
         }
-        log.spec = spec.clone();
-        Ok(ChangeBoard::Changed)
+        Ok(changed)
     }
 
     async fn board(&self, board: &BoardId) -> Result<Option<Board>> {

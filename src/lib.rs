@@ -8,6 +8,7 @@
 //! | `accounts` | `scoreboard::accounts`: users, passwords, sessions, access tokens |
 //! | `sqlite` | `scoreboard::sqlite`: every store on one embedded file |
 //! | `postgres` | `scoreboard::postgres`: every store on one PostgreSQL database |
+//! | `redis` | `scoreboard::redis`: limits, cached answers and announcements that several servers share |
 //! | `axum` | `scoreboard::axum`: the HTTP API as a router |
 //! | `testing` | `scoreboard::testing`: the conformance kit for adapters |
 
@@ -19,5 +20,7 @@ pub use scoreboard_core::*;
 pub use scoreboard_axum as axum;
 #[cfg(feature = "postgres")]
 pub use scoreboard_postgres as postgres;
+#[cfg(feature = "redis")]
+pub use scoreboard_redis as redis;
 #[cfg(feature = "sqlite")]
 pub use scoreboard_sqlite as sqlite;

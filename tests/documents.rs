@@ -20,6 +20,7 @@ fn sources() -> Vec<PathBuf> {
         "scoreboard-core",
         "scoreboard-sqlite",
         "scoreboard-postgres",
+        "scoreboard-redis",
         "scoreboard-axum",
         "src",
         "tests",

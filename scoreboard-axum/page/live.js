@@ -70,10 +70,6 @@ export class Live extends EventTarget {
       case "update":
         this.#update(message);
         break;
-      case "pong":
-        // Answers come in order: a pong after a resume means that nothing was missed, even if no update came.
-        if (!this.#fresh) this.#live();
-        break;
       case "error":
         this.#tell("catching-up", { reason: message.detail });
         break;

@@ -2,9 +2,10 @@
 
 use std::fmt::Write;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
 
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use scoreboard_core::Position;
@@ -81,6 +82,20 @@ fn unless_current(
     }
     *response.headers_mut() = headers;
     Ok(response)
+}
+
+/// An answer that may be old says so: how old by `Age`, and by how much it is past its time by `Cache-Status` (RFC 9211 §2.4).
+pub(crate) fn stale(mut answer: Response, age: Duration, lifetime: Duration) -> Response {
+    const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
+    let mut text = Text::<64>::default();
+    let past = age.as_secs().saturating_sub(lifetime.as_secs());
+    if write!(text, "scoreboard; hit; ttl=-{past}; detail=store-unavailable").is_ok()
+        && let Ok(status) = HeaderValue::from_str(text.as_str())
+    {
+        answer.headers_mut().insert(CACHE_STATUS, status);
+    }
+    answer.headers_mut().insert(header::AGE, age.as_secs().into());
+    answer
 }
 
 /// A hash of the bytes in quotes. No stranger chooses them, so that 64 bits tell them apart.

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use metrics_exporter_prometheus::PrometheusHandle;
 use scoreboard_core::accounts::Accounts;
 use scoreboard_core::memory::MemoryRateLimiter;
-use scoreboard_core::{Clock, RateLimiter, Scoreboard, SystemClock};
+use scoreboard_core::{BackendError, Clock, RateLimiter, Scoreboard, SystemClock};
 
 use crate::{HttpConfig, Lifecycle};
 
@@ -20,7 +21,11 @@ pub struct App {
     pub(crate) config: HttpConfig,
     pub(crate) metrics: Option<PrometheusHandle>,
     pub(crate) lifecycle: Lifecycle,
+    pub(crate) cache_check: Option<CacheCheck>,
 }
+
+/// Whether a cache works that this process does without if need be.
+pub(crate) type CacheCheck = Arc<dyn Fn() -> BoxFuture<'static, Result<(), BackendError>> + Send + Sync>;
 
 impl std::fmt::Debug for App {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -39,6 +44,7 @@ impl App {
             config: HttpConfig::default(),
             metrics: None,
             lifecycle: Lifecycle::default(),
+            cache_check: None,
         }
     }
 
@@ -63,6 +69,15 @@ impl App {
     /// Answers `/metrics` from this recorder; without one, there is no such path.
     pub fn with_metrics(mut self, metrics: PrometheusHandle) -> Self {
         self.metrics = Some(metrics);
+        self
+    }
+
+    /// Asks this too before `/health` says that the cache is up, for one that is shared with other nodes.
+    pub fn with_cache_check(
+        mut self,
+        check: impl Fn() -> BoxFuture<'static, Result<(), BackendError>> + Send + Sync + 'static,
+    ) -> Self {
+        self.cache_check = Some(Arc::new(check));
         self
     }
 

@@ -16,6 +16,7 @@ use tokio::time::timeout;
 
 use crate::pointer::{in_words, pointer, shortened};
 use crate::problem::{Code, Problem};
+use crate::query::no_query;
 use crate::state::AppState;
 
 /// The largest body, in bytes.
@@ -70,6 +71,7 @@ fn too_large() -> Problem {
 /// What a JSON body says: one object with exactly the fields of `T`, and nothing behind it.
 pub(crate) fn json<T: DeserializeOwned>(parts: &Parts, received: Received) -> Result<T, Problem> {
     let body: &[u8] = &received?;
+    no_query(parts)?;
     if body.is_empty() {
         return Err(Problem::invalid("", "a JSON body is needed"));
     }

@@ -8,8 +8,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use axum::extract::{MatchedPath, Request};
-use axum::http::{HeaderValue, Method, header};
+use axum::extract::Request;
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
@@ -56,12 +56,13 @@ where
     fn call(&mut self, request: Request) -> Self::Future {
         let started = Instant::now();
         let id = request_id(request.headers(), self.app.clock.now());
-        let series = self.app.series.of(request.extensions().get::<MatchedPath>().map(MatchedPath::as_str));
+        let series = self.app.series.of(request.uri().path());
         let method = request.method().clone();
         let span = tracing::debug_span!("request", request.id = id.to_str().unwrap_or_default(), http.method = %method, http.route = series.route());
         // Nothing of the route runs before its future is polled.
         let route = self.route.call(request).instrument(span);
-        Finishing { route, id, method, series, started }
+        let is_draining = self.app.lifecycle.is_draining();
+        Finishing { route, id, method, series, started, is_draining }
     }
 }
 
@@ -74,6 +75,7 @@ pin_project! {
         method: Method,
         series: Arc<Series>,
         started: Instant,
+        is_draining: bool,
     }
 }
 
@@ -82,7 +84,11 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for Finishing<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let parts = self.project();
-        let response = ready!(parts.route.poll(cx))?;
+        let mut response = ready!(parts.route.poll(cx))?;
+        if *parts.is_draining && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            // Whoever keeps the connection would send the next request to a server that is gone by then.
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         Poll::Ready(Ok(finished(response, parts.id.clone(), parts.method, parts.series, *parts.started)))
     }
 }

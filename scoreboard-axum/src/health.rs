@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use scoreboard_core::{BoardId, Chain, Error, TopQuery};
+use scoreboard_core::{BackendError, BoardId, Chain, Error, ErrorKind, TopQuery};
 use serde::Serialize;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
@@ -52,7 +52,7 @@ struct Parts {
     api: Part,
     /// Reading and writing the store: the part that is needed.
     database: Part,
-    /// Reading a board's first page through the cache.
+    /// Reading a board's first page through the cache, and the cache that is shared with other nodes.
     cache: Part,
     /// Watching a board, and room for more who do.
     realtime: Part,
@@ -90,7 +90,15 @@ async fn check(app: &AppState) -> Report {
     let started = Instant::now();
     let main = TopQuery::new(BoardId::main());
     let database = timed("database", async { Ok(app.scoreboard.check().await?) });
-    let cache = timed("cache", async { app.scoreboard.top_encoded(&main).await.map(drop) });
+    let cache = timed("cache", async {
+        if let Some(check) = &app.cache_check {
+            check().await?;
+        }
+        match app.scoreboard.top_encoded(&main).await?.stale {
+            None => Ok(()),
+            Some(_) => Err(BackendError::new(ErrorKind::Unavailable, "cache", "read a fresh page").into()),
+        }
+    });
     let realtime = timed("realtime", async { app.scoreboard.subscribe(&main.board, 1, None).await.map(drop) });
     let (database, mut cache, mut realtime) = tokio::join!(database, cache, realtime);
     // Without these the server still counts and answers.

@@ -36,6 +36,7 @@
 //!
 //! - Merge it at the root: the page and the description name absolute paths. If `/` or `/docs` is yours, turn
 //!   [`HttpConfig::page`] or [`HttpConfig::docs`] off.
+//! - Whoever has no routes beside these serves [`service`], which costs each request less.
 //! - [`serve`] bounds what `axum::serve` does not (slow headers, readers that stall, the number of connections, in all and of an address),
 //!   refuses requests that do not name exactly one host, and ends live connections at
 //!   a shutdown. In another server, pass the peer's address as
@@ -85,5 +86,5 @@ pub use lifecycle::Lifecycle;
 pub use metrics::prometheus;
 pub use openapi::openapi;
 pub use origin::{InvalidOrigin, Origin};
-pub use router::router;
+pub use router::{router, service};
 pub use serve::{ServeConfig, serve};

@@ -1,13 +1,12 @@
 //! How long requests took, by route.
 
-use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
 use metrics::Histogram;
 use metrics_exporter_prometheus::PrometheusBuilder;
-use parking_lot::RwLock;
 
 /// The upper bounds of the buckets, in seconds: those of OpenTelemetry's `http.server.request.duration`, and one below.
 const BUCKETS: [f64; 15] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
@@ -26,11 +25,26 @@ pub(crate) fn describe() {
     describe_counter!("scoreboard_ratelimit_refusals_total", "Requests refused for being over a quota.");
     describe_counter!("scoreboard_backend_failures_total", "Requests that failed because a backend did.");
     describe_counter!("scoreboard_auth_attempts_total", "Registrations, logins, refreshes and tickets, by outcome.");
+    describe_counter!(
+        "scoreboard_refresh_reuse_total",
+        "Refresh tokens that were used a second time, which ends their session."
+    );
+    describe_counter!("scoreboard_fraud_findings_total", "What the fraud rules found, by rule.");
+    describe_counter!("scoreboard_publish_failures_total", "Changes that were not announced to other nodes.");
+    describe_counter!("scoreboard_ratelimit_fallbacks_total", "Decisions made without the shared limiter.");
     describe_counter!("scoreboard_updates_total", "Updates handed in, by outcome.");
     describe_counter!("scoreboard_live_refusals_total", "Live connections refused for want of room.");
     describe_gauge!("scoreboard_ws_connections", "Open WebSocket connections.");
     describe_gauge!("scoreboard_sse_connections", "Open streams of server-sent events.");
     describe_counter!("scoreboard_ws_closes_total", "WebSocket connections that the server closed, by code.");
+    describe_counter!("scoreboard_cache_requests_total", "Answers asked of the caches, by tier and result.");
+    describe_counter!("scoreboard_cache_stale_answers_total", "Answers given though the store could not be read.");
+    describe_counter!("scoreboard_cache_audits_total", "Cached answers compared with the store, by what was found.");
+    describe_histogram!(
+        "scoreboard_cache_staleness_seconds",
+        Unit::Seconds,
+        "By how much the compared answers were behind."
+    );
     describe_counter!("scoreboard_connections_refused_total", "TCP connections refused for want of room.");
 }
 
@@ -40,10 +54,9 @@ const METHODS: [&str; 4] = ["GET", "HEAD", "POST", "other"];
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
 /// Handles on the series of each route, so that a request looks nothing up by its labels.
-#[derive(Debug, Default)]
 pub(crate) struct RouteSeries {
-    /// By route template: as many as there are routes.
-    routes: RwLock<HashMap<Box<str>, Arc<Series>>>,
+    routes: matchit::Router<Arc<Series>>,
+    unmatched: Arc<Series>,
 }
 
 /// The series of one route, made when they are first needed.
@@ -54,18 +67,36 @@ pub(crate) struct Series {
 }
 
 impl RouteSeries {
-    /// The series of the route with this template; all requests that match none share one.
-    pub(crate) fn of(&self, route: Option<&str>) -> Arc<Series> {
-        let route = route.unwrap_or("unmatched");
-        if let Some(series) = self.routes.read().get(route) {
-            return series.clone();
+    /// For routes with these templates.
+    ///
+    /// The path is matched here once more than by the router, which costs less than to be told by it: it tells only layers around each
+    /// route, and those are cloned for each request.
+    pub(crate) fn new(templates: Vec<String>) -> Self {
+        let mut routes = matchit::Router::new();
+        for template in templates {
+            let series = Arc::new(Series::new(&template));
+            routes.insert(template, series).expect("the router has these routes too");
         }
-        let series = || Arc::new(Series { route: route.into(), histograms: Default::default() });
-        self.routes.write().entry(route.into()).or_insert_with(series).clone()
+        Self { routes, unmatched: Arc::new(Series::new("unmatched")) }
+    }
+
+    /// The series of the route that this path leads to; all paths that lead to none share one.
+    pub(crate) fn of(&self, path: &str) -> Arc<Series> {
+        self.routes.at(path).map_or(&self.unmatched, |found| found.value).clone()
+    }
+}
+
+impl fmt::Debug for RouteSeries {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RouteSeries").finish_non_exhaustive()
     }
 }
 
 impl Series {
+    fn new(route: &str) -> Self {
+        Self { route: route.into(), histograms: Default::default() }
+    }
+
     pub(crate) fn route(&self) -> &str {
         &self.route
     }
@@ -84,5 +115,30 @@ impl Series {
             metrics::histogram!(NAME, "route" => route, "method" => METHODS[method], "status_class" => CLASSES[class])
         });
         histogram.record(took);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::HttpConfig;
+
+    #[test]
+    fn a_path_is_counted_under_its_template() {
+        let series = RouteSeries::new(crate::routes::templates(&HttpConfig::default()));
+        for (path, template) in [
+            ("/", "/"),
+            ("/api/scoreboard", "/api/scoreboard"),
+            ("/api/scoreboard/update", "/api/scoreboard/update"),
+            ("/assets/app.js", "/assets/{file}"),
+            ("/docs/", "/docs/"),
+            ("/docs/swagger-ui.css", "/docs/{*rest}"),
+            ("/api/scoreboard/", "unmatched"),
+            ("/nowhere", "unmatched"),
+        ] {
+            assert_eq!(series.of(path).route(), template, "{path}");
+        }
+        let bare = HttpConfig { page: false, docs: false, ..HttpConfig::default() };
+        assert_eq!(RouteSeries::new(crate::routes::templates(&bare)).of("/").route(), "unmatched");
     }
 }

@@ -67,6 +67,11 @@ impl RateLimits {
         self.take("read", self.limits.read, subject).await
     }
 
+    /// Whether [`read`](Self::read) has anything to do.
+    pub(crate) const fn counts_reads(&self) -> bool {
+        self.limits.read.is_some()
+    }
+
     /// Whether [`address`](Self::address) has anything to do.
     pub(crate) const fn counts_addresses(&self) -> bool {
         self.limits.address.is_some()

@@ -5,7 +5,8 @@ use axum::Router;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::state::{AppState, Shared};
+use crate::HttpConfig;
+use crate::state::Shared;
 
 mod accounts;
 mod actions;
@@ -50,13 +51,21 @@ pub(crate) fn api() -> OpenApiRouter<Shared> {
 }
 
 /// What people look at.
-pub(crate) fn pages(app: &AppState) -> Router<Shared> {
+pub(crate) fn pages(config: &HttpConfig) -> Router<Shared> {
     let mut router = Router::new();
-    if app.config.page {
+    if config.page {
         router = router.merge(page::router());
     }
-    if app.config.docs {
+    if config.docs {
         router = router.merge(docs::router());
     }
     router
+}
+
+/// The templates of all of them, as metrics and logs name a request's route.
+pub(crate) fn templates(config: &HttpConfig) -> Vec<String> {
+    let described = api().into_openapi().paths.paths.into_keys();
+    let page = config.page.then_some(&page::TEMPLATES[..]);
+    let docs = config.docs.then_some(&docs::TEMPLATES[..]);
+    described.chain([page, docs].into_iter().flatten().flatten().map(|&template| template.to_owned())).collect()
 }

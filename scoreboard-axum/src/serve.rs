@@ -1,13 +1,13 @@
-//! Serving a router on a socket: with bounds on time and number, which `axum::serve` has not, and with a drain that ends.
+//! Serving requests on a socket: with bounds on time and number, which `axum::serve` has not, and with a drain that ends.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
-use axum::extract::ConnectInfo;
+use axum::extract::{ConnectInfo, Request};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::future::{Either, ready};
@@ -20,7 +20,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower::ServiceExt;
+use tower::{Service, ServiceExt};
 
 use crate::host::check_host;
 use crate::places::Places;
@@ -28,6 +28,9 @@ use crate::problem::{self, Problem};
 use crate::request_id::{X_REQUEST_ID, request_id};
 use crate::stalled::Unstalled;
 use crate::{Lifecycle, Network};
+
+/// About how many bytes a connection holds of a request's head, or of an answer that its client takes slowly: it reads in steps, so up to twice as many.
+const MAX_BUFFER: usize = 96 * 1024;
 
 /// The bounds of the connections.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +49,9 @@ pub struct ServeConfig {
     pub header_timeout: Duration,
     /// How long a client may take nothing of what is sent to it. Default: 20 s.
     pub write_timeout: Duration,
+    /// For how long after the shutdown began new connections are taken at least, though readiness is 503: a proxy that asks for it needs some
+    /// time to learn that it shall send nothing more. Default: none.
+    pub notice: Duration,
     /// The drain window: live connections are closed spread over it. Default: 10 s.
     pub drain: Duration,
     /// How long requests that are under way may take after the drain window. Default: 10 s.
@@ -60,35 +66,39 @@ impl Default for ServeConfig {
             trusted_proxies: Vec::new(),
             header_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(20),
+            notice: Duration::ZERO,
             drain: Duration::from_secs(10),
             finish: Duration::from_secs(10),
         }
     }
 }
 
-/// Serves until `shutdown` is done, then drains: readiness turns to 503, live connections are closed spread over the drain window,
-/// new requests are still answered meanwhile; then nothing new is accepted, and requests that are under way get their answers.
-/// Returns when all connections are closed, at the latest `drain` and `finish` and a second after the shutdown.
+/// Serves [`service`](crate::service), or one's own [`Router`](axum::Router), until `shutdown` is done, then drains: readiness turns to 503, live connections are closed spread over the drain window,
+/// new requests are still answered meanwhile and end their connections; then nothing new is accepted, and requests that are under way get their answers.
+/// Returns when all connections are closed, at the latest `drain` (or `notice`) and `finish` and a second after the shutdown.
 ///
 /// Give the same lifecycle to the [`App`](crate::App). Only HTTP/1.1 is spoken; what speaks HTTP/2 or TLS stands in front.
 ///
 /// # Cancel safety
 ///
 /// If the future is dropped, nothing new is accepted, and open connections are left to their own ends.
-pub async fn serve(
+pub async fn serve<S>(
     listener: TcpListener,
-    router: Router,
+    service: S,
     config: ServeConfig,
     lifecycle: Lifecycle,
     shutdown: impl Future<Output = ()> + Send,
-) {
-    let server = Server::new(router, &config);
+) where
+    S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
+{
+    let server = Server::new(service, &config);
     let mut drained = pin!(async {
         shutdown.await;
         tracing::info!(drain_seconds = config.drain.as_secs_f64(), "the server drains");
         lifecycle.drain(config.drain);
         // The last connection is closed at the end of the window; then its goodbye takes up to a second.
-        let _ = timeout(config.drain + Duration::from_secs(1), lifecycle.live_ended()).await;
+        let live_ended = timeout(config.drain + Duration::from_secs(1), lifecycle.live_ended());
+        let _ = tokio::join!(sleep(config.notice), live_ended);
     });
     loop {
         tokio::select! {
@@ -104,8 +114,8 @@ pub async fn serve(
     server.finish(config.finish).await;
 }
 
-struct Server {
-    router: Router,
+struct Server<S> {
+    service: S,
     http: http1::Builder,
     write_timeout: Duration,
     places: Arc<Places>,
@@ -116,15 +126,20 @@ struct Server {
     ending: CancellationToken,
 }
 
-impl Server {
-    fn new(router: Router, config: &ServeConfig) -> Self {
+impl<S> Server<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
+{
+    fn new(service: S, config: &ServeConfig) -> Self {
         let mut http = http1::Builder::new();
         // A client may say that it has said all (RFC 9112 §9.6), and still wants its answer.
         http.timer(TokioTimer::new()).header_read_timeout(config.header_timeout).half_close(true);
+        // Of a head, and of what waits to be written.
+        http.max_buf_size(MAX_BUFFER);
         // Answers are small: copied behind their head they cost less than a write of several parts.
         http.writev(false);
         Self {
-            router,
+            service,
             http,
             write_timeout: config.write_timeout,
             places: Arc::new(Places::new(config)),
@@ -141,12 +156,12 @@ impl Server {
         };
         // Small answers must not wait for the acknowledgement of the one before; a socket that refuses this works all the same.
         let _ = stream.set_nodelay(true);
-        let router = self.router.clone();
+        let service = self.service.clone();
         let service = service_fn(move |request: hyper::Request<Incoming>| {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(ConnectInfo(peer));
             match check_host(request.version(), request.headers()) {
-                Ok(()) => Either::Left(router.clone().oneshot(request)),
+                Ok(()) => Either::Left(service.clone().oneshot(request)),
                 Err(problem) => Either::Right(ready(Ok(refusal(problem, request.headers())))),
             }
         });

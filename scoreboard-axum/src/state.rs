@@ -1,5 +1,6 @@
 //! What all handlers share. Limits and counts live here, never in a middleware, which axum clones for each connection.
 
+use std::fmt;
 use std::sync::Arc;
 
 use axum::http::request::Parts;
@@ -8,6 +9,7 @@ use scoreboard_core::accounts::{Accounts, Principal};
 use scoreboard_core::{Clock, KeyId, Scoreboard, Usage};
 
 use crate::address::ClientAddress;
+use crate::app::CacheCheck;
 use crate::bearer::bearer;
 use crate::health::Health;
 use crate::live::Connections;
@@ -19,7 +21,6 @@ use crate::{App, HttpConfig, Lifecycle};
 /// A handle on the state.
 pub(crate) type Shared = Arc<AppState>;
 
-#[derive(Debug)]
 pub(crate) struct AppState {
     pub(crate) scoreboard: Scoreboard,
     pub(crate) accounts: Accounts,
@@ -31,11 +32,18 @@ pub(crate) struct AppState {
     pub(crate) health: Health,
     pub(crate) connections: Arc<Connections>,
     pub(crate) series: RouteSeries,
+    pub(crate) cache_check: Option<CacheCheck>,
+}
+
+impl fmt::Debug for AppState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AppState").finish_non_exhaustive()
+    }
 }
 
 impl AppState {
     pub(crate) fn new(app: App) -> Shared {
-        let App { scoreboard, accounts, limiter, clock, config, metrics, lifecycle } = app;
+        let App { scoreboard, accounts, limiter, clock, config, metrics, lifecycle, cache_check } = app;
         Arc::new(Self {
             scoreboard,
             accounts,
@@ -43,10 +51,11 @@ impl AppState {
             clock,
             health: Health::default(),
             connections: Arc::new(Connections::new(&config.live)),
-            series: RouteSeries::default(),
+            series: RouteSeries::new(crate::routes::templates(&config)),
             config,
             metrics,
             lifecycle,
+            cache_check,
         })
     }
 
@@ -67,6 +76,7 @@ impl AppState {
     pub(crate) async fn reader(&self, parts: &Parts) -> Result<Option<Usage>, Problem> {
         let subject = match bearer(&parts.headers)? {
             Some(token) => Subject::User(self.accounts.authenticate(token)?.user_id),
+            None if !self.limits.counts_reads() => return Ok(None),
             None => Subject::Address(self.address(parts)),
         };
         self.limits.read(subject).await

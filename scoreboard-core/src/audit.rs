@@ -90,6 +90,10 @@ pub async fn verify(
             return Ok(Audit::Differs(difference));
         }
     }
+    let beyond = Season::new(fold.board.season.get() + 1);
+    if store.scan(board, beyond, None, 1).await?.is_some_and(|scan| scan.total > 0 || !scan.scores.is_empty()) {
+        return Ok(Audit::Differs(fold.differs(format!("there are scores of season {beyond}, which has not begun"))));
+    }
     if let Err(difference) = fold.compare_end(store).await? {
         return Ok(Audit::Differs(difference));
     }
@@ -139,6 +143,15 @@ impl Fold {
         let epoch = row.position.epoch;
         if epoch < self.epoch {
             return Err(self.differs(format!("the next row is of epoch {epoch}, after one of epoch {}", self.epoch)));
+        }
+        if epoch > self.board.epoch {
+            return Err(
+                self.differs(format!("the next row is of epoch {epoch}, the board of epoch {}", self.board.epoch))
+            );
+        }
+        if row.season > self.board.season {
+            let what = format!("the next row is of season {}, the board in season {}", row.season, self.board.season);
+            return Err(self.differs(what));
         }
         self.epoch = epoch;
         self.seen = expected;

@@ -10,6 +10,7 @@ use crate::error::{InvalidValue, PointsProblem};
 use crate::ids::{BoardId, KindId};
 use crate::ranking::{Direction, Operator, Order, TieBreak};
 use crate::score::Points;
+use crate::store::ChangeBoard;
 use crate::version::{Epoch, Position, Version};
 
 /// A season of a board, counted from 1. It is part of a score's key, so a turn moves no rows.
@@ -252,6 +253,20 @@ pub struct Board {
 }
 
 impl Board {
+    /// What becomes of [`change_board`](crate::ScoreStore::change_board), for every store alike: only with
+    /// [`Changed`](ChangeBoard::Changed) is the spec replaced.
+    pub fn decide_change(&self, from: &BoardSpec, to: &BoardSpec) -> ChangeBoard {
+        if self.spec == *to {
+            ChangeBoard::Changed
+        } else if self.spec != *from {
+            ChangeBoard::ChangedMeanwhile
+        } else if self.version.get() > 0 && !self.spec.folds_as(to) {
+            ChangeBoard::OrderIsFixed
+        } else {
+            ChangeBoard::Changed
+        }
+    }
+
     /// Epoch and version.
     #[must_use]
     pub const fn position(&self) -> Position {

@@ -29,6 +29,25 @@ pub struct Cached {
     pub bytes: Bytes,
 }
 
+/// An answer that a cache has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hit {
+    /// The answer.
+    pub answer: Cached,
+    /// For how long it may still be served if its board does not move: never more than is left of its lifetime.
+    pub fresh_for: Duration,
+}
+
+/// Whether to load an answer that no cache has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Lease {
+    /// Load it and put it.
+    Granted,
+    /// Somebody else does: look again soon.
+    Held,
+}
+
 /// Keeps derived, versioned answers that may be lost at any time.
 ///
 /// A cache never decides what is true. Each board has a **floor**: the newest position that the cache was told of. An entry
@@ -42,7 +61,18 @@ pub trait BoardCache: fmt::Debug + Send + Sync + 'static {
     /// # Cancel safety
     ///
     /// Nothing is changed.
-    async fn get(&self, key: &CacheKey, now: Timestamp) -> Option<Cached>;
+    async fn get(&self, key: &CacheKey, now: Timestamp) -> Option<Hit>;
+
+    /// Asks for the leave to load an answer that was missed, so that of all processes that share the cache one loads (leases as in
+    /// Nishtala et al., *Scaling Memcache at Facebook*, NSDI 2013, §3.2.1).
+    ///
+    /// - Once granted, it may be held until the next [`put`](Self::put) of the key, for `patience` at the most.
+    /// - A cache that is not shared, or cannot tell, grants it to all.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the lease may be held for `patience` by nobody.
+    async fn lease(&self, key: &CacheKey, now: Timestamp, patience: Duration) -> Lease;
 
     /// Keeps the answer for `lifetime`, unless it is below its board's floor or a newer one is there already.
     ///

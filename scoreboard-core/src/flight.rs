@@ -54,6 +54,11 @@ impl<K: Eq + Hash + Clone, V: Clone> Flights<K, V> {
         seat.value.get_or_try_init(load).await.cloned()
     }
 
+    /// Whether somebody loads this key now.
+    pub(crate) fn is_under_way(&self, key: &K) -> bool {
+        self.under_way.lock().contains_key(key)
+    }
+
     fn board(&self, key: K) -> Seat<'_, K, V> {
         let mut under_way = self.under_way.lock();
         let flight = under_way.entry(key.clone()).or_insert_with(|| Flight { value: Arc::default(), aboard: 0 });

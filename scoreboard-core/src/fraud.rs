@@ -34,8 +34,14 @@ pub enum Verdict {
 pub enum IssueVerdict {
     /// Sign it.
     Allow,
-    /// Too many are under way: this is how many, and when there is room again.
-    Wait(Usage),
+    /// Too many are under way. Those of `waited_for` that turn out to have counted, by way of another node, are
+    /// [settled](FraudDetector::on_settled), and it is asked again.
+    Wait {
+        /// How many, and when there is room again.
+        usage: Usage,
+        /// Which.
+        waited_for: Vec<ActionId>,
+    },
 }
 
 /// Why a rule stopped an action.

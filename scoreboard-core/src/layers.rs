@@ -1,5 +1,9 @@
-//! Layers: each is a [`ScoreStore`](crate::ScoreStore) over any other, so that they stack without flags.
+//! Layers: each implements a trait over any other that does, so that they stack without flags.
 
+mod fallback_limiter;
 mod group_commit;
+mod two_level_cache;
 
+pub use fallback_limiter::FallbackLimiter;
 pub use group_commit::{CommitListener, GroupCommit, GroupCommitConfig};
+pub use two_level_cache::TwoLevelCache;

@@ -98,7 +98,7 @@ pub use audit::{Audit, Difference, verify};
 pub use batch::{Batch, BoardState, CountKey, Decided};
 pub use board::{ActionKind, Board, BoardSpec, PointsRule, Season};
 pub use broadcast::Broadcaster;
-pub use cache::{BoardCache, CacheKey, Cached};
+pub use cache::{BoardCache, CacheKey, Cached, Hit, Lease};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use entry::{
     Entry, Page, PageQuery, Range, Ranked, RankedPage, RankedUsers, ScoreRank, Standing, Standings, rank_entries,
@@ -107,7 +107,7 @@ pub use error::{BackendError, Chain, Error, ErrorKind, InvalidValue, PointsProbl
 pub use fraud::{DeterministicRules, Finding, FraudDetector, Incident, IncidentStore, IssueVerdict, Verdict};
 pub use id_source::{IdSource, IdSourceExt, RandomIds};
 pub use ids::{ActionId, BoardId, IncidentId, KeyId, KindId, SessionId, UserId};
-pub use layers::{CommitListener, GroupCommit, GroupCommitConfig};
+pub use layers::{CommitListener, FallbackLimiter, GroupCommit, GroupCommitConfig, TwoLevelCache};
 pub use limiter::{Algorithm, Cell, Decision, Quota, RateLimiter, Usage};
 pub use names::{DisplayNames, NoNames};
 pub use pipeline::{

@@ -124,7 +124,8 @@ pub trait RateLimiter: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// `Unavailable` or `Overloaded`. A caller then falls back to a limiter of its own, never to none.
+    /// `Unavailable`, `Overloaded`, or `OutcomeUnknown` if the cells may have been counted. A caller then falls back to a limiter of its
+    /// own, never to none: see [`FallbackLimiter`](crate::FallbackLimiter).
     ///
     /// # Cancel safety
     ///

@@ -6,14 +6,12 @@
 use std::sync::Arc;
 
 use crate::broadcast::Broadcaster;
-use crate::cache::BoardCache;
 use crate::clock::Clock;
 use crate::cursor::Cursors;
 use crate::error::BackendError;
-use crate::flight::Flights;
 use crate::fraud::{FraudDetector, IncidentStore};
 use crate::id_source::IdSource;
-use crate::layers::GroupCommit;
+use crate::layers::{GroupCommit, TwoLevelCache};
 use crate::limiter::RateLimiter;
 use crate::names::DisplayNames;
 use crate::store::ScoreStore;
@@ -23,6 +21,7 @@ mod apply;
 mod assess;
 mod boards;
 mod builder;
+mod follow;
 mod issue;
 mod limit;
 mod publish;
@@ -32,6 +31,7 @@ mod refresh;
 mod submit;
 mod subscribe;
 mod verify;
+mod warm;
 
 pub use boards::BoardError;
 pub use builder::{Builder, Config};
@@ -84,15 +84,14 @@ struct Parts {
     limiter: Arc<dyn RateLimiter>,
     fraud: Arc<dyn FraudDetector>,
     incidents: Arc<dyn IncidentStore>,
-    cache: Arc<dyn BoardCache>,
+    cache: Arc<TwoLevelCache>,
     broadcaster: Arc<dyn Broadcaster>,
     names: Arc<dyn DisplayNames>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdSource>,
     cursors: Cursors,
     boards: boards::Catalogue,
-    encoded: Flights<crate::CacheKey, Encoded>,
-    cache_requests: read::CacheRequests,
+    loads: read::Loads,
     views: subscribe::Views,
     config: Config,
 }
@@ -129,6 +128,12 @@ impl Scoreboard {
     #[must_use]
     pub fn store(&self) -> Arc<dyn ScoreStore> {
         self.parts.store.clone()
+    }
+
+    /// The numbers that it was built with.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.parts.config
     }
 
     /// The clock that decides time windows.

@@ -49,6 +49,8 @@ pub enum ChangeBoard {
     Unknown,
     /// The board has a log already, so its operator, direction and tie-break are fixed; nothing was changed.
     OrderIsFixed,
+    /// Its spec is not the one that was to be replaced; nothing was changed.
+    ChangedMeanwhile,
 }
 
 /// Keeps boards, their logs, and the scores that the logs fold to.
@@ -78,9 +80,11 @@ pub trait ScoreStore: fmt::Debug + Send + Sync + 'static {
     /// If the future is dropped, the board may or may not have been created; never half.
     async fn create_board(&self, spec: &BoardSpec) -> Result<CreateBoard, BackendError>;
 
-    /// Replaces a board's spec, except that the operator, direction and tie-break of a board with a log are fixed.
+    /// Replaces a board's spec if it still is `from`, except that the operator, direction and tie-break of a board with a log are fixed.
+    /// Both specs bear the name of one board.
     ///
-    /// Atomic, durable on `Ok`; a repeat changes nothing more. Takes no version: the log does not depend on it.
+    /// Comparing and replacing is one step, so that of two who change what they read nobody's change is lost. Durable on `Ok`; a repeat
+    /// finds the spec `to` and answers [`Changed`](ChangeBoard::Changed) too. Takes no version: the log does not depend on it.
     ///
     /// # Errors
     ///
@@ -89,7 +93,7 @@ pub trait ScoreStore: fmt::Debug + Send + Sync + 'static {
     /// # Cancel safety
     ///
     /// If the future is dropped, the spec is the old or the new one, whole.
-    async fn change_board(&self, spec: &BoardSpec) -> Result<ChangeBoard, BackendError>;
+    async fn change_board(&self, from: &BoardSpec, to: &BoardSpec) -> Result<ChangeBoard, BackendError>;
 
     /// The board of this name as it stands.
     ///

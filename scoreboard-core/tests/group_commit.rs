@@ -79,8 +79,8 @@ impl ScoreStore for Gated {
     async fn create_board(&self, spec: &BoardSpec) -> Result<CreateBoard, BackendError> {
         self.inner.create_board(spec).await
     }
-    async fn change_board(&self, spec: &BoardSpec) -> Result<ChangeBoard, BackendError> {
-        self.inner.change_board(spec).await
+    async fn change_board(&self, from: &BoardSpec, to: &BoardSpec) -> Result<ChangeBoard, BackendError> {
+        self.inner.change_board(from, to).await
     }
     async fn board(&self, board: &BoardId) -> Result<Option<Board>, BackendError> {
         self.inner.board(board).await

@@ -158,7 +158,7 @@ async fn a_minimum_that_was_raised_after_the_start_holds() {
     let action = world.start(user(1), "tap").await;
     let mut stricter = spec("main");
     stricter.kinds[0].min_duration_seconds = 3;
-    world.scoreboard.change_board(stricter).await.expect("changed");
+    world.scoreboard.change_board(&spec("main"), stricter).await.expect("changed");
     assert!(matches!(rejection(world.scoreboard.submit(user(1), action.clone()).await), Rejection::Blocked(_)));
     world.clock.advance(Duration::from_secs(3));
     world.scoreboard.submit(user(1), action).await.expect("long enough");
@@ -221,7 +221,7 @@ async fn a_record_is_idempotent_by_server_and_key() {
     let elsewhere = KeyId::new("us-1").expect("slug");
     assert!(!world.scoreboard.record(&elsewhere, "match-1", request(None)).await.expect("another's key").replayed);
     // The kind is withdrawn: the first call is still answered, a new one is not.
-    world.scoreboard.change_board(BoardSpec::new(BoardId::main())).await.expect("changed");
+    world.scoreboard.change_board(&spec("main"), BoardSpec::new(BoardId::main())).await.expect("changed");
     assert!(world.scoreboard.record(&server, "match-1", request(None)).await.expect("repeated").replayed);
     assert!(matches!(
         rejection(world.scoreboard.record(&server, "new", request(None)).await),

@@ -46,6 +46,7 @@ bites!(score_store {
     a_batch_in_pieces: BatchInPieces => a_dropped_apply_is_all_or_nothing, an_answer_is_true_at_one_version;
     a_forgotten_previous_score: PreviousScoreForgotten => a_receipt_tells_all, increment_adds;
     an_order_that_is_not_fixed: OrderNotFixed => a_board_with_a_log_keeps_its_order;
+    a_spec_that_is_overwritten: SpecOverwritten => one_of_those_who_change_a_spec_at_once_does;
     a_spec_that_takes_a_version: SpecTakesVersion => a_board_with_a_log_changes_its_catalogue;
     an_epoch_that_is_forgotten: EpochForgotten => the_epoch_rises_once, versions_go_on_in_a_new_epoch;
     an_epoch_that_always_rises: EpochAlwaysRises => the_epoch_rises_once;
@@ -79,6 +80,7 @@ bites!(account_store {
     a_taken_address: TakenAddressTold => an_address_has_one_account, one_of_many_gets_an_address;
     an_overwritten_password: PasswordOverwritten => a_password_is_replaced_if_it_is_the_old_one, one_of_many_replaces_a_password;
     roles_that_only_grow: RolesAdded => roles_are_set;
+    roles_that_are_overwritten: RolesOverwritten => roles_that_changed_meanwhile_stay;
     a_list_that_repeats: ListRepeats => users_are_listed_by_id;
     a_replaced_server_key: ServerKeyReplaced => an_id_has_one_server_key;
     a_server_key_that_stays: ServerKeyKept => a_removed_server_key_is_gone;
@@ -99,6 +101,8 @@ bites!(board_cache {
     an_ignored_epoch: EpochIgnored => the_epoch_is_compared_first;
     mixed_boards: BoardsMixed => keys_are_told_apart, floors_are_told_apart;
     the_last_put: LastPutWins => an_older_answer_loses;
+    a_life_that_stays_whole: LifeStaysWhole => a_hit_tells_what_is_left_of_its_life;
+    a_lease_for_ever: LeaseOutlivesAnswer => a_lease_ends_with_the_answer;
 });
 
 bites!(rate_limiter {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use scoreboard_core::memory::InProcessBroadcaster;
-use scoreboard_core::{BackendError, BoardCache, BoardId, Broadcaster, Position};
+use scoreboard_core::{BackendError, BoardId, Broadcaster, Position};
 use tokio::task::JoinHandle;
 
 use crate::config::Config;
@@ -18,7 +18,6 @@ mod listen;
 
 use announce::Outbox;
 use announcement::Node;
-use listen::Told;
 
 /// A [`Broadcaster`] for all servers on one database.
 ///
@@ -28,8 +27,6 @@ use listen::Told;
 ///   writers of the server would take turns for it.
 /// - One connection listens. What it missed, and what was never announced, is found by reading where each board is, each two seconds
 ///   and whenever the connection is made anew: that bounds how long a lost announcement can keep a board back.
-/// - A cache that it was given has its floors raised before anybody is told, so that who is told, and reads, does not read what was
-///   kept from before.
 ///
 /// It works on the schema that the URL leads to, which a [`PostgresStore`](crate::PostgresStore) has opened before. While the database
 /// is away, it tries to reach it again, and only this process is told of what happens here.
@@ -38,14 +35,12 @@ use listen::Told;
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use std::sync::Arc;
 /// use scoreboard_core::Scoreboard;
-/// use scoreboard_core::memory::MemoryBoardCache;
 /// use scoreboard_postgres::{Config, PostgresBroadcaster, PostgresStore};
 ///
 /// let config = Config::from_url("postgres://scores@localhost/scores")?;
 /// let store = Arc::new(PostgresStore::open(&config).await?);
-/// let cache = Arc::new(MemoryBoardCache::new(64 << 20));
-/// let broadcaster = Arc::new(PostgresBroadcaster::start(&config, Some(cache.clone())));
-/// let scoreboard = Scoreboard::builder(store).with_cache(cache).with_broadcaster(broadcaster).build();
+/// let scoreboard = Scoreboard::builder(store).with_broadcaster(Arc::new(PostgresBroadcaster::start(&config))).build();
+/// tokio::spawn(scoreboard.clone().follow());
 /// # Ok(()) }
 /// ```
 pub struct PostgresBroadcaster {
@@ -61,12 +56,11 @@ impl PostgresBroadcaster {
     ///
     /// Outside a Tokio runtime.
     #[must_use]
-    pub fn start(config: &Config, cache: Option<Arc<dyn BoardCache>>) -> Self {
+    pub fn start(config: &Config) -> Self {
         let here = InProcessBroadcaster::default();
         let node = Node::random();
         let outbox = Arc::new(Outbox::default());
-        let told = Told { here: here.clone(), cache };
-        let listening = tokio::spawn(listen::listen(config.patient(), node, told));
+        let listening = tokio::spawn(listen::listen(config.patient(), node, here.clone()));
         let announcing = tokio::spawn(announce::announce(config.patient(), node, outbox.clone()));
         Self { here, outbox, tasks: [listening, announcing] }
     }

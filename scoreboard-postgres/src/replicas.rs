@@ -196,8 +196,8 @@ impl ScoreStore for ReplicaReads {
         self.primary.create_board(spec).await
     }
 
-    async fn change_board(&self, spec: &BoardSpec) -> Result<ChangeBoard, BackendError> {
-        self.primary.change_board(spec).await
+    async fn change_board(&self, from: &BoardSpec, to: &BoardSpec) -> Result<ChangeBoard, BackendError> {
+        self.primary.change_board(from, to).await
     }
 
     async fn board(&self, board: &BoardId) -> Result<Option<Board>, BackendError> {

@@ -18,9 +18,9 @@ impl PostgresStore {
         Ok(created)
     }
 
-    async fn change(&self, spec: &BoardSpec) -> Result<ChangeBoard, Failure> {
+    async fn change(&self, from: &BoardSpec, to: &BoardSpec) -> Result<ChangeBoard, Failure> {
         let mut tx = self.write().await?;
-        let changed = boards::change(&mut tx, spec).await?;
+        let changed = boards::change(&mut tx, from, to).await?;
         commit(tx).await?;
         Ok(changed)
     }
@@ -53,8 +53,8 @@ impl ScoreStore for PostgresStore {
         self.writes("create_board", self.create(spec)).await
     }
 
-    async fn change_board(&self, spec: &BoardSpec) -> Result<ChangeBoard, BackendError> {
-        self.writes("change_board", self.change(spec)).await
+    async fn change_board(&self, from: &BoardSpec, to: &BoardSpec) -> Result<ChangeBoard, BackendError> {
+        self.writes("change_board", self.change(from, to)).await
     }
 
     async fn board(&self, board: &BoardId) -> Result<Option<Board>, BackendError> {

@@ -7,11 +7,8 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
-use scoreboard_core::memory::MemoryBoardCache;
 use scoreboard_core::testing::{BroadcasterFixture, Fixture};
-use scoreboard_core::{
-    BoardCache, BoardId, BoardSpec, Broadcaster, CacheKey, Cached, CreateBoard, Epoch, Position, ScoreStore, Timestamp,
-};
+use scoreboard_core::{BoardId, BoardSpec, Broadcaster, CreateBoard, Epoch, Position, ScoreStore};
 use scoreboard_postgres::PostgresBroadcaster;
 use scoreboard_postgres::sqlx::{self, Connection, PgConnection};
 use support::{Schema, run};
@@ -29,7 +26,7 @@ impl Fixture for One {
     async fn fresh() -> Self {
         let schema = Schema::create().await;
         schema.store().await.close().await;
-        let broadcaster = Arc::new(PostgresBroadcaster::start(&schema.config(), None));
+        let broadcaster = Arc::new(PostgresBroadcaster::start(&schema.config()));
         Self { broadcaster, _schema: schema }
     }
 }
@@ -51,17 +48,15 @@ struct Nodes {
     schema: Schema,
     here: PostgresBroadcaster,
     there: PostgresBroadcaster,
-    cache: Arc<MemoryBoardCache>,
 }
 
 impl Nodes {
     async fn start() -> Self {
         let schema = Schema::create().await;
         schema.store().await.close().await;
-        let cache = Arc::new(MemoryBoardCache::new(1 << 20));
-        let here = PostgresBroadcaster::start(&schema.config(), None);
-        let there = PostgresBroadcaster::start(&schema.config(), Some(cache.clone()));
-        let nodes = Self { schema, here, there, cache };
+        let here = PostgresBroadcaster::start(&schema.config());
+        let there = PostgresBroadcaster::start(&schema.config());
+        let nodes = Self { schema, here, there };
         nodes.until_they_listen().await;
         nodes
     }
@@ -106,23 +101,6 @@ async fn a_flood_is_told_as_its_end() {
         seen += 1;
     }
     assert!(seen < 1000, "{seen} announcements for 20000 changes");
-}
-
-#[tokio::test]
-async fn who_is_told_finds_nothing_old_in_the_cache() {
-    let nodes = Nodes::start().await;
-    let now = Timestamp::from_millis(1_700_000_000_000);
-    let mut told = nodes.there.subscribe(&BoardId::main()).await.unwrap();
-    for version in 1..=50 {
-        let key = CacheKey { board: BoardId::main(), view: "top".into() };
-        let answer = Cached { position: at(&format!("1.{version}")), bytes: "[]".into() };
-        nodes.cache.put(key.clone(), answer, now, Duration::from_secs(30)).await;
-        assert!(nodes.cache.get(&key, now).await.is_some());
-        let newer = at(&format!("1.{}", version + 1));
-        nodes.here.publish(&BoardId::main(), newer).await.unwrap();
-        assert_eq!(next(&mut told, Duration::from_millis(1500)).await, newer);
-        assert_eq!(nodes.cache.get(&key, now).await, None, "1.{version} is below what was announced");
-    }
 }
 
 /// What was announced before a watcher came is not told to it when it comes back from the database.

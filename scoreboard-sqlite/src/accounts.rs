@@ -60,11 +60,16 @@ impl UserStore for SqliteStore {
         self.execute(update).await.map(|rows| rows > 0).map_err(|failure| failure.during("replace_password"))
     }
 
-    async fn set_roles(&self, id: UserId, roles: &[Role]) -> Result<bool, BackendError> {
-        let update = sqlx::query("UPDATE users SET moderator = ?2, admin = ?3 WHERE id = ?1")
-            .bind(id.as_bytes().as_slice())
-            .bind(roles.contains(&Role::Moderator))
-            .bind(roles.contains(&Role::Admin));
+    async fn set_roles(&self, id: UserId, from: &[Role], to: &[Role]) -> Result<bool, BackendError> {
+        let update = sqlx::query(
+            "UPDATE users SET moderator = ?2, admin = ?3
+             WHERE id = ?1 AND (moderator, admin) IN (VALUES (?2, ?3), (?4, ?5))",
+        )
+        .bind(id.as_bytes().as_slice())
+        .bind(to.contains(&Role::Moderator))
+        .bind(to.contains(&Role::Admin))
+        .bind(from.contains(&Role::Moderator))
+        .bind(from.contains(&Role::Admin));
         self.execute(update).await.map(|rows| rows > 0).map_err(|failure| failure.during("set_roles"))
     }
 

@@ -24,21 +24,26 @@ pub(crate) async fn create(tx: &mut SqliteConnection, spec: &BoardSpec) -> Resul
     Ok(CreateBoard::Created)
 }
 
-pub(crate) async fn change(tx: &mut SqliteConnection, spec: &BoardSpec) -> Result<ChangeBoard, Failure> {
-    let Some(board) = one(&mut *tx, &spec.id).await? else { return Ok(ChangeBoard::Unknown) };
-    if board.version.get() > 0 && !board.spec.folds_as(spec) {
-        return Ok(ChangeBoard::OrderIsFixed);
+pub(crate) async fn change(
+    tx: &mut SqliteConnection,
+    from: &BoardSpec,
+    to: &BoardSpec,
+) -> Result<ChangeBoard, Failure> {
+    let Some(board) = one(&mut *tx, &to.id).await? else { return Ok(ChangeBoard::Unknown) };
+    let changed = board.decide_change(from, to);
+    if changed != ChangeBoard::Changed {
+        return Ok(changed);
     }
     sqlx::query("UPDATE boards SET name = ?2, direction = ?3, operator = ?4, tie_break = ?5, kinds = ?6 WHERE id = ?1")
-        .bind(spec.id.as_str())
-        .bind(&spec.name)
-        .bind(spec.direction.as_word())
-        .bind(spec.operator.as_word())
-        .bind(spec.tie_break.as_word())
-        .bind(kinds(spec)?)
+        .bind(to.id.as_str())
+        .bind(&to.name)
+        .bind(to.direction.as_word())
+        .bind(to.operator.as_word())
+        .bind(to.tie_break.as_word())
+        .bind(kinds(to)?)
         .execute(tx)
         .await?;
-    Ok(ChangeBoard::Changed)
+    Ok(changed)
 }
 
 macro_rules! select_boards {

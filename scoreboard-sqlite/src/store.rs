@@ -18,9 +18,9 @@ impl SqliteStore {
         Ok(created)
     }
 
-    async fn change(&self, spec: &BoardSpec) -> Result<ChangeBoard, Failure> {
+    async fn change(&self, from: &BoardSpec, to: &BoardSpec) -> Result<ChangeBoard, Failure> {
         let mut tx = self.write().await?;
-        let changed = boards::change(&mut tx, spec).await?;
+        let changed = boards::change(&mut tx, from, to).await?;
         commit(tx).await?;
         Ok(changed)
     }
@@ -51,8 +51,8 @@ impl ScoreStore for SqliteStore {
         self.create(spec).await.map_err(|failure| failure.during("create_board"))
     }
 
-    async fn change_board(&self, spec: &BoardSpec) -> Result<ChangeBoard, BackendError> {
-        self.change(spec).await.map_err(|failure| failure.during("change_board"))
+    async fn change_board(&self, from: &BoardSpec, to: &BoardSpec) -> Result<ChangeBoard, BackendError> {
+        self.change(from, to).await.map_err(|failure| failure.during("change_board"))
     }
 
     async fn board(&self, board: &BoardId) -> Result<Option<Board>, BackendError> {

@@ -7,3 +7,34 @@ use support::SqliteFixture;
 scoreboard_core::score_store_conformance!(SqliteFixture);
 scoreboard_core::account_store_conformance!(SqliteFixture);
 scoreboard_core::incident_store_conformance!(SqliteFixture);
+
+/// As the server runs it: behind group commit.
+mod group_commit {
+    use std::sync::Arc;
+
+    use scoreboard_core::testing::{Fixture, ScoreStoreFixture};
+    use scoreboard_core::{GroupCommit, GroupCommitConfig, ScoreStore};
+
+    use super::SqliteFixture;
+
+    struct Grouped {
+        store: Arc<GroupCommit>,
+        _inner: SqliteFixture,
+    }
+
+    impl Fixture for Grouped {
+        async fn fresh() -> Self {
+            let inner = SqliteFixture::fresh().await;
+            let store = GroupCommit::with_config(inner.score_store(), GroupCommitConfig::default(), None);
+            Self { store: Arc::new(store), _inner: inner }
+        }
+    }
+
+    impl ScoreStoreFixture for Grouped {
+        fn score_store(&self) -> Arc<dyn ScoreStore> {
+            self.store.clone()
+        }
+    }
+
+    scoreboard_core::score_store_conformance!(Grouped);
+}

@@ -73,6 +73,11 @@ impl Load {
         self.progress.acknowledged.load(Ordering::Relaxed)
     }
 
+    /// How many updates nothing, or a 503, came back for so far.
+    pub(crate) fn asked_again(&self) -> usize {
+        self.progress.asked_again.load(Ordering::Relaxed)
+    }
+
     pub(crate) async fn reach(&self, acknowledged: usize) {
         let what = format!("{acknowledged} updates are acknowledged");
         until(what, PATIENCE, async || {

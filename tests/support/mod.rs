@@ -9,6 +9,7 @@ pub(crate) mod place;
 #[path = "../../scoreboard-postgres/tests/support/postgres/mod.rs"]
 pub(crate) mod postgres;
 pub(crate) mod postgres_wire;
+pub(crate) mod proxy;
 pub(crate) mod scale;
 pub(crate) mod seed;
 pub(crate) mod server;

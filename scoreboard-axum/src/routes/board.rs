@@ -4,7 +4,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use scoreboard_core::{Page, Position, ScoreRank, TopQuery};
 
-use crate::answer::{Caching, versioned, versioned_bytes};
+use crate::answer::{Caching, stale, versioned, versioned_bytes};
 use crate::dto::{RankParams, TopParams};
 use crate::problem::Problem;
 use crate::query::query;
@@ -14,7 +14,7 @@ use crate::state::Shared;
 /// A page of a board, from the top or from a cursor on.
 #[utoipa::path(
     get, path = "/api/scoreboard", tag = "boards", params(TopParams), security((), ("user" = [])),
-    responses((status = 200, description = "The page", body = Page), (status = 304, description = "The client has this version"), (status = 404, description = "`not_found`: there is no such board or season")),
+    responses((status = 200, description = "The page; one that may be old, because the store cannot be read now, says so by `Age` and `Cache-Status` (RFC 9211)", body = Page), (status = 304, description = "The client has this version"), (status = 404, description = "`not_found`: there is no such board or season")),
 )]
 pub(super) async fn top(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
@@ -22,7 +22,11 @@ pub(super) async fn top(State(app): State<Shared>, request: Request) -> Result<R
     limited(usage, async {
         let params: TopParams = query(&parts)?;
         let encoded = app.scoreboard.top_encoded(&TopQuery::from(params)).await?;
-        versioned_bytes(&parts, encoded.position, Caching::Public, || Ok(encoded.bytes))
+        let answer = versioned_bytes(&parts, encoded.position, Caching::Public, || Ok(encoded.bytes))?;
+        Ok(match encoded.stale {
+            None => answer,
+            Some(age) => stale(answer, age, app.scoreboard.config().cache_lifetime),
+        })
     })
     .await
 }

@@ -29,6 +29,9 @@ pub(super) async fn description() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-cache")], DESCRIPTION.clone())
 }
 
+/// Those of Swagger UI.
+pub(super) const TEMPLATES: [&str; 3] = ["/docs", "/docs/", "/docs/{*rest}"];
+
 pub(super) fn router() -> Router<Shared> {
     let page = SwaggerUi::new("/docs").config(Config::from("/openapi.json"));
     // Only on what is there: the rest of the server has no use for what Swagger UI may.

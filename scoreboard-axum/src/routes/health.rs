@@ -1,7 +1,7 @@
 //! Probes. Their query is not looked at: monitors add something new each time, to get past caches.
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -26,6 +26,9 @@ pub(super) async fn health(State(app): State<Shared>) -> Result<Response, Proble
     let report = app.health.report(&app).await;
     let status = if report.status == Status::Down { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
     let mut response = plain(status, Caching::Private, &*report)?;
+    if report.status == Status::Down {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    }
     // Down, the report says more than a problem would.
     response.extensions_mut().insert(Whole);
     Ok(response)

@@ -29,8 +29,11 @@ assets! {
     "game.js" "kinds.js" "live.js" "motion.js" "notice.js" "own.js" "play.css" "session.js" "stars.js" "style.css" "tabstore.js" "theme.js"
 }
 
+pub(super) const TEMPLATES: [&str; 2] = ["/", "/assets/{file}"];
+
 pub(super) fn router() -> Router<Shared> {
-    Router::new().route("/", get(index)).route("/assets/{file}", get(asset))
+    let [page, assets] = TEMPLATES;
+    Router::new().route(page, get(index)).route(assets, get(asset))
 }
 
 async fn index(headers: HeaderMap) -> Response {

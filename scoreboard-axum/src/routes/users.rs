@@ -66,7 +66,7 @@ pub(super) async fn around(State(app): State<Shared>, request: Request) -> Resul
     .await
 }
 
-/// What a user did, newest first: one's own, or anyone's for moderators and admins.
+/// What a user did, newest first: one's own, or anyone's for admins.
 #[utoipa::path(
     get, path = "/api/scoreboard/users/{userId}/history", tag = "users", security(("user" = [])),
     params(("userId" = UserId, Path, description = "Whose history"), HistoryParams),

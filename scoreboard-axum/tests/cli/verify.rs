@@ -21,13 +21,30 @@ fn an_epoch_that_goes_back_is_named() {
     let folder = Folder::new();
     folder.write("in.jsonl", EXPORT);
     folder.ok(&["import", "in.jsonl"]);
-    alter(&folder, &["UPDATE log SET epoch = 9 WHERE board = 2 AND version = 2"]);
+    alter(&folder, &["UPDATE log SET epoch = 9 WHERE board = 2 AND version = 2", "UPDATE meta SET epoch = 9"]);
     let ended = folder.run(&["verify"]);
     assert_eq!(ended.code, 1, "{ended:?}");
     assert!(
         ended.out.contains("main: differs at version 2: the next row is of epoch 2, after one of epoch 9"),
         "{ended:?}"
     );
+}
+
+#[test]
+fn what_is_ahead_of_its_board_is_named() {
+    let folder = Folder::new();
+    folder.write("in.jsonl", EXPORT);
+    folder.ok(&["import", "in.jsonl"]);
+    let names = |what: &str| {
+        let ended = folder.run(&["verify"]);
+        assert!(ended.code == 1 && ended.out.contains(what), "{ended:?}");
+    };
+    alter(&folder, &["UPDATE log SET epoch = 9 WHERE board = 2 AND version = 2"]);
+    names("main: differs at version 1: the next row is of epoch 9, the board of epoch 2");
+    alter(&folder, &["UPDATE log SET epoch = 2 WHERE board = 2 AND version = 2"]);
+    folder.ok(&["verify"]);
+    alter(&folder, &["INSERT INTO seasons (board, season, total) VALUES (2, 2, 7)"]);
+    names("there are scores of season 2, which has not begun");
 }
 
 #[test]

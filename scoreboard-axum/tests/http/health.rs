@@ -30,6 +30,7 @@ async fn a_database_that_is_down_is_503_but_no_reason_to_be_restarted() {
         "{}",
         answer.text
     );
+    assert_eq!(answer.headers["retry-after"], "1");
     assert_eq!(world.get("/health/live").await.status, 200);
     assert_eq!(world.get("/health/ready").await.status, 200);
     world.break_store(false);
@@ -48,4 +49,22 @@ async fn ready_is_between_starting_and_draining() {
     world.get("/api/scoreboard/events").await.assert_problem(503, "unavailable");
     assert_eq!(world.get("/health/live").await.status, 200);
     assert_eq!(world.get("/api/scoreboard").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_page_that_may_be_old_says_so() {
+    let world = World::new().await;
+    world.lifecycle.ready();
+    let fresh = world.get("/api/scoreboard").await;
+    assert!(!fresh.headers.contains_key("age") && !fresh.headers.contains_key("cache-status"));
+    world.break_store(true);
+    world.clock.advance(Duration::from_secs(42));
+    let stale = world.get("/api/scoreboard").await;
+    assert_eq!((stale.status.as_u16(), &stale.text), (200, &fresh.text));
+    assert_eq!((&stale.headers["etag"], &stale.headers["age"]), (&fresh.headers["etag"], &"42".parse().unwrap()));
+    assert_eq!(stale.headers["cache-status"], "scoreboard; hit; ttl=-12; detail=store-unavailable");
+    assert_eq!(world.get("/health").await.body["parts"]["cache"]["status"], "degraded");
+    world.get("/api/scoreboard?minVersion=1").await.assert_problem(503, "unavailable");
+    world.break_store(false);
+    assert!(!world.get("/api/scoreboard").await.headers.contains_key("age"));
 }

@@ -152,12 +152,12 @@ async fn a_history_is_its_users_own_and_the_admins() {
     world.get_as(&format!("{path}?minVersion=4"), &ada).await.assert_invalid("/query/minVersion");
 
     world.get_as(&path, &eve).await.assert_problem(403, "forbidden");
-    world.users.set_roles(eve.id, &[Role::User, Role::Moderator]).await.unwrap();
+    world.users.set_roles(eve.id, &[Role::User], &[Role::User, Role::Moderator]).await.unwrap();
     world.get_as(&path, &eve).await.assert_problem(403, "forbidden");
-    world.users.set_roles(eve.id, &[Role::User, Role::Admin]).await.unwrap();
+    world.users.set_roles(eve.id, &[Role::User, Role::Moderator], &[Role::User, Role::Admin]).await.unwrap();
     assert_eq!(versions(&world.get_as(&path, &eve).await.body), [3, 2, 1]);
     // The token is the same: what counts is what the store says.
-    world.users.set_roles(eve.id, &[Role::User]).await.unwrap();
+    world.users.set_roles(eve.id, &[Role::User, Role::Admin], &[Role::User]).await.unwrap();
     world.get_as(&path, &eve).await.assert_problem(403, "forbidden");
 }
 

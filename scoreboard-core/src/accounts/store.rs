@@ -136,7 +136,9 @@ pub trait UserStore: DisplayNames {
     /// If the future is dropped, the hash is the old or the new one.
     async fn replace_password(&self, id: UserId, old: &PasswordHash, new: &PasswordHash) -> Result<bool, BackendError>;
 
-    /// Sets a user's roles (`user` is always among them): false if there is no such user. Durable on `Ok`; a repeat changes nothing.
+    /// Sets a user's roles if they still are `from` (`user` is always among them): false if they are others, or there is no such user.
+    ///
+    /// Comparing and setting is one step. Durable on `Ok`; a repeat finds the roles `to` and answers true.
     ///
     /// # Errors
     ///
@@ -145,7 +147,7 @@ pub trait UserStore: DisplayNames {
     /// # Cancel safety
     ///
     /// If the future is dropped, the roles are the old or the new ones.
-    async fn set_roles(&self, id: UserId, roles: &[Role]) -> Result<bool, BackendError>;
+    async fn set_roles(&self, id: UserId, from: &[Role], to: &[Role]) -> Result<bool, BackendError>;
 
     /// Users with their password hashes in the order of ids, behind `after` if given, at most `limit`: for moving them elsewhere.
     ///

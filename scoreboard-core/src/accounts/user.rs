@@ -47,7 +47,7 @@ impl FromStr for Role {
 }
 
 /// An e-mail address as a browser's form takes it (HTML, "valid e-mail address"): visible ASCII, one `@`, and behind it the labels of a
-/// domain; at most 64 bytes before the `@` and 254 in all (RFC 5321 §4.5.3.1). A domain in other letters is written in its ASCII form.
+/// domain; before it no empty part between dots (RFC 5321 §4.1.2); at most 64 bytes before the `@` and 254 in all (RFC 5321 §4.5.3.1). A domain in other letters is written in its ASCII form.
 /// Whether it exists, only a mail can tell. Kept in lower case, so that one address is one account.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -67,6 +67,7 @@ impl Email {
                 if text.len() <= 254
                     && (1..=64).contains(&local.len())
                     && local.bytes().all(|b| b.is_ascii_alphanumeric() || b".!#$%&'*+/=?^_`{|}~-".contains(&b))
+                    && local.split('.').all(|part| !part.is_empty())
                     && domain.split('.').all(is_label) =>
             {
                 Ok(Self(text.to_ascii_lowercase()))

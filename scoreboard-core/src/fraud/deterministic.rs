@@ -15,7 +15,8 @@ use crate::store::AtMost;
 ///
 /// - **Duration**: by the catalogue as it is now; the action's own `notBefore` holds the catalogue of its start.
 /// - **Number a day**: days are UTC. It is decided inside the transaction, so that simultaneous actions cannot pass it together.
-/// - **Under way**: a user may have at most so many actions started and neither handed in nor expired. Counted in this process.
+/// - **Under way**: a user may have at most so many actions started and neither handed in nor expired. Those
+///   started in this process are counted.
 #[derive(Debug)]
 pub struct DeterministicRules {
     outstanding: Outstanding,
@@ -43,7 +44,7 @@ impl FraudDetector for DeterministicRules {
     async fn on_issue(&self, claims: &Claims, now: Timestamp) -> Result<IssueVerdict, BackendError> {
         Ok(match self.outstanding.start(claims.user_id, claims.id, claims.expires_at, now) {
             Ok(()) => IssueVerdict::Allow,
-            Err(usage) => IssueVerdict::Wait(usage),
+            Err((usage, waited_for)) => IssueVerdict::Wait { usage, waited_for },
         })
     }
 

@@ -31,8 +31,14 @@ impl Outstanding {
         Self { max, users: Mutex::new(Users { started: HashMap::new(), sweep_at: SWEEP_AT }) }
     }
 
-    /// Counts an action as started, or says when there is room for one.
-    pub(super) fn start(&self, user: UserId, action: ActionId, until: Timestamp, now: Timestamp) -> Result<(), Usage> {
+    /// Counts an action as started, or says when there is room for one, and which take it.
+    pub(super) fn start(
+        &self,
+        user: UserId,
+        action: ActionId,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), (Usage, Vec<ActionId>)> {
         let mut users = self.users.lock();
         if users.started.len() >= users.sweep_at {
             users.started.retain(|_, actions| actions.iter().any(|(_, until)| *until > now));
@@ -50,7 +56,8 @@ impl Outstanding {
                 period: reset_after.max(Duration::from_secs(1)),
                 algorithm: Algorithm::SlidingLog,
             };
-            return Err(Usage { policy: "outstanding", quota, remaining: 0, retry_after, reset_after });
+            let usage = Usage { policy: "outstanding", quota, remaining: 0, retry_after, reset_after };
+            return Err((usage, actions.iter().map(|(id, _)| *id).collect()));
         }
         actions.push((action, until));
         Ok(())
@@ -81,8 +88,9 @@ mod tests {
         for n in 0..5 {
             assert!(outstanding.start(user, action(n), at(1000 + i64::from(n)), at(0)).is_ok());
         }
-        let full = outstanding.start(user, action(9), at(9000), at(400)).expect_err("five are under way");
+        let (full, waited_for) = outstanding.start(user, action(9), at(9000), at(400)).expect_err("five are under way");
         assert_eq!(full.retry_after, Duration::from_millis(600));
+        assert_eq!(waited_for, [0, 1, 2, 3, 4].map(action));
         outstanding.finish(user, action(3));
         assert!(outstanding.start(user, action(9), at(9000), at(400)).is_ok());
         assert!(outstanding.start(user, action(10), at(9000), at(400)).is_err());

@@ -333,8 +333,8 @@ impl ScoreStore for GroupCommit {
         self.inner.create_board(spec).await
     }
 
-    async fn change_board(&self, spec: &BoardSpec) -> Result<ChangeBoard, BackendError> {
-        self.inner.change_board(spec).await
+    async fn change_board(&self, from: &BoardSpec, to: &BoardSpec) -> Result<ChangeBoard, BackendError> {
+        self.inner.change_board(from, to).await
     }
 
     async fn board(&self, board: &BoardId) -> Result<Option<Board>, BackendError> {

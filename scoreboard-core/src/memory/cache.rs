@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 
-use crate::cache::{BoardCache, CacheKey, Cached};
+use crate::cache::{BoardCache, CacheKey, Cached, Hit, Lease};
 use crate::clock::Timestamp;
 use crate::ids::BoardId;
 use crate::version::Position;
@@ -34,7 +34,7 @@ const OVERHEAD: usize = 256;
 /// let answer = Cached { position: "1.7".parse()?, bytes: "[]".into() };
 /// let now = Timestamp::from_millis(0);
 /// cache.put(key.clone(), answer.clone(), now, Duration::from_secs(30)).await;
-/// assert_eq!(cache.get(&key, now).await, Some(answer));
+/// assert_eq!(cache.get(&key, now).await.map(|hit| hit.answer), Some(answer));
 /// cache.raise_floor(&BoardId::main(), "1.8".parse()?).await;
 /// assert_eq!(cache.get(&key, now).await, None);
 /// # Ok(())
@@ -97,9 +97,11 @@ struct Kept {
 }
 
 impl Kept {
-    fn has_expired(&self, now: Timestamp) -> bool {
+    /// What is left of its life; `None` at its end.
+    fn fresh_for(&self, now: Timestamp) -> Option<Duration> {
         // A clock that is set back must not lengthen a life without end.
-        now.since(self.put_at) >= self.lifetime || self.put_at.since(now) > self.lifetime
+        let is_before = self.put_at.since(now) > self.lifetime;
+        self.lifetime.checked_sub(now.since(self.put_at)).filter(|left| !is_before && !left.is_zero())
     }
 }
 
@@ -108,17 +110,20 @@ fn cost(key: &CacheKey, answer: &Cached) -> usize {
 }
 
 impl Answers {
-    fn get(&mut self, key: &CacheKey, now: Timestamp) -> Option<Cached> {
+    fn get(&mut self, key: &CacheKey, now: Timestamp) -> Option<Hit> {
         let kept = self.boards.get_mut(&key.board)?.views.get_mut(&key.view)?;
-        if kept.has_expired(now) {
+        let Some(fresh_for) = kept.fresh_for(now) else {
             self.remove(key);
             return None;
+        };
+        // What was used last is so already.
+        if kept.used != self.uses {
+            self.uses += 1;
+            let recency = self.by_use.remove(&kept.used)?;
+            self.by_use.insert(self.uses, recency);
+            kept.used = self.uses;
         }
-        self.uses += 1;
-        let recency = self.by_use.remove(&kept.used)?;
-        self.by_use.insert(self.uses, recency);
-        kept.used = self.uses;
-        Some(kept.answer.clone())
+        Some(Hit { answer: kept.answer.clone(), fresh_for })
     }
 
     fn put(&mut self, key: CacheKey, answer: Cached, now: Timestamp, lifetime: Duration) {
@@ -172,8 +177,12 @@ impl Answers {
 
 #[async_trait]
 impl BoardCache for MemoryBoardCache {
-    async fn get(&self, key: &CacheKey, now: Timestamp) -> Option<Cached> {
+    async fn get(&self, key: &CacheKey, now: Timestamp) -> Option<Hit> {
         self.answers.lock().get(key, now)
+    }
+
+    async fn lease(&self, _key: &CacheKey, _now: Timestamp, _patience: Duration) -> Lease {
+        Lease::Granted
     }
 
     async fn put(&self, key: CacheKey, answer: Cached, now: Timestamp, lifetime: Duration) {

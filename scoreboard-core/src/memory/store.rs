@@ -128,10 +128,10 @@ impl ScoreStore for MemoryScoreStore {
         Ok(CreateBoard::Created)
     }
 
-    async fn change_board(&self, spec: &BoardSpec) -> Result<ChangeBoard, BackendError> {
+    async fn change_board(&self, from: &BoardSpec, to: &BoardSpec) -> Result<ChangeBoard, BackendError> {
         let mut truth = self.truth.write();
-        Ok(match truth.boards.get_mut(&spec.id) {
-            Some(board) => board.change(spec),
+        Ok(match truth.boards.get_mut(&to.id) {
+            Some(board) => board.change(from, to),
             None => ChangeBoard::Unknown,
         })
     }

@@ -116,13 +116,15 @@ async fn a_score_ranks_where_a_new_user_would_stand_with_it() {
 async fn the_order_is_fixed_by_the_first_change() {
     let store = main_board().await;
     let ascending = BoardSpec { direction: Direction::Ascending, ..BoardSpec::new(BoardId::main()) };
-    assert_eq!(store.change_board(&ascending).await.unwrap(), ChangeBoard::Changed);
+    let descending = BoardSpec::new(BoardId::main());
+    assert_eq!(store.change_board(&descending, &ascending).await.unwrap(), ChangeBoard::Changed);
     assert!(one(&store, change(1, user(1), 5)).await.receipt().is_some());
     let best = BoardSpec { operator: Operator::Best, ..ascending.clone() };
-    assert_eq!(store.change_board(&best).await.unwrap(), ChangeBoard::OrderIsFixed);
-    let renamed = BoardSpec { name: "Laps".to_owned(), ..ascending };
-    assert_eq!(store.change_board(&renamed).await.unwrap(), ChangeBoard::Changed);
+    assert_eq!(store.change_board(&ascending, &best).await.unwrap(), ChangeBoard::OrderIsFixed);
+    let renamed = BoardSpec { name: "Laps".to_owned(), ..ascending.clone() };
+    assert_eq!(store.change_board(&ascending, &renamed).await.unwrap(), ChangeBoard::Changed);
     assert_eq!(store.create_board(&best).await.unwrap(), CreateBoard::AlreadyExists);
     assert_eq!(store.boards().await.unwrap()[0].spec, renamed);
-    assert_eq!(store.change_board(&BoardSpec::new("x".parse().unwrap())).await.unwrap(), ChangeBoard::Unknown);
+    let unknown = BoardSpec::new("x".parse().unwrap());
+    assert_eq!(store.change_board(&unknown, &unknown).await.unwrap(), ChangeBoard::Unknown);
 }

@@ -17,10 +17,14 @@ use crate::store::{ChangeBoard, CreateBoard, ScoreStore};
 /// exact, the season above all, is checked again inside the transaction.
 const LIFETIME: Duration = Duration::from_secs(2);
 
-/// Boards as they were read. Bounded by the number of boards, for only those that exist are kept.
+/// How many names without a board are remembered.
+const MAX_MISSING: usize = 1_000;
+
+/// Boards as they were read, bounded by their number, and names that have none.
 #[derive(Debug, Default)]
 pub(super) struct Catalogue {
     boards: RwLock<HashMap<BoardId, (Arc<Board>, Timestamp)>>,
+    missing: RwLock<HashMap<BoardId, Timestamp>>,
 }
 
 impl Catalogue {
@@ -28,6 +32,28 @@ impl Catalogue {
         let boards = self.boards.read();
         let (board, read_at) = boards.get(board)?;
         (now >= *read_at && now.since(*read_at) < LIFETIME).then(|| board.clone())
+    }
+}
+
+/// Names without a board, so that who asks for nonsense again and again does not keep the store busy.
+impl Catalogue {
+    fn is_missing(&self, board: &BoardId, now: Timestamp) -> bool {
+        let missing = self.missing.read();
+        missing.get(board).is_some_and(|read_at| now >= *read_at && now.since(*read_at) < LIFETIME)
+    }
+
+    fn is_not_there(&self, board: &BoardId, now: Timestamp) {
+        let mut missing = self.missing.write();
+        if missing.len() >= MAX_MISSING {
+            missing.retain(|_, read_at| now >= *read_at && now.since(*read_at) < LIFETIME);
+        }
+        if missing.len() < MAX_MISSING {
+            missing.insert(board.clone(), now);
+        }
+    }
+
+    fn may_be_there(&self, board: &BoardId) {
+        self.missing.write().remove(board);
     }
 }
 
@@ -47,6 +73,9 @@ pub enum BoardError {
     /// The board's log was made with its operator, direction and tie-break.
     #[error("the board `{0}` has a log already: its operator, direction and tie-break are fixed")]
     OrderIsFixed(BoardId),
+    /// The spec is not the one that was to be replaced.
+    #[error("the board `{0}` was changed by somebody else meanwhile")]
+    ChangedMeanwhile(BoardId),
     /// The store failed.
     #[error(transparent)]
     Backend(#[from] crate::BackendError),
@@ -64,13 +93,15 @@ impl Scoreboard {
     /// If the future is dropped, the board was created or was not.
     pub async fn create_board(&self, spec: BoardSpec) -> Result<(), BoardError> {
         spec.check()?;
-        match self.parts.store.create_board(&spec).await? {
+        let created = self.parts.store.create_board(&spec).await?;
+        self.parts.boards.may_be_there(&spec.id);
+        match created {
             CreateBoard::Created => Ok(()),
             CreateBoard::AlreadyExists => Err(BoardError::AlreadyExists(spec.id)),
         }
     }
 
-    /// Replaces a board's spec. Its operator, direction and tie-break are fixed once it has a log. Other processes follow
+    /// Replaces a board's spec, if it still is `from`. Its operator, direction and tie-break are fixed once it has a log. Other processes follow
     /// within two seconds.
     ///
     /// # Errors
@@ -80,14 +111,15 @@ impl Scoreboard {
     /// # Cancel safety
     ///
     /// If the future is dropped, the spec is the old or the new one.
-    pub async fn change_board(&self, spec: BoardSpec) -> Result<(), BoardError> {
-        spec.check()?;
-        let changed = self.parts.store.change_board(&spec).await?;
-        self.parts.boards.boards.write().remove(&spec.id);
+    pub async fn change_board(&self, from: &BoardSpec, to: BoardSpec) -> Result<(), BoardError> {
+        to.check()?;
+        let changed = self.parts.store.change_board(from, &to).await?;
+        self.parts.boards.boards.write().remove(&to.id);
         match changed {
             ChangeBoard::Changed => Ok(()),
-            ChangeBoard::Unknown => Err(BoardError::Unknown(spec.id)),
-            ChangeBoard::OrderIsFixed => Err(BoardError::OrderIsFixed(spec.id)),
+            ChangeBoard::Unknown => Err(BoardError::Unknown(to.id)),
+            ChangeBoard::OrderIsFixed => Err(BoardError::OrderIsFixed(to.id)),
+            ChangeBoard::ChangedMeanwhile => Err(BoardError::ChangedMeanwhile(to.id)),
         }
     }
 
@@ -109,9 +141,29 @@ impl Scoreboard {
         if let Some(board) = self.parts.boards.get(board, now) {
             return Ok(board);
         }
-        let found = self.parts.store.board(board).await?.ok_or_else(|| Rejection::UnknownBoard(board.clone()))?;
+        self.not_missing(board, now)?;
+        let Some(found) = self.parts.store.board(board).await? else {
+            self.parts.boards.is_not_there(board, now);
+            return Err(Rejection::UnknownBoard(board.clone()).into());
+        };
         let found = Arc::new(found);
         self.parts.boards.boards.write().insert(board.clone(), (found.clone(), now));
         Ok(found)
+    }
+
+    /// Refuses a name that had no board a moment ago.
+    pub(super) fn not_missing(&self, board: &BoardId, now: Timestamp) -> Result<()> {
+        if self.parts.boards.is_missing(board, now) {
+            return Err(Rejection::UnknownBoard(board.clone()).into());
+        }
+        Ok(())
+    }
+
+    /// Why the store knows nothing of a board's season: the season, or the board itself, is unknown.
+    pub(super) async fn missing(&self, board: &BoardId) -> crate::Error {
+        match self.catalogue(board, self.parts.clock.now()).await {
+            Ok(_) => Rejection::UnknownSeason.into(),
+            Err(error) => error,
+        }
     }
 }

@@ -7,16 +7,15 @@ use crate::broadcast::Broadcaster;
 use crate::cache::BoardCache;
 use crate::clock::{Clock, SystemClock};
 use crate::cursor::Cursors;
-use crate::flight::Flights;
 use crate::fraud::{DeterministicRules, FraudDetector, IncidentStore};
 use crate::id_source::{IdSource, RandomIds};
-use crate::layers::{GroupCommit, GroupCommitConfig};
+use crate::layers::{GroupCommit, GroupCommitConfig, TwoLevelCache};
 use crate::limiter::{Quota, RateLimiter};
 use crate::memory::{InProcessBroadcaster, MemoryBoardCache, MemoryIncidentStore, MemoryRateLimiter};
 use crate::names::{DisplayNames, NoNames};
 use crate::pipeline::apply::AfterCommit;
 use crate::pipeline::boards::Catalogue;
-use crate::pipeline::read::CacheRequests;
+use crate::pipeline::read::Loads;
 use crate::pipeline::subscribe::Views;
 use crate::pipeline::{Parts, Scoreboard};
 use crate::store::ScoreStore;
@@ -30,11 +29,18 @@ pub struct Config {
     pub update_quota: Option<Quota>,
     /// How long an encoded answer may be kept. Default: 30 s.
     pub cache_lifetime: Duration,
-    /// How many bytes of encoded answers are kept in this process. Default: 64 MiB.
+    /// How many bytes of encoded answers are kept in this process, and a quarter as many again for when the store cannot be read.
+    /// Default: 64 MiB.
     pub cache_bytes: usize,
+    /// For how long the newest answer is given, marked as [stale](crate::Encoded::stale), while the store cannot be read; zero for never.
+    /// Default: 5 min.
+    pub stale_lifetime: Duration,
+    /// How often the first pages are loaded again, if [`keep_warm`](Scoreboard::keep_warm) runs. Default: 5 min.
+    pub warm_up_interval: Duration,
     /// How long a live subscription gathers changes before it sends them as one update. Default: 50 ms.
     pub batch_interval: Duration,
-    /// How often a live subscription looks at the log if nothing is announced. Default: 5 s.
+    /// How often a live subscription looks at the log, and a node that [follows](Scoreboard::follow) others at the boards, if nothing is
+    /// announced. Default: 5 s.
     pub poll_interval: Duration,
     /// The bounds of the commits.
     pub group_commit: GroupCommitConfig,
@@ -46,6 +52,8 @@ impl Default for Config {
             update_quota: Some("10/min".parse().expect("a quota")),
             cache_lifetime: Duration::from_secs(30),
             cache_bytes: 64 << 20,
+            stale_lifetime: Duration::from_secs(300),
+            warm_up_interval: Duration::from_secs(300),
             batch_interval: Duration::from_millis(50),
             poll_interval: Duration::from_secs(5),
             group_commit: GroupCommitConfig::default(),
@@ -64,6 +72,7 @@ pub struct Builder {
     fraud: Arc<dyn FraudDetector>,
     incidents: Arc<dyn IncidentStore>,
     cache: Option<Arc<dyn BoardCache>>,
+    shared_cache: Option<Arc<dyn BoardCache>>,
     broadcaster: Arc<dyn Broadcaster>,
     names: Arc<dyn DisplayNames>,
     clock: Arc<dyn Clock>,
@@ -81,6 +90,7 @@ impl Builder {
             fraud: Arc::new(DeterministicRules::default()),
             incidents: Arc::new(MemoryIncidentStore::default()),
             cache: None,
+            shared_cache: None,
             broadcaster: Arc::new(InProcessBroadcaster::default()),
             names: Arc::new(NoNames),
             clock: Arc::new(SystemClock),
@@ -119,9 +129,15 @@ impl Builder {
         self
     }
 
-    /// Keeps encoded answers elsewhere.
+    /// Keeps encoded answers in this process in another way than [`MemoryBoardCache`].
     pub fn with_cache(mut self, cache: Arc<dyn BoardCache>) -> Self {
         self.cache = Some(cache);
+        self
+    }
+
+    /// Keeps encoded answers also where other nodes find them: the second level behind the one in this process.
+    pub fn with_shared_cache(mut self, cache: Arc<dyn BoardCache>) -> Self {
+        self.shared_cache = Some(cache);
         self
     }
 
@@ -162,10 +178,11 @@ impl Builder {
     /// Outside a Tokio runtime: commits are made by a task of it.
     #[must_use]
     pub fn build(self) -> Scoreboard {
-        let Self { store, ring, verifier, limiter, fraud, incidents, cache, broadcaster, names, clock, ids, config } =
+        let Self { store, ring, verifier, limiter, fraud, incidents, broadcaster, names, clock, ids, config, .. } =
             self;
         let ring = ring.unwrap_or_else(|| KeyRing::random(&*ids));
-        let cache = cache.unwrap_or_else(|| Arc::new(MemoryBoardCache::new(config.cache_bytes)));
+        let near = self.cache.unwrap_or_else(|| Arc::new(MemoryBoardCache::new(config.cache_bytes)));
+        let cache = Arc::new(TwoLevelCache::new(near, self.shared_cache));
         let after = AfterCommit { cache: cache.clone(), broadcaster: broadcaster.clone(), fraud: fraud.clone() };
         Scoreboard {
             parts: Arc::new(Parts {
@@ -173,8 +190,7 @@ impl Builder {
                 verifier: verifier.unwrap_or_else(|| Arc::new(HmacVerifier::new(&ring))),
                 cursors: Cursors::new(&ring),
                 boards: Catalogue::default(),
-                encoded: Flights::default(),
-                cache_requests: CacheRequests::new(),
+                loads: Loads::new(config.cache_bytes),
                 views: Views::default(),
                 limiter,
                 fraud,

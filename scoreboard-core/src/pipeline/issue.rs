@@ -7,6 +7,7 @@ use crate::id_source::IdSourceExt;
 use crate::ids::{ActionId, BoardId, KindId, UserId};
 use crate::pipeline::Scoreboard;
 use crate::score::Points;
+use crate::store::ScoreStore;
 
 /// What a user is about to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,9 +61,27 @@ impl Scoreboard {
             not_before: now.plus(kind.min_duration()),
             expires_at: now.plus(kind.lifetime()),
         };
-        match self.parts.fraud.on_issue(&claims, now).await? {
-            IssueVerdict::Allow => Ok(self.parts.verifier.sign(claims)),
-            IssueVerdict::Wait(usage) => Err(Error::RateLimited(usage)),
+        let mut verdict = self.parts.fraud.on_issue(&claims, now).await?;
+        if let IssueVerdict::Wait { waited_for, .. } = &verdict
+            && self.settle(user, waited_for).await?
+        {
+            verdict = self.parts.fraud.on_issue(&claims, now).await?;
         }
+        match verdict {
+            IssueVerdict::Allow => Ok(self.parts.verifier.sign(claims)),
+            IssueVerdict::Wait { usage, .. } => Err(Error::RateLimited(usage)),
+        }
+    }
+
+    /// Finds out which of these actions have counted by way of another node, and says so to the fraud rules. True if any has.
+    async fn settle(&self, user: UserId, actions: &[ActionId]) -> Result<bool> {
+        let mut any = false;
+        for &action in actions {
+            if self.parts.store.action(action).await?.is_some() {
+                self.parts.fraud.on_settled(user, action);
+                any = true;
+            }
+        }
+        Ok(any)
     }
 }

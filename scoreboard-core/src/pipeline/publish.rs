@@ -12,7 +12,7 @@ pub(super) async fn publish(broadcaster: &dyn Broadcaster, moved: &BTreeMap<Boar
     for (board, position) in moved {
         if let Err(error) = broadcaster.publish(board, *position).await {
             metrics::counter!("scoreboard_publish_failures_total").increment(1);
-            tracing::warn!(board.id = %board, error = %Chain(&error), "a change was not announced; watchers will poll for it");
+            tracing::warn!(board.id = %board, error = %Chain(&error), "a change was not announced; watchers and other nodes will ask for it");
         }
     }
 }

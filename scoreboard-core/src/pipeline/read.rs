@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::board::{Board, Season};
+use crate::board::Season;
 use crate::cursor::Cursor;
 use crate::entry::{Entry, Page, PageQuery, Range, Ranked, RankedPage, ScoreRank, Standing, Standings};
 use crate::error::{BackendError, Rejection, Result};
@@ -13,11 +13,12 @@ use crate::score::Score;
 use crate::store::ScoreStore;
 use crate::version::{Position, Version};
 
+mod auditor;
 mod encoded;
 mod history;
 
-pub(super) use encoded::CacheRequests;
 pub use encoded::Encoded;
+pub(super) use encoded::Loads;
 pub use history::{HistoryEntry, HistoryPage, HistoryQuery};
 
 /// Which page of a board.
@@ -184,6 +185,7 @@ impl Scoreboard {
     }
 
     async fn page(&self, board: &BoardId, query: PageQuery, min_version: Version) -> Result<Page> {
+        self.not_missing(board, self.parts.clock.now())?;
         let Some(page) = self.parts.store.page(board, query).await? else { return Err(self.missing(board).await) };
         fresh_enough(page.position, min_version)?;
         let names = self.names(&page.entries).await?;
@@ -221,15 +223,6 @@ impl Scoreboard {
         match asked {
             Some(season) => Ok(season),
             None => Ok(self.catalogue(board, self.parts.clock.now()).await?.season),
-        }
-    }
-
-    /// Why a read found nothing.
-    pub(super) async fn missing(&self, board: &BoardId) -> crate::Error {
-        match self.parts.store.board(board).await {
-            Ok(Some(Board { .. })) => Rejection::UnknownSeason.into(),
-            Ok(None) => Rejection::UnknownBoard(board.clone()).into(),
-            Err(error) => error.into(),
         }
     }
 }

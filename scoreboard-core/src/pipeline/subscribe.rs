@@ -236,6 +236,8 @@ impl Subscription {
                 entries: next.entries.clone(),
             })),
         };
+        // Who is told of a change, and then reads, must not be shown what was kept from before.
+        self.scoreboard.parts.cache.raise_near_floor(&self.board, next.position).await;
         self.view = Some(next);
         Ok(event)
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::cache::{BoardCache, CacheKey, Cached};
+use crate::cache::{BoardCache, CacheKey, Cached, Lease};
 use crate::testing::fixture::BoardCacheFixture;
 use crate::testing::play::{at, board_id};
 use crate::version::{Epoch, Position, Version};
@@ -31,7 +31,11 @@ async fn put(cache: &dyn BoardCache, key: &CacheKey, answer: &Cached) {
 }
 
 async fn get(cache: &dyn BoardCache, key: &CacheKey) -> Option<Cached> {
-    cache.get(key, at(0)).await
+    get_at(cache, key, 0).await
+}
+
+async fn get_at(cache: &dyn BoardCache, key: &CacheKey, millis: i64) -> Option<Cached> {
+    cache.get(key, at(millis)).await.map(|hit| hit.answer)
 }
 
 /// An answer that was put is given, byte for byte, with its position.
@@ -62,11 +66,43 @@ pub async fn keys_are_told_apart<F: BoardCacheFixture>(f: &F) {
 pub async fn an_answer_expires<F: BoardCacheFixture>(f: &F) {
     let (cache, key) = (f.board_cache(), key("main", "top"));
     cache.put(key.clone(), answer(7, "x"), at(1000), Duration::from_millis(500)).await;
-    assert_eq!(cache.get(&key, at(1499)).await, Some(answer(7, "x")), "a millisecond before its end it lives");
-    assert_eq!(cache.get(&key, at(1500)).await, None, "at its end it is gone");
+    assert_eq!(get_at(&*cache, &key, 1499).await, Some(answer(7, "x")), "a millisecond before its end it lives");
+    assert_eq!(get_at(&*cache, &key, 1500).await, None, "at its end it is gone");
     cache.put(key.clone(), answer(7, "y"), at(2000), Duration::from_millis(500)).await;
-    assert_eq!(cache.get(&key, at(2499)).await, Some(answer(7, "y")), "what is put again lives anew");
-    assert_eq!(cache.get(&key, at(9999)).await, None, "long after its end it is gone");
+    assert_eq!(get_at(&*cache, &key, 2499).await, Some(answer(7, "y")), "what is put again lives anew");
+    assert_eq!(get_at(&*cache, &key, 9999).await, None, "long after its end it is gone");
+}
+
+/// How long an answer stays fresh is never more than is left of its life.
+pub async fn a_hit_tells_what_is_left_of_its_life<F: BoardCacheFixture>(f: &F) {
+    let (cache, key) = (f.board_cache(), key("main", "top"));
+    cache.put(key.clone(), answer(7, "x"), at(1000), Duration::from_millis(5000)).await;
+    for (asked_at, left) in [(1000, 5000), (4000, 2000), (5900, 100)] {
+        let fresh_for = cache.get(&key, at(asked_at)).await.expect("it lives until 6000").fresh_for;
+        assert!(fresh_for <= Duration::from_millis(left), "at {asked_at} it is fresh for {left} ms, not {fresh_for:?}");
+        // What a cache keeps itself alive by may be slower than what the caller goes by, but not by much.
+        assert!(fresh_for + Duration::from_secs(1) >= Duration::from_millis(left), "{fresh_for:?} of {left} ms");
+    }
+}
+
+/// A lease is granted to the first who asks, and again once the answer was put.
+pub async fn a_lease_ends_with_the_answer<F: BoardCacheFixture>(f: &F) {
+    let (cache, first, second) = (f.board_cache(), key("main", "top"), key("main", "around"));
+    let patience = Duration::from_secs(60);
+    for version in 1..=3 {
+        for key in [&first, &second] {
+            assert_eq!(cache.lease(key, at(0), patience).await, Lease::Granted, "nobody loads {key:?} at {version}");
+        }
+        // Others are told to wait, or are told to load too: both end here.
+        let _ = cache.lease(&first, at(0), patience).await;
+        for key in [&first, &second] {
+            put(&*cache, key, &answer(version, "x")).await;
+        }
+        cache.raise_floor(&first.board, position(1, version + 1)).await;
+        assert_eq!(cache.lease(&first, at(0), patience).await, Lease::Granted, "the answer is below the floor now");
+        put(&*cache, &first, &answer(version, "late")).await;
+        assert_eq!(get(&*cache, &first).await, None, "it was late, and is not kept");
+    }
 }
 
 /// An older answer does not cover a newer one; one of the same position does.
@@ -79,6 +115,12 @@ pub async fn an_older_answer_loses<F: BoardCacheFixture>(f: &F) {
     assert_eq!(get(&*cache, &key).await, Some(answer(7, "same")), "one of the same position is kept");
     put(&*cache, &key, &answer(8, "newer")).await;
     assert_eq!(get(&*cache, &key).await, Some(answer(8, "newer")), "a newer answer is kept");
+    put(&*cache, &key, &answer(7, "late")).await;
+    assert_eq!(
+        get(&*cache, &key).await,
+        Some(answer(8, "newer")),
+        "an older one comes later, above the floor, and loses"
+    );
 }
 
 /// The epoch is compared before the version, between answers and with the floor.
@@ -115,7 +157,7 @@ pub async fn a_late_old_fill_is_never_served<F: BoardCacheFixture>(f: &F) {
         put(&*cache, key, &answer(7, "late")).await;
         assert_eq!(get(&*cache, key).await, None, "a fill of version 7 came after the floor 8: {key:?}");
         cache.put(key.clone(), answer(7, "later"), at(86_400_000), LIFETIME).await;
-        assert_eq!(cache.get(key, at(86_400_000)).await, None, "a floor does not expire: {key:?}");
+        assert_eq!(get_at(&*cache, key, 86_400_000).await, None, "a floor does not expire: {key:?}");
         put(&*cache, key, &answer(8, "fresh")).await;
         assert_eq!(get(&*cache, key).await, Some(answer(8, "fresh")), "a fresh fill is served: {key:?}");
     }

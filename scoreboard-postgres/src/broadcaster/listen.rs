@@ -1,10 +1,9 @@
 //! Hearing of the other nodes.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use scoreboard_core::memory::InProcessBroadcaster;
-use scoreboard_core::{BackendError, BoardCache, BoardId, Broadcaster, Chain, Epoch, Position, Version};
+use scoreboard_core::{BackendError, BoardId, Broadcaster, Chain, Epoch, Position, Version};
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -15,23 +14,6 @@ use super::backoff::Backoff;
 const READ_EVERY: Duration = Duration::from_secs(2);
 /// How long that may take, and a new connection.
 const PATIENCE: Duration = Duration::from_secs(1);
-
-/// Who is told here.
-pub(super) struct Told {
-    pub(super) here: InProcessBroadcaster,
-    pub(super) cache: Option<Arc<dyn BoardCache>>,
-}
-
-impl Told {
-    /// The floor first: who is told may read at once.
-    async fn tell(&self, board: &BoardId, position: Position) {
-        if let Some(cache) = &self.cache {
-            cache.raise_floor(board, position).await;
-        }
-        // In this process it cannot fail.
-        let _: Result<(), BackendError> = self.here.publish(board, position).await;
-    }
-}
 
 /// Why it is to be connected anew.
 #[derive(Debug, thiserror::Error)]
@@ -45,11 +27,11 @@ enum Lost {
 }
 
 /// Tells what is heard, and what was missed. Never returns.
-pub(super) async fn listen(options: PgConnectOptions, node: Node, told: Told) {
+pub(super) async fn listen(options: PgConnectOptions, node: Node, here: InProcessBroadcaster) {
     let mut backoff = Backoff::default();
     loop {
         let lost = match timeout(PATIENCE, connect(&options)).await {
-            Ok(Ok(listener)) => hear(listener, node, &told, &mut backoff).await,
+            Ok(Ok(listener)) => hear(listener, node, &here, &mut backoff).await,
             Ok(Err(error)) => error.into(),
             Err(_) => Lost::Silent,
         };
@@ -73,13 +55,13 @@ async fn connect(options: &PgConnectOptions) -> Result<PgListener, sqlx::Error> 
 }
 
 /// Listens until the connection is lost.
-async fn hear(mut listener: PgListener, node: Node, told: &Told, backoff: &mut Backoff) -> Lost {
+async fn hear(mut listener: PgListener, node: Node, here: &InProcessBroadcaster, backoff: &mut Backoff) -> Lost {
     loop {
         // What was announced before it listened, or could not be, is found here.
         match timeout(PATIENCE, positions(&mut listener)).await {
             Ok(Ok(positions)) => {
                 for (board, position) in &positions {
-                    told.tell(board, *position).await;
+                    tell(here, board, *position).await;
                 }
             }
             Ok(Err(error)) => return error.into(),
@@ -94,7 +76,7 @@ async fn hear(mut listener: PgListener, node: Node, told: &Told, backoff: &mut B
             match heard {
                 Ok(Some(heard)) => {
                     if let Some(said) = Announcement::parse(heard.payload()).filter(|said| said.node != node) {
-                        told.tell(&said.board, said.position).await;
+                        tell(here, &said.board, said.position).await;
                     }
                 }
                 Ok(None) => return Lost::Ended,
@@ -102,6 +84,11 @@ async fn hear(mut listener: PgListener, node: Node, told: &Told, backoff: &mut B
             }
         }
     }
+}
+
+async fn tell(here: &InProcessBroadcaster, board: &BoardId, position: Position) {
+    // In this process it cannot fail.
+    let _: Result<(), BackendError> = here.publish(board, position).await;
 }
 
 /// Where each board is.

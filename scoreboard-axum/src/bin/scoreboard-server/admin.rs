@@ -28,7 +28,12 @@ pub(crate) async fn run(settings: &Settings, command: Admin) -> Result<()> {
     // What makes something new may come before the first start.
     let makes_something =
         matches!(command, Admin::CreateUser { .. } | Admin::CreateBoard { .. } | Admin::CreateServerKey { .. });
+    let begins = matches!(&place, Place::Sqlite { files, .. } if !files.database.exists());
     let stores = if makes_something { Stores::open(&place).await? } else { Stores::open_existing(settings).await? };
+    if begins && let Some(file) = place.key_file(settings)? {
+        // With the database come its keys, as at a first start: later, one without the other is a loss.
+        Keys::load_or_create(&file)?;
+    }
     let done = change(settings, &stores, command).await;
     stores.close().await;
     print(&done?)

@@ -51,6 +51,10 @@ pub(crate) struct CommonFlags {
     /// The key file, the same for all servers of one database [default: beside a database file] [env: SCOREBOARD_KEYS]
     #[arg(long, global = true, value_name = "FILE")]
     keys: Option<String>,
+    /// The Redis that several servers of one database share: redis://HOST, rediss://, redis+sentinel:// or redis+cluster:// [env:
+    /// SCOREBOARD_REDIS__URL]
+    #[arg(long, global = true, value_name = "URL")]
+    redis_url: Option<String>,
     /// Use a database server also where its settings let it lose what it acknowledged
     #[arg(long, global = true)]
     unsafe_durability: bool,
@@ -187,7 +191,7 @@ pub(crate) enum Admin {
 }
 
 /// What a board is. What is left out stays as it is, or is the default for a new board.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct SpecFlags {
     /// Its name for people
     #[arg(long)]
@@ -230,6 +234,7 @@ impl CommonFlags {
         let durability = self.unsafe_durability.then(|| "unsafe".to_owned());
         let named = [
             ("database_url", self.database_url.clone()),
+            ("redis.url", self.redis_url.clone()),
             ("keys", self.keys.clone()),
             ("store.durability", durability),
             ("log", log),

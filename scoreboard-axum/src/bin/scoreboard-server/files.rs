@@ -18,7 +18,16 @@ impl Files {
     pub(crate) fn beside(database: &Path) -> Self {
         // Two names of one file have one lock.
         let real = fs::canonicalize(database).unwrap_or_else(|_| database.to_owned());
-        Self { database: database.to_owned(), keys: real.with_extension("keys"), lock: real.with_extension("db-lock") }
+        // Only the usual ending is replaced: `season.2025` and `season.2026` are two databases.
+        let beside = |ending: &str| match real.extension() {
+            Some(usual) if usual == "db" => real.with_extension(ending),
+            _ => {
+                let mut name = real.as_os_str().to_owned();
+                name.push(format!(".{ending}"));
+                name.into()
+            }
+        };
+        Self { database: database.to_owned(), keys: beside("keys"), lock: beside("db-lock") }
     }
 
     /// Whether the folder is there, told before anything is put into it.
@@ -70,5 +79,8 @@ mod tests {
         let files = Files::beside(Path::new("data/scoreboard.db"));
         assert_eq!(files.keys, Path::new("data/scoreboard.keys"));
         assert_eq!(files.lock, Path::new("data/scoreboard.db-lock"));
+        let files = Files::beside(Path::new("data/season.2026"));
+        assert_eq!(files.keys, Path::new("data/season.2026.keys"));
+        assert_eq!(files.lock, Path::new("data/season.2026.db-lock"));
     }
 }

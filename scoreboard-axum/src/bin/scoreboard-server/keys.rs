@@ -6,7 +6,7 @@ use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use scoreboard_core::{Clock, IdSourceExt, KeyId, KeyRing, RandomIds, Secret, SystemClock, Timestamp};
+use scoreboard_core::{Clock, IdSource, IdSourceExt, KeyId, KeyRing, RandomIds, Secret, SystemClock, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, Result};
@@ -45,7 +45,7 @@ struct DocumentKey {
 impl Keys {
     /// One fresh key.
     pub(crate) fn fresh() -> Self {
-        Self(vec![Key::fresh(&[])])
+        Self(vec![Key::fresh()])
     }
 
     /// The keys in the file at `path`, or fresh ones, written there, if there is none. True if they are fresh.
@@ -99,7 +99,7 @@ impl Keys {
 
     /// Puts a fresh key in front, which signs from now on, and keeps `keep` of those that signed before it.
     pub(crate) fn rotate(&mut self, keep: usize) {
-        let fresh = Key::fresh(&self.0);
+        let fresh = Key::fresh();
         self.0.truncate(keep);
         self.0.insert(0, fresh);
     }
@@ -151,14 +151,13 @@ enum Place {
 }
 
 impl Key {
-    /// `k`, the day, and the first number that none of `others` bears.
-    fn fresh(others: &[Self]) -> Self {
+    /// `k`, the day, and as much by chance as keeps apart those of one day, gone ones too: what was signed by a key is looked for by its id.
+    fn fresh() -> Self {
         let now = SystemClock.now();
         let day: String = now.to_string().chars().take(10).filter(char::is_ascii_digit).collect();
-        let id = (1..)
-            .map(|number: u32| KeyId::new(&format!("k{day}-{number}")).expect("letters, digits and a dash"))
-            .find(|id| others.iter().all(|other| other.id != *id))
-            .expect("fewer than 2^32 keys");
+        let mut chance = [0; 4];
+        RandomIds.fill(&mut chance);
+        let id = KeyId::new(&format!("k{day}-{:08x}", u32::from_le_bytes(chance))).expect("letters, digits and a dash");
         Self { id, secret: Secret::from_bytes(RandomIds.secret()), created_at: now }
     }
 }

@@ -8,6 +8,7 @@ mod files;
 mod keys;
 mod lock;
 mod logging;
+mod nodes;
 mod password;
 mod place;
 mod progress;
@@ -32,7 +33,15 @@ use settings::Effective;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) if error.use_stderr() => {
+            eprintln!("{}", in_one_line(&error.to_string()));
+            return ExitCode::from(2);
+        }
+        // Help, or the version.
+        Err(asked) => asked.exit(),
+    };
     match run(cli) {
         Ok(code) => code,
         Err(failure) => {
@@ -40,6 +49,13 @@ fn main() -> ExitCode {
             ExitCode::from(failure.code())
         }
     }
+}
+
+/// What is wrong, and what would be right; not how to ask for help.
+fn in_one_line(message: &str) -> String {
+    let lines = message.lines().map(str::trim).filter(|line| !line.is_empty());
+    let told = lines.take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"));
+    told.collect::<Vec<_>>().join(" ")
 }
 
 fn run(cli: Cli) -> Result<ExitCode> {

@@ -5,15 +5,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use scoreboard_axum::{App, HttpConfig, Lifecycle, Network, ServeConfig, router};
+use scoreboard_axum::{App, HttpConfig, Lifecycle, Network, ServeConfig, service};
 use scoreboard_core::accounts::Accounts;
-use scoreboard_core::memory::{MemoryBoardCache, MemoryRateLimiter};
 use scoreboard_core::{DeterministicRules, KeyRing, Scoreboard};
-use scoreboard_postgres::PostgresBroadcaster;
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 
 use crate::failure::{Failure, Result};
 use crate::keys::Keys;
+use crate::nodes::Nodes;
 use crate::place::Place;
 use crate::settings::{Effective, Settings};
 use crate::signals::Signals;
@@ -68,43 +68,53 @@ pub(crate) async fn run(effective: &Effective) -> Result<()> {
         }
     });
 
-    let limiter = Arc::new(MemoryRateLimiter::default());
+    let nodes = Nodes::meet(settings, &place).await?;
     let accounts = Accounts::builder(stores.accounts.clone(), &ring).with_config(settings.accounts.config()).build();
     accounts.sync_revocations().await?;
     tokio::spawn(accounts.clone().watch_revocations());
-    let mut builder = Scoreboard::builder(stores.scores.clone());
-    if let Place::Postgres { config, .. } = &place {
-        // Others write there too: what they announce makes this server's answers old.
-        let cache = Arc::new(MemoryBoardCache::new(settings.scoreboard_config().cache_bytes));
-        let broadcaster = PostgresBroadcaster::start(config, Some(cache.clone()));
-        builder = builder.with_cache(cache).with_broadcaster(Arc::new(broadcaster));
-    }
     let mut config = settings.scoreboard_config();
     if let Place::Postgres { .. } = place {
         // Nobody waits for others longer than for the database itself.
         config.group_commit.max_wait = Duration::from_millis(settings.store.timeout_ms);
     }
-    let scoreboard = builder
+    let builder = Scoreboard::builder(stores.scores.clone())
         .with_keys(ring)
         .with_fraud_detector(Arc::new(DeterministicRules::new(settings.fraud.max_outstanding)))
         .with_incidents(stores.incidents.clone())
         .with_names(stores.accounts.clone())
-        .with_config(config)
-        .build();
+        .with_config(config);
+    let scoreboard = nodes.join(builder, &place).build();
     let lifecycle = Lifecycle::default();
     let serve = settings.serve_config(http.trusted_proxies.clone());
-    let app = App::new(scoreboard.clone(), accounts)
-        .with_config(http)
-        .with_limiter(limiter)
-        .with_metrics(metrics)
-        .with_lifecycle(lifecycle.clone());
+    let app = App::new(scoreboard.clone(), accounts).with_config(http).with_metrics(metrics);
+    let app = nodes.attend(app.with_lifecycle(lifecycle.clone()));
 
+    nodes.follow(&scoreboard);
+    warm_up(&scoreboard).await?;
+    tokio::spawn(scoreboard.clone().keep_warm());
     announce(&listener)?;
     lifecycle.ready();
-    scoreboard_axum::serve(listener, router(app), serve, lifecycle, stop(signals)).await;
+    scoreboard_axum::serve(listener, service(app), serve, lifecycle, stop(signals)).await;
     scoreboard.close().await;
     stores.close().await;
     tracing::info!("stopped");
+    Ok(())
+}
+
+/// Fills the cache before the first who asks; where that takes long, it says how far it is.
+async fn warm_up(scoreboard: &Scoreboard) -> Result<()> {
+    const SAYS_SO_EVERY: Duration = Duration::from_secs(2);
+    let mut said = Instant::now();
+    let boards = scoreboard
+        .warm_up(|done, of| {
+            if said.elapsed() >= SAYS_SO_EVERY {
+                said = Instant::now();
+                tracing::info!(done, of, "warming up the boards");
+            }
+        })
+        .await
+        .map_err(|error| Failure::because("cannot read the boards", &error))?;
+    tracing::debug!(boards, "the cache is warm");
     Ok(())
 }
 
@@ -191,6 +201,7 @@ impl Settings {
         let mut config = scoreboard_core::Config::default();
         config.update_quota = self.limits.update.quota();
         config.cache_lifetime = Duration::from_secs(self.cache.lifetime_seconds);
+        config.stale_lifetime = Duration::from_secs(self.cache.stale_seconds);
         config.cache_bytes = self.cache.megabytes << 20;
         config.batch_interval = Duration::from_millis(self.live.batch_interval_ms);
         config.poll_interval = Duration::from_millis(self.live.poll_interval_ms);
@@ -223,6 +234,7 @@ impl Settings {
         config.trusted_proxies = trusted_proxies;
         config.header_timeout = Duration::from_secs(self.http.header_timeout_seconds);
         config.write_timeout = Duration::from_secs(self.http.write_timeout_seconds);
+        config.notice = Duration::from_secs(self.notice_seconds);
         config.drain = Duration::from_secs(self.drain_seconds);
         config
     }

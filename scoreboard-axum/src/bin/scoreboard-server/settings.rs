@@ -39,12 +39,15 @@ pub(crate) struct Settings {
     pub(crate) trusted_proxies: Vec<String>,
     /// How logs look.
     pub(crate) log: LogFormat,
+    /// For how long at a stop requests are still taken, so that a proxy in front learns that this server is not ready any more.
+    pub(crate) notice_seconds: u64,
     /// Over how long the live connections are closed at a stop.
     pub(crate) drain_seconds: u64,
     pub(crate) limits: Limits,
     pub(crate) http: Http,
     pub(crate) store: Store,
     pub(crate) cache: Cache,
+    pub(crate) redis: Redis,
     pub(crate) live: Live,
     pub(crate) accounts: Accounts,
     pub(crate) fraud: Fraud,
@@ -60,11 +63,13 @@ impl Default for Settings {
             allowed_origins: Vec::new(),
             trusted_proxies: Vec::new(),
             log: LogFormat::default(),
+            notice_seconds: 0,
             drain_seconds: 10,
             limits: Limits::default(),
             http: Http::default(),
             store: Store::default(),
             cache: Cache::default(),
+            redis: Redis::default(),
             live: Live::default(),
             accounts: Accounts::default(),
             fraud: Fraud::default(),
@@ -222,11 +227,36 @@ pub(crate) struct Cache {
     pub(crate) megabytes: usize,
     /// How long one may be kept.
     pub(crate) lifetime_seconds: u64,
+    /// For how long one is given out, marked as stale, while the database cannot be read.
+    pub(crate) stale_seconds: u64,
 }
 
 impl Default for Cache {
     fn default() -> Self {
-        Self { megabytes: 64, lifetime_seconds: 30 }
+        Self { megabytes: 64, lifetime_seconds: 30, stale_seconds: 300 }
+    }
+}
+
+/// The Redis that several servers share, for one limit over all, answers that one has loaded for all, and announcements.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Redis {
+    /// Where it is: `redis://`, `rediss://`, `redis+sentinel://` or `redis+cluster://`; empty for none.
+    pub(crate) url: String,
+    /// What its keys start with, so that several scoreboards share one Redis.
+    pub(crate) namespace: String,
+    /// The most connections.
+    pub(crate) connections: usize,
+    /// How long a call may take; then it is done without.
+    pub(crate) timeout_ms: u64,
+    /// How many servers there are: while Redis is away, each counts its part of every quota.
+    pub(crate) nodes: NonZeroU32,
+}
+
+impl Default for Redis {
+    fn default() -> Self {
+        let nodes = NonZeroU32::MIN;
+        Self { url: String::new(), namespace: "scoreboard".to_owned(), connections: 16, timeout_ms: 50, nodes }
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use scoreboard_core::accounts::AccountStore;
 use scoreboard_core::memory::{MemoryAccountStore, MemoryIncidentStore, MemoryScoreStore};
-use scoreboard_core::{BackendError, Chain, ErrorKind, IncidentStore, ScoreStore};
+use scoreboard_core::{BackendError, Chain, Clock, Epoch, ErrorKind, IncidentStore, ScoreStore, SystemClock};
 use scoreboard_postgres::{PostgresStore, ReplicaReads};
 use scoreboard_sqlite::SqliteStore;
 
@@ -35,7 +35,7 @@ impl Stores {
     pub(crate) async fn open(place: &Place) -> Result<Self> {
         match place {
             Place::Memory => Ok(Self {
-                scores: Arc::new(MemoryScoreStore::default()),
+                scores: Arc::new(fresh_memory().await?),
                 accounts: Arc::new(MemoryAccountStore::default()),
                 incidents: Arc::new(MemoryIncidentStore::default()),
                 backend: Backend::Memory,
@@ -96,6 +96,14 @@ impl Stores {
             Backend::Postgres(store) => store.close().await,
         }
     }
+}
+
+/// Memory forgets its boards with the process, and their watchers do not: so each process begins an epoch above those of all before it.
+async fn fresh_memory() -> Result<MemoryScoreStore> {
+    let scores = MemoryScoreStore::default();
+    let seconds = SystemClock.now().as_millis() / 1000;
+    scores.raise_epoch(Epoch::new(seconds.unsigned_abs())).await?;
+    Ok(scores)
 }
 
 fn no_file(files: &Files, error: &BackendError) -> Failure {

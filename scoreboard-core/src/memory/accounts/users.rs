@@ -61,13 +61,14 @@ impl UserStore for MemoryAccountStore {
         })
     }
 
-    async fn set_roles(&self, id: UserId, roles: &[Role]) -> Result<bool, BackendError> {
+    async fn set_roles(&self, id: UserId, from: &[Role], to: &[Role]) -> Result<bool, BackendError> {
+        let to = held(to);
         Ok(match self.users.lock().accounts.get_mut(&id) {
-            Some((user, _)) => {
-                user.roles = held(roles);
+            Some((user, _)) if user.roles == held(from) || user.roles == to => {
+                user.roles = to;
                 true
             }
-            None => false,
+            _ => false,
         })
     }
 
@@ -132,9 +133,9 @@ mod tests {
     async fn roles_are_sorted_and_always_hold_user() {
         let store = MemoryAccountStore::new();
         let id = user(1, "a@b.c").id;
-        assert!(!store.set_roles(id, &[Role::Admin]).await.unwrap());
+        assert!(!store.set_roles(id, &[], &[Role::Admin]).await.unwrap());
         assert_eq!(store.create_user(&user(1, "a@b.c"), &hash("1")).await.unwrap(), CreateUser::Created);
-        assert!(store.set_roles(id, &[Role::Admin, Role::Moderator, Role::Admin]).await.unwrap());
+        assert!(store.set_roles(id, &[], &[Role::Admin, Role::Moderator, Role::Admin]).await.unwrap());
         assert_eq!(store.user(id).await.unwrap().unwrap().roles, [Role::User, Role::Moderator, Role::Admin]);
     }
 

@@ -41,12 +41,12 @@ impl StoredBoard {
         }
     }
 
-    pub(super) fn change(&mut self, spec: &BoardSpec) -> ChangeBoard {
-        if !self.log.is_empty() && !self.spec.folds_as(spec) {
-            return ChangeBoard::OrderIsFixed;
+    pub(super) fn change(&mut self, from: &BoardSpec, to: &BoardSpec) -> ChangeBoard {
+        let changed = self.board().decide_change(from, to);
+        if changed == ChangeBoard::Changed {
+            self.spec = to.clone();
         }
-        self.spec = spec.clone();
-        ChangeBoard::Changed
+        changed
     }
 
     pub(super) fn set_epoch(&mut self, epoch: Epoch) {

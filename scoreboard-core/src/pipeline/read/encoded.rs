@@ -1,19 +1,30 @@
 //! First pages, encoded once for all who ask, out of the cache.
 
-use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::time::{Instant, sleep};
 
-use crate::cache::{CacheKey, Cached};
+use crate::cache::{BoardCache, CacheKey, Cached, Hit, Lease};
 use crate::clock::Timestamp;
 use crate::entry::Page;
-use crate::error::{BackendError, ErrorKind, Result};
-use crate::pipeline::Scoreboard;
+use crate::error::{BackendError, Error, ErrorKind, Result};
+use crate::flight::Flights;
+use crate::memory::MemoryBoardCache;
 use crate::pipeline::read::TopQuery;
+use crate::pipeline::read::auditor::Auditor;
+use crate::pipeline::{Parts, Scoreboard};
 use crate::ranking::RankStyle;
 use crate::version::{Position, Version};
+
+/// How long a node waits for another that loads the same answer, before it loads it too.
+const LEASE_PATIENCE: Duration = Duration::from_secs(1);
+/// How often it looks meanwhile.
+const LEASE_POLL: Duration = Duration::from_millis(5);
+/// What is kept in case the store goes away takes so much of the cache's bytes.
+const LAST_KNOWN_SHARE: usize = 4;
 
 /// An answer as it goes over the wire, encoded once for all who ask.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,30 +33,40 @@ pub struct Encoded {
     pub position: Position,
     /// JSON. Cloning shares it.
     pub bytes: Bytes,
+    /// `Some` if the store cannot be read now, and the board may have moved since: how long ago this was known to be its newest.
+    pub stale: Option<Duration>,
 }
 
-/// How often the cache had what was asked for. Handles, so that no request looks them up by their labels.
-pub(in crate::pipeline) struct CacheRequests {
-    hits: metrics::Counter,
-    misses: metrics::Counter,
-}
-
-impl CacheRequests {
-    /// Counts with the recorder that is installed now.
-    pub(in crate::pipeline) fn new() -> Self {
-        let counter = |result| metrics::counter!("scoreboard_cache_requests_total", "tier" => "l1", "result" => result);
-        Self { hits: counter("hit"), misses: counter("miss") }
+impl From<Cached> for Encoded {
+    fn from(Cached { position, bytes }: Cached) -> Self {
+        Self { position, bytes, stale: None }
     }
 }
 
-impl fmt::Debug for CacheRequests {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CacheRequests").finish_non_exhaustive()
+/// What the loading of first pages shares.
+#[derive(Debug)]
+pub(in crate::pipeline) struct Loads {
+    flights: Flights<CacheKey, Encoded>,
+    /// How long the last load took, in microseconds.
+    took: AtomicU64,
+    /// The newest answer of each view, whatever floor was raised since.
+    last_known: MemoryBoardCache,
+    pub(super) auditor: Auditor,
+}
+
+impl Loads {
+    pub(in crate::pipeline) fn new(cache_bytes: usize) -> Self {
+        let last_known = MemoryBoardCache::new(cache_bytes / LAST_KNOWN_SHARE);
+        Self { flights: Flights::default(), took: AtomicU64::new(0), last_known, auditor: Auditor::default() }
     }
 }
 
 impl Scoreboard {
-    /// [`top`](Self::top), encoded, out of the cache if it is there and fresh. However many ask at once, one loads.
+    /// [`top`](Self::top), encoded, out of the cache if it is there and fresh. However many ask at once, one loads; of several
+    /// nodes with a shared cache, one does.
+    ///
+    /// If the store cannot be read, the newest answer that this node had is given for [`stale_lifetime`](crate::Config::stale_lifetime), and
+    /// says that it may be old: see [`Encoded::stale`].
     ///
     /// # Errors
     ///
@@ -61,31 +82,35 @@ impl Scoreboard {
         }
         let key = CacheKey { board: query.board.clone(), view: view(query.style, query.limit) };
         let now = self.parts.clock.now();
-        if let Some(Cached { position, bytes }) = self.parts.cache.get(&key, now).await
-            && position.version >= query.min_version
+        if let Some(Hit { answer, fresh_for }) = self.parts.cache.get_near(&key, now).await
+            && answer.position.version >= query.min_version
         {
-            self.parts.cache_requests.hits.increment(1);
-            return Ok(Encoded { position, bytes });
+            if self.is_due_early(fresh_for) {
+                self.load_early(query, key);
+            } else if self.parts.loads.auditor.picks() {
+                self.audit(query, key, answer.clone(), now);
+            }
+            return Ok(answer.into());
         }
-        self.parts.cache_requests.misses.increment(1);
         // Boxed, so that the many that hit do not carry the room for this.
         Box::pin(self.load_or_join(query, key, now)).await
     }
 
-    /// Loads what the cache does not hold, or waits for whoever does.
+    /// Loads what the near cache does not hold, or waits for whoever does.
     async fn load_or_join(&self, query: &TopQuery, key: CacheKey, now: Timestamp) -> Result<Encoded> {
+        let loads = &self.parts.loads;
         let led = AtomicBool::new(false);
         let load = || {
             led.store(true, Ordering::Relaxed);
-            self.load_top(query, key.clone(), now)
+            self.fetch_top(query, key.clone(), now)
         };
-        let mut encoded = self.parts.encoded.run(key.clone(), load).await?;
-        if !led.load(Ordering::Relaxed) {
+        let mut encoded = loads.flights.run(key.clone(), load).await?;
+        if !led.load(Ordering::Relaxed) && encoded.stale.is_none() {
             // Somebody else's load may have begun, and read, before this call did. What the cache holds is not below the floor;
             // if it holds nothing, the next load begins later than this call, whoever leads it.
-            encoded = match self.parts.cache.get(&key, now).await {
-                Some(Cached { position, bytes }) => Encoded { position, bytes },
-                None => self.parts.encoded.run(key.clone(), || self.load_top(query, key.clone(), now)).await?,
+            encoded = match self.parts.cache.get_near(&key, now).await {
+                Some(Hit { answer, .. }) => answer.into(),
+                None => loads.flights.run(key.clone(), || self.fetch_top(query, key.clone(), now)).await?,
             };
         }
         if encoded.position.version >= query.min_version {
@@ -94,12 +119,75 @@ impl Scoreboard {
         encode(&self.top(query).await?)
     }
 
+    /// A first page from the far cache, from another node that loads it, or from the store.
+    async fn fetch_top(&self, query: &TopQuery, key: CacheKey, now: Timestamp) -> Result<Encoded> {
+        if let Some(Hit { answer, .. }) = self.parts.cache.get_far(&key, now).await {
+            return Ok(answer.into());
+        }
+        let given_up = Instant::now() + LEASE_PATIENCE;
+        while self.parts.cache.lease(&key, now, LEASE_PATIENCE).await == Lease::Held && Instant::now() < given_up {
+            sleep(LEASE_POLL).await;
+            if let Some(Hit { answer, .. }) = self.parts.cache.get_far(&key, now).await {
+                return Ok(answer.into());
+            }
+        }
+        match self.load_top(query, key.clone()).await {
+            Err(Error::Backend(error)) if error.is_retryable() => self.last_known_top(&key, error).await,
+            loaded => loaded,
+        }
+    }
+
     /// Reads and encodes a first page, for all who wait for it, and keeps it.
-    async fn load_top(&self, query: &TopQuery, key: CacheKey, now: Timestamp) -> Result<Encoded> {
+    async fn load_top(&self, query: &TopQuery, key: CacheKey) -> Result<Encoded> {
+        let Parts { cache, loads, clock, config, .. } = &*self.parts;
+        let (started, now) = (Instant::now(), clock.now());
         let encoded = encode(&self.top(&TopQuery { min_version: Version::ZERO, ..query.clone() }).await?)?;
-        let cached = Cached { position: encoded.position, bytes: encoded.bytes.clone() };
-        self.parts.cache.put(key, cached, now, self.parts.config.cache_lifetime).await;
+        loads.took.store(u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        let answer = Cached { position: encoded.position, bytes: encoded.bytes.clone() };
+        loads.last_known.put(key.clone(), answer.clone(), now, config.stale_lifetime).await;
+        // Not all at once: answers that were loaded together must not end together.
+        let lifetime = config.cache_lifetime.mul_f64(0.9 + 0.2 * self.chance());
+        cache.put(key, answer, now, lifetime).await;
         Ok(encoded)
+    }
+
+    /// What this node had last, now that the store does not answer.
+    async fn last_known_top(&self, key: &CacheKey, error: BackendError) -> Result<Encoded> {
+        let Parts { loads, clock, config, .. } = &*self.parts;
+        let Some(Hit { answer, fresh_for }) = loads.last_known.get(key, clock.now()).await else {
+            return Err(error.into());
+        };
+        metrics::counter!("scoreboard_cache_stale_answers_total").increment(1);
+        let age = config.stale_lifetime.saturating_sub(fresh_for);
+        Ok(Encoded { stale: Some(age), ..answer.into() })
+    }
+
+    /// Whether an answer is to be loaded again before its end, so that nobody has to wait for it then: the sooner its end and the longer
+    /// a load takes, the more probably (XFetch with β = 1: Vattani, Chierichetti, Lowenstein, *Optimal Probabilistic Cache Stampede
+    /// Prevention*, VLDB 2015).
+    fn is_due_early(&self, fresh_for: Duration) -> bool {
+        let took = Duration::from_micros(self.parts.loads.took.load(Ordering::Relaxed));
+        // Beyond, the odds are below one in a hundred million, and no dice are thrown.
+        fresh_for < took * 20 && fresh_for <= took.mul_f64(-self.chance().ln())
+    }
+
+    fn load_early(&self, query: &TopQuery, key: CacheKey) {
+        if self.parts.loads.flights.is_under_way(&key) {
+            return;
+        }
+        let (scoreboard, query) = (self.clone(), query.clone());
+        tokio::spawn(async move {
+            let load = || scoreboard.load_top(&query, key.clone());
+            // If it fails, whoever finds the answer gone tries again and is told.
+            let _ = scoreboard.parts.loads.flights.run(key.clone(), load).await;
+        });
+    }
+
+    /// Evenly spread over (0, 1].
+    fn chance(&self) -> f64 {
+        let mut bytes = [0; 4];
+        self.parts.ids.fill(&mut bytes);
+        (f64::from(u32::from_le_bytes(bytes)) + 1.0) / (f64::from(u32::MAX) + 1.0)
     }
 }
 
@@ -118,5 +206,5 @@ fn encode(page: &Page) -> Result<Encoded> {
     let position = Position { epoch: page.epoch, version: page.version };
     let bytes = serde_json::to_vec(page)
         .map_err(|error| BackendError::new(ErrorKind::Refused, "json", "encode a page").because(error))?;
-    Ok(Encoded { position, bytes: bytes.into() })
+    Ok(Encoded { position, bytes: bytes.into(), stale: None })
 }

@@ -54,7 +54,10 @@ pub async fn an_unknown_user_is_answered_as_such<F: AccountStoreFixture>(f: &F) 
     assert_eq!(found, None, "nobody has this address");
     let replaced = store.replace_password(user(9), &hash("1"), &hash("2")).await.expect("replace_password answers");
     assert!(!replaced, "nobody has a password to replace");
-    assert!(!store.set_roles(user(9), &[Role::Admin]).await.expect("set_roles answers"), "nobody has roles to set");
+    assert!(
+        !store.set_roles(user(9), &[], &[Role::Admin]).await.expect("set_roles answers"),
+        "nobody has roles to set"
+    );
     assert_eq!(store.users(None, 10).await.expect("users answers").len(), 1, "none of it makes an account");
 }
 
@@ -143,14 +146,27 @@ pub async fn roles_are_set<F: AccountStoreFixture>(f: &F) {
         (&[Role::User, Role::Moderator], &[Role::User, Role::Moderator]),
         (&[], &[Role::User]),
     ];
+    let mut held = Vec::new();
     for (set, expected) in cases {
         for _ in 0..2 {
-            assert!(store.set_roles(user(1), set).await.expect("set_roles answers"), "user 1 has an account");
+            assert!(store.set_roles(user(1), &held, set).await.expect("set_roles answers"), "user 1 has an account");
             let found = store.user(user(1)).await.expect("user answers").expect("user 1 is there");
             assert_eq!(found.roles, expected, "roles after setting {set:?}");
         }
+        held = expected.to_vec();
     }
     assert_eq!(store.user(user(2)).await.expect("user answers"), Some(account(2)), "others keep their roles");
+}
+
+/// Roles that somebody else has changed meanwhile stay as they are.
+pub async fn roles_that_changed_meanwhile_stay<F: AccountStoreFixture>(f: &F) {
+    create(f, &[1]).await;
+    let store = f.account_store();
+    let set = async |from: &[Role], to: &[Role]| store.set_roles(user(1), from, to).await.expect("set_roles answers");
+    assert!(set(&[Role::User], &[Role::Moderator]).await, "they were what was read");
+    assert!(!set(&[Role::User], &[Role::Admin]).await, "they are others by now");
+    let found = store.user(user(1)).await.expect("user answers").expect("user 1 is there");
+    assert_eq!(found.roles, [Role::User, Role::Moderator], "nothing was set");
 }
 
 /// Users are listed in the order of ids with the hashes of their passwords, page by page.

@@ -40,6 +40,8 @@ defects! {
     PasswordOverwritten: |store: dyn AccountStore| account_store = Altered::new(store, Alteration::PasswordOverwritten);
     /// Roles are added to those there are.
     RolesAdded: |store: dyn AccountStore| account_store = Altered::new(store, Alteration::RolesAdded);
+    /// Roles are set, whatever they were.
+    RolesOverwritten: |store: dyn AccountStore| account_store = Altered::new(store, Alteration::RolesOverwritten);
     /// The user behind whom a list goes on is listed again.
     ListRepeats: |store: dyn AccountStore| account_store = Altered::new(store, Alteration::ListRepeats);
     /// A server key takes the place of one of the same id.
@@ -60,6 +62,7 @@ enum Alteration {
     TakenAddressTold,
     PasswordOverwritten,
     RolesAdded,
+    RolesOverwritten,
     ListRepeats,
     ServerKeyReplaced,
     ServerKeyKept,
@@ -122,12 +125,13 @@ impl UserStore for Altered {
         self.store.replace_password(id, old, new).await
     }
 
-    async fn set_roles(&self, id: UserId, roles: &[Role]) -> Result<bool> {
-        let mut roles = roles.to_vec();
+    async fn set_roles(&self, id: UserId, from: &[Role], to: &[Role]) -> Result<bool> {
+        let there = self.store.user(id).await?.map_or(Vec::new(), |user| user.roles);
         if self.is(Alteration::RolesAdded) {
-            roles.extend(self.store.user(id).await?.into_iter().flat_map(|user| user.roles));
+            return self.store.set_roles(id, from, &[to, &there].concat()).await;
         }
-        self.store.set_roles(id, &roles).await
+        let from = if self.is(Alteration::RolesOverwritten) { &there } else { from };
+        self.store.set_roles(id, from, to).await
     }
 
     async fn users(&self, after: Option<UserId>, limit: usize) -> Result<Vec<(User, PasswordHash)>> {

@@ -29,8 +29,8 @@ trait Alteration: Send + Sync + 'static {
         store.create_board(spec).await
     }
 
-    async fn change_board(&self, store: &dyn ScoreStore, spec: &BoardSpec) -> Result<ChangeBoard> {
-        store.change_board(spec).await
+    async fn change_board(&self, store: &dyn ScoreStore, from: &BoardSpec, to: &BoardSpec) -> Result<ChangeBoard> {
+        store.change_board(from, to).await
     }
 
     async fn apply(&self, store: &dyn ScoreStore, changes: &[Change]) -> Result<Vec<Outcome>> {
@@ -94,8 +94,8 @@ impl<A: Alteration> ScoreStore for Altered<A> {
         self.alteration.create_board(&*self.store, spec).await
     }
 
-    async fn change_board(&self, spec: &BoardSpec) -> Result<ChangeBoard> {
-        self.alteration.change_board(&*self.store, spec).await
+    async fn change_board(&self, from: &BoardSpec, to: &BoardSpec) -> Result<ChangeBoard> {
+        self.alteration.change_board(&*self.store, from, to).await
     }
 
     async fn board(&self, board: &BoardId) -> Result<Option<Board>> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::{Dice, Fate, FaultRates};
-use crate::cache::{BoardCache, CacheKey, Cached};
+use crate::cache::{BoardCache, CacheKey, Cached, Hit, Lease};
 use crate::clock::Timestamp;
 use crate::ids::BoardId;
 use crate::version::Position;
@@ -29,10 +29,17 @@ impl FaultyBoardCache {
 
 #[async_trait]
 impl BoardCache for FaultyBoardCache {
-    async fn get(&self, key: &CacheKey, now: Timestamp) -> Option<Cached> {
+    async fn get(&self, key: &CacheKey, now: Timestamp) -> Option<Hit> {
         match self.dice.throw().await {
             Fate::Works => self.inner.get(key, now).await,
             Fate::Fails(_) | Fate::Lost | Fate::WorksUnheard => None,
+        }
+    }
+
+    async fn lease(&self, key: &CacheKey, now: Timestamp, patience: Duration) -> Lease {
+        match self.dice.throw().await {
+            Fate::Works => self.inner.lease(key, now, patience).await,
+            Fate::Fails(_) | Fate::Lost | Fate::WorksUnheard => Lease::Granted,
         }
     }
 

@@ -59,8 +59,8 @@ impl ScoreStore for FaultyScoreStore {
         self.dice.write("create_board", self.inner.create_board(spec)).await
     }
 
-    async fn change_board(&self, spec: &BoardSpec) -> Result<ChangeBoard, BackendError> {
-        self.dice.write("change_board", self.inner.change_board(spec)).await
+    async fn change_board(&self, from: &BoardSpec, to: &BoardSpec) -> Result<ChangeBoard, BackendError> {
+        self.dice.write("change_board", self.inner.change_board(from, to)).await
     }
 
     async fn board(&self, board: &BoardId) -> Result<Option<Board>, BackendError> {

@@ -115,8 +115,13 @@ impl Subject {
                 self.changes.extend_from_slice(changes);
             }
             Step::Change(spec) => {
-                let changed = self.store.change_board(spec).await;
-                same(|| format!("change_board {spec:?}"), changed, self.model.change_board(spec))?;
+                let from = self.model.spec(&spec.id).unwrap_or(spec).clone();
+                // Once as it should be, and once more from what it is no longer.
+                for _ in 0..2 {
+                    let changed = self.store.change_board(&from, spec).await;
+                    let expected = self.model.change_board(&from, spec);
+                    same(|| format!("change_board {from:?} {spec:?}"), changed, expected)?;
+                }
             }
         }
         let mut random = StdRng::seed_from_u64(seed);

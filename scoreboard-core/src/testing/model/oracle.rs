@@ -158,14 +158,25 @@ impl Model {
         CreateBoard::Created
     }
 
-    pub(super) fn change_board(&mut self, spec: &BoardSpec) -> ChangeBoard {
-        let Some(board) = self.boards.get_mut(&spec.id) else { return ChangeBoard::Unknown };
+    pub(super) fn change_board(&mut self, from: &BoardSpec, to: &BoardSpec) -> ChangeBoard {
+        let Some(board) = self.boards.get_mut(&to.id) else { return ChangeBoard::Unknown };
+        if board.spec == *to {
+            return ChangeBoard::Changed;
+        }
+        if board.spec != *from {
+            return ChangeBoard::ChangedMeanwhile;
+        }
         let order = |spec: &BoardSpec| (spec.operator, spec.direction, spec.tie_break);
-        if !board.log.is_empty() && order(&board.spec) != order(spec) {
+        if !board.log.is_empty() && order(from) != order(to) {
             return ChangeBoard::OrderIsFixed;
         }
-        board.spec = spec.clone();
+        board.spec = to.clone();
         ChangeBoard::Changed
+    }
+
+    /// The spec of a board, if it is there.
+    pub(super) fn spec(&self, board: &BoardId) -> Option<&BoardSpec> {
+        self.boards.get(board).map(|board| &board.spec)
     }
 
     pub(super) fn apply(&mut self, changes: &[Change]) -> Vec<Outcome> {

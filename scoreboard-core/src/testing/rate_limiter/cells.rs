@@ -1,6 +1,6 @@
 //! Several cells, subjects and callers at once.
 
-use super::{allowed, cell, limited, per_minute, secs, take};
+use super::{allowed, cell, limited, millis, per_minute, secs, take};
 use crate::limiter::{Cell, Decision, Quota};
 use crate::testing::drop_at::drop_after;
 use crate::testing::fixture::RateLimiterFixture;
@@ -110,6 +110,10 @@ pub async fn a_dropped_take_is_all_or_nothing<F: RateLimiterFixture>(f: &F) {
     for polls in 0..100 {
         let cells = [cell("one", per_minute(1000)), cell("two", per_minute(1000))];
         let done = drop_after(polls, limiter.take(&cells, f.now())).await;
+        if done.is_none() && polls > 0 {
+            // What is on its way to a server may still land.
+            tokio::time::sleep(millis(20)).await;
+        }
         let one = allowed(f, &cells[..1], "there is room").await.remaining;
         let two = allowed(f, &cells[1..], "there is room").await.remaining;
         assert_eq!(one, two, "dropped after {polls} polls: both cells were used, or none");

@@ -131,7 +131,7 @@ pub async fn a_board_with_a_log_changes_its_catalogue<F: ScoreStoreFixture>(f: &
     changed.name = "Other".to_owned();
     changed.kinds.remove(0);
     for _ in 0..2 {
-        let outcome = play.store.change_board(&changed).await.expect("change_board answers");
+        let outcome = play.store.change_board(&before.spec, &changed).await.expect("change_board answers");
         assert_eq!(outcome, ChangeBoard::Changed, "name and catalogue are never fixed");
     }
     let after = play.board().await;
@@ -152,7 +152,7 @@ pub async fn a_board_with_a_log_keeps_its_order<F: ScoreStoreFixture>(f: &F) {
     ];
     for other in bases {
         let spec = BoardSpec { name: "Other".to_owned(), kinds: vec![], ..other };
-        let outcome = play.store.change_board(&spec).await.expect("change_board answers");
+        let outcome = play.store.change_board(&before.spec, &spec).await.expect("change_board answers");
         assert_eq!(outcome, ChangeBoard::OrderIsFixed, "the log is folded with the operator and order it began with");
         assert_eq!(play.board().await, before, "a refused change_board changes nothing, the name neither");
     }
@@ -162,16 +162,40 @@ pub async fn a_board_with_a_log_keeps_its_order<F: ScoreStoreFixture>(f: &F) {
 pub async fn a_board_without_a_log_changes_its_order<F: ScoreStoreFixture>(f: &F) {
     let play = Play::new(f).await;
     let changed = spec("main", Operator::Best, Direction::Ascending);
-    let outcome = play.store.change_board(&changed).await.expect("change_board answers");
+    let before = play.board().await;
+    let outcome = play.store.change_board(&before.spec, &changed).await.expect("change_board answers");
     assert_eq!(outcome, ChangeBoard::Changed, "nothing has been folded yet");
     play.scored_all(&[(1, 9), (2, 7), (1, 8)]).await;
     assert_eq!(play.entries().await, [(2, 7), (1, 8)], "the new operator and direction hold");
 }
 
+/// Of those who change the spec that they read, one does, and the others are told: nobody's change is lost.
+pub async fn one_of_those_who_change_a_spec_at_once_does<F: ScoreStoreFixture>(f: &F) {
+    let play = Play::on(f, rich_spec()).await;
+    let from = play.board().await.spec;
+    let to = |n: usize| BoardSpec { name: format!("Name {n}"), ..rich_spec() };
+    let changes = (0..8).map(|n| {
+        let (store, from, to) = (play.store.clone(), from.clone(), to(n));
+        tokio::spawn(async move { store.change_board(&from, &to).await.expect("change_board answers") })
+    });
+    let changes: Vec<_> = changes.collect();
+    let mut outcomes = Vec::new();
+    for change in changes {
+        outcomes.push(change.await.expect("change_board does not panic"));
+    }
+    let winner = outcomes.iter().position(|outcome| *outcome == ChangeBoard::Changed).expect("one changes it");
+    for (n, outcome) in outcomes.iter().enumerate().filter(|(n, _)| *n != winner) {
+        assert_eq!(*outcome, ChangeBoard::ChangedMeanwhile, "change {n}");
+    }
+    assert_eq!(play.board().await.spec, to(winner), "what is answered is what is there");
+    let again = play.store.change_board(&from, &to(winner)).await.expect("change_board answers");
+    assert_eq!(again, ChangeBoard::Changed, "who asks again, not knowing the outcome, is told of it");
+}
+
 /// A board that is not there is not changed, and not created by that.
 pub async fn an_unknown_board_is_not_changed<F: ScoreStoreFixture>(f: &F) {
     let store = f.score_store();
-    let outcome = store.change_board(&rich_spec()).await.expect("change_board answers");
+    let outcome = store.change_board(&rich_spec(), &rich_spec()).await.expect("change_board answers");
     assert_eq!(outcome, ChangeBoard::Unknown);
     assert_eq!(store.boards().await.expect("boards answers"), [], "change_board creates nothing");
 }

@@ -16,8 +16,7 @@ pub(super) async fn create(stores: &Stores, board: BoardId, flags: SpecFlags) ->
 }
 
 pub(super) async fn change(stores: &Stores, board: BoardId, flags: SpecFlags) -> Result<String> {
-    let spec = flags.over(find(stores, board).await?.spec);
-    replace(stores, spec).await
+    edit(stores, board, |spec| Ok(flags.clone().over(spec))).await
 }
 
 pub(super) async fn list(stores: &Stores) -> Result<String> {
@@ -28,19 +27,29 @@ pub(super) async fn list(stores: &Stores) -> Result<String> {
     Ok(boards.iter().map(show).collect())
 }
 
-pub(super) async fn find(stores: &Stores, board: BoardId) -> Result<Board> {
+async fn find(stores: &Stores, board: BoardId) -> Result<Board> {
     Ok(stores.scores.board(&board).await?.ok_or(BoardError::Unknown(board))?)
 }
 
-/// Puts a whole spec in place of another.
-pub(super) async fn replace(stores: &Stores, spec: BoardSpec) -> Result<String> {
-    spec.check()?;
-    match stores.scores.change_board(&spec).await? {
-        ChangeBoard::Changed => {}
-        ChangeBoard::Unknown => return Err(BoardError::Unknown(spec.id).into()),
-        ChangeBoard::OrderIsFixed => return Err(BoardError::OrderIsFixed(spec.id).into()),
+/// Changes a board's spec: again, if somebody else changed it meanwhile, so that neither change is lost.
+pub(super) async fn edit(
+    stores: &Stores,
+    board: BoardId,
+    change: impl Fn(BoardSpec) -> Result<BoardSpec>,
+) -> Result<String> {
+    const TRIES: usize = 100;
+    for _ in 0..TRIES {
+        let from = find(stores, board.clone()).await?.spec;
+        let to = change(from.clone())?;
+        to.check()?;
+        match stores.scores.change_board(&from, &to).await? {
+            ChangeBoard::Changed => return Ok(show(&find(stores, board).await?)),
+            ChangeBoard::Unknown => return Err(BoardError::Unknown(board).into()),
+            ChangeBoard::OrderIsFixed => return Err(BoardError::OrderIsFixed(board).into()),
+            ChangeBoard::ChangedMeanwhile => {}
+        }
     }
-    Ok(show(&find(stores, spec.id).await?))
+    Err(BoardError::ChangedMeanwhile(board).into())
 }
 
 fn show(board: &Board) -> String {

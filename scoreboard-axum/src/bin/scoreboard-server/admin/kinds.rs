@@ -1,6 +1,6 @@
 //! A board's catalogue of action kinds.
 
-use scoreboard_core::{ActionKind, BoardId, InvalidValue, KindId, Points, PointsRule};
+use scoreboard_core::{ActionKind, BoardId, BoardSpec, InvalidValue, KindId, Points, PointsRule};
 
 use crate::admin::boards;
 use crate::cli::KindFlags;
@@ -8,7 +8,6 @@ use crate::failure::{Failure, Result};
 use crate::store::Stores;
 
 pub(super) async fn set(stores: &Stores, board: BoardId, kind: KindId, flags: &KindFlags) -> Result<String> {
-    let mut spec = boards::find(stores, board).await?.spec;
     let set = ActionKind {
         kind,
         points: points(&flags.points)?,
@@ -16,21 +15,26 @@ pub(super) async fn set(stores: &Stores, board: BoardId, kind: KindId, flags: &K
         lifetime_seconds: flags.lifetime,
         per_day: flags.per_day,
     };
-    match spec.kinds.iter_mut().find(|known| known.kind == set.kind) {
-        Some(known) => *known = set,
-        None => spec.kinds.push(set),
-    }
-    boards::replace(stores, spec).await
+    let change = |mut spec: BoardSpec| {
+        match spec.kinds.iter_mut().find(|known| known.kind == set.kind) {
+            Some(known) => *known = set.clone(),
+            None => spec.kinds.push(set.clone()),
+        }
+        Ok(spec)
+    };
+    boards::edit(stores, board, change).await
 }
 
 pub(super) async fn remove(stores: &Stores, board: BoardId, kind: &KindId) -> Result<String> {
-    let mut spec = boards::find(stores, board).await?.spec;
-    let before = spec.kinds.len();
-    spec.kinds.retain(|known| known.kind != *kind);
-    if spec.kinds.len() == before {
-        return Err(Failure::new(format_args!("the board `{}` has no kind `{kind}`", spec.id)));
-    }
-    boards::replace(stores, spec).await
+    let change = |mut spec: BoardSpec| {
+        let before = spec.kinds.len();
+        spec.kinds.retain(|known| known.kind != *kind);
+        if spec.kinds.len() == before {
+            return Err(Failure::new(format_args!("the board `{}` has no kind `{kind}`", spec.id)));
+        }
+        Ok(spec)
+    };
+    boards::edit(stores, board, change).await
 }
 
 /// `10`, or `50..150` with both ends in.

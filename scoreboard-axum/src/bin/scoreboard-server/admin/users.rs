@@ -1,6 +1,6 @@
 //! Accounts and roles.
 
-use scoreboard_core::accounts::{AccountError, Accounts, Email, Registration, Role, User};
+use scoreboard_core::accounts::{AccountError, Accounts, Email, Registration, Role};
 use scoreboard_core::{KeyRing, RandomIds};
 
 use crate::failure::{Failure, Result};
@@ -22,40 +22,45 @@ pub(super) async fn create(
     let registration = Registration { email, password, display_name };
     let user = accounts.register(registration).await.map_err(|error| explain(&error))?;
     if roles.iter().any(|role| *role != Role::User) {
-        set(stores, &user, roles).await?;
+        stores.accounts.set_roles(user.id, &user.roles, &held(roles)).await?;
     }
     Ok(format!("created user {}", user.id))
 }
 
 pub(super) async fn grant(stores: &Stores, email: &Email, role: Role) -> Result<String> {
-    let user = find(stores, email).await?;
-    let roles = user.roles.iter().copied().chain([role]).collect();
-    set(stores, &user, roles).await
+    edit(stores, email, |held| held.into_iter().chain([role]).collect()).await
 }
 
 pub(super) async fn revoke(stores: &Stores, email: &Email, role: Role) -> Result<String> {
     if role == Role::User {
         return Err(Failure::new("every user has the role `user`: it cannot be revoked"));
     }
-    let user = find(stores, email).await?;
-    let roles = user.roles.iter().copied().filter(|held| *held != role).collect();
-    set(stores, &user, roles).await
+    edit(stores, email, |held| held.into_iter().filter(|held| *held != role).collect()).await
 }
 
-async fn find(stores: &Stores, email: &Email) -> Result<User> {
-    let found = stores.accounts.user_by_email(email).await?;
-    found.map(|(user, _)| user).ok_or_else(|| Failure::new(format_args!("there is no user {}", email.as_str())))
+/// Changes a user's roles: again, if somebody else changed them meanwhile, so that neither change is lost.
+async fn edit(stores: &Stores, email: &Email, change: impl Fn(Vec<Role>) -> Vec<Role>) -> Result<String> {
+    const TRIES: usize = 100;
+    for _ in 0..TRIES {
+        let found = stores.accounts.user_by_email(email).await?;
+        let Some((user, _)) = found else {
+            return Err(Failure::new(format_args!("there is no user {}", email.as_str())));
+        };
+        let to = held(change(user.roles.clone()));
+        if stores.accounts.set_roles(user.id, &user.roles, &to).await? {
+            let roles: Vec<_> = to.iter().map(Role::to_string).collect();
+            return Ok(format!("user {} has the roles {}", user.id, roles.join(", ")));
+        }
+    }
+    Err(Failure::new(format_args!("the roles of {} are changed by somebody else all the time", email.as_str())))
 }
 
-async fn set(stores: &Stores, user: &User, mut roles: Vec<Role>) -> Result<String> {
+/// Sorted, each once, `user` among them.
+fn held(mut roles: Vec<Role>) -> Vec<Role> {
     roles.push(Role::User);
     roles.sort_unstable();
     roles.dedup();
-    if !stores.accounts.set_roles(user.id, &roles).await? {
-        return Err(Failure::new(format_args!("there is no user {}", user.id)));
-    }
-    let roles: Vec<_> = roles.iter().map(Role::to_string).collect();
-    Ok(format!("user {} has the roles {}", user.id, roles.join(", ")))
+    roles
 }
 
 fn explain(error: &AccountError) -> Failure {

@@ -6,8 +6,9 @@ use crate::settings::Settings;
 impl Settings {
     /// The first setting that is out of bounds, and its rule.
     pub(super) fn check(&self) -> Result<(), (&'static str, String)> {
-        let Self { http, store, cache, live, accounts, fraud, .. } = self;
+        let Self { http, store, cache, redis, live, accounts, fraud, .. } = self;
         let bounds = [
+            ("notice_seconds", self.notice_seconds, 0, 3600),
             ("drain_seconds", self.drain_seconds, 0, 3600),
             ("http.max_connections", http.max_connections as u64, 1, 1_000_000),
             ("http.max_connections_per_address", http.max_connections_per_address as u64, 1, 1_000_000),
@@ -22,6 +23,10 @@ impl Settings {
             ("store.timeout_ms", store.timeout_ms, 200, 60_000),
             ("cache.megabytes", cache.megabytes as u64, 1, 1 << 20),
             ("cache.lifetime_seconds", cache.lifetime_seconds, 1, 86_400),
+            ("cache.stale_seconds", cache.stale_seconds, 0, 86_400),
+            ("redis.connections", redis.connections as u64, 1, 1000),
+            ("redis.timeout_ms", redis.timeout_ms, 5, 10_000),
+            ("redis.nodes", redis.nodes.get().into(), 1, 10_000),
             ("live.batch_interval_ms", live.batch_interval_ms, 1, 10_000),
             ("live.poll_interval_ms", live.poll_interval_ms, 100, 600_000),
             ("live.max_connections", live.max_connections as u64, 0, 1_000_000),
@@ -50,6 +55,7 @@ impl Settings {
             return Err(("replica_urls", "are for a database on PostgreSQL".to_owned()));
         }
         Place::of(self).map_err(|rule| ("database_url", rule))?;
+        self.redis.config().map_err(|rule| ("redis.url", rule))?;
         Ok(())
     }
 }

@@ -32,7 +32,7 @@ impl Effective {
     fn line(&self, text: &mut String, key: &str, name: &str, value: &Json) -> fmt::Result {
         let origin = self.origins.get(name).map_or("default", String::as_str);
         let shown = match value {
-            Json::String(url) if name == "database_url" => Json::String(without_password(url)),
+            Json::String(url) if ["database_url", "redis.url"].contains(&name) => Json::String(without_password(url)),
             Json::Array(urls) if name == "replica_urls" => {
                 urls.iter().filter_map(Json::as_str).map(without_password).collect()
             }
@@ -45,9 +45,11 @@ impl Effective {
     }
 }
 
-/// The URL of a database without the password that it may hold.
+/// The URL of a database or a Redis without the password that it may hold.
 fn without_password(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://").filter(|(scheme, _)| scheme.starts_with("postgres")) else {
+    let Some((scheme, rest)) =
+        url.split_once("://").filter(|(scheme, _)| ["postgres", "redis"].iter().any(|known| scheme.starts_with(known)))
+    else {
         return url.to_owned();
     };
     let (place, options) = rest.split_once('?').map_or((rest, None), |(place, options)| (place, Some(options)));
@@ -78,6 +80,7 @@ mod tests {
             ),
             ("postgres://me@db/scores?sslmode=require&password=secret", "postgres://me@db/scores?sslmode=require"),
             ("postgres://:secret@db?password=secret", "postgres://@db"),
+            ("redis+cluster://:secret@one:7000,two:7000", "redis+cluster://@one:7000,two:7000"),
         ] {
             assert_eq!(without_password(url), shown);
         }

@@ -173,9 +173,9 @@ impl<'a> Import<'a> {
         let empty = found.version == Version::ZERO;
         if empty && found.spec != spec {
             // Nothing has counted on it, so the file's catalogue is as good as the sample one.
-            match store.change_board(&spec).await? {
+            match store.change_board(&found.spec, &spec).await? {
                 ChangeBoard::Changed => {}
-                ChangeBoard::Unknown | ChangeBoard::OrderIsFixed => {
+                ChangeBoard::Unknown | ChangeBoard::OrderIsFixed | ChangeBoard::ChangedMeanwhile => {
                     return Err(self.reader.bad(number, "the board was changed by somebody else meanwhile"));
                 }
             }

@@ -222,23 +222,36 @@ alterations! {
 
     /// The order of a board with a log is said to be changed.
     OrderNotFixed {
-        async fn change_board(&self, store: &dyn ScoreStore, spec: &BoardSpec) -> Result<ChangeBoard> {
-            Ok(match store.change_board(spec).await? {
+        async fn change_board(&self, store: &dyn ScoreStore, from: &BoardSpec, to: &BoardSpec) -> Result<ChangeBoard> {
+            Ok(match store.change_board(from, to).await? {
                 ChangeBoard::OrderIsFixed => ChangeBoard::Changed,
-                other @ (ChangeBoard::Changed | ChangeBoard::Unknown) => other,
+                other @ (ChangeBoard::Changed | ChangeBoard::Unknown | ChangeBoard::ChangedMeanwhile) => other,
             })
+        }
+    }
+
+    /// A spec is replaced, whatever it was.
+    SpecOverwritten {
+        async fn change_board(&self, store: &dyn ScoreStore, from: &BoardSpec, to: &BoardSpec) -> Result<ChangeBoard> {
+            match store.change_board(from, to).await? {
+                ChangeBoard::ChangedMeanwhile => match store.board(&to.id).await? {
+                    Some(there) => store.change_board(&there.spec, to).await,
+                    None => Ok(ChangeBoard::Unknown),
+                },
+                other @ (ChangeBoard::Changed | ChangeBoard::Unknown | ChangeBoard::OrderIsFixed) => Ok(other),
+            }
         }
     }
 
     /// Changing a catalogue takes a version.
     SpecTakesVersion {
-        async fn change_board(&self, store: &dyn ScoreStore, spec: &BoardSpec) -> Result<ChangeBoard> {
-            let changed = store.change_board(spec).await?;
-            if let Some(row) = store.log(&spec.id, Version::ZERO, 1).await?.first() {
+        async fn change_board(&self, store: &dyn ScoreStore, from: &BoardSpec, to: &BoardSpec) -> Result<ChangeBoard> {
+            let changed = store.change_board(from, to).await?;
+            if let Some(row) = store.log(&to.id, Version::ZERO, 1).await?.first() {
                 let nothing = Change {
                     action_id: ActionId::from_bytes([0xaa; 16]),
                     fingerprint: row.fingerprint,
-                    board: spec.id.clone(),
+                    board: to.id.clone(),
                     season: row.season,
                     user_id: row.user_id,
                     kind: row.kind.clone(),
@@ -257,9 +270,11 @@ alterations! {
     CreateReplaces {
         async fn create_board(&self, store: &dyn ScoreStore, spec: &BoardSpec) -> Result<CreateBoard> {
             let created = store.create_board(spec).await?;
-            if created == CreateBoard::AlreadyExists {
-                let renamed = BoardSpec { name: "replaced".to_owned(), ..spec.clone() };
-                let _ = store.change_board(&renamed).await?;
+            if created == CreateBoard::AlreadyExists
+                && let Some(there) = store.board(&spec.id).await?
+            {
+                let renamed = BoardSpec { name: "replaced".to_owned(), ..there.spec.clone() };
+                let _ = store.change_board(&there.spec, &renamed).await?;
             }
             Ok(created)
         }

@@ -1,0 +1,103 @@
+//! What several servers of one database share beside it: announcements always, limits and cached answers where there is a Redis.
+
+use std::sync::Arc;
+
+use scoreboard_axum::App;
+use scoreboard_core::memory::MemoryRateLimiter;
+use scoreboard_core::{Builder, Chain, ErrorKind, FallbackLimiter, RateLimiter, Scoreboard};
+use scoreboard_postgres::PostgresBroadcaster;
+use scoreboard_redis::{Namespace, Redis, RedisBoardCache, RedisBroadcaster, RedisRateLimiter};
+
+use crate::failure::{Failure, Result};
+use crate::place::Place;
+use crate::settings::{self, Settings};
+
+/// The other servers, seen from this one.
+#[derive(Debug)]
+pub(crate) struct Nodes {
+    limiter: Arc<dyn RateLimiter>,
+    redis: Option<Redis>,
+    /// Whether others may write where this server does.
+    share_a_store: bool,
+}
+
+impl Nodes {
+    /// Reaches for the Redis of the settings, if they name one. That it is away is no reason not to start; that it is the wrong one is.
+    pub(crate) async fn meet(settings: &Settings, place: &Place) -> Result<Self> {
+        // Beside a file, there are the commands.
+        let share_a_store = matches!(place, Place::Postgres { .. } | Place::Sqlite { .. });
+        let here = Arc::new(MemoryRateLimiter::default());
+        let Some(config) = settings.redis.config().map_err(Failure::new)? else {
+            return Ok(Self { limiter: here, redis: None, share_a_store });
+        };
+        let cannot =
+            |error: &(dyn std::error::Error + 'static)| Failure::because("cannot use the Redis of `redis.url`", error);
+        let redis = Redis::new(&config).map_err(|error| cannot(cause(&error)))?;
+        match redis.check().await {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::Refused => return Err(cannot(cause(&error))),
+            Err(error) => tracing::warn!(
+                error = %Chain(&error),
+                "Redis is not there yet: until it is, this server counts its part of the quotas and keeps answers by itself"
+            ),
+        }
+        let shared = Arc::new(RedisRateLimiter::new(redis.clone()));
+        let limiter = Arc::new(FallbackLimiter::new(shared, here, settings.redis.nodes));
+        Ok(Self { limiter, redis: Some(redis), share_a_store })
+    }
+
+    /// Lets the scoreboard count, keep and announce with the others.
+    pub(crate) fn join(&self, builder: Builder, place: &Place) -> Builder {
+        let builder = builder.with_limiter(self.limiter.clone());
+        match (&self.redis, place) {
+            (Some(redis), _) => builder
+                .with_shared_cache(Arc::new(RedisBoardCache::new(redis.clone())))
+                .with_broadcaster(Arc::new(RedisBroadcaster::new(redis.clone()))),
+            (None, Place::Postgres { config, .. }) => {
+                builder.with_broadcaster(Arc::new(PostgresBroadcaster::start(config)))
+            }
+            (None, Place::Memory | Place::Sqlite { .. }) => builder,
+        }
+    }
+
+    /// Keeps this server's answers as new as what the others have written.
+    pub(crate) fn follow(&self, scoreboard: &Scoreboard) {
+        if self.share_a_store {
+            tokio::spawn(scoreboard.clone().follow());
+        }
+    }
+
+    /// The same limits for what no scoreboard counts, and Redis as a part of the server's health.
+    pub(crate) fn attend(&self, app: App) -> App {
+        let app = app.with_limiter(self.limiter.clone());
+        match self.redis.clone() {
+            Some(redis) => app.with_cache_check(move || {
+                let redis = redis.clone();
+                Box::pin(async move { redis.check().await })
+            }),
+            None => app,
+        }
+    }
+}
+
+/// What is behind an error that only says where it happened.
+fn cause<'a>(error: &'a (dyn std::error::Error + 'static)) -> &'a (dyn std::error::Error + 'static) {
+    error.source().unwrap_or(error)
+}
+
+impl settings::Redis {
+    /// `None` without a URL; the error is the rule that a setting breaks.
+    pub(crate) fn config(&self) -> Result<Option<scoreboard_redis::Config>, String> {
+        if self.url.is_empty() {
+            return Ok(None);
+        }
+        let config = scoreboard_redis::Config::from_url(&self.url).map_err(|invalid| invalid.to_string())?;
+        let namespace = self.namespace.parse::<Namespace>().map_err(|invalid| invalid.to_string())?;
+        Ok(Some(scoreboard_redis::Config {
+            namespace,
+            connections: self.connections,
+            call_timeout: std::time::Duration::from_millis(self.timeout_ms),
+            ..config
+        }))
+    }
+}

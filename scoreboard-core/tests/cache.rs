@@ -1,0 +1,309 @@
+//! What the pipeline makes of its caches: nodes that share one, answers before their time, and a store that goes away.
+
+#![expect(clippy::unwrap_used, reason = "what a test cannot go on without may end it")]
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::future::join_all;
+use parking_lot::Mutex;
+use scoreboard_core::memory::{InProcessBroadcaster, MemoryBoardCache, MemoryScoreStore};
+use scoreboard_core::testing::{FaultRates, FaultyScoreStore, ManualClock};
+use scoreboard_core::{
+    ActionKind, BoardCache, BoardId, BoardSpec, CacheKey, Cached, Config, DisplayNames, Error, Hit, IssueRequest,
+    KeyRing, Lease, Points, PointsRule, Position, RandomIds, RecordRequest, Rejection, Scoreboard, Timestamp, TopQuery,
+    UserId,
+};
+
+/// A far cache with true leases, as a server that all nodes ask has them.
+#[derive(Debug)]
+struct Shared {
+    answers: MemoryBoardCache,
+    leases: Mutex<HashMap<CacheKey, Timestamp>>,
+}
+
+#[async_trait]
+impl BoardCache for Shared {
+    async fn get(&self, key: &CacheKey, now: Timestamp) -> Option<Hit> {
+        self.answers.get(key, now).await
+    }
+
+    async fn lease(&self, key: &CacheKey, now: Timestamp, patience: Duration) -> Lease {
+        let mut leases = self.leases.lock();
+        if leases.get(key).is_some_and(|ends_at| now < *ends_at) {
+            return Lease::Held;
+        }
+        leases.insert(key.clone(), now.plus(patience));
+        Lease::Granted
+    }
+
+    async fn put(&self, key: CacheKey, answer: Cached, now: Timestamp, lifetime: Duration) {
+        self.leases.lock().remove(&key);
+        self.answers.put(key, answer, now, lifetime).await;
+    }
+
+    async fn raise_floor(&self, board: &BoardId, floor: Position) {
+        self.answers.raise_floor(board, floor).await;
+    }
+}
+
+/// Names that take their time, and count how often they were asked for: once a load.
+#[derive(Debug, Default)]
+struct SlowNames {
+    loads: AtomicUsize,
+    takes: Duration,
+}
+
+#[async_trait]
+impl DisplayNames for SlowNames {
+    async fn display_names(&self, users: &[UserId]) -> Result<HashMap<UserId, String>, scoreboard_core::BackendError> {
+        self.loads.fetch_add(1, Ordering::SeqCst);
+        tokio::time::sleep(self.takes).await;
+        Ok(users.iter().map(|user| (*user, "somebody".to_owned())).collect())
+    }
+}
+
+/// Nodes on one store and one far cache.
+struct Nodes {
+    clock: ManualClock,
+    store: Arc<FaultyScoreStore>,
+    shared: Arc<Shared>,
+    names: Arc<SlowNames>,
+    ring: KeyRing,
+}
+
+impl Nodes {
+    fn new(takes: Duration) -> Self {
+        let store = FaultyScoreStore::new(Arc::new(MemoryScoreStore::default()), 1, FaultRates::default());
+        Self {
+            clock: ManualClock::default(),
+            store: Arc::new(store),
+            shared: Arc::new(Shared { answers: MemoryBoardCache::new(1 << 20), leases: Mutex::default() }),
+            names: Arc::new(SlowNames { takes, ..SlowNames::default() }),
+            ring: KeyRing::random(&RandomIds),
+        }
+    }
+
+    /// A node, announcing to others by `broadcaster`.
+    fn node(&self, broadcaster: &InProcessBroadcaster) -> Scoreboard {
+        let mut config = Config::default();
+        config.update_quota = None;
+        config.poll_interval = Duration::from_millis(200);
+        Scoreboard::builder(self.store.clone())
+            .with_keys(self.ring.clone())
+            .with_clock(Arc::new(self.clock.clone()))
+            .with_names(self.names.clone())
+            .with_shared_cache(self.shared.clone())
+            .with_broadcaster(Arc::new(broadcaster.clone()))
+            .with_config(config)
+            .build()
+    }
+
+    fn loads(&self) -> usize {
+        self.names.loads.load(Ordering::SeqCst)
+    }
+
+    /// The store cannot be reached, or again.
+    fn cut(&self, is_cut: bool) {
+        self.store.set_rates(FaultRates { before: f64::from(u8::from(is_cut)), ..FaultRates::default() });
+    }
+}
+
+async fn board(node: &Scoreboard) {
+    let tap = ActionKind {
+        kind: "tap".parse().unwrap(),
+        points: PointsRule::Fixed(Points::new(1).unwrap()),
+        min_duration_seconds: 0,
+        lifetime_seconds: 60,
+        per_day: None,
+    };
+    node.create_board(BoardSpec { kinds: vec![tap], ..BoardSpec::new(BoardId::main()) }).await.unwrap();
+}
+
+async fn play(node: &Scoreboard, n: usize) -> Position {
+    let user = UserId::for_name("cache", &n.to_string());
+    let request = RecordRequest { board: BoardId::main(), user_id: user, kind: "tap".parse().unwrap(), points: None };
+    let receipt = node.record(&"game".parse().unwrap(), &n.to_string(), request).await.unwrap();
+    Position { epoch: receipt.epoch, version: receipt.version }
+}
+
+fn top() -> TopQuery {
+    TopQuery::new(BoardId::main())
+}
+
+#[tokio::test]
+async fn of_several_nodes_one_loads() {
+    let nodes = Nodes::new(Duration::from_millis(200));
+    let broadcaster = InProcessBroadcaster::new();
+    let three = [(); 3].map(|()| nodes.node(&broadcaster));
+    board(&three[0]).await;
+    let position = play(&three[0], 1).await;
+    let query = top();
+    let asked = (0..1_000).map(|n| three[n % 3].top_encoded(&query));
+    for answer in join_all(asked).await {
+        let answer = answer.unwrap();
+        assert_eq!((answer.position, answer.stale), (position, None));
+    }
+    assert_eq!(nodes.loads(), 1, "of a thousand who ask three nodes, one loads");
+}
+
+#[tokio::test]
+async fn a_node_learns_what_another_has_changed() {
+    let nodes = Nodes::new(Duration::ZERO);
+    let broadcaster = InProcessBroadcaster::new();
+    // The third hears nothing, and has to ask.
+    let [here, there, deaf] = [&broadcaster, &broadcaster, &InProcessBroadcaster::new()].map(|heard| nodes.node(heard));
+    board(&here).await;
+    for node in [&there, &deaf] {
+        tokio::spawn(node.clone().follow());
+    }
+    let query = top();
+    for n in 1..=5 {
+        let position = play(&here, n).await;
+        assert_eq!(here.top_encoded(&query).await.unwrap().position, position, "one's own change is seen at once");
+        for (node, within) in [(&there, Duration::from_millis(150)), (&deaf, Duration::from_millis(600))] {
+            let newest = async {
+                while node.top_encoded(&query).await.unwrap().position < position {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+            };
+            tokio::time::timeout(within, newest).await.expect("another's change is seen soon");
+        }
+    }
+}
+
+/// Who starts at one node and hands in at another has nothing under way.
+#[tokio::test]
+async fn what_was_handed_in_elsewhere_is_under_way_no_more() {
+    let nodes = Nodes::new(Duration::ZERO);
+    let [here, there] = [(); 2].map(|()| nodes.node(&InProcessBroadcaster::new()));
+    board(&here).await;
+    let user = UserId::for_name("cache", "ada");
+    let issue = async || here.issue(user, IssueRequest::new(BoardId::main(), "tap".parse().unwrap())).await;
+    for _ in 0..20 {
+        let action = issue().await.unwrap();
+        there.submit(user, action).await.unwrap();
+    }
+    for _ in 0..5 {
+        issue().await.unwrap();
+    }
+    assert!(matches!(issue().await, Err(Error::RateLimited(_))), "five that nobody handed in are under way");
+}
+
+#[tokio::test]
+async fn who_is_told_of_a_change_reads_nothing_older() {
+    let nodes = Nodes::new(Duration::ZERO);
+    let broadcaster = InProcessBroadcaster::new();
+    let [here, there] = [(); 2].map(|()| nodes.node(&broadcaster));
+    board(&here).await;
+    let query = top();
+    let mut told = there.subscribe(&BoardId::main(), 10, None).await.unwrap();
+    told.next().await.unwrap();
+    for n in 1..=20 {
+        // So that there is something old to read.
+        there.top_encoded(&query).await.unwrap();
+        let position = play(&here, n).await;
+        while told.next().await.unwrap().position() < position {}
+        assert!(there.top_encoded(&query).await.unwrap().position >= position);
+    }
+}
+
+#[tokio::test]
+async fn what_the_shared_cache_has_lost_is_not_believed() {
+    let nodes = Nodes::new(Duration::ZERO);
+    let node = nodes.node(&InProcessBroadcaster::new());
+    board(&node).await;
+    let (query, old) = (top(), play(&node, 1).await);
+    let before = node.top_encoded(&query).await.unwrap();
+    let new = play(&node, 2).await;
+    // A shared cache that comes back without its floors, and with an answer from before.
+    let restored = Arc::new(Shared { answers: MemoryBoardCache::new(1 << 20), leases: Mutex::default() });
+    let key = CacheKey { board: BoardId::main(), view: "top/ordinal/10".into() };
+    let answer = Cached { position: old, bytes: before.bytes };
+    let nodes = Nodes { shared: restored, ..nodes };
+    let (now, lifetime) = (ManualClock::START, Duration::from_secs(30));
+    nodes.shared.put(key, answer, now, lifetime).await;
+    let other = nodes.node(&InProcessBroadcaster::new());
+    assert_eq!(other.warm_up(|_, _| {}).await.unwrap(), 1);
+    assert_eq!(other.top_encoded(&query).await.unwrap().position, new, "a node that starts asks the store first");
+}
+
+#[tokio::test]
+async fn a_store_that_is_gone_leaves_answers_that_say_so() {
+    let nodes = Nodes::new(Duration::ZERO);
+    let node = nodes.node(&InProcessBroadcaster::new());
+    board(&node).await;
+    let (query, position) = (top(), play(&node, 1).await);
+    let fresh = node.top_encoded(&query).await.unwrap();
+    nodes.cut(true);
+    assert_eq!(node.top_encoded(&query).await.unwrap(), fresh, "what is in the cache is true as long as nothing moved");
+    nodes.clock.advance(Duration::from_secs(40));
+    let stale = node.top_encoded(&query).await.unwrap();
+    assert_eq!((stale.position, &stale.bytes), (position, &fresh.bytes));
+    assert_eq!(stale.stale, Some(Duration::from_secs(40)), "its lifetime is over, and it says so");
+    let ahead = TopQuery { min_version: scoreboard_core::Version::new(2), ..top() };
+    assert!(matches!(node.top_encoded(&ahead).await, Err(Error::Backend(_))), "nothing older than what is asked for");
+    nodes.clock.advance(Duration::from_secs(300));
+    assert!(matches!(node.top_encoded(&query).await, Err(Error::Backend(_))), "too old to be of use");
+    nodes.cut(false);
+    assert_eq!(node.top_encoded(&query).await.unwrap().stale, None);
+}
+
+#[tokio::test]
+async fn an_answer_is_loaded_again_before_its_end() {
+    let nodes = Nodes::new(Duration::from_millis(50));
+    let node = nodes.node(&InProcessBroadcaster::new());
+    board(&node).await;
+    let query = top();
+    play(&node, 1).await;
+    node.top_encoded(&query).await.unwrap();
+    assert_eq!(nodes.loads(), 1);
+    for life in 2..=4 {
+        // A lifetime is 27 to 33 s. Asked every other millisecond, its end is never reached.
+        nodes.clock.advance(Duration::from_millis(26_500));
+        while nodes.loads() < life {
+            nodes.clock.advance(Duration::from_millis(2));
+            let asked = tokio::time::Instant::now();
+            assert_eq!(node.top_encoded(&query).await.unwrap().stale, None);
+            assert!(asked.elapsed() < Duration::from_millis(50), "nobody waits for a load");
+            tokio::task::yield_now().await;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(nodes.loads(), 4, "each life was begun once");
+}
+
+#[tokio::test]
+async fn a_warm_node_answers_without_the_store() {
+    let nodes = Nodes::new(Duration::ZERO);
+    let node = nodes.node(&InProcessBroadcaster::new());
+    board(&node).await;
+    play(&node, 1).await;
+    let mut told = Vec::new();
+    assert_eq!(node.warm_up(|done, of| told.push((done, of))).await.unwrap(), 1);
+    assert_eq!(told, [(0, 1), (1, 1)]);
+    nodes.cut(true);
+    for limit in [10, 100] {
+        assert_eq!(node.top_encoded(&TopQuery { limit, ..top() }).await.unwrap().stale, None);
+    }
+}
+
+#[tokio::test]
+async fn a_board_that_is_not_there_is_not_looked_for_again_at_once() {
+    let nodes = Nodes::new(Duration::ZERO);
+    let node = nodes.node(&InProcessBroadcaster::new());
+    let unknown = |answer: Result<_, Error>| matches!(answer, Err(Error::Rejected(Rejection::UnknownBoard(_))));
+    let query = top();
+    assert!(unknown(node.top_encoded(&query).await));
+    nodes.cut(true);
+    assert!(unknown(node.top_encoded(&query).await), "the store was not asked again");
+    nodes.clock.advance(Duration::from_secs(2));
+    assert!(!unknown(node.top_encoded(&query).await), "it was asked again");
+    nodes.cut(false);
+    assert!(unknown(node.top_encoded(&query).await));
+    board(&node).await;
+    assert!(node.top_encoded(&query).await.is_ok(), "a new board is there at once");
+}

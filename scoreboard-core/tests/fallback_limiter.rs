@@ -1,0 +1,124 @@
+//! The limiter that falls back on this node's own.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use scoreboard_core::memory::MemoryRateLimiter;
+use scoreboard_core::testing::{Fixture, ManualClock, RateLimiterFixture};
+use scoreboard_core::{
+    BackendError, Cell, Clock, Decision, ErrorKind, FallbackLimiter, Quota, RateLimiter, Timestamp, Usage,
+};
+
+/// A limiter that can be taken away.
+#[derive(Debug, Default)]
+struct Shared {
+    limiter: MemoryRateLimiter,
+    gone: AtomicBool,
+    calls: AtomicU32,
+}
+
+#[async_trait]
+impl RateLimiter for Shared {
+    async fn take(&self, cells: &[Cell<'_>], now: Timestamp) -> Result<Decision, BackendError> {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        if self.gone.load(Ordering::Relaxed) {
+            return Err(BackendError::new(ErrorKind::Unavailable, "shared", "take"));
+        }
+        self.limiter.take(cells, now).await
+    }
+}
+
+fn over(shared: &Arc<Shared>, nodes: u32) -> FallbackLimiter {
+    let nodes = nodes.try_into().expect("not zero");
+    FallbackLimiter::new(shared.clone(), Arc::new(MemoryRateLimiter::default()), nodes)
+}
+
+async fn take(limiter: &FallbackLimiter, subject: &str, quota: &str, millis: i64) -> Result<Usage, Usage> {
+    let quota: Quota = quota.parse().expect("a quota");
+    let cells = [Cell { policy: "update", subject, quota }];
+    match limiter.take(&cells, Timestamp::from_millis(millis)).await.expect("it never fails") {
+        Decision::Allowed(usage) => Ok(usage),
+        Decision::Limited(usage) => Err(usage),
+    }
+}
+
+/// The layer over a limiter that works is that limiter.
+struct Layered {
+    limiter: Arc<FallbackLimiter>,
+    clock: ManualClock,
+}
+
+impl Fixture for Layered {
+    async fn fresh() -> Self {
+        Self { limiter: Arc::new(over(&Arc::default(), 3)), clock: ManualClock::default() }
+    }
+}
+
+impl RateLimiterFixture for Layered {
+    fn rate_limiter(&self) -> Arc<dyn RateLimiter> {
+        self.limiter.clone()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    async fn advance(&self, duration: Duration) {
+        self.clock.advance(duration);
+    }
+}
+
+scoreboard_core::rate_limiter_conformance!(Layered);
+
+#[tokio::test]
+async fn without_the_shared_limiter_all_nodes_together_keep_the_quota() {
+    let shared = Arc::<Shared>::default();
+    shared.gone.store(true, Ordering::Relaxed);
+    let nodes: Vec<FallbackLimiter> = (0..3).map(|_| over(&shared, 3)).collect();
+    let mut admitted = 0;
+    for millis in 0..60_000 / 20 {
+        for node in &nodes {
+            admitted += u32::from(take(node, "alice", "10/min", millis * 20).await.is_ok());
+        }
+    }
+    assert_eq!(admitted, 9, "three nodes, three each: of ten a minute none too many, and never none");
+}
+
+#[tokio::test]
+async fn a_quota_smaller_than_the_nodes_stays_one() {
+    let shared = Arc::<Shared>::default();
+    shared.gone.store(true, Ordering::Relaxed);
+    let limiter = over(&shared, 5);
+    assert!(take(&limiter, "alice", "2/min", 0).await.is_ok());
+    assert!(take(&limiter, "alice", "2/min", 0).await.is_err());
+}
+
+#[tokio::test]
+async fn the_shared_limiter_decides_again_once_it_is_back() {
+    let shared = Arc::<Shared>::default();
+    let limiter = over(&shared, 2);
+    assert_eq!(take(&limiter, "alice", "4/min", 0).await.map(|usage| usage.remaining), Ok(3));
+    shared.gone.store(true, Ordering::Relaxed);
+    assert_eq!(take(&limiter, "alice", "4/min", 1).await.map(|usage| usage.remaining), Ok(1), "half of four, less one");
+    shared.gone.store(false, Ordering::Relaxed);
+    assert_eq!(take(&limiter, "alice", "4/min", 2).await.map(|usage| usage.remaining), Ok(2));
+}
+
+#[tokio::test]
+async fn who_is_refused_is_refused_here_until_the_moment_that_was_told() {
+    let shared = Arc::<Shared>::default();
+    let limiter = over(&shared, 2);
+    assert!(take(&limiter, "alice", "1/min", 0).await.is_ok());
+    for millis in 1..1000 {
+        let told = take(&limiter, "alice", "1/min", millis).await.expect_err("one a minute");
+        assert_eq!(i64::try_from(told.retry_after.as_millis()), Ok(60_000 - millis));
+    }
+    assert_eq!(shared.calls.load(Ordering::Relaxed), 2, "one was admitted, one was refused");
+    // Also while the shared limiter is gone: this node would admit one.
+    shared.gone.store(true, Ordering::Relaxed);
+    assert!(take(&limiter, "alice", "1/min", 59_999).await.is_err());
+    shared.gone.store(false, Ordering::Relaxed);
+    assert!(take(&limiter, "alice", "1/min", 60_000).await.is_ok());
+}

@@ -1,0 +1,149 @@
+//! Every key and channel, with what it holds and how long it lives. Nothing else in this crate writes a name.
+//!
+//! | name | holds | lives |
+//! | --- | --- | --- |
+//! | `{ns}:limit:{subject}:policy:log` | a sorted set: the times of what was admitted | until nothing in it counts, and the slack |
+//! | `{ns}:limit:{subject}:policy:gcra` | a string: when the bucket is full again | the same |
+//! | `{ns}:cache:{board}:floor` | a string: the position below which answers are old | [`FLOOR`] from its last raise |
+//! | `{ns}:cache:{board}:view:…` | a string: an encoded answer | its lifetime, at most [`MAX_ANSWER`], ± a tenth |
+//! | `{ns}:cache:{board}:lease:…` | a string: somebody loads this answer | until it is put, or as long as others wait for it |
+//! | `{ns}:live:{board}:last` | a string: the newest position that was announced | [`LAST`] from its announcement |
+//! | `{ns}:live` | a channel: the announcements of all boards | |
+//!
+//! The part in braces that is a board or a subject stands in braces in the name too. It is the hash tag of a cluster: all keys of
+//! one board, or of one subject, lie in one slot, and a script that names several of them touches one node.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use scoreboard_core::{BoardId, InvalidValue};
+use sha2::{Digest, Sha256};
+
+/// How long a floor outlives its last raise. A floor is a tombstone: while an answer from before it may still be kept or on its way, it
+/// has to be there. So it is longer than [`MAX_ANSWER`] and a tenth, and a minute for what is on its way.
+pub(crate) const FLOOR: Duration = Duration::from_secs(600);
+
+/// The longest life of an answer.
+pub(crate) const MAX_ANSWER: Duration = Duration::from_secs(300);
+
+/// How long the newest announced position is remembered: far longer than a node may be cut off and still count as one that watches.
+pub(crate) const LAST: Duration = Duration::from_secs(3600);
+
+/// The first part of every name: letters, digits, `-`, `_` and `.`, from 1 to 64 of them.
+///
+/// ```
+/// use scoreboard_redis::Namespace;
+/// assert!("game-1".parse::<Namespace>().is_ok());
+/// assert!("{game}".parse::<Namespace>().is_err(), "braces would be taken for a hash tag");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Namespace(String);
+
+impl Default for Namespace {
+    fn default() -> Self {
+        Self("scoreboard".to_owned())
+    }
+}
+
+impl FromStr for Namespace {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+        if (1..=64).contains(&text.len()) && text.bytes().all(allowed) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidValue::new("Redis namespace", "must be 1 to 64 letters, digits, `-`, `_` or `.`"))
+        }
+    }
+}
+
+impl fmt::Display for Namespace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Namespace {
+    /// The sliding log of a subject that was [shortened](short).
+    pub(crate) fn log(&self, subject: &str, policy: &str) -> String {
+        format!("{self}:limit:{{{subject}}}:{policy}:log")
+    }
+
+    /// The bucket of a subject that was [shortened](short).
+    pub(crate) fn bucket(&self, subject: &str, policy: &str) -> String {
+        format!("{self}:limit:{{{subject}}}:{policy}:gcra")
+    }
+
+    pub(crate) fn floor(&self, board: &BoardId) -> String {
+        format!("{self}:cache:{{{board}}}:floor")
+    }
+
+    pub(crate) fn answer(&self, board: &BoardId, view: &str) -> String {
+        format!("{self}:cache:{{{board}}}:view:{}", short(view))
+    }
+
+    pub(crate) fn lease(&self, board: &BoardId, view: &str) -> String {
+        format!("{self}:cache:{{{board}}}:lease:{}", short(view))
+    }
+
+    pub(crate) fn last(&self, board: &BoardId) -> String {
+        format!("{self}:live:{{{board}}}:last")
+    }
+
+    pub(crate) fn channel(&self) -> String {
+        format!("{self}:live")
+    }
+}
+
+/// A subject or a view as it stands in a key: short and plain ones as they are, all others by a hash. So a key is short whatever comes, holds one pair of
+/// braces, and never an empty one, which would be no hash tag.
+pub(crate) fn short(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'{' | b'}' | b'#');
+    if (1..=64).contains(&text.len()) && text.bytes().all(plain) {
+        text.to_owned()
+    } else {
+        format!("#{}", hex::encode(&Sha256::digest(text)[..16]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_told_apart_and_short() {
+        let long = "a".repeat(1000);
+        let all = ["a", "A", "", " ", "a ", "{", "}", "{a}", "#", "ä", &long, &long[1..], "2001:db8::/64"];
+        let encoded: std::collections::BTreeSet<String> = all.iter().map(|name| short(name)).collect();
+        assert_eq!(encoded.len(), all.len());
+        for name in encoded {
+            assert!((1..=64).contains(&name.len()) && !name.contains(['{', '}']), "{name}");
+        }
+        // What looks like a hash is hashed itself.
+        assert_ne!(short(&short("")), short(""));
+    }
+
+    #[test]
+    fn a_floor_outlives_every_answer() {
+        assert!(FLOOR >= MAX_ANSWER.mul_f64(1.1) + Duration::from_secs(60));
+    }
+
+    #[test]
+    fn a_name_has_one_hash_tag() {
+        let namespace: Namespace = "n".parse().unwrap();
+        let board: BoardId = "main".parse().unwrap();
+        for name in [namespace.floor(&board), namespace.answer(&board, "top/{x}"), namespace.last(&board)] {
+            let tag = name.split_once('{').and_then(|(_, rest)| rest.split_once('}')).unwrap().0;
+            assert_eq!(tag, "main", "{name}");
+        }
+    }
+
+    #[test]
+    fn what_would_break_a_name_is_no_namespace() {
+        for bad in ["", "a:b", "{a}", "a b", "ä", &"a".repeat(65)] {
+            assert!(bad.parse::<Namespace>().is_err(), "{bad}");
+        }
+    }
+}
