@@ -1,6 +1,7 @@
 //! From start to end: starting, ready, draining.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -33,13 +34,16 @@ pub(crate) enum Stage {
 #[derive(Debug, Clone)]
 pub struct Lifecycle {
     stage: Arc<watch::Sender<Stage>>,
+    /// Whether that is a drain: asked by every request, which takes no lock for it.
+    draining: Arc<AtomicBool>,
     /// Counts the live connections.
     live: TaskTracker,
 }
 
 impl Default for Lifecycle {
     fn default() -> Self {
-        Self { stage: Arc::new(watch::Sender::new(Stage::Starting)), live: TaskTracker::new() }
+        let stage = Arc::new(watch::Sender::new(Stage::Starting));
+        Self { stage, draining: Arc::default(), live: TaskTracker::new() }
     }
 }
 
@@ -66,6 +70,7 @@ impl Lifecycle {
     ///
     /// [`serve`](crate::serve) does it by itself; whoever serves the router in another way calls this when it shuts down.
     pub fn drain(&self, window: Duration) {
+        self.draining.store(true, Ordering::Relaxed);
         self.stage.send_if_modified(|stage| {
             let draining = matches!(stage, Stage::Draining { .. });
             if !draining {
@@ -76,7 +81,7 @@ impl Lifecycle {
     }
 
     pub(crate) fn is_draining(&self) -> bool {
-        matches!(*self.stage.borrow(), Stage::Draining { .. })
+        self.draining.load(Ordering::Relaxed)
     }
 
     /// Returns once this share (0 to 1) of the drain window is over; never, while there is no drain.

@@ -1,6 +1,6 @@
 //! Whether cached answers are true: one in a hundred is compared with the store.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -18,19 +18,32 @@ use crate::version::Version;
 
 /// One in so many answers from the cache is compared.
 const ONE_IN: u64 = 100;
+/// And no more than one in so many milliseconds: where there are a hundred thousand answers a second, a thousand looks into the store would
+/// cost more than all of them.
+const APART: i64 = 100;
 
 /// Which answers are compared. One at a time, so that it costs a busy store little.
 #[derive(Debug, Default)]
 pub(super) struct Auditor {
     answers: AtomicU64,
     is_busy: AtomicBool,
+    /// Milliseconds since 1970.
+    last: AtomicI64,
 }
 
 impl Auditor {
     /// Whether this answer is one to compare. If so, no other is until [`done`](Self::done).
-    pub(super) fn picks(&self) -> bool {
-        self.answers.fetch_add(1, Ordering::Relaxed).is_multiple_of(ONE_IN)
-            && !self.is_busy.swap(true, Ordering::Relaxed)
+    pub(super) fn picks(&self, now: Timestamp) -> bool {
+        if !self.answers.fetch_add(1, Ordering::Relaxed).is_multiple_of(ONE_IN) {
+            return false;
+        }
+        // Also a clock that was set back goes on.
+        let is_time = (now.as_millis() - self.last.load(Ordering::Relaxed)).abs() >= APART;
+        let picked = is_time && !self.is_busy.swap(true, Ordering::Relaxed);
+        if picked {
+            self.last.store(now.as_millis(), Ordering::Relaxed);
+        }
+        picked
     }
 
     fn done(&self) {
@@ -140,6 +153,22 @@ mod tests {
     use crate::score::Points;
     use crate::testing::ManualClock;
     use crate::version::{Epoch, Position};
+
+    #[test]
+    fn one_in_a_hundred_is_picked_and_not_too_many() {
+        let auditor = Auditor::default();
+        let picked = |from: i64, apart: i64| {
+            let picks = (0..1_000).filter(|n| {
+                let picks = auditor.picks(Timestamp::from_millis(from + n * apart));
+                auditor.done();
+                picks
+            });
+            picks.count()
+        };
+        assert_eq!(picked(1_000_000, 50), 10, "few answers");
+        assert!(picked(2_000_000, 0) <= 1, "many at once");
+        assert_eq!(picked(1_000_000, 50), 10, "a clock that was set back");
+    }
 
     #[tokio::test]
     async fn an_answer_is_found_true_behind_ahead_or_false() {

@@ -87,7 +87,7 @@ impl Scoreboard {
         {
             if self.is_due_early(fresh_for) {
                 self.load_early(query, key);
-            } else if self.parts.loads.auditor.picks() {
+            } else if self.parts.loads.auditor.picks(now) {
                 self.audit(query, key, answer.clone(), now);
             }
             return Ok(answer.into());
