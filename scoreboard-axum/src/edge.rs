@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use axum::extract::Request;
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, Version, header};
 use axum::response::Response;
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
@@ -58,11 +58,12 @@ where
         let id = request_id(request.headers(), self.app.clock.now());
         let series = self.app.series.of(request.uri().path());
         let method = request.method().clone();
+        // HTTP/2 has no such field: it has a word of its own for that.
+        let is_last = request.version() <= Version::HTTP_11 && self.app.lifecycle.is_draining();
         let span = tracing::debug_span!("request", request.id = id.to_str().unwrap_or_default(), http.method = %method, http.route = series.route());
         // Nothing of the route runs before its future is polled.
         let route = self.route.call(request).instrument(span);
-        let is_draining = self.app.lifecycle.is_draining();
-        Finishing { route, id, method, series, started, is_draining }
+        Finishing { route, id, method, series, started, is_last }
     }
 }
 
@@ -75,7 +76,8 @@ pin_project! {
         method: Method,
         series: Arc<Series>,
         started: Instant,
-        is_draining: bool,
+        // Whether the connection takes no further request.
+        is_last: bool,
     }
 }
 
@@ -85,7 +87,7 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for Finishing<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let parts = self.project();
         let mut response = ready!(parts.route.poll(cx))?;
-        if *parts.is_draining && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        if *parts.is_last && response.status() != StatusCode::SWITCHING_PROTOCOLS {
             // Whoever keeps the connection would send the next request to a server that is gone by then.
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }

@@ -238,9 +238,13 @@ async fn a_store_that_is_gone_leaves_answers_that_say_so() {
     board(&node).await;
     let (query, position) = (top(), play(&node, 1).await);
     let fresh = node.top_encoded(&query).await.unwrap();
+    // This one has never asked the store for it.
+    let other = nodes.node(&InProcessBroadcaster::new());
+    assert_eq!(other.top_encoded(&query).await.unwrap(), fresh);
     nodes.cut(true);
     assert_eq!(node.top_encoded(&query).await.unwrap(), fresh, "what is in the cache is true as long as nothing moved");
     nodes.clock.advance(Duration::from_secs(40));
+    assert_eq!(other.top_encoded(&query).await.unwrap().stale, Some(Duration::from_secs(40)));
     let stale = node.top_encoded(&query).await.unwrap();
     assert_eq!((stale.position, &stale.bytes), (position, &fresh.bytes));
     assert_eq!(stale.stale, Some(Duration::from_secs(40)), "its lifetime is over, and it says so");

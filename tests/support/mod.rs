@@ -10,6 +10,8 @@ pub(crate) mod place;
 pub(crate) mod postgres;
 pub(crate) mod postgres_wire;
 pub(crate) mod proxy;
+#[path = "../../scoreboard-redis/tests/support/server.rs"]
+pub(crate) mod redis;
 pub(crate) mod scale;
 pub(crate) mod seed;
 pub(crate) mod server;

@@ -326,6 +326,37 @@ async fn a_drain_spreads_the_ends_and_answers_to_the_last() {
     assert!(TcpStream::connect(address).await.is_err());
 }
 
+/// What stands in front, and asks whether to send more, is given time to hear that it shall not; meanwhile all is answered.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_is_told_before_it_comes() {
+    let world = World::new().await;
+    let mut config = ServeConfig::default();
+    config.notice = Duration::from_millis(1500);
+    let served = Served::start_with(&world, config).await;
+    let mut kept = served.connect().await;
+    let ask = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n";
+    kept.write_all(ask).await.unwrap();
+    let mut answer = [0; 1024];
+    let read = kept.read(&mut answer).await.unwrap();
+    assert!(!String::from_utf8_lossy(&answer[..read]).contains("connection: close"), "it may be used again");
+
+    let (address, began) = (served.address, Instant::now());
+    let stopping = tokio::spawn(served.stop());
+    while world.lifecycle.is_ready() {
+        tokio::task::yield_now().await;
+    }
+    // The last on its connection, and a new one.
+    kept.write_all(ask).await.unwrap();
+    let mut new = TcpStream::connect(address).await.expect("nothing is live, and it is there all the same");
+    new.write_all(b"GET /health/ready HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    for (stream, status) in [(&mut kept, 200), (&mut new, 503)] {
+        let (text, _) = rest(stream).await;
+        assert!(text.starts_with(&format!("HTTP/1.1 {status}")) && text.contains("connection: close"), "{text}");
+    }
+    stopping.await.unwrap();
+    assert!(began.elapsed() >= Duration::from_millis(1500), "{:?}", began.elapsed());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_request_under_way_gets_its_answer() {
     let world = World::new().await;

@@ -236,8 +236,6 @@ impl Subscription {
                 entries: next.entries.clone(),
             })),
         };
-        // Who is told of a change, and then reads, must not be shown what was kept from before.
-        self.scoreboard.parts.cache.raise_near_floor(&self.board, next.position).await;
         self.view = Some(next);
         Ok(event)
     }
@@ -308,6 +306,8 @@ impl Subscription {
     }
 
     async fn view_of(&self, page: &RankedPage) -> Result<View> {
+        // Who is told of a change, and then reads, must not be shown what was kept from before. Once for all who watch.
+        self.scoreboard.parts.cache.raise_near_floor(&self.board, page.position).await;
         let entries = self.named(&page.entries[..page.entries.len().min(self.limit)]).await?;
         Ok(View { season: page.season, position: page.position, total: page.total, entries })
     }

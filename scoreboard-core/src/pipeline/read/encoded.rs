@@ -121,13 +121,13 @@ impl Scoreboard {
 
     /// A first page from the far cache, from another node that loads it, or from the store.
     async fn fetch_top(&self, query: &TopQuery, key: CacheKey, now: Timestamp) -> Result<Encoded> {
-        if let Some(Hit { answer, .. }) = self.parts.cache.get_far(&key, now).await {
+        if let Some(answer) = self.fetch_far(&key, now).await {
             return Ok(answer.into());
         }
         let given_up = Instant::now() + LEASE_PATIENCE;
         while self.parts.cache.lease(&key, now, LEASE_PATIENCE).await == Lease::Held && Instant::now() < given_up {
             sleep(LEASE_POLL).await;
-            if let Some(Hit { answer, .. }) = self.parts.cache.get_far(&key, now).await {
+            if let Some(answer) = self.fetch_far(&key, now).await {
                 return Ok(answer.into());
             }
         }
@@ -137,6 +137,18 @@ impl Scoreboard {
         }
     }
 
+    async fn fetch_far(&self, key: &CacheKey, now: Timestamp) -> Option<Cached> {
+        let Hit { answer, .. } = self.parts.cache.get_far(key, now).await?;
+        self.remember(key, &answer, now).await;
+        Some(answer)
+    }
+
+    /// Keeps an answer for when there is no store to ask.
+    async fn remember(&self, key: &CacheKey, answer: &Cached, now: Timestamp) {
+        let Parts { loads, config, .. } = &*self.parts;
+        loads.last_known.put(key.clone(), answer.clone(), now, config.stale_lifetime).await;
+    }
+
     /// Reads and encodes a first page, for all who wait for it, and keeps it.
     async fn load_top(&self, query: &TopQuery, key: CacheKey) -> Result<Encoded> {
         let Parts { cache, loads, clock, config, .. } = &*self.parts;
@@ -144,7 +156,7 @@ impl Scoreboard {
         let encoded = encode(&self.top(&TopQuery { min_version: Version::ZERO, ..query.clone() }).await?)?;
         loads.took.store(u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
         let answer = Cached { position: encoded.position, bytes: encoded.bytes.clone() };
-        loads.last_known.put(key.clone(), answer.clone(), now, config.stale_lifetime).await;
+        self.remember(&key, &answer, now).await;
         // Not all at once: answers that were loaded together must not end together.
         let lifetime = config.cache_lifetime.mul_f64(0.9 + 0.2 * self.chance());
         cache.put(key, answer, now, lifetime).await;

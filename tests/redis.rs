@@ -1,0 +1,91 @@
+//! Two servers of one database that share a Redis: one limit over both, and none of their promises stands or falls with it.
+
+mod support;
+
+use std::time::Duration;
+
+use serde_json::Value;
+use support::client::Client;
+use support::place::Place;
+use support::redis::Process;
+use support::server::{Server, UNLIMITED};
+use support::user::{User, update};
+use support::wait::until;
+use tokio::time::Instant;
+
+/// What is announced and heard takes milliseconds; a machine that is busy adds to it.
+const SOON: Duration = Duration::from_millis(1500);
+
+/// Both count the quota of updates, which is the default of ten a minute.
+async fn two_servers(redis: &Process) -> [Server; 2] {
+    let url = redis.url();
+    let shared = [("SCOREBOARD_REDIS__URL", url.as_str()), ("SCOREBOARD_REDIS__NODES", "2")];
+    let unlimited = UNLIMITED.into_iter().filter(|(name, _)| *name != "SCOREBOARD_LIMITS__UPDATE");
+    let settings: Vec<_> = unlimited.chain(shared).collect();
+    let one = Server::start_as(Place::postgres().await, &settings, &[]).await;
+    let other = one.start_beside().await;
+    [one, other]
+}
+
+/// Hands in taps at each in turn until one is refused; gives how many counted.
+async fn play_until_refused(user: &mut User, clients: &mut [Client; 2]) -> usize {
+    for counted in 0..100 {
+        let action = user.issue("tap").await.expect("it answers").expect(201)["action"].take();
+        let answer = update(&mut clients[counted % 2], &user.token, &action).await.expect("it answers");
+        match answer.status {
+            200 => {}
+            429 => return counted,
+            other => panic!("{other}: {}", answer.body),
+        }
+    }
+    panic!("there is no limit");
+}
+
+async fn cache_is(client: &mut Client, status: &str) {
+    until(format!("the cache is {status}"), Duration::from_secs(10), async || {
+        let report = client.get("/health").await.ok()?;
+        (report.status == 200 && report.body["parts"]["cache"]["status"] == status).then_some(())
+    })
+    .await;
+}
+
+async fn version(client: &mut Client) -> Option<u64> {
+    let page: Value = client.get("/api/scoreboard").await.expect("a read is answered").expect(200);
+    page["version"].as_u64()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_limit_holds_at_both_and_nothing_else_needs_redis() {
+    let mut redis = Process::start(&[]);
+    let servers = two_servers(&redis).await;
+    let mut clients = servers.each_ref().map(|server| Client::new(server.address()));
+    let mut users = User::register_many(servers[0].address(), "user", 3).await;
+    for client in &mut clients {
+        cache_is(client, "up").await;
+    }
+
+    assert_eq!(play_until_refused(&mut users[0], &mut clients).await, 10, "ten a minute, wherever they are handed in");
+    for client in &mut clients {
+        until("both show it", SOON, async || (version(client).await == Some(10)).then_some(())).await;
+    }
+    assert!(redis.cli(&["KEYS", "scoreboard:cache:*"]).contains("view:"), "the answer is there for all");
+
+    redis.kill();
+    let began = Instant::now();
+    assert_eq!(play_until_refused(&mut users[1], &mut clients).await, 10, "five at each, its part of ten");
+    assert!(began.elapsed() < Duration::from_secs(10), "nobody waits for who is gone: {:?}", began.elapsed());
+    for client in &mut clients {
+        // Nothing is announced now: they look into the database.
+        until("both show it", Duration::from_secs(8), async || (version(client).await == Some(20)).then_some(())).await;
+        cache_is(client, "degraded").await;
+    }
+
+    redis.restart();
+    for client in &mut clients {
+        cache_is(client, "up").await;
+    }
+    assert_eq!(play_until_refused(&mut users[2], &mut clients).await, 10);
+    for server in &servers {
+        server.assert_verified();
+    }
+}
