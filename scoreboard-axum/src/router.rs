@@ -5,9 +5,11 @@ use std::convert::Infallible;
 use axum::Router;
 use axum::extract::Request;
 use axum::response::Response;
+use futures_util::FutureExt;
+use futures_util::future::Either;
 use tower::layer::util::{Identity, Stack};
-use tower::util::Either;
-use tower::{Service, ServiceBuilder};
+use tower::util::Either as Optional;
+use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 
 use crate::admission::Admission;
 use crate::cors::Cors;
@@ -26,12 +28,20 @@ pub fn router(app: App) -> Router {
 /// All routes of this server as one service, to be [served](crate::serve) alone.
 ///
 /// It answers as [`router`] does. What surrounds every request stands around the whole here, not around each route, and axum clones and
-/// boxes what it keeps by route for each request: so this costs a request less.
+/// boxes what it keeps by route for each request: so this costs a request less. The page that most ask for does not pass axum's router at all.
 pub fn service(
     app: App,
 ) -> impl Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Sync + 'static {
     let state = AppState::new(app);
-    surroundings(&state).service(routes(&state).with_state(state))
+    let all = routes(&state).with_state(state.clone());
+    let most_asked_first = service_fn({
+        let state = state.clone();
+        move |request: Request| match routes::most_asked(&state, request) {
+            Ok(answer) => Either::Left(answer.map(Ok)),
+            Err(request) => Either::Right(all.clone().oneshot(request)),
+        }
+    });
+    surroundings(&state).service(most_asked_first)
 }
 
 fn routes(state: &AppState) -> Router<Shared> {
@@ -40,7 +50,7 @@ fn routes(state: &AppState) -> Router<Shared> {
     api.merge(routes::pages(&state.config))
 }
 
-type Surroundings = ServiceBuilder<Stack<Admission, Stack<Either<Cors, Identity>, Stack<Edge, Identity>>>>;
+type Surroundings = ServiceBuilder<Stack<Admission, Stack<Optional<Cors, Identity>, Stack<Edge, Identity>>>>;
 
 /// From the outside in: what every answer bears, also one of CORS; then CORS, so that a page can read refusals too.
 fn surroundings(state: &Shared) -> Surroundings {

@@ -2,6 +2,11 @@
 //! quota, body valid; then it calls one method of the library.
 
 use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::Method;
+use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -48,6 +53,16 @@ pub(crate) fn api() -> OpenApiRouter<Shared> {
         .routes(routes!(health::ready))
         .routes(routes!(metrics::metrics))
         .routes(routes!(docs::description))
+}
+
+/// The answer to a request for a page of a board, which is what most ask for; any other request is given back.
+///
+/// For who wants to spare it the way through axum's router, which hangs parameters on each request, and clones and boxes its route.
+pub(crate) fn most_asked(app: &Shared, request: Request) -> Result<BoxFuture<'static, Response>, Request> {
+    if request.method() != Method::GET || request.uri().path() != board::PATH {
+        return Err(request);
+    }
+    Ok(board::top(State(app.clone()), request).map(IntoResponse::into_response).boxed())
 }
 
 /// What people look at.

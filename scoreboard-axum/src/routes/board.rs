@@ -11,6 +11,9 @@ use crate::query::query;
 use crate::rate_limit::limited;
 use crate::state::Shared;
 
+/// Where [`top`] is.
+pub(super) const PATH: &str = "/api/scoreboard";
+
 /// A page of a board, from the top or from a cursor on.
 #[utoipa::path(
     get, path = "/api/scoreboard", tag = "boards", params(TopParams), security((), ("user" = [])),
