@@ -1,7 +1,8 @@
 //! Applying a batch: a few reads, one decision, a few writes, however many changes it holds.
 //!
-//! Rows go to SQL, and those that every batch needs come back, as one JSON array: the statements stay the same for every size of
-//! batch, so that each is prepared once, and a batch costs the same few messages to the connection's thread and back.
+//! What is asked for goes to SQL, and the rows that every batch needs come back, as one JSON array: the statements stay the same for
+//! every size of batch, so that each is prepared once, and a batch costs the same few messages to the connection's thread and back. What is
+//! written has more columns, which cost less if they are bound.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -15,6 +16,7 @@ use crate::connection::commit;
 use crate::error::Failure;
 use crate::json::{Rows, hex_array};
 use crate::rows::{Columns, Word, log_columns};
+use crate::values::Insert;
 
 /// The numbers that boards go by inside the file.
 type Numbers = HashMap<BoardId, i64>;
@@ -186,22 +188,38 @@ async fn counts(
     Ok(counts)
 }
 
+static LOG: Insert = Insert::new(
+    "INSERT OR FAIL INTO log (board, version, epoch, action_id, fingerprint, season, user_id, kind, points, origin,
+                              previous_score, previous_version, previous_at, score, at, chained_to, chain_at)",
+    17,
+    "",
+);
+
+static SCORES: Insert = Insert::new(
+    "INSERT OR FAIL INTO scores (board, season, user_id, score, reached, updated_at, order_score, order_tie,
+                                 chain_end, chain_at)",
+    10,
+    "ON CONFLICT (board, season, user_id) DO UPDATE
+     SET score = excluded.score, reached = excluded.reached, updated_at = excluded.updated_at,
+         order_score = excluded.order_score, order_tie = excluded.order_tie,
+         chain_end = excluded.chain_end, chain_at = excluded.chain_at",
+);
+
 async fn write(
     tx: &mut SqliteConnection,
     decided: &Decided,
     numbers: &Numbers,
     mut chains: Chains,
 ) -> Result<(), Failure> {
-    let mut log = Rows::new();
     // Sorted, so that neighbours in the file are written one after the other.
     let mut last: BTreeMap<(i64, UserId), (&BoardState, &LogRow)> = BTreeMap::new();
-    for (board, row) in &decided.rows {
+    LOG.run(tx, &decided.rows, |values, (board, row)| {
         let no = numbers[board];
         let before = chains.get(&(no, row.user_id)).copied();
         let chain = Chain { end: row.position.version, at: before.map_or(row.at, |before| before.at.max(row.at)) };
-        log.row()
+        values
             .integer(no)
-            .number(row.position.version.get())
+            .version(row.position.version)
             .number(row.position.epoch.get())
             .bytes(row.action_id.as_bytes())
             .bytes(row.fingerprint.as_bytes())
@@ -213,53 +231,30 @@ async fn write(
             .reached(row.previous)
             .integer(row.score.get())
             .integer(row.at.as_millis())
-            .version(before.map(|before| before.end))
+            .earlier(before.map(|before| before.end))
             .integer(chain.at.as_millis());
         chains.insert((no, row.user_id), chain);
         last.insert((no, row.user_id), (&decided.boards[board], row));
-    }
-    sqlx::query(
-        "INSERT OR FAIL INTO log (board, version, epoch, action_id, fingerprint, season, user_id, kind, points, origin,
-                                  previous_score, previous_version, previous_at, score, at, chained_to, chain_at)
-         SELECT value ->> 0, value ->> 1, value ->> 2, unhex(value ->> 3), unhex(value ->> 4), value ->> 5,
-                unhex(value ->> 6), value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12,
-                value ->> 13, value ->> 14, value ->> 15, value ->> 16
-         FROM jsonb_each(?)",
-    )
-    .bind(log.json())
-    .execute(&mut *tx)
+    })
     .await?;
 
-    let mut scores = Rows::new();
-    for ((no, user), (board, row)) in last {
-        let reached = row.reached();
-        let key = board.spec.order().key(reached.score, reached.version);
-        let chain = chains[&(no, user)];
-        scores
-            .row()
-            .integer(no)
-            .integer(i64::from(row.season.get()))
-            .bytes(user.as_bytes())
-            .reached(Some(reached))
-            .integer(key.score)
-            .integer(key.tie)
-            .number(chain.end.get())
-            .integer(chain.at.as_millis());
-    }
-    sqlx::query(
-        "INSERT OR FAIL INTO scores (board, season, user_id, score, reached, updated_at, order_score, order_tie,
-                                     chain_end, chain_at)
-         SELECT value ->> 0, value ->> 1, unhex(value ->> 2), value ->> 3, value ->> 4, value ->> 5, value ->> 6,
-                value ->> 7, value ->> 8, value ->> 9
-         FROM jsonb_each(?) WHERE true
-         ON CONFLICT (board, season, user_id) DO UPDATE
-         SET score = excluded.score, reached = excluded.reached, updated_at = excluded.updated_at,
-             order_score = excluded.order_score, order_tie = excluded.order_tie,
-             chain_end = excluded.chain_end, chain_at = excluded.chain_at",
-    )
-    .bind(scores.json())
-    .execute(&mut *tx)
-    .await?;
+    let last: Vec<_> = last.into_iter().collect();
+    SCORES
+        .run(tx, &last, |values, &((no, user), (board, row))| {
+            let reached = row.reached();
+            let key = board.spec.order().key(reached.score, reached.version);
+            let chain = chains[&(no, user)];
+            values
+                .integer(no)
+                .integer(i64::from(row.season.get()))
+                .bytes(user.as_bytes())
+                .reached(Some(reached))
+                .integer(key.score)
+                .integer(key.tie)
+                .version(chain.end)
+                .integer(chain.at.as_millis());
+        })
+        .await?;
 
     let mut boards = Rows::new();
     for (board, state) in &decided.boards {

@@ -2,8 +2,6 @@
 
 use std::fmt::Write;
 
-use scoreboard_core::{Reached, Version};
-
 /// Rows on their way into SQL: a JSON array of arrays.
 pub(crate) struct Rows(String);
 
@@ -46,28 +44,6 @@ impl Rows {
     pub(crate) fn word(&mut self, word: &str) -> &mut Self {
         write!(self.separate(), "\"{word}\"").expect("a string takes all that is written");
         self
-    }
-
-    pub(crate) fn reached(&mut self, reached: Option<Reached>) -> &mut Self {
-        match reached {
-            Some(reached) => {
-                self.integer(reached.score.get()).number(reached.version.get()).integer(reached.at.as_millis())
-            }
-            None => {
-                self.separate().push_str("null,null,null");
-                self
-            }
-        }
-    }
-
-    pub(crate) fn version(&mut self, version: Option<Version>) -> &mut Self {
-        match version {
-            Some(version) => self.number(version.get()),
-            None => {
-                self.separate().push_str("null");
-                self
-            }
-        }
     }
 
     pub(crate) fn json(mut self) -> String {

@@ -71,6 +71,7 @@ mod read;
 mod rows;
 mod sessions;
 mod store;
+mod values;
 
 #[cfg(test)]
 mod connection_test;
