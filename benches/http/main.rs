@@ -24,10 +24,10 @@ use support::server::{Server, UNLIMITED};
 use support::user::User;
 
 /// Many and short: what else the machine does then weighs on all alike.
-const ROUNDS: usize = 16;
+const ROUNDS: usize = 40;
 const CONNECTIONS: usize = 256;
 const WARM_UP: Duration = Duration::from_millis(500);
-const MEASURED: Duration = Duration::from_millis(600);
+const MEASURED: Duration = Duration::from_millis(250);
 
 /// Hashing passwords is not what is measured.
 const CHEAP_HASHES: [(&str, &str); 2] =

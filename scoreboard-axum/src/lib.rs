@@ -59,6 +59,7 @@ mod config;
 mod cors;
 mod dto;
 mod edge;
+mod head_timer;
 mod health;
 mod host;
 mod lifecycle;

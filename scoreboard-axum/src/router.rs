@@ -36,9 +36,12 @@ pub fn service(
     let all = routes(&state).with_state(state.clone());
     let most_asked_first = service_fn({
         let state = state.clone();
-        move |request: Request| match routes::most_asked(&state, request) {
-            Ok(answer) => Either::Left(answer.map(Ok)),
-            Err(request) => Either::Right(all.clone().oneshot(request)),
+        move |request: Request| {
+            if routes::is_most_asked(&request) {
+                Either::Left(routes::most_asked(&state, request).map(Ok))
+            } else {
+                Either::Right(all.clone().oneshot(request))
+            }
         }
     });
     surroundings(&state).service(most_asked_first)

@@ -55,14 +55,14 @@ pub(crate) fn api() -> OpenApiRouter<Shared> {
         .routes(routes!(docs::description))
 }
 
-/// The answer to a request for a page of a board, which is what most ask for; any other request is given back.
-///
-/// For who wants to spare it the way through axum's router, which hangs parameters on each request, and clones and boxes its route.
-pub(crate) fn most_asked(app: &Shared, request: Request) -> Result<BoxFuture<'static, Response>, Request> {
-    if request.method() != Method::GET || request.uri().path() != board::PATH {
-        return Err(request);
-    }
-    Ok(board::top(State(app.clone()), request).map(IntoResponse::into_response).boxed())
+/// Whether a request is for what most ask for, a page of a board, and can be answered by [`most_asked`].
+pub(crate) fn is_most_asked(request: &Request) -> bool {
+    request.method() == Method::GET && request.uri().path() == board::PATH
+}
+
+/// The answer without the way through axum's router, which hangs parameters on each request, and clones and boxes its route.
+pub(crate) fn most_asked(app: &Shared, request: Request) -> BoxFuture<'static, Response> {
+    board::top(State(app.clone()), request).map(IntoResponse::into_response).boxed()
 }
 
 /// What people look at.

@@ -14,7 +14,7 @@ use futures_util::future::{Either, ready};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use scoreboard_core::{Clock, SystemClock};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::{Service, ServiceExt};
 
+use crate::head_timer::HeadTimer;
 use crate::host::check_host;
 use crate::places::Places;
 use crate::problem::{self, Problem};
@@ -117,6 +118,7 @@ pub async fn serve<S>(
 struct Server<S> {
     service: S,
     http: http1::Builder,
+    header_timeout: Duration,
     write_timeout: Duration,
     places: Arc<Places>,
     connections: TaskTracker,
@@ -133,7 +135,7 @@ where
     fn new(service: S, config: &ServeConfig) -> Self {
         let mut http = http1::Builder::new();
         // A client may say that it has said all (RFC 9112 §9.6), and still wants its answer.
-        http.timer(TokioTimer::new()).header_read_timeout(config.header_timeout).half_close(true);
+        http.header_read_timeout(config.header_timeout).half_close(true);
         // Of a head, and of what waits to be written.
         http.max_buf_size(MAX_BUFFER);
         // Answers are small: copied behind their head they cost less than a write of several parts.
@@ -141,6 +143,7 @@ where
         Self {
             service,
             http,
+            header_timeout: config.header_timeout,
             write_timeout: config.write_timeout,
             places: Arc::new(Places::new(config)),
             connections: TaskTracker::new(),
@@ -166,7 +169,8 @@ where
             }
         });
         let stream = TokioIo::new(Unstalled::new(stream, self.write_timeout));
-        let connection = self.http.serve_connection(stream, service).with_upgrades();
+        let timer = HeadTimer::new(self.header_timeout);
+        let connection = self.http.clone().timer(timer).serve_connection(stream, service).with_upgrades();
         let (finishing, ending) = (self.finishing.clone(), self.ending.clone());
         self.connections.spawn(async move {
             let _place = place;
