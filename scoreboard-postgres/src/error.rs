@@ -58,6 +58,15 @@ impl Failure {
     }
 }
 
+impl Failure {
+    /// Whether a lock was not had in time, so that nothing was changed.
+    pub(crate) fn had_to_wait(&self) -> bool {
+        // lock_not_available, deadlock_detected
+        let waited = |code: &str| code == "55P03" || code == "40P01";
+        matches!(self, Self::Driver(sqlx::Error::Database(error)) if error.code().is_some_and(|code| waited(&code)))
+    }
+}
+
 impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
         Self::Driver(error)

@@ -74,6 +74,7 @@
 
 mod accounts;
 mod apply;
+mod archive;
 mod boards;
 mod broadcaster;
 mod config;
@@ -91,6 +92,7 @@ mod rows;
 mod sessions;
 mod store;
 
+pub use archive::{Archive, ArchiveStep, ArchivedPart, LogPart, MIN_ARCHIVE_AGE};
 pub use broadcaster::PostgresBroadcaster;
 pub use config::{Config, Database};
 pub use connection::PostgresStore;

@@ -11,6 +11,7 @@ macro_rules! lock_of_parts {
         concat!("SELECT ", $function, "(1935896434, 'log_parts'::regclass::oid::int)")
     };
 }
+pub(crate) use lock_of_parts;
 
 /// The table of the part with this number.
 pub(crate) fn table(no: i64) -> String {

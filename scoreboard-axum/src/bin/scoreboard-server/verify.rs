@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use scoreboard_core::{Audit, BoardId};
+use scoreboard_core::{Audit, BoardId, Version};
 
 use crate::failure::{Failure, Result};
 use crate::progress::{Progress, print};
@@ -37,7 +37,11 @@ async fn boards(stores: &Stores, only: Option<BoardId>) -> Result<bool> {
     for board in boards {
         match audit(stores, &board).await? {
             Audit::Clean { position, scores } => {
-                print(&format!("{board}: clean up to version {} ({scores} scores)", position.version))?;
+                let from = match stores.scores.board(&board).await?.map(|board| board.log_after) {
+                    Some(begin) if begin > Version::ZERO => format!("from version {begin} "),
+                    _ => String::new(),
+                };
+                print(&format!("{board}: clean {from}up to version {} ({scores} scores)", position.version))?;
             }
             Audit::Differs(difference) => {
                 all_agree = false;
