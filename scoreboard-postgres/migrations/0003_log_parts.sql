@@ -11,15 +11,9 @@
 -- An id has one place for ever, so what is unique in each place is unique in all. No place knows another's versions: a board's next one
 -- is taken under the lock of its row.
 --
--- Writers wait for this lock before they hold anything; who reads the log waits below. Both begin again when this is done, also those of
--- the release before: what they ask for has the same names.
+-- Writers wait for this lock before they hold anything; who reads the log waits below. Both go on when this is done, also those of
+-- the release before: what they ask for has the same names. Pages are read meanwhile.
 LOCK TABLE boards IN EXCLUSIVE MODE;
-
--- The log is whole behind this version; of what is before it, actions are archived.
-ALTER TABLE boards ADD COLUMN log_after bigint NOT NULL DEFAULT 0 CHECK (log_after BETWEEN 0 AND version);
-
--- Actions with ids below this one are archived, or are being archived: none is taken any more that did not count before.
-ALTER TABLE meta ADD COLUMN actions_from uuid;
 
 -- `below` is the end of a part, and where the next one begins. `file` is where it is archived: it is named before the first byte is written,
 -- and stays. A part with a digest is archived and dropped.
@@ -56,3 +50,11 @@ $$;
 ALTER TABLE log_actions ATTACH PARTITION log_actions_other DEFAULT;
 ALTER TABLE log ATTACH PARTITION log_actions FOR VALUES IN ('action');
 ALTER TABLE log ATTACH PARTITION log_records FOR VALUES IN ('record');
+
+-- Last, for these keep readers of pages out until the end.
+--
+-- The log is whole behind this version; of what is before it, actions are archived.
+ALTER TABLE boards ADD COLUMN log_after bigint NOT NULL DEFAULT 0 CHECK (log_after BETWEEN 0 AND version);
+
+-- Actions with ids below this one are archived, or are being archived: none is taken any more that did not count before.
+ALTER TABLE meta ADD COLUMN actions_from uuid;

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use scoreboard_core::{BackendError, BoardId, LogRow, Timestamp, Version};
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use sqlx::pool::PoolConnection;
+use sqlx::{AssertSqlSafe, Connection, PgConnection, Postgres};
 use uuid::Uuid;
 
 use crate::connection::PostgresStore;
@@ -17,6 +18,7 @@ use crate::error::Failure;
 use crate::parts::{first_at, keep_out, lock_of_parts, table, time_of};
 use crate::rows::{Columns, number};
 
+mod check;
 mod file;
 mod line;
 mod rows;
@@ -155,23 +157,39 @@ impl PostgresStore {
             if archive.older_than < MIN_ARCHIVE_AGE {
                 return Err(Failure::Refused(Refusal::TooYoung.into()));
             }
-            // The lock goes with the connection.
-            let mut connection = self.pool.acquire().await?;
-            connection.close_on_drop();
-            let alone: bool =
-                sqlx::query_scalar(lock_of_parts!("pg_try_advisory_lock")).fetch_one(&mut *connection).await?;
-            if !alone {
-                return Err(Failure::Refused(Refusal::UnderWay.into()));
-            }
-            let folder = file::folder(&archive.folder)?;
-            let mut archived = Vec::new();
-            for part in spent(&mut connection, archive.now, archive.older_than).await? {
-                archived.push(archive_part(&mut connection, &part, &folder, &mut progress).await?);
-            }
-            Ok(archived)
+            let mut connection = alone(self).await?;
+            let archived = archive_all(&mut connection, archive, &mut progress).await;
+            release(&mut connection).await;
+            archived
         };
         archived.await.map_err(|failure: Failure| failure.during("archive"))
     }
+}
+
+/// A connection that has the archive for itself. The lock goes with the connection, if this process ends, or a call is dropped.
+async fn alone(store: &PostgresStore) -> Result<PoolConnection<Postgres>, Failure> {
+    let mut connection = store.pool.acquire().await?;
+    connection.close_on_drop();
+    let alone = sqlx::query_scalar(lock_of_parts!("pg_try_advisory_lock")).fetch_one(&mut *connection).await?;
+    if alone { Ok(connection) } else { Err(Failure::Refused(Refusal::UnderWay.into())) }
+}
+
+/// For whoever comes right after: the end of the connection takes its time.
+async fn release(connection: &mut PgConnection) {
+    let _ = sqlx::query(lock_of_parts!("pg_advisory_unlock")).execute(connection).await;
+}
+
+async fn archive_all(
+    connection: &mut PgConnection,
+    archive: &Archive,
+    progress: &mut (impl FnMut(&LogPart, ArchiveStep) + Send),
+) -> Result<Vec<ArchivedPart>, Failure> {
+    let folder = file::folder(&archive.folder)?;
+    let mut archived = Vec::new();
+    for part in spent(connection, archive.now, archive.older_than).await? {
+        archived.push(archive_part(connection, &part, &folder, progress).await?);
+    }
+    Ok(archived)
 }
 
 async fn spent(connection: &mut PgConnection, now: Timestamp, age: Duration) -> Result<Vec<LogPart>, Failure> {
@@ -202,7 +220,7 @@ async fn archive_part(
     progress: &mut (impl FnMut(&LogPart, ArchiveStep) + Send),
 ) -> Result<ArchivedPart, Failure> {
     let no = number(part.number);
-    let path = folder.join(format!("scoreboard-log-{no}.jsonl"));
+    let path = folder.join(file_of(no));
     close(connection, part, &path).await?;
     file::write(connection, part, &path, |rows| progress(part, ArchiveStep::Written(rows))).await?;
     let content = file::compare(connection, part, &path, |rows| progress(part, ArchiveStep::Compared(rows))).await?;
@@ -215,6 +233,11 @@ async fn archive_part(
         }
         tokio::time::sleep(PAUSE).await;
     }
+}
+
+/// The name of the file of the part with this number.
+fn file_of(no: i64) -> String {
+    format!("scoreboard-log-{no}.jsonl")
 }
 
 /// Names the part's file, and takes none of its actions any more: waits for the batches under way, and keeps new ones out, so that none

@@ -52,7 +52,8 @@
 //! - No call takes longer than [`Config::call_timeout`], whatever the network does. A connection that does not answer is closed, and
 //!   those that were at rest are asked before they are used.
 //! - The log is cut into parts by the ids of its actions, and so by time: ids that a server gives are UUIDv7. The next part is made before
-//!   it is needed, when a connection is made; an id of any other form has a place too.
+//!   it is needed, when a connection is made; an id of any other form has a place too. What is old may be
+//!   [archived](PostgresStore::archive) and dropped; what was archived counts no second time.
 //! - A rank is counted along an index: exact, and the slower the further down it is.
 //!
 //! # What it needs

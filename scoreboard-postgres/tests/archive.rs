@@ -169,6 +169,7 @@ async fn an_audit_finds_what_is_altered_behind_an_archive() {
     let alterations = [
         "UPDATE log SET points = points + 1 WHERE version = 5",
         "UPDATE log SET previous_score = previous_score + 1, score = score + 1 WHERE version = 6",
+        "UPDATE log SET previous_version = 4 WHERE version = 5",
         "UPDATE log SET score = 9 WHERE version = 6",
         "DELETE FROM log WHERE version = 5",
         "DELETE FROM log WHERE version = 6",
@@ -197,6 +198,46 @@ async fn an_audit_finds_what_is_altered_behind_an_archive() {
         )
         .await;
     }
+}
+
+/// What an audit cannot see without it: the scores of those who did nothing since.
+#[tokio::test]
+async fn with_the_archive_every_score_is_proven() {
+    let opened = open().await;
+    opened
+        .count(&[old(1), old(2), of(2, record(3)), record(4), of(6, old(6)), of(2, new(5)), of(6, new(7)), new(8)])
+        .await;
+    assert_eq!(opened.archive().await, 3);
+    let check = async || opened.store.check_archive(opened.folder.path()).await.unwrap();
+    for alteration in [
+        "UPDATE scores SET score = 7, order_score = -7 WHERE reached = 1",
+        "UPDATE scores SET updated_at = 1 WHERE reached = 4",
+        "DELETE FROM scores WHERE reached = 1",
+        "UPDATE log SET previous_score = 5 WHERE version = 7",
+        "UPDATE log SET previous_score = NULL, previous_version = NULL, previous_at = NULL WHERE version = 6",
+        "UPDATE log SET previous_score = 1, previous_version = 1, previous_at = 1 WHERE version = 8",
+        "UPDATE log_parts SET digest = sha256('') WHERE no = 1",
+    ] {
+        assert_eq!(check().await, None, "before {alteration}");
+        run(
+            opened.schema.url(),
+            &format!(
+                "CREATE TABLE kept AS SELECT * FROM log; CREATE TABLE kept_scores AS SELECT * FROM scores;
+            CREATE TABLE kept_parts AS SELECT * FROM log_parts; {alteration}"
+            ),
+        )
+        .await;
+        assert!(check().await.is_some(), "{alteration}");
+        run(
+            opened.schema.url(),
+            "TRUNCATE log, scores; INSERT INTO log SELECT * FROM kept; INSERT INTO scores SELECT * FROM kept_scores;
+            UPDATE log_parts SET digest = kept.digest FROM kept_parts AS kept WHERE log_parts.no = kept.no;
+            DROP TABLE kept, kept_scores, kept_parts",
+        )
+        .await;
+    }
+    std::fs::remove_file(opened.folder.path().join("scoreboard-log-1.jsonl")).unwrap();
+    assert!(check().await.unwrap().contains("scoreboard-log-1.jsonl: No such file"));
 }
 
 /// A wrong clock does not make it count again either.

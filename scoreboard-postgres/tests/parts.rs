@@ -102,7 +102,19 @@ async fn a_log_of_before_is_cut_and_those_who_wrote_it_go_on() {
         assert_eq!(found_as_before(&mut before, change.action_id).await, version);
     }
 
-    let store = schema.store().await;
+    // While the log is cut, or waits for who reads it, boards are read.
+    let mut reader = PgConnection::connect(schema.url()).await.unwrap();
+    let mut tx = reader.begin().await.unwrap();
+    sqlx::query("SELECT FROM log").execute(&mut *tx).await.unwrap();
+    let opening = tokio::spawn({
+        let config = schema.config();
+        async move { PostgresStore::open(&config).await }
+    });
+    let waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'log'::regclass";
+    while sqlx::query_scalar::<_, i64>(waits).fetch_one(&mut before).await.unwrap() == 0 {}
+    sqlx::raw_sql("SET lock_timeout = '1s'; SELECT FROM boards, meta, seasons").execute(&mut before).await.unwrap();
+    tx.rollback().await.unwrap();
+    let store = opening.await.unwrap().unwrap();
     let names = ["log_actions_1", "log_records", "log_actions_1", "log_actions_other", "log_actions_1", "log_records"];
     let expected: Vec<_> = (1..).zip(names.map(str::to_owned)).collect();
     assert_eq!(places(&schema).await, expected, "each row is where it belongs");

@@ -45,6 +45,17 @@ fn it_says_what_would_go_and_then_what_went() {
     assert_eq!(folder.read("scoreboard-log-1.jsonl").lines().count(), 1_502);
     assert_eq!(on(&ARCHIVE), "no part of the log is as old\n");
     assert_eq!(on(&["verify"]), "main: clean from version 1500 up to version 1500 (1500 scores)\n");
+    let verify = ["verify", "--archive", ".", "--database-url", schema.url()];
+    assert!(folder.ok(&verify).ends_with("\nthe archive is clean\n"));
+    folder.write(
+        "scoreboard-log-1.jsonl",
+        &folder.read("scoreboard-log-1.jsonl").replace("\"score\":1}", "\"score\":2}"),
+    );
+    let differs = folder.run(&verify);
+    assert!(
+        differs.code == 1 && differs.out.contains("the archive differs: ./scoreboard-log-1.jsonl: is not"),
+        "{differs:?}"
+    );
     let refused = folder.refused(&["export", "--database-url", schema.url()]);
     assert!(refused.contains("the log of `main` begins behind version 1500"), "{refused}");
     let young = ["archive", "--older-than", "2d", "--to", ".", "--database-url", schema.url()];
@@ -56,10 +67,10 @@ fn it_says_what_would_go_and_then_what_went() {
 /// Killed a little later each time, it goes on where it was: everything is in the database, or in one whole file.
 #[test]
 fn killed_again_and_again_it_archives_each_change_once() {
-    const CHANGES: u32 = 60_000;
+    const CHANGES: u32 = 10_000;
     let (folder, schema) = place(CHANGES);
     let mut kills = 0;
-    for after in (0..).map(|round| Duration::from_millis(20 * round)) {
+    for after in (0..).map(|round| Duration::from_millis(25 * round)) {
         let mut command = folder.command(&[&ARCHIVE[..], &["--database-url", schema.url()]].concat());
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it starts");
         std::thread::sleep(after);

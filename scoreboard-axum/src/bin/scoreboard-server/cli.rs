@@ -99,6 +99,9 @@ pub(crate) enum Command {
         /// Only this board
         #[arg(long)]
         board: Option<BoardId>,
+        /// Also the files that `archive` has written, and the scores that stand on them
+        #[arg(long, value_name = "FOLDER", conflicts_with = "board")]
+        archive: Option<PathBuf>,
     },
     /// Write boards, users and logs as JSON Lines; may be used beside a running server
     Export {
