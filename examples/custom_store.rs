@@ -49,7 +49,7 @@ impl Log {
     fn board(&self) -> Board {
         let Position { epoch, version } = self.position();
         let total = self.scores().len() as u64;
-        Board { spec: self.spec.clone(), season: Season::FIRST, epoch, version, total }
+        Board { spec: self.spec.clone(), season: Season::FIRST, epoch, version, total, log_after: Version::ZERO }
     }
 }
 

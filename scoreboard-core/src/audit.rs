@@ -49,6 +49,9 @@ impl fmt::Display for Difference {
 
 /// Folds a board's log from its first row and compares it with the scores, totals and ranks of every season.
 ///
+/// Where the log is whole only behind a [later version](Board::log_after), it is folded from there: each user's first row says what they had,
+/// and who has no row keeps the score that the store has, if it is one from before.
+///
 /// The board may be in use: each stretch of scores is compared with the fold at that stretch's own version. Memory: two entries a user.
 /// `progress` is told the version reached and the board's version, now and then.
 ///
@@ -64,10 +67,30 @@ pub async fn verify(
     board: &BoardId,
     mut progress: impl FnMut(Version, Version) + Send,
 ) -> Result<Audit, BackendError> {
-    let Some(found) = store.board(board).await? else { return Ok(Audit::UnknownBoard) };
+    loop {
+        let Some(found) = store.board(board).await? else { return Ok(Audit::UnknownBoard) };
+        let begins = found.log_after;
+        let audit = verify_board(store, found, &mut progress).await?;
+        // What was archived meanwhile is missed by the fold, and is no difference.
+        let is_sure = match &audit {
+            Audit::Differs(_) => store.board(board).await?.is_none_or(|board| board.log_after == begins),
+            Audit::Clean { .. } | Audit::UnknownBoard => true,
+        };
+        if is_sure {
+            return Ok(audit);
+        }
+    }
+}
+
+async fn verify_board(
+    store: &dyn ScoreStore,
+    found: Board,
+    progress: &mut (impl FnMut(Version, Version) + Send),
+) -> Result<Audit, BackendError> {
     let mut fold = Fold {
+        begins: found.log_after,
+        seen: found.log_after,
         board: found,
-        seen: Version::ZERO,
         epoch: Epoch::default(),
         users: BTreeMap::new(),
         order: BTreeMap::new(),
@@ -91,7 +114,11 @@ pub async fn verify(
         }
     }
     let beyond = Season::new(fold.board.season.get() + 1);
-    if store.scan(board, beyond, None, 1).await?.is_some_and(|scan| scan.total > 0 || !scan.scores.is_empty()) {
+    if store
+        .scan(&fold.board.spec.id, beyond, None, 1)
+        .await?
+        .is_some_and(|scan| scan.total > 0 || !scan.scores.is_empty())
+    {
         return Ok(Audit::Differs(fold.differs(format!("there are scores of season {beyond}, which has not begun"))));
     }
     if let Err(difference) = fold.compare_end(store).await? {
@@ -102,6 +129,8 @@ pub async fn verify(
 
 struct Fold {
     board: Board,
+    /// Behind which version it begins.
+    begins: Version,
     /// Up to where the log has been folded.
     seen: Version,
     /// The epoch of the row there.
@@ -156,7 +185,9 @@ impl Fold {
         self.epoch = epoch;
         self.seen = expected;
         let user = (row.season, row.user_id);
-        let previous = self.users.get(&user).copied();
+        // Somebody's first row here says what they had when the log began.
+        let at_begin = || row.previous.filter(|previous| previous.version <= self.begins);
+        let previous = self.users.get(&user).copied().or_else(at_begin);
         if row.previous != previous {
             let what = format!("user {} had {}, the row says {}", row.user_id, show(previous), show(row.previous));
             return Err(self.differs(what));
@@ -167,13 +198,18 @@ impl Fold {
             let folded = score.map_or("a score out of range".to_owned(), |score| score.to_string());
             return Err(self.differs(format!("user {} comes to {folded}, the row says {}", row.user_id, row.score)));
         }
-        let key = |reached: Reached| (row.season, spec.order().key(reached.score, reached.version));
+        self.place(user, previous, row.reached());
+        Ok(())
+    }
+
+    fn place(&mut self, user: (Season, UserId), previous: Option<Reached>, reached: Reached) {
+        let order = self.board.spec.order();
+        let key = |reached: Reached| (user.0, order.key(reached.score, reached.version));
         if let Some(previous) = previous {
             self.order.remove(&key(previous));
         }
-        self.order.insert(key(row.reached()), row.user_id);
-        self.users.insert(user, row.reached());
-        Ok(())
+        self.order.insert(key(reached), user.1);
+        self.users.insert(user, reached);
     }
 
     /// Walks a season's pages as a reader does: each must hold those who stand there at the page's own version, in order.
@@ -245,14 +281,20 @@ impl Fold {
                     return Ok(Err(difference));
                 }
             }
+            let last = scan.scores.last().map(|(user, _)| *user);
+            let ended = scan.scores.len() < CHUNK;
+            // Who has no row since the log began, and a score from before it, is taken as found.
+            for (user, reached) in &scan.scores {
+                if reached.version <= self.begins && !self.users.contains_key(&(season, *user)) {
+                    self.place((season, *user), None, *reached);
+                }
+            }
             let total = self.users.range((season, UserId::MIN)..=(season, UserId::MAX)).count() as u64;
-            if scan.total != total {
+            if scan.total != total && (ended || self.begins == Version::ZERO) {
                 return Ok(Err(
                     self.differs(format!("season {season} has {total} entries, its total says {}", scan.total))
                 ));
             }
-            let last = scan.scores.last().map(|(user, _)| *user);
-            let ended = scan.scores.len() < CHUNK;
             let first = after.map_or(Bound::Included((season, UserId::MIN)), |user| Bound::Excluded((season, user)));
             let end = if ended { UserId::MAX } else { last.unwrap_or(UserId::MAX) };
             let mut folded = self.users.range((first, Bound::Included((season, end))));

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use crate::board::{BoardSpec, Season};
 use crate::clock::Timestamp;
 use crate::ids::{ActionId, BoardId, KindId, UserId};
-use crate::store::{AtMost, Change, LogRow, Outcome, Reached, Refusal};
+use crate::store::{AtMost, Change, LogRow, Origin, Outcome, Reached, Refusal};
 use crate::version::Position;
 
 /// What a store has read, under the locks of its transaction, before it decides a batch.
@@ -21,6 +21,8 @@ pub struct Batch {
     pub scores: HashMap<(BoardId, UserId), Reached>,
     /// For each change with an [`AtMost`]: how many log rows of its kind its user has on its board since then.
     pub counts: HashMap<CountKey, u32>,
+    /// Of the ids of [signed actions](Origin::Action), those below this one belong to a log that is archived: `None` where no log is.
+    pub actions_from: Option<ActionId>,
 }
 
 /// What a count is of: board, user, kind, and the moment since when.
@@ -79,6 +81,9 @@ impl Batch {
             };
         }
         let board = self.boards.get_mut(&change.board).ok_or(Refusal::UnknownBoard)?;
+        if change.origin == Origin::Action && self.actions_from.is_some_and(|from| change.action_id < from) {
+            return Err(Refusal::Archived);
+        }
         if board.season != change.season {
             return Err(Refusal::SeasonOver);
         }

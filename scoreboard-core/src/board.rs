@@ -250,6 +250,8 @@ pub struct Board {
     pub version: Version,
     /// Entries in the current season.
     pub total: u64,
+    /// Its log is whole behind this version; what was before may be archived. 0 where the log begins with the board.
+    pub log_after: Version,
 }
 
 impl Board {

@@ -37,7 +37,7 @@ pub use boards::BoardError;
 pub use builder::{Builder, Config};
 pub use issue::IssueRequest;
 pub use limit::Admission;
-pub use read::{AroundQuery, Encoded, HistoryEntry, HistoryPage, HistoryQuery, StandingQuery, TopQuery};
+pub use read::{AroundQuery, Changes, Encoded, HistoryEntry, HistoryPage, HistoryQuery, StandingQuery, TopQuery};
 pub use record::RecordRequest;
 pub use subscribe::{ChangeOp, EntryChange, LiveEvent, Snapshot, Subscription, Update};
 

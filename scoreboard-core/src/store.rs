@@ -63,6 +63,9 @@ pub enum ChangeBoard {
 /// - **One version an answer.** Everything in one answer is true at the one position that it names.
 /// - **Fresh.** A read that starts after an `apply` returned sees what it applied.
 ///
+/// A store may archive old rows of the log that are of signed actions, and drop them. It then still refuses what it cannot recognise any more
+/// ([`Refusal::Archived`]), and says of each board behind which version its log is whole ([`Board::log_after`]). The scores stay.
+///
 /// Cloning an implementation clones the handle, never the data.
 #[async_trait]
 pub trait ScoreStore: fmt::Debug + Send + Sync + 'static {
@@ -124,8 +127,8 @@ pub trait ScoreStore: fmt::Debug + Send + Sync + 'static {
     /// - Each change is decided against what the ones before it in the batch left: a repeat inside one batch is a replay.
     /// - In this order a change is: replayed if its id counted before with its fingerprint, refused as
     ///   [`FingerprintMismatch`](Refusal::FingerprintMismatch) if with another one, and otherwise refused as
-    ///   [`UnknownBoard`](Refusal::UnknownBoard), [`SeasonOver`](Refusal::SeasonOver), [`AboveCount`](Refusal::AboveCount) or
-    ///   [`ScoreOutOfRange`](Refusal::ScoreOutOfRange), or applied. A refused one takes no version and spoils no other.
+    ///   [`UnknownBoard`](Refusal::UnknownBoard), [`Archived`](Refusal::Archived), [`SeasonOver`](Refusal::SeasonOver),
+    ///   [`AboveCount`](Refusal::AboveCount) or [`ScoreOutOfRange`](Refusal::ScoreOutOfRange), or applied. A refused one takes no version and spoils no other.
     /// - Concurrent calls are as if made one after the other.
     ///
     /// # Errors
@@ -137,7 +140,7 @@ pub trait ScoreStore: fmt::Debug + Send + Sync + 'static {
     /// If the future is dropped, all of the batch was applied or nothing; calling again with the same changes settles it.
     async fn apply(&self, changes: &[Change]) -> Result<Vec<Outcome>, BackendError>;
 
-    /// The log row of an action and the board it counted on, or `None` if it did not count.
+    /// The log row of an action and the board it counted on, or `None` if it did not count, or its row is archived.
     ///
     /// # Errors
     ///
@@ -192,7 +195,8 @@ pub trait ScoreStore: fmt::Debug + Send + Sync + 'static {
         score: Score,
     ) -> Result<Option<ScoreRank>, BackendError>;
 
-    /// A user's log rows on a board, newest first, older than `before` if given, at most `limit`. Empty for an unknown board.
+    /// A user's log rows on a board, newest first, older than `before` if given, at most `limit`, as far as the log is whole. Empty for
+    /// an unknown board.
     ///
     /// # Errors
     ///
@@ -210,6 +214,9 @@ pub trait ScoreStore: fmt::Debug + Send + Sync + 'static {
     ) -> Result<Vec<LogRow>, BackendError>;
 
     /// A board's log rows behind `after` in version order, at most `limit`. Empty for an unknown board.
+    ///
+    /// Never with a gap between two of them: where the log is whole only behind a [later version](Board::log_after) than `after`, they
+    /// are those behind that one.
     ///
     /// # Errors
     ///

@@ -36,11 +36,11 @@ pub(crate) async fn apply(store: &PostgresStore, changes: &[Change]) -> Result<V
 }
 
 async fn attempt_once(mut tx: Transaction<'static, Postgres>, changes: &[Change]) -> Result<Vec<Outcome>, Failure> {
-    let (boards, numbers) = boards(&mut tx, changes).await?;
+    let (boards, numbers, actions_from) = boards(&mut tx, changes).await?;
     let counted = counted(&mut tx, changes).await?;
     let scores = scores(&mut tx, changes, &boards, &numbers).await?;
     let counts = counts(&mut tx, changes, &numbers).await?;
-    let decided = Batch { boards, counted, scores, counts }.decide(changes);
+    let decided = Batch { boards, counted, scores, counts, actions_from }.decide(changes);
     if !decided.rows.is_empty() {
         write(&mut tx, &decided, &numbers).await?;
         commit(tx).await?;
@@ -50,7 +50,10 @@ async fn attempt_once(mut tx: Transaction<'static, Postgres>, changes: &[Change]
 
 /// Locks the boards, all batches in the same order, and then reads what goes with them: a statement that waits for a lock sees the
 /// rows that it locked as they are after the wait, but those of other tables as they were before.
-async fn boards(tx: &mut PgConnection, changes: &[Change]) -> Result<(HashMap<BoardId, BoardState>, Numbers), Failure> {
+async fn boards(
+    tx: &mut PgConnection,
+    changes: &[Change],
+) -> Result<(HashMap<BoardId, BoardState>, Numbers, Option<ActionId>), Failure> {
     let names: HashSet<&str> = changes.iter().map(|change| change.board.as_str()).collect();
     let rows = sqlx::query(
         "SELECT id, no, direction, operator, tie_break, season, version FROM boards
@@ -79,31 +82,41 @@ async fn boards(tx: &mut PgConnection, changes: &[Change]) -> Result<(HashMap<Bo
     }
 
     let rows = sqlx::query(
-        "SELECT boards.id, meta.epoch, seasons.total
+        "SELECT boards.id, meta.epoch, seasons.total, meta.actions_from
          FROM boards JOIN seasons ON seasons.board = boards.no AND seasons.season = boards.season CROSS JOIN meta
          WHERE boards.no = ANY ($1)",
     )
     .bind(Vec::from_iter(numbers.values().copied()))
     .fetch_all(tx)
     .await?;
+    let mut actions_from = None;
     for row in &rows {
         let mut columns = Columns::of(row);
         let id = BoardId::new(columns.take()?)?;
         let board = boards.get_mut(&id).ok_or_else(|| Failure::stored("a board that was not asked for"))?;
         board.position.epoch = Epoch::new(columns.count()?);
         board.total = columns.count()?;
+        actions_from = columns.take::<Option<Uuid>>()?.map(ActionId::from_uuid);
     }
-    if rows.len() == boards.len() { Ok((boards, numbers)) } else { Err(Failure::stored("a board without its season")) }
+    if rows.len() != boards.len() {
+        return Err(Failure::stored("a board without its season"));
+    }
+    Ok((boards, numbers, actions_from))
 }
 
 async fn counted(tx: &mut PgConnection, changes: &[Change]) -> Result<HashMap<ActionId, (BoardId, LogRow)>, Failure> {
     let ids: Vec<Uuid> = changes.iter().map(|change| change.action_id.as_uuid()).collect();
+    // The bounds are for the planner: by them, and not by the array, it knows which parts of the log to leave alone.
+    let (least, greatest) = (ids.iter().min().copied(), ids.iter().max().copied());
     let rows = sqlx::query(concat!(
         "SELECT boards.id, ",
         log_columns!(),
-        " FROM log JOIN boards ON boards.no = log.board WHERE log.action_id = ANY ($1)"
+        " FROM log JOIN boards ON boards.no = log.board
+          WHERE log.action_id = ANY ($1) AND log.action_id BETWEEN $2 AND $3"
     ))
     .bind(ids)
+    .bind(least)
+    .bind(greatest)
     .fetch_all(tx)
     .await?;
     let mut counted = HashMap::with_capacity(changes.len());

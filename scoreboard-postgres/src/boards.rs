@@ -48,7 +48,7 @@ macro_rules! select_boards {
     ($rest:literal) => {
         concat!(
             "SELECT boards.id, boards.name, boards.direction, boards.operator, boards.tie_break, boards.kinds,
-                    boards.season, meta.epoch, boards.version, seasons.total
+                    boards.season, meta.epoch, boards.version, seasons.total, boards.log_after
              FROM boards JOIN seasons ON seasons.board = boards.no AND seasons.season = boards.season CROSS JOIN meta ",
             $rest
         )
@@ -76,7 +76,8 @@ fn decode(mut columns: Columns<'_>) -> Result<Board, Failure> {
     };
     let season = columns.season()?;
     let position = columns.position()?;
-    Ok(Board { spec, season, epoch: position.epoch, version: position.version, total: columns.count()? })
+    let (epoch, version) = (position.epoch, position.version);
+    Ok(Board { spec, season, epoch, version, total: columns.count()?, log_after: columns.version()? })
 }
 
 fn kinds(spec: &BoardSpec) -> Result<String, Failure> {

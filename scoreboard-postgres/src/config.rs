@@ -35,14 +35,20 @@ pub struct Config {
     /// How long the server lets a transaction be open of which it hears nothing more, so that a node that is cut off lets go of
     /// its locks.
     pub idle_in_transaction_timeout: Duration,
+    /// How much time a part of the log spans: it is archived as a whole. Shorter parts are archived closer to their age; many of them make
+    /// reads of old history slower. A change of this counts from the next part on.
+    pub log_part: Duration,
     /// Opens the database also where the server runs with `fsync`, `full_page_writes` or `synchronous_commit` off, and so may lose
     /// what it acknowledged.
     pub unsafe_durability: bool,
 }
 
+/// Thirteen in a year: few enough for reads that look into each, and a retention is met within a month.
+const LOG_PART: Duration = Duration::from_secs(28 * 86_400);
+
 impl Config {
     /// The database that a URL names, with 10 connections, 1.2 seconds of patience for one of them, 1.5 for a lock, 1.8 for a
-    /// statement and 2 for all of a call, and 3 with a transaction that has gone silent.
+    /// statement and 2 for all of a call, and 3 with a transaction that has gone silent. A part of the log spans four weeks.
     ///
     /// The URL is as libpq has it: `postgres://user:password@host:port/database?options`. What it does not say is taken from the
     /// environment (`PGPASSWORD`, `PGHOST` and so on) and the file `~/.pgpass`, which is where a password is better kept. A folder
@@ -60,6 +66,7 @@ impl Config {
             statement_timeout: Duration::ZERO,
             lock_timeout: Duration::ZERO,
             idle_in_transaction_timeout: Duration::ZERO,
+            log_part: LOG_PART,
             unsafe_durability: false,
         };
         Ok(config.with_call_timeout(Duration::from_secs(2)))

@@ -15,6 +15,7 @@ use crate::durability::{Durability, unsafe_setting};
 use crate::error::{self, Failure};
 use crate::life::follow;
 use crate::migrate::{is_there, migrate};
+use crate::parts::make_ahead;
 use crate::replicas::{Identity, is_standby};
 
 /// How long a connection that was at rest may take to show that it is still one.
@@ -96,14 +97,15 @@ impl PostgresStore {
         };
         let durability = open.await.map_err(|failure| failure.during("open"))?;
         migrate(&mut connection).await?;
-        follow(&mut connection).await.map_err(|error| Failure::Driver(error).during("open"))?;
+        let width = config.log_part;
+        begin(&mut connection, width).await.map_err(|error| Failure::Driver(error).during("open"))?;
         // What is said already need not be heard.
         let _ = connection.close().await;
 
         let pool = PgPoolOptions::new()
             .max_connections(config.connections.max(1))
             .acquire_timeout(config.acquire_timeout)
-            .after_connect(|connection, _| Box::pin(follow(connection)))
+            .after_connect(move |connection, _| Box::pin(begin(connection, width)))
             // The pool's own test waits for as long as a network that swallows everything lets it.
             .test_before_acquire(false)
             .before_acquire(|connection, _| Box::pin(answers(connection)))
@@ -208,6 +210,12 @@ impl PostgresStore {
         let written = written.unwrap_or_else(|_| Err(Failure::Commit(late(self.call_timeout))));
         written.map_err(|failure| failure.during(operation))
     }
+}
+
+/// What is asked of every new connection to a database that takes writes.
+async fn begin(connection: &mut PgConnection, log_part: Duration) -> Result<(), sqlx::Error> {
+    follow(connection).await?;
+    make_ahead(connection, log_part).await
 }
 
 /// What the driver would say if it looked at the clock.

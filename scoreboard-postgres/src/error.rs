@@ -46,12 +46,24 @@ impl Failure {
     /// Whether the transaction was rolled back for sure, only because of what another did at the same time: a deadlock, a failed
     /// serialization, or an action id that both brought. Tried again, it sees what the other left.
     pub(crate) fn lost_a_race(&self) -> bool {
-        const DEADLOCK: &str = "40P01";
-        const SERIALIZATION: &str = "40001";
-        const ONCE: &str = "log_counts_once";
         let (Self::Driver(error) | Self::Commit(error)) = self else { return false };
         let sqlx::Error::Database(error) = error else { return false };
-        error.code().is_some_and(|code| code == DEADLOCK || code == SERIALIZATION) || error.constraint() == Some(ONCE)
+        match (error.code().as_deref(), error.constraint()) {
+            // deadlock_detected, serialization_failure
+            (Some("40P01" | "40001"), _) => true,
+            // unique_violation: each part of the log has a constraint of its own.
+            (Some("23505"), Some(name)) => name == "log_counts_once" || name.ends_with("_action_id_key"),
+            _ => false,
+        }
+    }
+}
+
+impl Failure {
+    /// Whether a lock was not had in time, so that nothing was changed.
+    pub(crate) fn had_to_wait(&self) -> bool {
+        // lock_not_available, deadlock_detected
+        let waited = |code: &str| code == "55P03" || code == "40P01";
+        matches!(self, Self::Driver(sqlx::Error::Database(error)) if error.code().is_some_and(|code| waited(&code)))
     }
 }
 

@@ -51,6 +51,9 @@
 //! - A read sees one version, never waits for a writer, and never makes it wait.
 //! - No call takes longer than [`Config::call_timeout`], whatever the network does. A connection that does not answer is closed, and
 //!   those that were at rest are asked before they are used.
+//! - The log is cut into parts by the ids of its actions, and so by time: ids that a server gives are UUIDv7. The next part is made before
+//!   it is needed, when a connection is made; an id of any other form has a place too. What is old may be
+//!   [archived](PostgresStore::archive) and dropped; what was archived counts no second time.
 //! - A rank is counted along an index: exact, and the slower the further down it is.
 //!
 //! # What it needs
@@ -64,12 +67,15 @@
 //! - The text that is stored (names, evidence) must not hold the character U+0000, which PostgreSQL has no place for.
 //!
 //! Migrations are part of the crate and run when a database is opened, under an advisory lock. A database that a newer version
-//! wrote is refused, and left as it is. After a failover, a recovery to a point in time, or the loading of a dump, the next epoch
+//! wrote is refused, and left as it is. Servers of the release before, which have it open meanwhile, go on with what a newer one made of it; but
+//! while the third migration cuts a log that is one table, which takes one walk over it, their writes and their reads of the log wait, and
+//! fail as after any lock that is not had in time. Pages, standings and ranks are read all the while. After a failover, a recovery to a point in time, or the loading of a dump, the next epoch
 //! begins by itself, so that version numbers given twice are told apart. Where nothing shows it, a copy of the disk that took the place
 //! of a database that had gone on without it, it must be told: [`raise_epoch`](scoreboard_core::ScoreStore::raise_epoch).
 
 mod accounts;
 mod apply;
+mod archive;
 mod boards;
 mod broadcaster;
 mod config;
@@ -80,12 +86,14 @@ mod incidents;
 mod life;
 mod log;
 mod migrate;
+mod parts;
 mod read;
 mod replicas;
 mod rows;
 mod sessions;
 mod store;
 
+pub use archive::{Archive, ArchiveStep, ArchivedPart, LogPart, MIN_ARCHIVE_AGE};
 pub use broadcaster::PostgresBroadcaster;
 pub use config::{Config, Database};
 pub use connection::PostgresStore;

@@ -38,7 +38,7 @@ pub(crate) async fn apply(mut tx: Transaction<'static, Sqlite>, changes: &[Chang
     let counted = counted(&mut tx, changes).await?;
     let (scores, chains) = standing(&mut tx, changes, &boards, &numbers).await?;
     let counts = counts(&mut tx, changes, &numbers).await?;
-    let decided = Batch { boards, counted, scores, counts }.decide(changes);
+    let decided = Batch { boards, counted, scores, counts, actions_from: None }.decide(changes);
     if !decided.rows.is_empty() {
         write(&mut tx, &decided, &numbers, chains).await?;
         commit(tx).await?;

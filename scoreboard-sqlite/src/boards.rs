@@ -1,6 +1,6 @@
 //! Boards and their specs.
 
-use scoreboard_core::{Board, BoardId, BoardSpec, ChangeBoard, CreateBoard};
+use scoreboard_core::{Board, BoardId, BoardSpec, ChangeBoard, CreateBoard, Version};
 use sqlx::{SqliteConnection, SqliteExecutor};
 
 use crate::error::Failure;
@@ -78,7 +78,8 @@ fn decode(mut columns: Columns<'_>) -> Result<Board, Failure> {
     };
     let season = columns.season()?;
     let position = columns.position()?;
-    Ok(Board { spec, season, epoch: position.epoch, version: position.version, total: columns.count()? })
+    let (epoch, version, total) = (position.epoch, position.version, columns.count()?);
+    Ok(Board { spec, season, epoch, version, total, log_after: Version::ZERO })
 }
 
 fn kinds(spec: &BoardSpec) -> Result<String, Failure> {

@@ -34,6 +34,7 @@ impl Scoreboard {
             Outcome::Refused(Refusal::UnknownBoard) => Rejection::UnknownBoard(change.board),
             Outcome::Refused(Refusal::SeasonOver) => Rejection::Mismatch,
             Outcome::Refused(Refusal::ScoreOutOfRange) => Rejection::ScoreOutOfRange,
+            Outcome::Refused(Refusal::Archived) => Rejection::Expired,
             Outcome::Refused(Refusal::FingerprintMismatch) => Rejection::IdempotencyMismatch,
         };
         Err(rejection.into())

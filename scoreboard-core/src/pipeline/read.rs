@@ -19,7 +19,7 @@ mod history;
 
 pub use encoded::Encoded;
 pub(super) use encoded::Loads;
-pub use history::{HistoryEntry, HistoryPage, HistoryQuery};
+pub use history::{Changes, HistoryEntry, HistoryPage, HistoryQuery};
 
 /// Which page of a board.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -277,7 +277,8 @@ impl Subscription {
             return Err(self.scoreboard.missing(&self.board).await);
         };
         let missed = board.version.get().saturating_sub(since.version.get());
-        if since.epoch != board.epoch || since.version > board.version || missed > MAX_MISSED {
+        let archived = since.version < board.log_after;
+        if since.epoch != board.epoch || since.version > board.version || missed > MAX_MISSED || archived {
             return Ok((self.current(LookFor::Now).await?, None));
         }
         // Some more may be applied before the page is read.
@@ -287,8 +288,12 @@ impl Subscription {
         if rows > 2 * MAX_MISSED || page.position < since || page.position.epoch != since.epoch {
             return Ok((view, None));
         }
-        let rows = store.log(&self.board, since.version, rows as usize).await?;
-        if rows.iter().any(|row| row.season != page.season) {
+        let missed = store.log(&self.board, since.version, rows as usize).await?;
+        // Some of them may have been archived just now.
+        let begins = missed.first().map(|row| row.position.version);
+        let whole = rows == 0 || (missed.len() as u64 == rows && begins == Some(since.version.next()));
+        let rows = missed;
+        if !whole || rows.iter().any(|row| row.season != page.season) {
             return Ok((view, None));
         }
         let (total, entries) = rewind(&page, board.spec.order(), &rows, self.limit);

@@ -89,6 +89,8 @@ pub enum Refusal {
     FingerprintMismatch,
     /// [`Change::at_most`] does not hold.
     AboveCount,
+    /// It is a signed action of a time whose log is archived: whether it counted then can no longer be told, so it does not now.
+    Archived,
 }
 
 /// What the caller of an applied change gets, the same each time it asks.

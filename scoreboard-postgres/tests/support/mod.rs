@@ -2,6 +2,7 @@
 
 #![allow(dead_code, unused_imports, reason = "no test file uses all of it")]
 
+pub(crate) mod changes;
 mod postgres;
 
 use std::sync::Arc;

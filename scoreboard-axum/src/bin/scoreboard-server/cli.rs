@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use scoreboard_core::accounts::{Email, Role};
 use scoreboard_core::{BoardId, Direction, InvalidValue, KeyId, KindId, Operator, TieBreak};
 
+use crate::archive::Days;
 use crate::settings::{Flag, LogFormat};
 
 const AFTER_HELP: &str = "\
@@ -24,7 +25,8 @@ Examples:
   scoreboard-server config > scoreboard.toml                         a settings file to start from
   scoreboard-server admin create-user --email ada@example.org --display-name Ada --role admin
   scoreboard-server verify                                           fold every log again and compare
-  scoreboard-server export backup.jsonl                              beside a running server";
+  scoreboard-server export backup.jsonl                              beside a running server
+  scoreboard-server archive --older-than 90d --to /var/lib/scoreboard/archive   of a log on PostgreSQL";
 
 /// Verified, live scoreboards: signed actions, counted once, live on a page.
 #[derive(Debug, Parser)]
@@ -97,6 +99,9 @@ pub(crate) enum Command {
         /// Only this board
         #[arg(long)]
         board: Option<BoardId>,
+        /// Also the files that `archive` has written, and the scores that stand on them
+        #[arg(long, value_name = "FOLDER", conflicts_with = "board")]
+        archive: Option<PathBuf>,
     },
     /// Write boards, users and logs as JSON Lines; may be used beside a running server
     Export {
@@ -111,6 +116,18 @@ pub(crate) enum Command {
     Import {
         /// The file to read; `-` is standard input
         file: PathBuf,
+    },
+    /// Write old parts of the log on PostgreSQL to files and drop them; may be used beside running servers, and again if it was ended
+    Archive {
+        /// How long ago a part's last action was started at least, in days, like 90d; 3d is the least
+        #[arg(long, value_name = "DAYS")]
+        older_than: Days,
+        /// The folder for the files, which is there; to be kept as safe as the database
+        #[arg(long, value_name = "FOLDER")]
+        to: PathBuf,
+        /// Only say which parts would go
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Play against a running server with bots
     Demo(DemoFlags),

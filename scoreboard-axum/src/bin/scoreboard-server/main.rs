@@ -1,6 +1,7 @@
 //! `scoreboard-server`: the reference server, and the commands that work on its database.
 
 mod admin;
+mod archive;
 mod cli;
 mod demo;
 mod failure;
@@ -90,9 +91,10 @@ fn run(cli: Cli) -> Result<ExitCode> {
             Command::Serve(_) => serve::run(&effective).await?,
             Command::Config(_) => progress::print(&effective.to_toml()?)?,
             Command::Admin(command) => admin::run(settings, command).await?,
-            Command::Verify { board } => return verify::run(settings, board).await,
+            Command::Verify { board, archive } => return verify::run(settings, board, archive.as_deref()).await,
             Command::Export { file, without_users } => transfer::export::run(settings, &file, !without_users).await?,
             Command::Import { file } => transfer::import::run(settings, &file).await?,
+            Command::Archive { older_than, to, dry_run } => archive::run(settings, older_than, to, dry_run).await?,
             Command::Demo(flags) => demo::run(flags).await?,
         }
         Ok(ExitCode::SUCCESS)

@@ -94,6 +94,7 @@ fn postgres(url: &str, settings: &Settings, patience: Duration) -> Result<scoreb
     let config = scoreboard_postgres::Config::from_url(url).map_err(|error| error.to_string())?;
     Ok(scoreboard_postgres::Config {
         connections: settings.store.connections,
+        log_part: Duration::from_secs(settings.store.log_part_days * 86_400),
         unsafe_durability: settings.store.durability == Durability::Unsafe,
         ..config.with_call_timeout(patience)
     })

@@ -179,6 +179,8 @@ pub(crate) struct Store {
     pub(crate) connections: u32,
     /// How long a call to a database server takes at most; then it has failed.
     pub(crate) timeout_ms: u64,
+    /// How many days a part of the log on a database server spans; it is archived as a whole.
+    pub(crate) log_part_days: u64,
     /// Whether a database server must keep what it acknowledges.
     pub(crate) durability: Durability,
 }
@@ -191,6 +193,7 @@ impl Default for Store {
             readers: 4,
             connections: 10,
             timeout_ms: 1800,
+            log_part_days: 28,
             durability: Durability::default(),
         }
     }

@@ -8,6 +8,7 @@ use scoreboard_core::{BackendError, Chain, Clock, Epoch, ErrorKind, IncidentStor
 use scoreboard_postgres::{PostgresStore, ReplicaReads};
 use scoreboard_sqlite::SqliteStore;
 
+use crate::archive::not_in_parts;
 use crate::failure::{Failure, Result};
 use crate::files::Files;
 use crate::place::Place;
@@ -85,6 +86,14 @@ impl Stores {
         match &self.backend {
             Backend::Memory | Backend::Sqlite(_) => true,
             Backend::Postgres(store) => store.is_durable(),
+        }
+    }
+
+    /// The database server, for what is done on one alone.
+    pub(crate) fn postgres(&self) -> Result<&PostgresStore> {
+        match &self.backend {
+            Backend::Postgres(store) => Ok(store),
+            Backend::Memory | Backend::Sqlite(_) => Err(not_in_parts()),
         }
     }
 

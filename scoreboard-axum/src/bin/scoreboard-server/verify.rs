@@ -1,8 +1,9 @@
 //! `verify`: every log, folded again.
 
+use std::path::Path;
 use std::process::ExitCode;
 
-use scoreboard_core::{Audit, BoardId};
+use scoreboard_core::{Audit, BoardId, Version};
 
 use crate::failure::{Failure, Result};
 use crate::progress::{Progress, print};
@@ -14,10 +15,14 @@ pub(crate) const CANNOT_TELL: u8 = 2;
 const DIFFERS: u8 = 1;
 
 /// Compares each board's log with its scores, or those of one board.
-pub(crate) async fn run(settings: &Settings, only: Option<BoardId>) -> Result<ExitCode> {
+pub(crate) async fn run(settings: &Settings, only: Option<BoardId>, archive: Option<&Path>) -> Result<ExitCode> {
     let look = async {
         let stores = Stores::open_existing(settings).await?;
-        let all_agree = boards(&stores, only).await;
+        let all_agree = async {
+            let logs_agree = boards(&stores, only).await?;
+            Ok::<_, Failure>(archive_agrees(&stores, archive).await? && logs_agree)
+        };
+        let all_agree = all_agree.await;
         stores.close().await;
         all_agree
     };
@@ -37,7 +42,11 @@ async fn boards(stores: &Stores, only: Option<BoardId>) -> Result<bool> {
     for board in boards {
         match audit(stores, &board).await? {
             Audit::Clean { position, scores } => {
-                print(&format!("{board}: clean up to version {} ({scores} scores)", position.version))?;
+                let from = match stores.scores.board(&board).await?.map(|board| board.log_after) {
+                    Some(begin) if begin > Version::ZERO => format!("from version {begin} "),
+                    _ => String::new(),
+                };
+                print(&format!("{board}: clean {from}up to version {} ({scores} scores)", position.version))?;
             }
             Audit::Differs(difference) => {
                 all_agree = false;
@@ -47,6 +56,17 @@ async fn boards(stores: &Stores, only: Option<BoardId>) -> Result<bool> {
         }
     }
     Ok(all_agree)
+}
+
+/// Where an archive is named: whether it is the one, and the scores stand on it.
+async fn archive_agrees(stores: &Stores, archive: Option<&Path>) -> Result<bool> {
+    let Some(folder) = archive else { return Ok(true) };
+    let found = stores.postgres()?.check_archive(folder).await?;
+    match &found {
+        None => print("the archive is clean")?,
+        Some(difference) => print(&format!("the archive differs: {difference}"))?,
+    }
+    Ok(found.is_none())
 }
 
 /// Folds one board's log, showing how far it is.

@@ -63,7 +63,8 @@ impl StoredBoard {
 
     pub(super) fn board(&self) -> Board {
         let Position { epoch, version } = self.position();
-        Board { spec: self.spec.clone(), season: self.season, epoch, version, total: self.current().total() }
+        let total = self.current().total();
+        Board { spec: self.spec.clone(), season: self.season, epoch, version, total, log_after: Version::ZERO }
     }
 
     pub(super) fn state(&self) -> BoardState {

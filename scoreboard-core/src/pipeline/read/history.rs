@@ -93,6 +93,18 @@ pub struct HistoryPage {
     pub entries: Vec<HistoryEntry>,
     /// Older ones.
     pub next_cursor: Option<String>,
+    /// The history goes back to this version; what was before is archived. 0 where it goes back to the beginning.
+    pub log_after: Version,
+}
+
+/// A stretch of a board's log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changes {
+    /// Behind which version it begins: the one that was asked for, or a later one where the log in between is archived. Who has followed
+    /// to the former has then missed what lies between, and begins anew from the scores.
+    pub after: Version,
+    /// In version order, without a gap.
+    pub rows: Vec<LogRow>,
 }
 
 impl Scoreboard {
@@ -127,10 +139,12 @@ impl Scoreboard {
             version: found.version,
             entries: rows.into_iter().map(HistoryEntry::from).collect(),
             next_cursor,
+            log_after: found.log_after,
         })
     }
 
-    /// The board's log behind a version, in version order, at most `limit` rows: what any follower applies.
+    /// The board's log behind a version, in version order, at most `limit` rows: what any follower applies. Where it is archived as far as
+    /// that, the answer says where the log begins.
     ///
     /// # Errors
     ///
@@ -139,13 +153,14 @@ impl Scoreboard {
     /// # Cancel safety
     ///
     /// Nothing is changed.
-    pub async fn changes(&self, board: &BoardId, after: Version, limit: usize) -> Result<Vec<LogRow>> {
+    pub async fn changes(&self, board: &BoardId, after: Version, limit: usize) -> Result<Changes> {
         let rows = self.parts.store.log(board, after, limit).await?;
-        if rows.is_empty() {
-            // Tells "nothing new" from "no such board".
-            self.catalogue(board, self.parts.clock.now()).await?;
-        }
-        Ok(rows)
+        let Some(first) = rows.first() else {
+            // Tells "nothing new" from "archived" and from "no such board".
+            let found = self.parts.store.board(board).await?.ok_or_else(|| Rejection::UnknownBoard(board.clone()))?;
+            return Ok(Changes { after: after.max(found.log_after), rows });
+        };
+        Ok(Changes { after: Version::new(first.position.version.get() - 1), rows })
     }
 
     /// A history cursor is one of the board's cursors: its key is the version, bound to the user by the season's place.

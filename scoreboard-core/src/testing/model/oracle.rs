@@ -207,7 +207,7 @@ impl Model {
         let board = self.boards.get(id)?;
         let Position { epoch, version } = board.position();
         let total = board.places().len() as u64;
-        Some(Board { spec: board.spec.clone(), season: Season::FIRST, epoch, version, total })
+        Some(Board { spec: board.spec.clone(), season: Season::FIRST, epoch, version, total, log_after: Version::ZERO })
     }
 
     pub(super) fn boards(&self) -> Vec<Board> {

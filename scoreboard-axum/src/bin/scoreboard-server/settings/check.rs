@@ -21,6 +21,7 @@ impl Settings {
             ("store.readers", store.readers.into(), 1, 256),
             ("store.connections", store.connections.into(), 1, 1000),
             ("store.timeout_ms", store.timeout_ms, 200, 60_000),
+            ("store.log_part_days", store.log_part_days, 7, 3650),
             ("cache.megabytes", cache.megabytes as u64, 1, 1 << 20),
             ("cache.lifetime_seconds", cache.lifetime_seconds, 1, 86_400),
             ("cache.stale_seconds", cache.stale_seconds, 0, 86_400),

@@ -35,7 +35,13 @@ async fn everything(stores: &Stores, lines: &mut Lines, users: bool) -> Result<C
     lines.write(Line::Header(Header::new(users)))?;
     // Whoever is in a log up to these versions had an account before: users are read after this, and none is missing.
     let boards = stores.scores.boards().await?;
-    for Board { spec, season, version, epoch, .. } in &boards {
+    for Board { spec, season, version, epoch, log_after, .. } in &boards {
+        if *log_after > Version::ZERO {
+            let id = &spec.id;
+            return Err(Failure::new(format_args!(
+                "the log of `{id}` begins behind version {log_after}, what was before is archived: an export would not be whole. Copy                  the database by its own means"
+            )));
+        }
         counts.boards += 1;
         let (season, version, epoch) = (*season, *version, *epoch);
         lines.write(Line::Board(BoardLine { spec: spec.clone(), season, version, epoch }))?;
