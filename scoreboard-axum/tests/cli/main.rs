@@ -1,6 +1,7 @@
 //! The binary `scoreboard-server` as its operators meet it: each test runs it in a folder of its own.
 
 mod admin;
+mod cache;
 #[path = "../../../scoreboard-postgres/tests/support/postgres/mod.rs"]
 mod database;
 mod demo;

@@ -92,6 +92,7 @@ pub(crate) async fn run(effective: &Effective) -> Result<()> {
     nodes.follow(&scoreboard);
     warm_up(&scoreboard).await?;
     tokio::spawn(scoreboard.clone().keep_warm());
+    tokio::spawn(scoreboard.clone().monitor_cache());
     announce(&listener)?;
     lifecycle.ready();
     scoreboard_axum::serve(listener, service(app), serve, lifecycle, stop(signals)).await;
@@ -203,6 +204,10 @@ impl Settings {
         config.cache_lifetime = Duration::from_secs(self.cache.lifetime_seconds);
         config.stale_lifetime = Duration::from_secs(self.cache.stale_seconds);
         config.cache_bytes = self.cache.megabytes << 20;
+        config.cache_monitor.period = Duration::from_secs(self.cache.monitor_seconds);
+        config.cache_monitor.min_hit_percent = self.cache.min_hit_percent;
+        config.cache_monitor.max_memory_percent = self.cache.max_memory_percent;
+        config.cache_monitor.max_answer_time = Duration::from_millis(self.cache.max_answer_ms);
         config.batch_interval = Duration::from_millis(self.live.batch_interval_ms);
         config.poll_interval = Duration::from_millis(self.live.poll_interval_ms);
         config.group_commit.max_batch = self.store.max_batch;

@@ -15,7 +15,8 @@ use crate::flight::Flights;
 use crate::memory::MemoryBoardCache;
 use crate::pipeline::read::TopQuery;
 use crate::pipeline::read::auditor::Auditor;
-use crate::pipeline::{Parts, Scoreboard};
+use crate::pipeline::read::measures::{Load, Measures};
+use crate::pipeline::{Config, Parts, Scoreboard};
 use crate::ranking::RankStyle;
 use crate::version::{Position, Version};
 
@@ -52,12 +53,18 @@ pub(in crate::pipeline) struct Loads {
     /// The newest answer of each view, whatever floor was raised since.
     last_known: MemoryBoardCache,
     pub(super) auditor: Auditor,
+    pub(in crate::pipeline) measures: Measures,
 }
 
 impl Loads {
-    pub(in crate::pipeline) fn new(cache_bytes: usize) -> Self {
-        let last_known = MemoryBoardCache::new(cache_bytes / LAST_KNOWN_SHARE);
-        Self { flights: Flights::default(), took: AtomicU64::new(0), last_known, auditor: Auditor::default() }
+    pub(in crate::pipeline) fn new(config: &Config) -> Self {
+        Self {
+            flights: Flights::default(),
+            took: AtomicU64::new(0),
+            last_known: MemoryBoardCache::new(config.cache_bytes / LAST_KNOWN_SHARE),
+            auditor: Auditor::default(),
+            measures: Measures::new(config.cache_monitor.max_answer_time),
+        }
     }
 }
 
@@ -85,13 +92,15 @@ impl Scoreboard {
         if let Some(Hit { answer, fresh_for }) = self.parts.cache.get_near(&key, now).await
             && answer.position.version >= query.min_version
         {
+            let nth = self.parts.loads.measures.hit();
             if self.is_due_early(fresh_for) {
                 self.load_early(query, key);
-            } else if self.parts.loads.auditor.picks(now) {
+            } else if self.parts.loads.auditor.picks(nth, now) {
                 self.audit(query, key, answer.clone(), now);
             }
             return Ok(answer.into());
         }
+        self.parts.loads.measures.miss();
         // Boxed, so that the many that hit do not carry the room for this.
         Box::pin(self.load_or_join(query, key, now)).await
     }
@@ -121,13 +130,16 @@ impl Scoreboard {
 
     /// A first page from the far cache, from another node that loads it, or from the store.
     async fn fetch_top(&self, query: &TopQuery, key: CacheKey, now: Timestamp) -> Result<Encoded> {
-        if let Some(answer) = self.fetch_far(&key, now).await {
+        let mut timed = self.parts.loads.measures.load();
+        if let Some(answer) = self.fetch_far(&key, now, &mut timed).await {
             return Ok(answer.into());
         }
         let given_up = Instant::now() + LEASE_PATIENCE;
-        while self.parts.cache.lease(&key, now, LEASE_PATIENCE).await == Lease::Held && Instant::now() < given_up {
+        while timed.of_shared(self.parts.cache.lease(&key, now, LEASE_PATIENCE)).await == Lease::Held
+            && Instant::now() < given_up
+        {
             sleep(LEASE_POLL).await;
-            if let Some(answer) = self.fetch_far(&key, now).await {
+            if let Some(answer) = self.fetch_far(&key, now, &mut timed).await {
                 return Ok(answer.into());
             }
         }
@@ -137,8 +149,9 @@ impl Scoreboard {
         }
     }
 
-    async fn fetch_far(&self, key: &CacheKey, now: Timestamp) -> Option<Cached> {
-        let Hit { answer, .. } = self.parts.cache.get_far(key, now).await?;
+    async fn fetch_far(&self, key: &CacheKey, now: Timestamp, timed: &mut Load<'_>) -> Option<Cached> {
+        let Hit { answer, .. } = timed.of_shared(self.parts.cache.get_far(key, now)).await?;
+        timed.shared_hit();
         self.remember(key, &answer, now).await;
         Some(answer)
     }
