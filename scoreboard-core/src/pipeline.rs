@@ -33,6 +33,7 @@ mod submit;
 mod subscribe;
 mod verify;
 mod warm;
+mod write_through;
 
 pub use boards::BoardError;
 pub use builder::{Builder, Config};
@@ -95,6 +96,7 @@ struct Parts {
     boards: boards::Catalogue,
     loads: read::Loads,
     troubles: monitor::Troubles,
+    write_through: Arc<write_through::WriteThrough>,
     views: subscribe::Views,
     config: Config,
 }

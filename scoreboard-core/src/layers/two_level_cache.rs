@@ -58,6 +58,15 @@ impl TwoLevelCache {
         hit
     }
 
+    /// Whether the near level has it. Not counted, for nobody asks.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is changed.
+    pub async fn has_near(&self, key: &CacheKey, now: Timestamp) -> bool {
+        self.near.get(key, now).await.is_some()
+    }
+
     /// What the far level has and the near one takes.
     ///
     /// # Cancel safety

@@ -18,6 +18,7 @@ use crate::pipeline::boards::Catalogue;
 use crate::pipeline::monitor::{CacheMonitorConfig, Troubles};
 use crate::pipeline::read::Loads;
 use crate::pipeline::subscribe::Views;
+use crate::pipeline::write_through::WriteThrough;
 use crate::pipeline::{Parts, Scoreboard};
 use crate::store::ScoreStore;
 use crate::verifier::{ActionVerifier, HmacVerifier, KeyRing};
@@ -193,7 +194,13 @@ impl Builder {
             }
         };
         let cache = Arc::new(TwoLevelCache::new(near, self.shared_cache));
-        let after = AfterCommit { cache: cache.clone(), broadcaster: broadcaster.clone(), fraud: fraud.clone() };
+        let write_through = Arc::<WriteThrough>::default();
+        let after = AfterCommit {
+            cache: cache.clone(),
+            broadcaster: broadcaster.clone(),
+            fraud: fraud.clone(),
+            write_through: write_through.clone(),
+        };
         Scoreboard {
             parts: Arc::new(Parts {
                 store: Arc::new(GroupCommit::with_config(store, config.group_commit, Some(Arc::new(after)))),
@@ -202,6 +209,7 @@ impl Builder {
                 boards: Catalogue::default(),
                 loads: Loads::new(&config),
                 troubles: Troubles::new(room),
+                write_through,
                 views: Views::default(),
                 limiter,
                 fraud,

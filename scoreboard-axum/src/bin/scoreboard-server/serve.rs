@@ -93,6 +93,7 @@ pub(crate) async fn run(effective: &Effective) -> Result<()> {
     warm_up(&scoreboard).await?;
     tokio::spawn(scoreboard.clone().keep_warm());
     tokio::spawn(scoreboard.clone().monitor_cache());
+    tokio::spawn(scoreboard.clone().write_through());
     announce(&listener)?;
     lifecycle.ready();
     scoreboard_axum::serve(listener, service(app), serve, lifecycle, stop(signals)).await;

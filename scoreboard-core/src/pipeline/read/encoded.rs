@@ -21,11 +21,13 @@ use crate::ranking::RankStyle;
 use crate::version::{Position, Version};
 
 /// How long a node waits for another that loads the same answer, before it loads it too.
-const LEASE_PATIENCE: Duration = Duration::from_secs(1);
+pub(in crate::pipeline) const LEASE_PATIENCE: Duration = Duration::from_secs(1);
 /// How often it looks meanwhile.
 const LEASE_POLL: Duration = Duration::from_millis(5);
 /// What is kept in case the store goes away takes so much of the cache's bytes.
 const LAST_KNOWN_SHARE: usize = 4;
+/// One in so many answers that were there tells for all of them that their page is read: a prime, so that pages that are asked for in turn are all told of.
+const READS_AT_ONCE: u32 = 17;
 
 /// An answer as it goes over the wire, encoded once for all who ask.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,6 +95,9 @@ impl Scoreboard {
             && answer.position.version >= query.min_version
         {
             let nth = self.parts.loads.measures.hit();
+            if nth.is_multiple_of(u64::from(READS_AT_ONCE)) {
+                self.parts.write_through.was_read(&key, query, READS_AT_ONCE);
+            }
             if self.is_due_early(fresh_for) {
                 self.load_early(query, key);
             } else if self.parts.loads.auditor.picks(nth, now) {
@@ -101,8 +106,19 @@ impl Scoreboard {
             return Ok(answer.into());
         }
         self.parts.loads.measures.miss();
+        self.parts.write_through.was_read(&key, query, 1);
         // Boxed, so that the many that hit do not carry the room for this.
         Box::pin(self.load_or_join(query, key, now)).await
+    }
+
+    /// Sees to it that the near cache holds this first page. Nobody reads it: it is not counted.
+    pub(in crate::pipeline) async fn warm_top(&self, query: &TopQuery) -> Result<()> {
+        let key = CacheKey { board: query.board.clone(), view: view(query.style, query.limit) };
+        let now = self.parts.clock.now();
+        if self.parts.cache.has_near(&key, now).await {
+            return Ok(());
+        }
+        self.load_or_join(query, key, now).await.map(drop)
     }
 
     /// Loads what the near cache does not hold, or waits for whoever does.
@@ -202,10 +218,15 @@ impl Scoreboard {
         }
         let (scoreboard, query) = (self.clone(), query.clone());
         tokio::spawn(async move {
-            let load = || scoreboard.load_top(&query, key.clone());
             // If it fails, whoever finds the answer gone tries again and is told.
-            let _ = scoreboard.parts.loads.flights.run(key.clone(), load).await;
+            let _ = scoreboard.load_in_flight(&query, key).await;
         });
+    }
+
+    /// Reads a first page from the store, together with all who wait for it.
+    pub(in crate::pipeline) async fn load_in_flight(&self, query: &TopQuery, key: CacheKey) -> Result<()> {
+        let load = || self.load_top(query, key.clone());
+        self.parts.loads.flights.run(key.clone(), load).await.map(drop)
     }
 
     /// Evenly spread over (0, 1].
