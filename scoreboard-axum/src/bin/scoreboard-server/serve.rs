@@ -70,6 +70,7 @@ pub(crate) async fn run(effective: &Effective) -> Result<()> {
 
     let nodes = Nodes::meet(settings, &place).await?;
     let accounts = Accounts::builder(stores.accounts.clone(), &ring).with_config(settings.accounts.config()).build();
+    // What is warm of users: whose sessions were ended. Nothing else of them is kept, so there is nothing else to load.
     accounts.sync_revocations().await?;
     tokio::spawn(accounts.clone().watch_revocations());
     let mut config = settings.scoreboard_config();
@@ -106,7 +107,8 @@ pub(crate) async fn run(effective: &Effective) -> Result<()> {
 /// Fills the cache before the first who asks; where that takes long, it says how far it is.
 async fn warm_up(scoreboard: &Scoreboard) -> Result<()> {
     const SAYS_SO_EVERY: Duration = Duration::from_secs(2);
-    let mut said = Instant::now();
+    let began = Instant::now();
+    let mut said = began;
     let boards = scoreboard
         .warm_up(|done, of| {
             if said.elapsed() >= SAYS_SO_EVERY {
@@ -116,7 +118,7 @@ async fn warm_up(scoreboard: &Scoreboard) -> Result<()> {
         })
         .await
         .map_err(|error| Failure::because("cannot read the boards", &error))?;
-    tracing::debug!(boards, "the cache is warm");
+    tracing::info!(boards, took_ms = began.elapsed().as_millis(), "the boards are warm");
     Ok(())
 }
 
