@@ -401,3 +401,36 @@ async fn a_storm_of_updates_waits_for_no_load_and_shares_them() {
     assert_eq!(node.top_encoded(&top()).await.unwrap().position.version.get(), 1_001);
     assert_eq!(nodes.loads(), loads, "it was there");
 }
+
+#[tokio::test(start_paused = true)]
+async fn readers_and_loads_behind_changes_do_not_wait_for_each_other() {
+    let nodes = Nodes::new(Duration::from_millis(20));
+    let broadcaster = InProcessBroadcaster::new();
+    let both = [writes_through(&nodes, &broadcaster).await, writes_through(&nodes, &broadcaster).await];
+    board(&both[0]).await;
+    for node in &both {
+        tokio::spawn(node.clone().follow());
+    }
+    let writes = async {
+        for n in 0..200 {
+            play(&both[n % 2], n).await;
+            tokio::time::sleep(Duration::from_millis(7)).await;
+        }
+    };
+    let readers = (0..10).map(|reader| {
+        let node = &both[reader % 2];
+        async move {
+            let mut longest = Duration::ZERO;
+            for n in 0..200 {
+                tokio::time::sleep(Duration::from_millis(1 + (n * reader as u64) % 11)).await;
+                let asked = tokio::time::Instant::now();
+                node.top_encoded(&top()).await.unwrap();
+                longest = longest.max(asked.elapsed());
+            }
+            longest
+        }
+    });
+    let ((), longest) = tokio::join!(writes, join_all(readers));
+    let longest = longest.into_iter().max().unwrap();
+    assert!(longest < Duration::from_millis(300), "a reader waited {longest:?} for a load of 20 ms");
+}

@@ -19,7 +19,7 @@ mod history;
 mod measures;
 
 pub use encoded::Encoded;
-pub(super) use encoded::{LEASE_PATIENCE, Loads};
+pub(super) use encoded::{Fetched, Loads};
 pub use history::{HistoryEntry, HistoryPage, HistoryQuery};
 pub(super) use measures::Counts;
 

@@ -14,10 +14,10 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
-use crate::cache::{BoardCache, CacheKey, Lease};
+use crate::cache::CacheKey;
 use crate::ids::BoardId;
 use crate::pipeline::Scoreboard;
-use crate::pipeline::read::{LEASE_PATIENCE, TopQuery};
+use crate::pipeline::read::{Fetched, TopQuery};
 
 /// Between two rounds.
 const APART: Duration = Duration::from_millis(50);
@@ -67,7 +67,7 @@ enum Ahead {
     Shared,
     /// A reader was quicker.
     There,
-    /// Another node loads it now.
+    /// Another node, or a reader at this one, loads it now.
     Elsewhere,
     /// The board has moved on meanwhile.
     Outrun,
@@ -188,18 +188,14 @@ impl Scoreboard {
         if cache.has_near(key, now).await {
             return Ahead::There;
         }
-        if cache.get_far(key, now).await.is_some() {
-            return Ahead::Shared;
-        }
-        if cache.lease(key, now, LEASE_PATIENCE).await == Lease::Held {
-            return Ahead::Elsewhere;
-        }
-        match self.load_in_flight(query, key.clone()).await {
+        let ahead = match self.fetch_ahead(query, key, now).await {
+            Ok(Fetched::FromShared) => Ahead::Shared,
+            Ok(Fetched::FromStore) => Ahead::Loaded,
+            Ok(Fetched::ByAnother) => return Ahead::Elsewhere,
             // Whoever needs it is told why.
-            Err(_) => Ahead::Failed,
-            Ok(()) if cache.has_near(key, now).await => Ahead::Loaded,
-            Ok(()) => Ahead::Outrun,
-        }
+            Err(_) => return Ahead::Failed,
+        };
+        if cache.has_near(key, now).await { ahead } else { Ahead::Outrun }
     }
 }
 

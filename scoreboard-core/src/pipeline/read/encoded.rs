@@ -5,6 +5,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use tokio::time::{Instant, sleep};
 
 use crate::cache::{BoardCache, CacheKey, Cached, Hit, Lease};
@@ -20,8 +21,12 @@ use crate::pipeline::{Config, Parts, Scoreboard};
 use crate::ranking::RankStyle;
 use crate::version::{Position, Version};
 
-/// How long a node waits for another that loads the same answer, before it loads it too.
-pub(in crate::pipeline) const LEASE_PATIENCE: Duration = Duration::from_secs(1);
+/// How long a node waits at most for another that loads the same answer, before it loads it too.
+const LEASE_PATIENCE: Duration = Duration::from_secs(1);
+/// It waits for as long as so many loads of its own would take, if it knows, and this long at least. While a board moves faster than it is
+/// loaded, what the other has loaded is old when it comes, and the leave to load may always go to somebody else.
+const LOADS_TO_WAIT: u32 = 4;
+const LEASE_PATIENCE_AT_LEAST: Duration = Duration::from_millis(50);
 /// How often it looks meanwhile.
 const LEASE_POLL: Duration = Duration::from_millis(5);
 /// What is kept in case the store goes away takes so much of the cache's bytes.
@@ -46,6 +51,17 @@ impl From<Cached> for Encoded {
     }
 }
 
+/// Where a page was found that nobody waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::pipeline) enum Fetched {
+    /// In the shared cache.
+    FromShared,
+    /// In the store.
+    FromStore,
+    /// Somebody else fetches it, here or elsewhere.
+    ByAnother,
+}
+
 /// What the loading of first pages shares.
 #[derive(Debug)]
 pub(in crate::pipeline) struct Loads {
@@ -67,6 +83,11 @@ impl Loads {
             auditor: Auditor::default(),
             measures: Measures::new(config.cache_monitor.max_answer_time),
         }
+    }
+
+    /// How long the last load took; zero before the first.
+    fn took(&self) -> Duration {
+        Duration::from_micros(self.took.load(Ordering::Relaxed))
     }
 }
 
@@ -150,7 +171,7 @@ impl Scoreboard {
         if let Some(answer) = self.fetch_far(&key, now, &mut timed).await {
             return Ok(answer.into());
         }
-        let given_up = Instant::now() + LEASE_PATIENCE;
+        let given_up = Instant::now() + self.patience();
         while timed.of_shared(self.parts.cache.lease(&key, now, LEASE_PATIENCE)).await == Lease::Held
             && Instant::now() < given_up
         {
@@ -162,6 +183,14 @@ impl Scoreboard {
         match self.load_top(query, key.clone()).await {
             Err(Error::Backend(error)) if error.is_retryable() => self.last_known_top(&key, error).await,
             loaded => loaded,
+        }
+    }
+
+    /// How long to wait for another node's load.
+    fn patience(&self) -> Duration {
+        match self.parts.loads.took() {
+            Duration::ZERO => LEASE_PATIENCE,
+            took => (took * LOADS_TO_WAIT).clamp(LEASE_PATIENCE_AT_LEAST, LEASE_PATIENCE),
         }
     }
 
@@ -207,7 +236,7 @@ impl Scoreboard {
     /// a load takes, the more probably (XFetch with β = 1: Vattani, Chierichetti, Lowenstein, *Optimal Probabilistic Cache Stampede
     /// Prevention*, VLDB 2015).
     fn is_due_early(&self, fresh_for: Duration) -> bool {
-        let took = Duration::from_micros(self.parts.loads.took.load(Ordering::Relaxed));
+        let took = self.parts.loads.took();
         // Beyond, the odds are below one in a hundred million, and no dice are thrown.
         fresh_for < took * 20 && fresh_for <= took.mul_f64(-self.chance().ln())
     }
@@ -219,14 +248,38 @@ impl Scoreboard {
         let (scoreboard, query) = (self.clone(), query.clone());
         tokio::spawn(async move {
             // If it fails, whoever finds the answer gone tries again and is told.
-            let _ = scoreboard.load_in_flight(&query, key).await;
+            let load = || scoreboard.load_top(&query, key.clone());
+            let _ = scoreboard.parts.loads.flights.run(key.clone(), load).await;
         });
     }
 
-    /// Reads a first page from the store, together with all who wait for it.
-    pub(in crate::pipeline) async fn load_in_flight(&self, query: &TopQuery, key: CacheKey) -> Result<()> {
-        let load = || self.load_top(query, key.clone());
-        self.parts.loads.flights.run(key.clone(), load).await.map(drop)
+    /// Fetches a first page that nobody waits for, and therefore waits for nobody else that loads it.
+    ///
+    /// The lease is taken inside the flight: a reader whose flight this joined while it held the lease would wait for it, and it for the reader.
+    pub(in crate::pipeline) async fn fetch_ahead(
+        &self,
+        query: &TopQuery,
+        key: &CacheKey,
+        now: Timestamp,
+    ) -> Result<Fetched> {
+        let fetched = Mutex::new(Fetched::ByAnother);
+        let load = || async {
+            let cache = &self.parts.cache;
+            if let Some(Hit { answer, .. }) = cache.get_far(key, now).await {
+                *fetched.lock() = Fetched::FromShared;
+                self.remember(key, &answer, now).await;
+                return Ok(answer.into());
+            }
+            if cache.lease(key, now, LEASE_PATIENCE).await == Lease::Held {
+                return Err(None);
+            }
+            *fetched.lock() = Fetched::FromStore;
+            self.load_top(query, key.clone()).await.map_err(Some)
+        };
+        match self.parts.loads.flights.run(key.clone(), load).await {
+            Ok(_) | Err(None) => Ok(fetched.into_inner()),
+            Err(Some(error)) => Err(error),
+        }
     }
 
     /// Evenly spread over (0, 1].
