@@ -111,6 +111,20 @@ async fn a_reply_is_dropped_as_often_as_it_was_told() {
     assert_eq!(Line::through(&proxy).await.say("again").await.unwrap(), "again");
 }
 
+#[tokio::test]
+async fn announcements_are_lost_and_nothing_else() {
+    let announcement = "*3\r\n$7\r\nmessage\r\n$4\r\nlive\r\n$3\r\n1.7\r\n";
+    let (proxy, mut line) = proxied().await;
+    assert_eq!(line.say(announcement).await.unwrap(), announcement);
+    proxy.set(Fault::Lossy { percent: 100, jitter: Duration::ZERO });
+    assert_eq!(line.say("+OK\r\n").await.unwrap(), "+OK\r\n");
+    assert!(timeout(SILENCE, line.say(announcement)).await.is_err(), "it is lost");
+    assert_eq!(line.say("+OK\r\n").await.unwrap(), "+OK\r\n", "the connection is as it was");
+    assert_eq!(proxy.lost(), 1);
+    proxy.set(Fault::Lossy { percent: 0, jitter: Duration::from_millis(1) });
+    assert_eq!(line.say(announcement).await.unwrap(), announcement);
+}
+
 #[test]
 fn a_commit_is_seen_in_whatever_pieces_it_comes() {
     let message = |kind: &[u8], body: &[u8]| {

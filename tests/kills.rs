@@ -1,5 +1,5 @@
-//! Servers and their database killed under load, again and again, at random moments: nothing that was acknowledged is lost, nothing counts
-//! twice, and every outcome that was unknown is settled by asking again.
+//! Servers, their database and their Redis killed under load, again and again, at random moments: nothing that was acknowledged is lost,
+//! nothing counts twice, and every outcome that was unknown is settled by asking again.
 //!
 //! `SCOREBOARD_TEST_SCALE=100 cargo test --test kills -- --nocapture` runs all of it: 10,000 updates and 60 kills.
 
@@ -17,9 +17,10 @@ use support::client::{Answer, Client};
 use support::load::{Load, check_all, check_each};
 use support::place::Place;
 use support::postgres;
+use support::redis;
 use support::scale::scaled;
 use support::seed::Seeded;
-use support::server::Server;
+use support::server::{Server, UNLIMITED};
 use support::user::User;
 use support::wait::until;
 use tokio::time::{Instant, sleep};
@@ -44,11 +45,21 @@ async fn is_up(server: &Server) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn kills_of_servers_and_database_lose_nothing_and_double_nothing() {
+async fn kills_of_servers_database_and_redis_lose_nothing_and_double_nothing() {
     let (acknowledged, kills) = (scaled(ACKNOWLEDGED), scaled(KILLS));
     let mut seeded = Seeded::new();
     let database = postgres::Server::start(&[]);
-    let first = Server::start_on(Place::At(database.url().to_owned())).await;
+    let mut redis = redis::Process::start(&[]);
+    let url = redis.url();
+    // A limit that nobody comes near, so that each update is counted in Redis too.
+    let limits = UNLIMITED.into_iter().filter(|(name, _)| *name != "SCOREBOARD_LIMITS__UPDATE");
+    let shared = [
+        ("SCOREBOARD_LIMITS__UPDATE", "100000/min"),
+        ("SCOREBOARD_REDIS__URL", url.as_str()),
+        ("SCOREBOARD_REDIS__NODES", "2"),
+    ];
+    let settings: Vec<_> = limits.chain(shared).collect();
+    let first = Server::start_as(Place::At(database.url().to_owned()), &settings, &[]).await;
     let second = first.start_beside().await;
     let mut users = User::register_many(first.address(), "one", CLIENTS / 2).await;
     users.extend(User::register_many(second.address(), "other", CLIENTS / 2).await);
@@ -61,9 +72,15 @@ async fn kills_of_servers_and_database_lose_nothing_and_double_nothing() {
         // Somewhere between two commits, or within one.
         sleep(Duration::from_micros(seeded.within(0..30_000))).await;
         match kill % 3 {
-            which @ (0 | 1) => {
+            0 => {
+                let which = kill / 3 % servers.len();
                 servers[which].kill9();
                 servers[which].restart().await;
+            }
+            1 => {
+                redis.kill();
+                sleep(Duration::from_millis(seeded.within(0..300))).await;
+                redis.restart();
             }
             _ => {
                 database.kill9();
@@ -87,9 +104,10 @@ async fn kills_of_servers_and_database_lose_nothing_and_double_nothing() {
     let verified = servers[0].assert_verified();
     assert!(verified.contains(&format!("version {counted} ({CLIENTS} scores)")), "{verified}");
     println!(
-        "{counted} updates acknowledged over {kills} kills, of them {} of the database: 0 lost, 0 doubled; {} were asked for again, {} \
+        "{counted} updates acknowledged over {kills} kills, of them {} of the database and {} of Redis: 0 lost, 0 doubled; {} were asked for again, {} \
          receipts were repeats; serving again within {longest:?} of the database",
         outages.len(),
+        kills.div_ceil(3),
         unknown.asked_again,
         unknown.had_counted
     );

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use scoreboard_core::{BackendError, BoardId, Chain, Error, ErrorKind, TopQuery};
+use scoreboard_core::{BackendError, BoardId, CacheTrouble, Chain, Error, ErrorKind, TopQuery};
 use serde::Serialize;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
@@ -68,6 +68,10 @@ struct Part {
     status: Status,
     /// How long the check took, in milliseconds.
     latency_ms: f64,
+    /// What the monitor of the cache finds wrong with it: `few_hits`, `high_memory`, `slow_answers`. Of other parts there is none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    troubles: Vec<&'static str>,
 }
 
 impl Health {
@@ -104,11 +108,17 @@ async fn check(app: &AppState) -> Report {
     // Without these the server still counts and answers.
     cache.status = cache.status.min(Status::Degraded);
     realtime.status = realtime.status.min(Status::Degraded);
+    let troubles = app.scoreboard.cache_troubles();
+    // With few hits or little room, answers are as good as ever.
+    if troubles.contains(&CacheTrouble::SlowAnswers) {
+        cache.status = Status::Degraded;
+    }
+    cache.troubles = troubles.into_iter().map(CacheTrouble::as_str).collect();
     if app.connections.is_full() {
         realtime.status = Status::Degraded;
     }
-    let external = Part { status: Status::Up, latency_ms: 0.0 };
-    let api = Part { status: Status::Up, latency_ms: millis(started.elapsed()) };
+    let external = Part { status: Status::Up, latency_ms: 0.0, troubles: Vec::new() };
+    let api = Part { status: Status::Up, latency_ms: millis(started.elapsed()), troubles: Vec::new() };
     let status = [&api, &database, &cache, &realtime, &external].into_iter().map(|part| part.status).max();
     Report { status: status.unwrap_or(Status::Up), parts: Parts { api, database, cache, realtime, external } }
 }
@@ -127,7 +137,7 @@ async fn timed(name: &'static str, probe: impl Future<Output = Result<(), Error>
             Status::Down
         }
     };
-    Part { status, latency_ms: millis(started.elapsed()) }
+    Part { status, latency_ms: millis(started.elapsed()), troubles: Vec::new() }
 }
 
 fn millis(duration: Duration) -> f64 {

@@ -45,6 +45,16 @@ pub(crate) fn describe() {
         Unit::Seconds,
         "By how much the compared answers were behind."
     );
+    describe_gauge!(
+        "scoreboard_cache_hit_ratio",
+        "How many of the answers asked for the caches had, when last enough were."
+    );
+    describe_gauge!("scoreboard_cache_bytes", Unit::Bytes, "What the cache in this process takes.");
+    describe_gauge!("scoreboard_cache_max_bytes", Unit::Bytes, "What the cache in this process may take.");
+    describe_gauge!("scoreboard_cache_slow_ratio", "How many of the answers that had to be fetched took too long.");
+    describe_gauge!("scoreboard_cache_alert", "1 while the cache has this trouble.");
+    describe_counter!("scoreboard_cache_alerts_total", "Troubles that the monitor of the cache found.");
+    describe_counter!("scoreboard_cache_reactions_total", "What the monitor of the cache did about them.");
     describe_counter!("scoreboard_connections_refused_total", "TCP connections refused for want of room.");
 }
 

@@ -111,9 +111,9 @@ pub use layers::{CommitListener, FallbackLimiter, GroupCommit, GroupCommitConfig
 pub use limiter::{Algorithm, Cell, Decision, Quota, RateLimiter, Usage};
 pub use names::{DisplayNames, NoNames};
 pub use pipeline::{
-    Admission, AroundQuery, BoardError, Builder, ChangeOp, Changes, Config, Encoded, EntryChange, HistoryEntry,
-    HistoryPage, HistoryQuery, IssueRequest, LiveEvent, RecordRequest, Scoreboard, Snapshot, StandingQuery,
-    Subscription, TopQuery, Update,
+    Admission, AroundQuery, BoardError, Builder, CacheEvent, CacheMonitorConfig, CacheReaction, CacheStep,
+    CacheTrouble, ChangeOp, Changes, Config, Encoded, EntryChange, HistoryEntry, HistoryPage, HistoryQuery,
+    IssueRequest, LiveEvent, RecordRequest, Scoreboard, Snapshot, StandingQuery, Subscription, TopQuery, Update,
 };
 pub use ranking::{Ahead, Direction, Operator, Order, OrderKey, RankStyle, TieBreak};
 pub use score::{MAX_SCORE, Points, Score};

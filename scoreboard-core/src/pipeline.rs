@@ -24,6 +24,7 @@ mod builder;
 mod follow;
 mod issue;
 mod limit;
+mod monitor;
 mod publish;
 mod read;
 mod record;
@@ -32,11 +33,13 @@ mod submit;
 mod subscribe;
 mod verify;
 mod warm;
+mod write_through;
 
 pub use boards::BoardError;
 pub use builder::{Builder, Config};
 pub use issue::IssueRequest;
 pub use limit::Admission;
+pub use monitor::{CacheEvent, CacheMonitorConfig, CacheReaction, CacheStep, CacheTrouble};
 pub use read::{AroundQuery, Changes, Encoded, HistoryEntry, HistoryPage, HistoryQuery, StandingQuery, TopQuery};
 pub use record::RecordRequest;
 pub use subscribe::{ChangeOp, EntryChange, LiveEvent, Snapshot, Subscription, Update};
@@ -92,6 +95,8 @@ struct Parts {
     cursors: Cursors,
     boards: boards::Catalogue,
     loads: read::Loads,
+    troubles: monitor::Troubles,
+    write_through: Arc<write_through::WriteThrough>,
     views: subscribe::Views,
     config: Config,
 }

@@ -311,3 +311,126 @@ async fn a_board_that_is_not_there_is_not_looked_for_again_at_once() {
     board(&node).await;
     assert!(node.top_encoded(&query).await.is_ok(), "a new board is there at once");
 }
+
+/// A node whose first page is loaded again after each change; what a load takes is given by the names on it.
+async fn writes_through(nodes: &Nodes, broadcaster: &InProcessBroadcaster) -> Scoreboard {
+    let node = nodes.node(broadcaster);
+    tokio::spawn(node.clone().write_through());
+    node
+}
+
+/// Longer than a load ahead waits and takes.
+const A_WHILE: Duration = Duration::from_secs(3);
+
+#[tokio::test(start_paused = true)]
+async fn after_a_change_the_next_read_is_a_hit() {
+    let nodes = Nodes::new(Duration::from_millis(20));
+    let broadcaster = InProcessBroadcaster::new();
+    let here = writes_through(&nodes, &broadcaster).await;
+    let there = writes_through(&nodes, &broadcaster).await;
+    board(&here).await;
+    let query = top();
+    for n in 1..=10 {
+        // At first the other hears of nothing, and does nothing.
+        let nodes_that_hear = if n <= 5 { vec![&here] } else { vec![&here, &there] };
+        if n == 6 {
+            tokio::spawn(there.clone().follow());
+            there.top_encoded(&query).await.unwrap();
+        }
+        let position = play(&here, n).await;
+        tokio::time::sleep(A_WHILE).await;
+        // The first time nobody has ever read it.
+        nodes.cut(n > 1);
+        let loads = nodes.loads();
+        for node in nodes_that_hear {
+            let asked = tokio::time::Instant::now();
+            let answer = node.top_encoded(&query).await.unwrap();
+            assert_eq!((answer.position, answer.stale), (position, None));
+            assert!(n == 1 || asked.elapsed().is_zero(), "it was there: {:?}", asked.elapsed());
+        }
+        assert!(n == 1 || nodes.loads() == loads);
+        nodes.cut(false);
+    }
+    assert!(nodes.loads() <= 11, "one load a change for both nodes: {}", nodes.loads());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_board_that_nobody_reads_costs_no_loads() {
+    let nodes = Nodes::new(Duration::ZERO);
+    let node = writes_through(&nodes, &InProcessBroadcaster::new()).await;
+    board(&node).await;
+    node.warm_up(|_, _| {}).await.unwrap();
+    let warm = nodes.loads();
+    for n in 1..=50 {
+        play(&node, n).await;
+        tokio::time::sleep(A_WHILE).await;
+    }
+    assert_eq!(nodes.loads(), warm, "a warm-up is no reader");
+    for _ in 0..3 {
+        node.top_encoded(&top()).await.unwrap();
+    }
+    let read = nodes.loads();
+    for n in 51..=150 {
+        play(&node, n).await;
+        tokio::time::sleep(A_WHILE).await;
+    }
+    assert!(nodes.loads() <= read + 20, "readers that have gone are not loaded for: {}", nodes.loads() - read);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_storm_of_updates_waits_for_no_load_and_shares_them() {
+    let nodes = Nodes::new(Duration::from_millis(5));
+    let node = writes_through(&nodes, &InProcessBroadcaster::new()).await;
+    board(&node).await;
+    play(&node, 0).await;
+    for _ in 0..100 {
+        node.top_encoded(&top()).await.unwrap();
+    }
+    let (loads, began) = (nodes.loads(), tokio::time::Instant::now());
+    for n in 1..=1_000 {
+        let asked = tokio::time::Instant::now();
+        play(&node, n).await;
+        assert!(asked.elapsed().is_zero(), "an update waits for nothing of it: {:?}", asked.elapsed());
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    let stormy = nodes.loads() - loads;
+    assert!((1..=12).contains(&stormy), "{stormy} loads in {:?} of 1,000 updates", began.elapsed());
+    // And what came last is there in the end.
+    tokio::time::sleep(2 * A_WHILE).await;
+    let loads = nodes.loads();
+    assert_eq!(node.top_encoded(&top()).await.unwrap().position.version.get(), 1_001);
+    assert_eq!(nodes.loads(), loads, "it was there");
+}
+
+#[tokio::test(start_paused = true)]
+async fn readers_and_loads_behind_changes_do_not_wait_for_each_other() {
+    let nodes = Nodes::new(Duration::from_millis(20));
+    let broadcaster = InProcessBroadcaster::new();
+    let both = [writes_through(&nodes, &broadcaster).await, writes_through(&nodes, &broadcaster).await];
+    board(&both[0]).await;
+    for node in &both {
+        tokio::spawn(node.clone().follow());
+    }
+    let writes = async {
+        for n in 0..200 {
+            play(&both[n % 2], n).await;
+            tokio::time::sleep(Duration::from_millis(7)).await;
+        }
+    };
+    let readers = (0..10).map(|reader| {
+        let node = &both[reader % 2];
+        async move {
+            let mut longest = Duration::ZERO;
+            for n in 0..200 {
+                tokio::time::sleep(Duration::from_millis(1 + (n * reader as u64) % 11)).await;
+                let asked = tokio::time::Instant::now();
+                node.top_encoded(&top()).await.unwrap();
+                longest = longest.max(asked.elapsed());
+            }
+            longest
+        }
+    });
+    let ((), longest) = tokio::join!(writes, join_all(readers));
+    let longest = longest.into_iter().max().unwrap();
+    assert!(longest < Duration::from_millis(300), "a reader waited {longest:?} for a load of 20 ms");
+}

@@ -30,6 +30,9 @@ fn fails(case: impl FnOnce()) -> bool {
 
 bites!(score_store {
     a_repeat_that_counts_again: DoubleApply => a_repeat_counts_once, a_repeat_in_one_batch_counts_once;
+    ids_that_nobody_looks_at: DedupeOff => a_repeat_counts_once, a_repeat_in_one_batch_counts_once, one_action_at_once_counts_once;
+    a_retry_with_a_new_id: RetryWithNewId => increment_adds, versions_have_no_gap, many_actions_at_once_all_count;
+    a_log_by_serials: SerialCursor => who_follows_the_log_misses_nothing;
     a_lost_update: LostUpdate => many_actions_at_once_all_count;
     a_gap_between_versions: VersionGap => versions_have_no_gap;
     a_refused_change_with_a_version: RefusedTakesVersion => a_refused_change_spoils_no_other;

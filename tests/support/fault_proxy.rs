@@ -18,6 +18,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::sleep;
 
 use super::postgres_wire::Commits;
+use super::redis_wire::is_announcement;
 use super::seed::Seeded;
 
 /// How much is passed on at once.
@@ -32,6 +33,8 @@ pub(crate) enum Fault {
     Late { latency: Duration, jitter: Duration },
     /// So many bytes a second, each way.
     Slow { bytes_per_second: u32 },
+    /// Redis: of its announcements so many of a hundred are lost, and the others arrive up to `jitter` later. All else goes through.
+    Lossy { percent: u64, jitter: Duration },
     /// Nothing arrives any more, and nobody is told: not even of an end. New connections are taken, and no better. What was on its
     /// way is lost, so these connections stay dead when the fault is over.
     HalfOpen,
@@ -76,6 +79,8 @@ struct Shared {
     trap: std::sync::Mutex<Option<Trap>>,
     left: AtomicUsize,
     sprung: AtomicUsize,
+    /// How many pieces with announcements were lost.
+    lost: AtomicUsize,
 }
 
 impl FaultProxy {
@@ -93,6 +98,7 @@ impl FaultProxy {
             trap: std::sync::Mutex::new(None),
             left: AtomicUsize::new(0),
             sprung: AtomicUsize::new(0),
+            lost: AtomicUsize::new(0),
         });
         let task = tokio::spawn(accept(listener, shared.clone())).abort_handle();
         Self { address, shared, task }
@@ -118,6 +124,11 @@ impl FaultProxy {
     pub(crate) fn sprung(&self) -> usize {
         self.shared.sprung.load(Ordering::SeqCst)
     }
+
+    /// How many pieces with announcements it has lost.
+    pub(crate) fn lost(&self) -> usize {
+        self.shared.lost.load(Ordering::SeqCst)
+    }
 }
 
 impl Drop for FaultProxy {
@@ -137,6 +148,13 @@ impl Shared {
         let took = self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
         self.sprung.fetch_add(usize::from(took), Ordering::SeqCst);
         took
+    }
+
+    /// Whether an announcement is lost.
+    async fn loses(&self, percent: u64) -> bool {
+        let loses = self.random.lock().await.within(0..100) < percent;
+        self.lost.fetch_add(usize::from(loses), Ordering::SeqCst);
+        loses
     }
 
     async fn within(&self, range: Duration) -> Duration {
@@ -199,7 +217,7 @@ async fn both_ways(
             Fault::HalfOpen => return swallow(client).await,
             Fault::Cut => return Ok(()),
             Fault::Reset => return reset(&client),
-            Fault::None | Fault::Late { .. } | Fault::Slow { .. } => {}
+            Fault::None | Fault::Late { .. } | Fault::Slow { .. } | Fault::Lossy { .. } => {}
         }
         tokio::select! {
             _ = fault.changed() => {}
@@ -230,6 +248,14 @@ async fn both_ways(
                     Some(Trap::DropReply) => return Ok(()),
                     Some(Trap::BeforeCommit) | None => {}
                 }
+                if let Fault::Lossy { percent, jitter } = now
+                    && is_announcement(&answered[..read])
+                {
+                    if shared.loses(percent).await {
+                        continue;
+                    }
+                    sleep(shared.within(jitter).await).await;
+                }
                 disturb(now, shared, read).await;
                 client.write_all(&answered[..read]).await?;
             }
@@ -243,7 +269,7 @@ async fn disturb(fault: Fault, shared: &Shared, bytes: usize) {
         Fault::Slow { bytes_per_second } => {
             sleep(Duration::from_secs_f64(bytes as f64 / f64::from(bytes_per_second))).await;
         }
-        Fault::None | Fault::HalfOpen | Fault::Cut | Fault::Reset => {}
+        Fault::None | Fault::Lossy { .. } | Fault::HalfOpen | Fault::Cut | Fault::Reset => {}
     }
 }
 

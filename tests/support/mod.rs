@@ -4,6 +4,7 @@
 pub(crate) mod binary;
 pub(crate) mod client;
 pub(crate) mod fault_proxy;
+pub(crate) mod history;
 pub(crate) mod load;
 pub(crate) mod place;
 #[path = "../../scoreboard-postgres/tests/support/postgres/mod.rs"]
@@ -12,6 +13,7 @@ pub(crate) mod postgres_wire;
 pub(crate) mod proxy;
 #[path = "../../scoreboard-redis/tests/support/server.rs"]
 pub(crate) mod redis;
+pub(crate) mod redis_wire;
 pub(crate) mod scale;
 pub(crate) mod seed;
 pub(crate) mod server;

@@ -2,6 +2,7 @@
 
 mod admin;
 mod archive;
+mod cache;
 #[path = "../../../scoreboard-postgres/tests/support/postgres/mod.rs"]
 mod database;
 mod demo;

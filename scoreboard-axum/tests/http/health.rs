@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::support::World;
+use futures_util::StreamExt;
+use scoreboard_core::{CacheStep, CacheTrouble};
+
+use crate::support::{Setup, World};
 
 #[tokio::test(start_paused = true)]
 async fn health_names_each_part() {
@@ -67,4 +70,28 @@ async fn a_page_that_may_be_old_says_so() {
     world.get("/api/scoreboard?minVersion=1").await.assert_problem(503, "unavailable");
     world.break_store(false);
     assert!(!world.get("/api/scoreboard").await.headers.contains_key("age"));
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_the_cache_is_told() {
+    let mut setup = Setup::default();
+    setup.core.cache_monitor.period = Duration::from_millis(20);
+    // Nothing is quick enough.
+    setup.core.cache_monitor.max_answer_time = Duration::ZERO;
+    let world = World::with(setup).await;
+    let mut events = world.scoreboard.cache_events();
+    let monitor = tokio::spawn(world.scoreboard.clone().monitor_cache());
+    tokio::task::yield_now().await;
+    let cache = &world.get("/health").await.body["parts"]["cache"];
+    assert_eq!((&cache["status"], cache.get("troubles")), (&"up".into(), None));
+    for limit in 1..=30 {
+        assert_eq!(world.get(&format!("/api/scoreboard?limit={limit}")).await.status, 200);
+    }
+    let event = tokio::time::timeout(Duration::from_secs(10), events.next()).await.unwrap().unwrap();
+    assert_eq!((event.trouble, event.step), (CacheTrouble::SlowAnswers, CacheStep::Raised));
+    tokio::time::sleep(Duration::from_millis(1001)).await;
+    let answer = world.get("/health").await;
+    assert_eq!((answer.status.as_u16(), &answer.body["status"]), (200, &"degraded".into()));
+    assert_eq!(answer.body["parts"]["cache"]["troubles"], serde_json::json!(["slow_answers"]));
+    monitor.abort();
 }

@@ -86,6 +86,7 @@ pub(crate) struct World {
     pub(crate) clock: ManualClock,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) names: Arc<Names>,
+    pub(crate) scoreboard: Scoreboard,
     store: Arc<FaultyScoreStore>,
 }
 
@@ -120,9 +121,9 @@ impl World {
             scoreboard.create_board(board(name)).await.unwrap();
         }
         let lifecycle = Lifecycle::default();
-        let app = App::new(scoreboard, accounts.clone()).with_clock(time).with_config(http);
+        let app = App::new(scoreboard.clone(), accounts.clone()).with_clock(time).with_config(http);
         let router = router(app.with_lifecycle(lifecycle.clone()));
-        Self { router, accounts, users, clock, lifecycle, names, store }
+        Self { router, accounts, users, clock, lifecycle, names, scoreboard, store }
     }
 
     /// Nothing of the store works any more, or all of it again.

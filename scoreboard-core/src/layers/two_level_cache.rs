@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -22,6 +23,8 @@ use crate::version::Position;
 pub struct TwoLevelCache {
     near: Arc<dyn BoardCache>,
     far: Option<Arc<dyn BoardCache>>,
+    /// Whether the far one is neither asked nor filled for now.
+    passes_over_far: Arc<AtomicBool>,
     near_requests: Requests,
     far_requests: Requests,
 }
@@ -29,7 +32,19 @@ pub struct TwoLevelCache {
 impl TwoLevelCache {
     /// `near` over `far`; without a far one, `near` alone. Counts with the metrics recorder that is installed now.
     pub fn new(near: Arc<dyn BoardCache>, far: Option<Arc<dyn BoardCache>>) -> Self {
-        Self { near, far, near_requests: Requests::of("l1"), far_requests: Requests::of("l2") }
+        let passes_over_far = Arc::default();
+        Self { near, far, passes_over_far, near_requests: Requests::of("l1"), far_requests: Requests::of("l2") }
+    }
+
+    /// From now on, whether the far level is done without: nothing is asked of it and put there. Floors are raised all the same, for others
+    /// serve from it.
+    pub fn pass_over_far(&self, passes_over: bool) {
+        self.passes_over_far.store(passes_over, Ordering::Relaxed);
+    }
+
+    /// The far level, if there is one and it is not passed over.
+    fn used_far(&self) -> Option<&Arc<dyn BoardCache>> {
+        self.far.as_ref().filter(|_| !self.passes_over_far.load(Ordering::Relaxed))
     }
 
     /// What the near level has.
@@ -43,13 +58,22 @@ impl TwoLevelCache {
         hit
     }
 
+    /// Whether the near level has it. Not counted, for nobody asks.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is changed.
+    pub async fn has_near(&self, key: &CacheKey, now: Timestamp) -> bool {
+        self.near.get(key, now).await.is_some()
+    }
+
     /// What the far level has and the near one takes.
     ///
     /// # Cancel safety
     ///
     /// Nothing is changed but the near level.
     pub async fn get_far(&self, key: &CacheKey, now: Timestamp) -> Option<Hit> {
-        let hit = match self.far.as_ref()?.get(key, now).await {
+        let hit = match self.used_far()?.get(key, now).await {
             Some(Hit { answer, fresh_for }) => {
                 self.near.put(key.clone(), answer, now, fresh_for).await;
                 self.near.get(key, now).await
@@ -86,14 +110,14 @@ impl BoardCache for TwoLevelCache {
     }
 
     async fn lease(&self, key: &CacheKey, now: Timestamp, patience: Duration) -> Lease {
-        match &self.far {
+        match self.used_far() {
             Some(far) => far.lease(key, now, patience).await,
             None => self.near.lease(key, now, patience).await,
         }
     }
 
     async fn put(&self, key: CacheKey, answer: Cached, now: Timestamp, lifetime: Duration) {
-        if let Some(far) = &self.far {
+        if let Some(far) = self.used_far() {
             self.near.put(key.clone(), answer.clone(), now, lifetime).await;
             far.put(key, answer, now, lifetime).await;
         } else {

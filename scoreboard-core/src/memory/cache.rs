@@ -59,6 +59,28 @@ impl MemoryBoardCache {
     pub fn bytes(&self) -> usize {
         self.answers.lock().bytes
     }
+
+    /// The bytes that may be taken.
+    #[must_use]
+    pub fn max_bytes(&self) -> usize {
+        self.answers.lock().max_bytes
+    }
+
+    /// Lets go of what was asked for longest ago until at most `bytes` are taken; gives how many answers went. Others are served in between.
+    pub fn shrink_to(&self, bytes: usize) -> usize {
+        /// So many go under one lock.
+        const AT_ONCE: usize = 100;
+        let mut gone = 0;
+        loop {
+            let mut answers = self.answers.lock();
+            for _ in 0..AT_ONCE {
+                if answers.bytes <= bytes || !answers.evict() {
+                    return gone;
+                }
+                gone += 1;
+            }
+        }
+    }
 }
 
 impl fmt::Debug for MemoryBoardCache {
@@ -138,11 +160,7 @@ impl Answers {
             }
         }
         self.remove(&key);
-        while self.bytes + cost > self.max_bytes {
-            let Some((_, longest_unused)) = self.by_use.first_key_value() else { break };
-            let longest_unused = longest_unused.clone();
-            self.remove(&longest_unused);
-        }
+        while self.bytes + cost > self.max_bytes && self.evict() {}
         self.uses += 1;
         self.bytes += cost;
         self.by_use.insert(self.uses, key.clone());
@@ -165,6 +183,13 @@ impl Answers {
             }
             stays
         });
+    }
+
+    /// Removes what was asked for longest ago, if there is anything.
+    fn evict(&mut self) -> bool {
+        let Some(longest_unused) = self.by_use.first_key_value().map(|(_, key)| key.clone()) else { return false };
+        self.remove(&longest_unused);
+        true
     }
 
     fn remove(&mut self, key: &CacheKey) {

@@ -13,6 +13,7 @@ use crate::layers::CommitListener;
 use crate::pipeline::Scoreboard;
 use crate::pipeline::publish::publish;
 use crate::pipeline::refresh::refresh;
+use crate::pipeline::write_through::WriteThrough;
 use crate::store::{Change, Outcome, Receipt, Refusal, ScoreStore};
 
 /// What a transaction made of one change.
@@ -46,6 +47,7 @@ pub(super) struct AfterCommit {
     pub(super) cache: Arc<dyn BoardCache>,
     pub(super) broadcaster: Arc<dyn Broadcaster>,
     pub(super) fraud: Arc<dyn FraudDetector>,
+    pub(super) write_through: Arc<WriteThrough>,
 }
 
 impl fmt::Debug for AfterCommit {
@@ -59,6 +61,9 @@ impl CommitListener for AfterCommit {
     async fn committed(&self, outcomes: &[Outcome]) {
         let moved = refresh(&*self.cache, outcomes).await;
         publish(&*self.broadcaster, &moved).await;
+        for board in moved.keys() {
+            self.write_through.moved(board);
+        }
         for receipt in outcomes.iter().filter_map(Outcome::receipt) {
             self.fraud.on_settled(receipt.user_id, receipt.action_id);
         }

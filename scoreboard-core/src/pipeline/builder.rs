@@ -15,8 +15,10 @@ use crate::memory::{InProcessBroadcaster, MemoryBoardCache, MemoryIncidentStore,
 use crate::names::{DisplayNames, NoNames};
 use crate::pipeline::apply::AfterCommit;
 use crate::pipeline::boards::Catalogue;
+use crate::pipeline::monitor::{CacheMonitorConfig, Troubles};
 use crate::pipeline::read::Loads;
 use crate::pipeline::subscribe::Views;
+use crate::pipeline::write_through::WriteThrough;
 use crate::pipeline::{Parts, Scoreboard};
 use crate::store::ScoreStore;
 use crate::verifier::{ActionVerifier, HmacVerifier, KeyRing};
@@ -37,6 +39,8 @@ pub struct Config {
     pub stale_lifetime: Duration,
     /// How often the first pages are loaded again, if [`keep_warm`](Scoreboard::keep_warm) runs. Default: 5 min.
     pub warm_up_interval: Duration,
+    /// When the monitor of the cache speaks, if [`monitor_cache`](Scoreboard::monitor_cache) runs.
+    pub cache_monitor: CacheMonitorConfig,
     /// How long a live subscription gathers changes before it sends them as one update. Default: 50 ms.
     pub batch_interval: Duration,
     /// How often a live subscription looks at the log, and a node that [follows](Scoreboard::follow) others at the boards, if nothing is
@@ -54,6 +58,7 @@ impl Default for Config {
             cache_bytes: 64 << 20,
             stale_lifetime: Duration::from_secs(300),
             warm_up_interval: Duration::from_secs(300),
+            cache_monitor: CacheMonitorConfig::default(),
             batch_interval: Duration::from_millis(50),
             poll_interval: Duration::from_secs(5),
             group_commit: GroupCommitConfig::default(),
@@ -181,16 +186,30 @@ impl Builder {
         let Self { store, ring, verifier, limiter, fraud, incidents, broadcaster, names, clock, ids, config, .. } =
             self;
         let ring = ring.unwrap_or_else(|| KeyRing::random(&*ids));
-        let near = self.cache.unwrap_or_else(|| Arc::new(MemoryBoardCache::new(config.cache_bytes)));
+        let (near, room) = match self.cache {
+            Some(cache) => (cache, None),
+            None => {
+                let cache = MemoryBoardCache::new(config.cache_bytes);
+                (Arc::new(cache.clone()) as Arc<dyn BoardCache>, Some(cache))
+            }
+        };
         let cache = Arc::new(TwoLevelCache::new(near, self.shared_cache));
-        let after = AfterCommit { cache: cache.clone(), broadcaster: broadcaster.clone(), fraud: fraud.clone() };
+        let write_through = Arc::<WriteThrough>::default();
+        let after = AfterCommit {
+            cache: cache.clone(),
+            broadcaster: broadcaster.clone(),
+            fraud: fraud.clone(),
+            write_through: write_through.clone(),
+        };
         Scoreboard {
             parts: Arc::new(Parts {
                 store: Arc::new(GroupCommit::with_config(store, config.group_commit, Some(Arc::new(after)))),
                 verifier: verifier.unwrap_or_else(|| Arc::new(HmacVerifier::new(&ring))),
                 cursors: Cursors::new(&ring),
                 boards: Catalogue::default(),
-                loads: Loads::new(config.cache_bytes),
+                loads: Loads::new(&config),
+                troubles: Troubles::new(room),
+                write_through,
                 views: Views::default(),
                 limiter,
                 fraud,

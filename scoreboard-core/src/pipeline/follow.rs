@@ -38,7 +38,10 @@ impl Scoreboard {
                     }
                 }
                 Some((board, position)) = told.next() => match position {
-                    Some(position) => self.parts.cache.raise_near_floor(&board, position).await,
+                    Some(position) => {
+                        self.parts.cache.raise_near_floor(&board, position).await;
+                        self.parts.write_through.moved(&board);
+                    }
                     // Subscribed again at the next poll.
                     None => drop(followed.remove(&board)),
                 },

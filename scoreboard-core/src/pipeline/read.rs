@@ -16,10 +16,12 @@ use crate::version::{Position, Version};
 mod auditor;
 mod encoded;
 mod history;
+mod measures;
 
 pub use encoded::Encoded;
-pub(super) use encoded::Loads;
+pub(super) use encoded::{Fetched, Loads};
 pub use history::{Changes, HistoryEntry, HistoryPage, HistoryQuery};
+pub(super) use measures::Counts;
 
 /// Which page of a board.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -35,8 +35,8 @@ impl Scoreboard {
             self.parts.cache.raise_near_floor(id, board.position()).await;
             self.catalogue(id, self.parts.clock.now()).await?;
             for limit in LIMITS {
-                match self.top_encoded(&TopQuery { limit, ..TopQuery::new(id.clone()) }).await {
-                    Ok(_) | Err(Error::Rejected(_)) => {}
+                match self.warm_top(&TopQuery { limit, ..TopQuery::new(id.clone()) }).await {
+                    Ok(()) | Err(Error::Rejected(_)) => {}
                     Err(error) => return Err(error),
                 }
             }

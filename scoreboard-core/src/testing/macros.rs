@@ -90,6 +90,7 @@ macro_rules! score_store_conformance {
                 many_actions_at_once_all_count,
                 at_most_holds_at_once,
                 batches_over_boards_do_not_lock_up,
+                who_follows_the_log_misses_nothing,
                 an_answer_is_true_at_one_version,
                 a_dropped_apply_is_all_or_nothing,
                 an_aborted_apply_is_all_or_nothing,

@@ -70,6 +70,7 @@ pub(crate) async fn run(effective: &Effective) -> Result<()> {
 
     let nodes = Nodes::meet(settings, &place).await?;
     let accounts = Accounts::builder(stores.accounts.clone(), &ring).with_config(settings.accounts.config()).build();
+    // What is warm of users: whose sessions were ended. Nothing else of them is kept, so there is nothing else to load.
     accounts.sync_revocations().await?;
     tokio::spawn(accounts.clone().watch_revocations());
     let mut config = settings.scoreboard_config();
@@ -92,6 +93,8 @@ pub(crate) async fn run(effective: &Effective) -> Result<()> {
     nodes.follow(&scoreboard);
     warm_up(&scoreboard).await?;
     tokio::spawn(scoreboard.clone().keep_warm());
+    tokio::spawn(scoreboard.clone().monitor_cache());
+    tokio::spawn(scoreboard.clone().write_through());
     announce(&listener)?;
     lifecycle.ready();
     scoreboard_axum::serve(listener, service(app), serve, lifecycle, stop(signals)).await;
@@ -104,7 +107,8 @@ pub(crate) async fn run(effective: &Effective) -> Result<()> {
 /// Fills the cache before the first who asks; where that takes long, it says how far it is.
 async fn warm_up(scoreboard: &Scoreboard) -> Result<()> {
     const SAYS_SO_EVERY: Duration = Duration::from_secs(2);
-    let mut said = Instant::now();
+    let began = Instant::now();
+    let mut said = began;
     let boards = scoreboard
         .warm_up(|done, of| {
             if said.elapsed() >= SAYS_SO_EVERY {
@@ -114,7 +118,7 @@ async fn warm_up(scoreboard: &Scoreboard) -> Result<()> {
         })
         .await
         .map_err(|error| Failure::because("cannot read the boards", &error))?;
-    tracing::debug!(boards, "the cache is warm");
+    tracing::info!(boards, took_ms = began.elapsed().as_millis(), "the boards are warm");
     Ok(())
 }
 
@@ -203,6 +207,10 @@ impl Settings {
         config.cache_lifetime = Duration::from_secs(self.cache.lifetime_seconds);
         config.stale_lifetime = Duration::from_secs(self.cache.stale_seconds);
         config.cache_bytes = self.cache.megabytes << 20;
+        config.cache_monitor.period = Duration::from_secs(self.cache.monitor_seconds);
+        config.cache_monitor.min_hit_percent = self.cache.min_hit_percent;
+        config.cache_monitor.max_memory_percent = self.cache.max_memory_percent;
+        config.cache_monitor.max_answer_time = Duration::from_millis(self.cache.max_answer_ms);
         config.batch_interval = Duration::from_millis(self.live.batch_interval_ms);
         config.poll_interval = Duration::from_millis(self.live.poll_interval_ms);
         config.group_commit.max_batch = self.store.max_batch;

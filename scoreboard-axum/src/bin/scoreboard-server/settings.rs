@@ -232,11 +232,27 @@ pub(crate) struct Cache {
     pub(crate) lifetime_seconds: u64,
     /// For how long one is given out, marked as stale, while the database cannot be read.
     pub(crate) stale_seconds: u64,
+    /// How often the monitor looks at it; at most so often it does something about each trouble.
+    pub(crate) monitor_seconds: u64,
+    /// It is a trouble if fewer of a hundred answers are in it; 0 for never.
+    pub(crate) min_hit_percent: u8,
+    /// It is a trouble if it takes more of its memory; 100 for never.
+    pub(crate) max_memory_percent: u8,
+    /// It is a trouble if most answers that are not in it take longer.
+    pub(crate) max_answer_ms: u64,
 }
 
 impl Default for Cache {
     fn default() -> Self {
-        Self { megabytes: 64, lifetime_seconds: 30, stale_seconds: 300 }
+        Self {
+            megabytes: 64,
+            lifetime_seconds: 30,
+            stale_seconds: 300,
+            monitor_seconds: 30,
+            min_hit_percent: 80,
+            max_memory_percent: 90,
+            max_answer_ms: 100,
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Whether cached answers are true: one in a hundred is compared with the store.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -25,16 +25,15 @@ const APART: i64 = 100;
 /// Which answers are compared. One at a time, so that it costs a busy store little.
 #[derive(Debug, Default)]
 pub(super) struct Auditor {
-    answers: AtomicU64,
     is_busy: AtomicBool,
     /// Milliseconds since 1970.
     last: AtomicI64,
 }
 
 impl Auditor {
-    /// Whether this answer is one to compare. If so, no other is until [`done`](Self::done).
-    pub(super) fn picks(&self, now: Timestamp) -> bool {
-        if !self.answers.fetch_add(1, Ordering::Relaxed).is_multiple_of(ONE_IN) {
+    /// Whether the `nth` answer is one to compare. If so, no other is until [`done`](Self::done).
+    pub(super) fn picks(&self, nth: u64, now: Timestamp) -> bool {
+        if !nth.is_multiple_of(ONE_IN) {
             return false;
         }
         // Also a clock that was set back goes on.
@@ -158,8 +157,8 @@ mod tests {
     fn one_in_a_hundred_is_picked_and_not_too_many() {
         let auditor = Auditor::default();
         let picked = |from: i64, apart: i64| {
-            let picks = (0..1_000).filter(|n| {
-                let picks = auditor.picks(Timestamp::from_millis(from + n * apart));
+            let picks = (0..1_000).filter(|n: &u32| {
+                let picks = auditor.picks(u64::from(*n), Timestamp::from_millis(from + i64::from(*n) * apart));
                 auditor.done();
                 picks
             });

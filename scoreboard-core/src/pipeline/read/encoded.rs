@@ -5,6 +5,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use tokio::time::{Instant, sleep};
 
 use crate::cache::{BoardCache, CacheKey, Cached, Hit, Lease};
@@ -15,16 +16,23 @@ use crate::flight::Flights;
 use crate::memory::MemoryBoardCache;
 use crate::pipeline::read::TopQuery;
 use crate::pipeline::read::auditor::Auditor;
-use crate::pipeline::{Parts, Scoreboard};
+use crate::pipeline::read::measures::{Load, Measures};
+use crate::pipeline::{Config, Parts, Scoreboard};
 use crate::ranking::RankStyle;
 use crate::version::{Position, Version};
 
-/// How long a node waits for another that loads the same answer, before it loads it too.
+/// How long a node waits at most for another that loads the same answer, before it loads it too.
 const LEASE_PATIENCE: Duration = Duration::from_secs(1);
+/// It waits for as long as so many loads of its own would take, if it knows, and this long at least. While a board moves faster than it is
+/// loaded, what the other has loaded is old when it comes, and the leave to load may always go to somebody else.
+const LOADS_TO_WAIT: u32 = 4;
+const LEASE_PATIENCE_AT_LEAST: Duration = Duration::from_millis(50);
 /// How often it looks meanwhile.
 const LEASE_POLL: Duration = Duration::from_millis(5);
 /// What is kept in case the store goes away takes so much of the cache's bytes.
 const LAST_KNOWN_SHARE: usize = 4;
+/// One in so many answers that were there tells for all of them that their page is read: a prime, so that pages that are asked for in turn are all told of.
+const READS_AT_ONCE: u32 = 17;
 
 /// An answer as it goes over the wire, encoded once for all who ask.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +51,17 @@ impl From<Cached> for Encoded {
     }
 }
 
+/// Where a page was found that nobody waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::pipeline) enum Fetched {
+    /// In the shared cache.
+    FromShared,
+    /// In the store.
+    FromStore,
+    /// Somebody else fetches it, here or elsewhere.
+    ByAnother,
+}
+
 /// What the loading of first pages shares.
 #[derive(Debug)]
 pub(in crate::pipeline) struct Loads {
@@ -52,12 +71,23 @@ pub(in crate::pipeline) struct Loads {
     /// The newest answer of each view, whatever floor was raised since.
     last_known: MemoryBoardCache,
     pub(super) auditor: Auditor,
+    pub(in crate::pipeline) measures: Measures,
 }
 
 impl Loads {
-    pub(in crate::pipeline) fn new(cache_bytes: usize) -> Self {
-        let last_known = MemoryBoardCache::new(cache_bytes / LAST_KNOWN_SHARE);
-        Self { flights: Flights::default(), took: AtomicU64::new(0), last_known, auditor: Auditor::default() }
+    pub(in crate::pipeline) fn new(config: &Config) -> Self {
+        Self {
+            flights: Flights::default(),
+            took: AtomicU64::new(0),
+            last_known: MemoryBoardCache::new(config.cache_bytes / LAST_KNOWN_SHARE),
+            auditor: Auditor::default(),
+            measures: Measures::new(config.cache_monitor.max_answer_time),
+        }
+    }
+
+    /// How long the last load took; zero before the first.
+    fn took(&self) -> Duration {
+        Duration::from_micros(self.took.load(Ordering::Relaxed))
     }
 }
 
@@ -85,15 +115,31 @@ impl Scoreboard {
         if let Some(Hit { answer, fresh_for }) = self.parts.cache.get_near(&key, now).await
             && answer.position.version >= query.min_version
         {
+            let nth = self.parts.loads.measures.hit();
+            if nth.is_multiple_of(u64::from(READS_AT_ONCE)) {
+                self.parts.write_through.was_read(&key, query, READS_AT_ONCE);
+            }
             if self.is_due_early(fresh_for) {
                 self.load_early(query, key);
-            } else if self.parts.loads.auditor.picks(now) {
+            } else if self.parts.loads.auditor.picks(nth, now) {
                 self.audit(query, key, answer.clone(), now);
             }
             return Ok(answer.into());
         }
+        self.parts.loads.measures.miss();
+        self.parts.write_through.was_read(&key, query, 1);
         // Boxed, so that the many that hit do not carry the room for this.
         Box::pin(self.load_or_join(query, key, now)).await
+    }
+
+    /// Sees to it that the near cache holds this first page. Nobody reads it: it is not counted.
+    pub(in crate::pipeline) async fn warm_top(&self, query: &TopQuery) -> Result<()> {
+        let key = CacheKey { board: query.board.clone(), view: view(query.style, query.limit) };
+        let now = self.parts.clock.now();
+        if self.parts.cache.has_near(&key, now).await {
+            return Ok(());
+        }
+        self.load_or_join(query, key, now).await.map(drop)
     }
 
     /// Loads what the near cache does not hold, or waits for whoever does.
@@ -121,13 +167,16 @@ impl Scoreboard {
 
     /// A first page from the far cache, from another node that loads it, or from the store.
     async fn fetch_top(&self, query: &TopQuery, key: CacheKey, now: Timestamp) -> Result<Encoded> {
-        if let Some(answer) = self.fetch_far(&key, now).await {
+        let mut timed = self.parts.loads.measures.load();
+        if let Some(answer) = self.fetch_far(&key, now, &mut timed).await {
             return Ok(answer.into());
         }
-        let given_up = Instant::now() + LEASE_PATIENCE;
-        while self.parts.cache.lease(&key, now, LEASE_PATIENCE).await == Lease::Held && Instant::now() < given_up {
+        let given_up = Instant::now() + self.patience();
+        while timed.of_shared(self.parts.cache.lease(&key, now, LEASE_PATIENCE)).await == Lease::Held
+            && Instant::now() < given_up
+        {
             sleep(LEASE_POLL).await;
-            if let Some(answer) = self.fetch_far(&key, now).await {
+            if let Some(answer) = self.fetch_far(&key, now, &mut timed).await {
                 return Ok(answer.into());
             }
         }
@@ -137,8 +186,17 @@ impl Scoreboard {
         }
     }
 
-    async fn fetch_far(&self, key: &CacheKey, now: Timestamp) -> Option<Cached> {
-        let Hit { answer, .. } = self.parts.cache.get_far(key, now).await?;
+    /// How long to wait for another node's load.
+    fn patience(&self) -> Duration {
+        match self.parts.loads.took() {
+            Duration::ZERO => LEASE_PATIENCE,
+            took => (took * LOADS_TO_WAIT).clamp(LEASE_PATIENCE_AT_LEAST, LEASE_PATIENCE),
+        }
+    }
+
+    async fn fetch_far(&self, key: &CacheKey, now: Timestamp, timed: &mut Load<'_>) -> Option<Cached> {
+        let Hit { answer, .. } = timed.of_shared(self.parts.cache.get_far(key, now)).await?;
+        timed.shared_hit();
         self.remember(key, &answer, now).await;
         Some(answer)
     }
@@ -178,7 +236,7 @@ impl Scoreboard {
     /// a load takes, the more probably (XFetch with β = 1: Vattani, Chierichetti, Lowenstein, *Optimal Probabilistic Cache Stampede
     /// Prevention*, VLDB 2015).
     fn is_due_early(&self, fresh_for: Duration) -> bool {
-        let took = Duration::from_micros(self.parts.loads.took.load(Ordering::Relaxed));
+        let took = self.parts.loads.took();
         // Beyond, the odds are below one in a hundred million, and no dice are thrown.
         fresh_for < took * 20 && fresh_for <= took.mul_f64(-self.chance().ln())
     }
@@ -189,10 +247,39 @@ impl Scoreboard {
         }
         let (scoreboard, query) = (self.clone(), query.clone());
         tokio::spawn(async move {
-            let load = || scoreboard.load_top(&query, key.clone());
             // If it fails, whoever finds the answer gone tries again and is told.
+            let load = || scoreboard.load_top(&query, key.clone());
             let _ = scoreboard.parts.loads.flights.run(key.clone(), load).await;
         });
+    }
+
+    /// Fetches a first page that nobody waits for, and therefore waits for nobody else that loads it.
+    ///
+    /// The lease is taken inside the flight: a reader whose flight this joined while it held the lease would wait for it, and it for the reader.
+    pub(in crate::pipeline) async fn fetch_ahead(
+        &self,
+        query: &TopQuery,
+        key: &CacheKey,
+        now: Timestamp,
+    ) -> Result<Fetched> {
+        let fetched = Mutex::new(Fetched::ByAnother);
+        let load = || async {
+            let cache = &self.parts.cache;
+            if let Some(Hit { answer, .. }) = cache.get_far(key, now).await {
+                *fetched.lock() = Fetched::FromShared;
+                self.remember(key, &answer, now).await;
+                return Ok(answer.into());
+            }
+            if cache.lease(key, now, LEASE_PATIENCE).await == Lease::Held {
+                return Err(None);
+            }
+            *fetched.lock() = Fetched::FromStore;
+            self.load_top(query, key.clone()).await.map_err(Some)
+        };
+        match self.parts.loads.flights.run(key.clone(), load).await {
+            Ok(_) | Err(None) => Ok(fetched.into_inner()),
+            Err(Some(error)) => Err(error),
+        }
     }
 
     /// Evenly spread over (0, 1].

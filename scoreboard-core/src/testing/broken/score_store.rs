@@ -15,9 +15,11 @@ use crate::store::{Change, ChangeBoard, CreateBoard, LogRow, Outcome, Scan, Scor
 use crate::version::{Epoch, Version};
 
 mod reads;
+mod serials;
 mod writes;
 
 pub use reads::*;
+pub use serials::SerialCursor;
 pub use writes::*;
 
 type Result<T> = std::result::Result<T, BackendError>;
@@ -70,6 +72,10 @@ trait Alteration: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<LogRow>> {
         store.history(board, user, before, limit).await
+    }
+
+    async fn log(&self, store: &dyn ScoreStore, board: &BoardId, after: Version, limit: usize) -> Result<Vec<LogRow>> {
+        store.log(board, after, limit).await
     }
 
     async fn raise_epoch(&self, store: &dyn ScoreStore, above: Epoch) -> Result<Epoch> {
@@ -146,7 +152,7 @@ impl<A: Alteration> ScoreStore for Altered<A> {
     }
 
     async fn log(&self, board: &BoardId, after: Version, limit: usize) -> Result<Vec<LogRow>> {
-        self.store.log(board, after, limit).await
+        self.alteration.log(&*self.store, board, after, limit).await
     }
 
     async fn scan(&self, board: &BoardId, season: Season, after: Option<UserId>, limit: usize) -> Result<Option<Scan>> {

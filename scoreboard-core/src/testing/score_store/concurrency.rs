@@ -121,6 +121,37 @@ pub async fn batches_over_boards_do_not_lock_up<F: ScoreStoreFixture>(f: &F) {
     }
 }
 
+/// Whoever follows the log while many write it, each time behind the last version that came, is given every version once, in order.
+pub async fn who_follows_the_log_misses_nothing<F: ScoreStoreFixture>(f: &F) {
+    let play = Play::new(f).await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let follower = tokio::spawn({
+        let (play, stop) = (play.clone(), stop.clone());
+        async move {
+            let (mut seen, mut after) = (Vec::new(), Version::ZERO);
+            loop {
+                let ends = stop.load(Ordering::SeqCst);
+                let rows = play.store.log(play.id(), after, 3).await.expect("log answers");
+                seen.extend(rows.iter().map(|row| row.position.version.get()));
+                match rows.last() {
+                    Some(last) => after = last.position.version,
+                    None if ends => return seen,
+                    None => tokio::time::sleep(Duration::from_micros(100)).await,
+                }
+            }
+        }
+    });
+    for _ in 0..4 {
+        let batches = (0..16).map(|n| vec![play.change(n % 5, 1), play.change(n % 3, 1)]).collect();
+        for outcome in together(&play, batches).await.concat() {
+            let _ = applied(outcome);
+        }
+    }
+    stop.store(true, Ordering::SeqCst);
+    let seen = follower.await.expect("the follower does not panic");
+    assert_eq!(seen, (1..=128).collect::<Vec<_>>(), "none is passed over, none comes late or twice");
+}
+
 /// While batches are written, each answer is true at the one version that it names, and no batch is seen half.
 ///
 /// Change `i` gives one point to user `i mod 4`, in batches of four: so a version tells every score.

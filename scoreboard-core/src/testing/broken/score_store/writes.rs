@@ -37,6 +37,40 @@ alterations! {
         }
     }
 
+    /// No id is looked at: whatever comes counts.
+    DedupeOff {
+        async fn apply(&self, store: &dyn ScoreStore, changes: &[Change]) -> Result<Vec<Outcome>> {
+            let mut outcomes = Vec::new();
+            for change in changes {
+                let mut unused = change.clone();
+                outcomes.push(loop {
+                    match store.apply(std::slice::from_ref(&unused)).await?.remove(0) {
+                        Outcome::Replayed(_) | Outcome::Refused(Refusal::FingerprintMismatch) => {
+                            let mut id = *unused.action_id.as_bytes();
+                            id[1] = id[1].wrapping_add(1);
+                            unused.action_id = ActionId::from_bytes(id);
+                        }
+                        outcome => break outcome,
+                    }
+                });
+            }
+            Ok(outcomes)
+        }
+    }
+
+    /// Whether a commit was made is not known, so it is tried again: under a new id.
+    RetryWithNewId {
+        async fn apply(&self, store: &dyn ScoreStore, changes: &[Change]) -> Result<Vec<Outcome>> {
+            // It was made, and the answer lost.
+            store.apply(changes).await?;
+            let mut outcomes = store.apply(&changes.iter().map(as_new).collect::<Vec<_>>()).await?;
+            for (change, outcome) in changes.iter().zip(&mut outcomes) {
+                receipts(std::slice::from_mut(outcome)).for_each(|receipt| receipt.action_id = change.action_id);
+            }
+            Ok(outcomes)
+        }
+    }
+
     /// The score is read, and written later as if nobody else had written meanwhile.
     LostUpdate {
         async fn apply(&self, store: &dyn ScoreStore, changes: &[Change]) -> Result<Vec<Outcome>> {
