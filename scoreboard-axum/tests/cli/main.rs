@@ -3,6 +3,7 @@
 mod admin;
 mod archive;
 mod cache;
+mod copy;
 #[path = "../../../scoreboard-postgres/tests/support/postgres/mod.rs"]
 mod database;
 mod demo;

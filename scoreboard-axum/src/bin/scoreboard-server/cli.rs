@@ -26,6 +26,7 @@ Examples:
   scoreboard-server admin create-user --email ada@example.org --display-name Ada --role admin
   scoreboard-server verify                                           fold every log again and compare
   scoreboard-server export backup.jsonl                              beside a running server
+  scoreboard-server copy --from sqlite://scoreboard.db --to postgres://scores@db/scores
   scoreboard-server archive --older-than 90d --to /var/lib/scoreboard/archive   of a log on PostgreSQL";
 
 /// Verified, live scoreboards: signed actions, counted once, live on a page.
@@ -116,6 +117,16 @@ pub(crate) enum Command {
     Import {
         /// The file to read; `-` is standard input
         file: PathBuf,
+    },
+    /// Put all that is in one database into another: boards, users and logs, both folded at the end; may be repeated, and begun beside a
+    /// running server. Keys go along with their file, and who is signed in signs in again
+    Copy {
+        /// What to read, sqlite://FILE or postgres://USER@HOST/DATABASE; passwords are better kept in ~/.pgpass
+        #[arg(long, value_name = "URL")]
+        from: String,
+        /// Where to put it, made if it is not there; no server may have the file open
+        #[arg(long, value_name = "URL")]
+        to: String,
     },
     /// Write old parts of the log on PostgreSQL to files and drop them; may be used beside running servers, and again if it was ended
     Archive {

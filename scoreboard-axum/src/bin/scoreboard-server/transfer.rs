@@ -12,6 +12,7 @@ use scoreboard_core::{
 };
 use serde::{Deserialize, Serialize};
 
+pub(crate) mod copy;
 pub(crate) mod export;
 pub(crate) mod import;
 

@@ -30,21 +30,23 @@ pub(crate) async fn run(settings: &Settings, file: &Path, users: bool) -> Result
     Ok(())
 }
 
-async fn everything(stores: &Stores, lines: &mut Lines, users: bool) -> Result<Counts> {
+/// Reads all of it, each board up to where it is now.
+pub(super) async fn everything(stores: &Stores, lines: &mut impl Sink, users: bool) -> Result<Counts> {
     let mut counts = Counts::default();
-    lines.write(Line::Header(Header::new(users)))?;
+    lines.write(Line::Header(Header::new(users))).await?;
     // Whoever is in a log up to these versions had an account before: users are read after this, and none is missing.
     let boards = stores.scores.boards().await?;
     for Board { spec, season, version, epoch, log_after, .. } in &boards {
         if *log_after > Version::ZERO {
             let id = &spec.id;
             return Err(Failure::new(format_args!(
-                "the log of `{id}` begins behind version {log_after}, what was before is archived: an export would not be whole. Copy                  the database by its own means"
+                "the log of `{id}` begins behind version {log_after}, what was before is archived: an export would not be whole; copy the \
+                 database by its own means"
             )));
         }
         counts.boards += 1;
         let (season, version, epoch) = (*season, *version, *epoch);
-        lines.write(Line::Board(BoardLine { spec: spec.clone(), season, version, epoch }))?;
+        lines.write(Line::Board(BoardLine { spec: spec.clone(), season, version, epoch })).await?;
     }
     if users {
         counts.users = all_users(stores, lines).await?;
@@ -52,12 +54,12 @@ async fn everything(stores: &Stores, lines: &mut Lines, users: bool) -> Result<C
     for board in &boards {
         counts.rows += log(stores, lines, board).await?;
     }
-    lines.write(Line::End(counts))?;
+    lines.write(Line::End(counts)).await?;
     Ok(counts)
 }
 
-async fn all_users(stores: &Stores, lines: &mut Lines) -> Result<u64> {
-    let mut progress = Progress::new("exporting users", 0, "users");
+async fn all_users(stores: &Stores, lines: &mut impl Sink) -> Result<u64> {
+    let mut progress = Progress::new("reading users", 0, "users");
     let (mut after, mut count) = (None, 0);
     loop {
         let chunk = stores.accounts.users(after, CHUNK).await?;
@@ -65,15 +67,15 @@ async fn all_users(stores: &Stores, lines: &mut Lines) -> Result<u64> {
         after = Some(last.id);
         for (user, password) in chunk {
             count += 1;
-            lines.write(Line::User(UserLine::new(user, &password)))?;
+            lines.write(Line::User(UserLine::new(user, &password))).await?;
         }
         progress.at(count, 0);
     }
 }
 
-async fn log(stores: &Stores, lines: &mut Lines, board: &Board) -> Result<u64> {
+async fn log(stores: &Stores, lines: &mut impl Sink, board: &Board) -> Result<u64> {
     let Board { spec, version: end, .. } = board;
-    let mut progress = Progress::new(format!("exporting {}", spec.id), end.get(), "changes");
+    let mut progress = Progress::new(format!("reading {}", spec.id), end.get(), "changes");
     let mut done = Version::ZERO;
     while done < *end {
         let left = usize::try_from(end.get() - done.get()).unwrap_or(CHUNK);
@@ -85,7 +87,7 @@ async fn log(stores: &Stores, lines: &mut Lines, board: &Board) -> Result<u64> {
             )));
         }
         for row in &rows {
-            lines.write(Line::Row(RowLine::new(&spec.id, row)))?;
+            lines.write(Line::Row(RowLine::new(&spec.id, row))).await?;
             done = row.position.version;
         }
         progress.at(done.get(), end.get());
@@ -94,6 +96,11 @@ async fn log(stores: &Stores, lines: &mut Lines, board: &Board) -> Result<u64> {
 }
 
 /// Where lines go.
+pub(super) trait Sink {
+    async fn write(&mut self, line: Line) -> Result<()>;
+}
+
+/// A file, or standard output.
 struct Lines {
     out: BufWriter<Box<dyn Write>>,
     file: Option<File>,
@@ -121,13 +128,6 @@ impl Lines {
         Ok(Self { out, file: Some(file), name })
     }
 
-    fn write(&mut self, line: Line) -> Result<()> {
-        serde_json::to_writer(&mut self.out, &line)
-            .map_err(io::Error::from)
-            .and_then(|()| self.out.write_all(b"\n"))
-            .map_err(|error| self.cannot_write(&error))
-    }
-
     fn finish(mut self) -> Result<()> {
         self.out
             .flush()
@@ -137,5 +137,14 @@ impl Lines {
 
     fn cannot_write(&self, error: &io::Error) -> Failure {
         Failure::new(format_args!("cannot write to {}: {error}", self.name))
+    }
+}
+
+impl Sink for Lines {
+    async fn write(&mut self, line: Line) -> Result<()> {
+        serde_json::to_writer(&mut self.out, &line)
+            .map_err(io::Error::from)
+            .and_then(|()| self.out.write_all(b"\n"))
+            .map_err(|error| self.cannot_write(&error))
     }
 }

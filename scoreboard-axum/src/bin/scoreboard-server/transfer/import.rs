@@ -1,6 +1,7 @@
 //! `import`: what `export` wrote, applied once however often it is read.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::path::Path;
 
 use scoreboard_core::accounts::CreateUser;
@@ -38,12 +39,26 @@ pub(crate) async fn run(settings: &Settings, file: &Path) -> Result<()> {
     let stores = Stores::open(&place).await?;
     let done = Import::new(&stores, reader).run().await;
     stores.close().await;
-    done
+    done.map(drop)
 }
 
-struct Import<'a> {
+/// Where lines come from.
+pub(super) trait Source {
+    /// The next line and its number; `None` at the end.
+    async fn next(&mut self) -> Result<Option<(u64, Line)>>;
+
+    /// The number of the line that was read last.
+    fn number(&self) -> u64;
+
+    /// What is wrong with a line.
+    fn bad(&self, number: u64, what: impl fmt::Display) -> Failure {
+        Failure::new(format_args!("line {number}: {what}"))
+    }
+}
+
+pub(super) struct Import<'a, S> {
     stores: &'a Stores,
-    reader: Reader,
+    reader: S,
     /// The boards of the file.
     boards: BTreeMap<BoardId, Imported>,
     /// The latest of the file.
@@ -82,13 +97,14 @@ impl Imported {
     }
 }
 
-impl<'a> Import<'a> {
-    fn new(stores: &'a Stores, reader: Reader) -> Self {
+impl<'a, S: Source> Import<'a, S> {
+    pub(super) fn new(stores: &'a Stores, reader: S) -> Self {
         let (read, new) = (Counts::default(), Counts::default());
         Self { stores, reader, boards: BTreeMap::new(), epoch: Epoch::default(), pending: Vec::new(), read, new }
     }
 
-    async fn run(mut self) -> Result<()> {
+    /// Applies all of it, and folds what it has become: up to which version, with how many scores.
+    pub(super) async fn run(mut self) -> Result<BTreeMap<BoardId, (Version, u64)>> {
         let read = self.lines().await;
         // What stands before a bad line counts; the bad line is what to tell, even if this fails too.
         let applied = if read.is_err() { self.apply().await } else { Ok(()) };
@@ -110,14 +126,16 @@ impl<'a> Import<'a> {
     }
 
     async fn lines(&mut self) -> Result<()> {
-        let Some((number, line)) = self.reader.next()? else { return Err(self.reader.bad(1, "the file is empty")) };
+        let Some((number, line)) = self.reader.next().await? else {
+            return Err(self.reader.bad(1, "the file is empty"));
+        };
         match line {
             Line::Header(header) => header.check().map_err(|what| self.reader.bad(number, what))?,
             Line::Board(_) | Line::User(_) | Line::Row(_) | Line::End(_) => {
                 return Err(self.reader.bad(number, "is not the header of an export"));
             }
         }
-        while let Some((number, line)) = self.reader.next()? {
+        while let Some((number, line)) = self.reader.next().await? {
             match line {
                 Line::Header(Header { .. }) => return Err(self.reader.bad(number, "is a second header")),
                 Line::Board(board) => self.board(number, board).await?,
@@ -125,7 +143,7 @@ impl<'a> Import<'a> {
                 Line::Row(row) => self.row(number, row).await?,
                 Line::End(counts) => {
                     self.apply().await?;
-                    return self.end(number, counts);
+                    return self.end(number, counts).await;
                 }
             }
         }
@@ -133,11 +151,11 @@ impl<'a> Import<'a> {
         Err(self.reader.bad(number, "the trailer is missing: the file was cut off here"))
     }
 
-    fn end(&mut self, number: u64, counts: Counts) -> Result<()> {
+    async fn end(&mut self, number: u64, counts: Counts) -> Result<()> {
         if counts != self.read {
             return Err(self.reader.bad(number, format_args!("the trailer says {counts}, the file has {}", self.read)));
         }
-        match self.reader.next()? {
+        match self.reader.next().await? {
             None => Ok(()),
             Some((number, _)) => Err(self.reader.bad(number, "stands behind the trailer")),
         }
@@ -265,17 +283,19 @@ impl<'a> Import<'a> {
         })
     }
 
-    async fn verify(&self) -> Result<()> {
+    async fn verify(&self) -> Result<BTreeMap<BoardId, (Version, u64)>> {
+        let mut folded = BTreeMap::new();
         for board in self.boards.keys() {
             match audit(self.stores, board).await? {
                 Audit::Clean { position, scores } => {
                     note(format_args!("{board}: clean up to version {} ({scores} scores)", position.version));
+                    folded.insert(board.clone(), (position.version, scores));
                 }
                 Audit::Differs(difference) => return Err(Failure::new(format_args!("{board}: differs {difference}"))),
                 Audit::UnknownBoard => return Err(Failure::new(format_args!("{board}: is gone"))),
             }
         }
-        Ok(())
+        Ok(folded)
     }
 }
 

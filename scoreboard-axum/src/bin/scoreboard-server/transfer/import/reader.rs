@@ -1,6 +1,5 @@
 //! Lines with their numbers, bounded in length.
 
-use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
@@ -8,6 +7,7 @@ use std::path::Path;
 use crate::failure::{Failure, Result};
 use crate::progress::Progress;
 use crate::transfer::Line;
+use crate::transfer::import::Source;
 
 /// No line of an export is as long: a board's catalogue is its longest, and has at most 200 kinds.
 const MAX_LINE: u64 = 1 << 20;
@@ -33,9 +33,10 @@ impl Reader {
         };
         Ok(Self { input, progress: Progress::new("importing", size, "bytes"), number: 0, read: 0, size })
     }
+}
 
-    /// The next line and its number; `None` at the end.
-    pub(super) fn next(&mut self) -> Result<Option<(u64, Line)>> {
+impl Source for Reader {
+    async fn next(&mut self) -> Result<Option<(u64, Line)>> {
         let mut text = Vec::new();
         let count = (&mut self.input)
             .take(MAX_LINE)
@@ -64,13 +65,7 @@ impl Reader {
         Ok(Some((self.number, line)))
     }
 
-    /// The number of the line that was read last.
-    pub(super) const fn number(&self) -> u64 {
+    fn number(&self) -> u64 {
         self.number
-    }
-
-    /// What is wrong with a line.
-    pub(super) fn bad(&self, number: u64, what: impl fmt::Display) -> Failure {
-        Failure::new(format_args!("line {number}: {what}"))
     }
 }

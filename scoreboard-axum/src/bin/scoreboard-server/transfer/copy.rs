@@ -1,0 +1,103 @@
+//! `copy`: everything but keys and sessions from one database into another, through no file.
+
+use std::collections::BTreeMap;
+
+use scoreboard_core::{Audit, BoardId, Version};
+use tokio::join;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+
+use crate::failure::{Failure, Result};
+use crate::place::Place;
+use crate::progress::note;
+use crate::settings::Settings;
+use crate::store::Stores;
+use crate::transfer::Line;
+use crate::transfer::export::{Sink, everything};
+use crate::transfer::import::{Import, Source};
+use crate::verify::audit;
+
+/// How many lines may be on their way.
+const ON_THE_WAY: usize = 2000;
+
+/// Reads all that is at the first URL and puts it where the second leads, as `export` and `import` do. The first may be in use; of the second
+/// no server may have a file open.
+pub(crate) async fn run(settings: &Settings, from: &str, to: &str) -> Result<()> {
+    let at = |url: &str| Settings { database_url: url.to_owned(), replica_urls: Vec::new(), ..settings.clone() };
+    if from == to {
+        return Err(Failure::new("--from and --to are the same database"));
+    }
+    let place = Place::of_command(&at(to))?;
+    let from = Stores::open_existing(&at(from)).await?;
+    let done = async {
+        let _lock = place.claim()?;
+        let to = Stores::open(&place).await?;
+        let done = copy(&from, &to).await;
+        to.close().await;
+        done
+    };
+    let done = done.await;
+    from.close().await;
+    done
+}
+
+async fn copy(from: &Stores, to: &Stores) -> Result<()> {
+    let (sender, receiver) = channel(ON_THE_WAY);
+    let ((), written) = join!(read(from, sender), Import::new(to, Copied { receiver, number: 0 }).run());
+    compare(from, &written?).await
+}
+
+/// Sends all there is, and as the last what ended it: the other side tells it with what is there by then.
+async fn read(from: &Stores, sender: Sender<Result<Line>>) {
+    let mut outgoing = Outgoing(sender);
+    if let Err(failure) = everything(from, &mut outgoing, true).await {
+        let _ = outgoing.0.send(Err(failure)).await;
+    }
+}
+
+/// Folds what was read as well, and compares it with what was written.
+async fn compare(from: &Stores, written: &BTreeMap<BoardId, (Version, u64)>) -> Result<()> {
+    for (board, &(version, scores)) in written {
+        match audit(from, board).await? {
+            Audit::Clean { position, scores: there } if (position.version, there) == (version, scores) => {
+                note(format_args!("{board}: clean and the same where it comes from"));
+            }
+            Audit::Clean { position, scores: there } => note(format_args!(
+                "{board}: clean up to version {} ({there} scores) where it comes from; copy again for what was counted meanwhile",
+                position.version
+            )),
+            Audit::Differs(difference) => {
+                return Err(Failure::new(format_args!("{board}: differs {difference} where it comes from")));
+            }
+            Audit::UnknownBoard => return Err(Failure::new(format_args!("{board}: is gone where it comes from"))),
+        }
+    }
+    Ok(())
+}
+
+/// Lines on their way to the other side.
+struct Outgoing(Sender<Result<Line>>);
+
+impl Sink for Outgoing {
+    async fn write(&mut self, line: Line) -> Result<()> {
+        // The other side has ended, and says why.
+        self.0.send(Ok(line)).await.map_err(|_| Failure::new("nobody takes what is read"))
+    }
+}
+
+/// Lines from the other side. What ended the reading comes as the last.
+struct Copied {
+    receiver: Receiver<Result<Line>>,
+    number: u64,
+}
+
+impl Source for Copied {
+    async fn next(&mut self) -> Result<Option<(u64, Line)>> {
+        let Some(line) = self.receiver.recv().await else { return Ok(None) };
+        self.number += 1;
+        Ok(Some((self.number, line?)))
+    }
+
+    fn number(&self) -> u64 {
+        self.number
+    }
+}
