@@ -14,7 +14,7 @@ impl Scoreboard {
     /// Counts an action that this user has done, exactly once.
     ///
     /// When it returns `Ok`, the change is durable, no cache answers anything older, and whoever watches was told. The same
-    /// action handed in again, at once or years later, gets the first receipt with `replayed` set.
+    /// action handed in again, at once or years later, gets the first receipt with `replayed` set; once its row is archived, it has expired.
     ///
     /// # Errors
     ///
