@@ -3,9 +3,11 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use crate::database::Schema;
+use serde_json::json;
+
+use crate::database::{Schema, run};
 use crate::folder::Folder;
-use crate::served::Served;
+use crate::served::{PASSWORD, Served};
 use crate::transfer::EXPORT;
 
 fn schema() -> Schema {
@@ -100,4 +102,87 @@ fn many(changes: usize) -> String {
     }
     lines.push(end);
     lines.join("\n") + "\n"
+}
+
+/// What bcrypt makes of the password of these tests.
+const BCRYPT: &str = "$2b$10$abcdefghijklmnopqrstuuGGgFFcYeueaAql8Z7U7CnCTRw4DR77W";
+
+/// Another system's database: accounts with bcrypt hashes, and a score for each.
+const TABLES: &str = r#"
+    CREATE TABLE users (id serial PRIMARY KEY, email text NOT NULL, password text NOT NULL, username text, "createdAt" timestamptz NOT NULL);
+    INSERT INTO users (email, password, username, "createdAt") VALUES
+        ('ada@example.org', 'HASH', 'Ada', '2020-01-01T00:00:00Z'),
+        ('bob@example.org', 'HASH', NULL, '2020-01-02T00:00:00Z'),
+        ('eve@example.org', 'HASH', 'Eve', '2020-01-03T00:00:00Z');
+    CREATE TABLE scores (user_id int NOT NULL REFERENCES users, score bigint NOT NULL, updated_at timestamptz NOT NULL);
+    INSERT INTO scores VALUES (1, 70, '2024-05-05T00:00:02.5Z'), (2, 300, '2024-05-05T00:00:00Z'), (3, 70, '2024-05-05T00:00:01Z');
+"#;
+
+fn other_system() -> Schema {
+    let schema = schema();
+    sql(&schema, &TABLES.replace("HASH", BCRYPT));
+    schema
+}
+
+fn sql(schema: &Schema, text: &str) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(run(schema.url(), text));
+}
+
+#[test]
+fn another_systems_users_sign_in_with_their_passwords_and_have_their_scores() {
+    let (folder, other) = (Folder::new(), other_system());
+    let args = ["copy", "--tables", "--from", other.url(), "--to", "sqlite://scoreboard.db"];
+    for new in ["1 boards, 3 users, 3 changes", "0 boards, 0 users, 0 changes"] {
+        let copied = folder.run(&args);
+        assert_eq!(copied.code, 0, "{copied:?}");
+        assert!(copied.err.contains(&format!("new: {new}")), "{copied:?}");
+        assert!(copied.err.contains("main: clean up to version 3 (3 scores)"), "{copied:?}");
+    }
+    folder.ok(&["admin", "set-kind", "main", "tap", "--points", "1"]);
+    let server = Served::start(&folder, &[]);
+    let (_, top) = server.get("/api/scoreboard");
+    let entries = top["entries"].as_array().expect("a page");
+    let shown: Vec<_> = entries.iter().map(|entry| (entry["displayName"].as_str(), entry["score"].as_i64())).collect();
+    // Eve had her 70 before Ada.
+    assert_eq!(shown, [(Some("bob"), Some(300)), (Some("Eve"), Some(70)), (Some("Ada"), Some(70))], "{top}");
+    let (status, signed_in) =
+        server.post("/api/auth/login", None, &json!({"email": "ada@example.org", "password": PASSWORD}));
+    assert_eq!(status, 200, "{signed_in}");
+    let token = signed_in["token"].as_str().expect("a token");
+    let action = server.action(token, "tap");
+    assert_eq!(server.update(token, &action)["score"], 71, "and she plays on");
+    assert_eq!(server.stop(), Some(0));
+    assert_eq!(folder.run(&args).code, 0, "also then it changes nothing");
+}
+
+#[test]
+fn a_table_that_is_otherwise_is_named_with_what_is_wrong() {
+    for (change, part) in [
+        ("ALTER TABLE scores RENAME score TO total", "table scores, row 1: has nothing in a column of the names score"),
+        ("UPDATE users SET password = 'secret' WHERE id = 2", "password must be an Argon2 or bcrypt hash"),
+        ("UPDATE users SET email = 'nobody' WHERE id = 3", "table users, user 3: "),
+        (
+            "ALTER TABLE scores ALTER score TYPE numeric; UPDATE scores SET score = 1.5",
+            "the score 1.5 is no whole number",
+        ),
+        ("UPDATE scores SET score = 9007199254740992 WHERE user_id = 1", "table scores, user 1: "),
+        ("DROP TABLE scores", "cannot read the table scores"),
+    ] {
+        let (folder, other) = (Folder::new(), other_system());
+        sql(&other, change);
+        let said = folder.refused(&["copy", "--tables", "--from", other.url(), "--to", "sqlite://scoreboard.db"]);
+        assert!(said.contains(part), "{change}: {said}");
+    }
+    // A score that the old system has changed since it was copied counts neither twice nor silently not at all.
+    let (folder, other) = (Folder::new(), other_system());
+    let args = ["copy", "--tables", "--from", other.url(), "--to", "sqlite://scoreboard.db"];
+    assert_eq!(folder.run(&args).code, 0);
+    sql(&other, "UPDATE scores SET score = 80 WHERE user_id = 1");
+    let said = folder.refused(&args);
+    assert!(said.contains("another action of this id counted here"), "{said}");
+    let said = folder.refused(&["copy", "--tables", "--from", "sqlite://scoreboard.db", "--to", "sqlite://b.db"]);
+    assert!(said.contains("postgres:// URL"), "{said}");
+    let said = folder.refused(&[&args[..], &["--scores-table", "scores\"; DROP TABLE users; --"]].concat());
+    assert!(said.contains("does not exist"), "{said}");
 }

@@ -27,6 +27,7 @@ Examples:
   scoreboard-server verify                                           fold every log again and compare
   scoreboard-server export backup.jsonl                              beside a running server
   scoreboard-server copy --from sqlite://scoreboard.db --to postgres://scores@db/scores
+  scoreboard-server copy --tables --from postgres://app@db/app --to postgres://scores@db/scores   of another system
   scoreboard-server archive --older-than 90d --to /var/lib/scoreboard/archive   of a log on PostgreSQL";
 
 /// Verified, live scoreboards: signed actions, counted once, live on a page.
@@ -120,14 +121,7 @@ pub(crate) enum Command {
     },
     /// Put all that is in one database into another: boards, users and logs, both folded at the end; may be repeated, and begun beside a
     /// running server. Keys go along with their file, and who is signed in signs in again
-    Copy {
-        /// What to read, sqlite://FILE or postgres://USER@HOST/DATABASE; passwords are better kept in ~/.pgpass
-        #[arg(long, value_name = "URL")]
-        from: String,
-        /// Where to put it, made if it is not there; no server may have the file open
-        #[arg(long, value_name = "URL")]
-        to: String,
-    },
+    Copy(CopyFlags),
     /// Write old parts of the log on PostgreSQL to files and drop them; may be used beside running servers, and again if it was ended
     Archive {
         /// How long ago a part's last action was started at least, in days, like 90d; 3d is the least
@@ -142,6 +136,37 @@ pub(crate) enum Command {
     },
     /// Play against a running server with bots
     Demo(DemoFlags),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CopyFlags {
+    /// What to read, sqlite://FILE or postgres://USER@HOST/DATABASE; passwords are better kept in ~/.pgpass
+    #[arg(long, value_name = "URL")]
+    pub(crate) from: String,
+    /// Where to put it, made if it is not there; no server may have the file open
+    #[arg(long, value_name = "URL")]
+    pub(crate) to: String,
+    #[command(flatten)]
+    pub(crate) tables: TablesFlags,
+}
+
+/// Another system's tables.
+#[derive(Debug, Args)]
+pub(crate) struct TablesFlags {
+    /// What is read is another system's PostgreSQL database, with a table of users, whose passwords are bcrypt or Argon2 hashes, and a table of
+    /// scores. Columns of users: id, email, password_hash or password, and if they are there display_name, username or name, and created_at; of
+    /// scores: user_id, score or points, updated_at or created_at, and id if a user has several. In camelCase they are known as well
+    #[arg(long)]
+    pub(crate) tables: bool,
+    /// The table of users, with or without its schema
+    #[arg(long, default_value = "users", requires = "tables", value_name = "TABLE")]
+    pub(crate) users_table: String,
+    /// The table of scores
+    #[arg(long, default_value = "scores", requires = "tables", value_name = "TABLE")]
+    pub(crate) scores_table: String,
+    /// The board that the scores are for
+    #[arg(long, default_value = "main", requires = "tables")]
+    pub(crate) board: BoardId,
 }
 
 #[derive(Debug, Args)]

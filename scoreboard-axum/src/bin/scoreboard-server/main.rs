@@ -94,7 +94,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
             Command::Verify { board, archive } => return verify::run(settings, board, archive.as_deref()).await,
             Command::Export { file, without_users } => transfer::export::run(settings, &file, !without_users).await?,
             Command::Import { file } => transfer::import::run(settings, &file).await?,
-            Command::Copy { from, to } => transfer::copy::run(settings, &from, &to).await?,
+            Command::Copy(flags) => transfer::copy::run(settings, &flags).await?,
             Command::Archive { older_than, to, dry_run } => archive::run(settings, older_than, to, dry_run).await?,
             Command::Demo(flags) => demo::run(flags).await?,
         }

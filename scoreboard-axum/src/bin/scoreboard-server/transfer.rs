@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) mod copy;
 pub(crate) mod export;
 pub(crate) mod import;
+mod tables;
 
 const FORMAT: &str = "scoreboard-export";
 const VERSION: u32 = 1;

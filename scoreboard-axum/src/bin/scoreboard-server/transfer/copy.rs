@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use scoreboard_core::{Audit, BoardId, Version};
+use scoreboard_core::{Audit, Board, BoardId, BoardSpec, Season, Version};
 use tokio::join;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
+use crate::cli::CopyFlags;
 use crate::failure::{Failure, Result};
 use crate::place::Place;
 use crate::progress::note;
@@ -14,6 +15,7 @@ use crate::store::Stores;
 use crate::transfer::Line;
 use crate::transfer::export::{Sink, everything};
 use crate::transfer::import::{Import, Source};
+use crate::transfer::tables::Tables;
 use crate::verify::audit;
 
 /// How many lines may be on their way.
@@ -21,23 +23,48 @@ const ON_THE_WAY: usize = 2000;
 
 /// Reads all that is at the first URL and puts it where the second leads, as `export` and `import` do. The first may be in use; of the second
 /// no server may have a file open.
-pub(crate) async fn run(settings: &Settings, from: &str, to: &str) -> Result<()> {
+pub(crate) async fn run(settings: &Settings, flags: &CopyFlags) -> Result<()> {
     let at = |url: &str| Settings { database_url: url.to_owned(), replica_urls: Vec::new(), ..settings.clone() };
+    let CopyFlags { from, to, tables } = flags;
     if from == to {
         return Err(Failure::new("--from and --to are the same database"));
     }
     let place = Place::of_command(&at(to))?;
+    if tables.tables {
+        let mut tables = Tables::open(from, tables).await?;
+        return into(&place, async |to| copy_tables(&mut tables, to).await).await;
+    }
     let from = Stores::open_existing(&at(from)).await?;
-    let done = async {
-        let _lock = place.claim()?;
-        let to = Stores::open(&place).await?;
-        let done = copy(&from, &to).await;
-        to.close().await;
-        done
-    };
-    let done = done.await;
+    let done = into(&place, async |to| copy(&from, to).await).await;
     from.close().await;
     done
+}
+
+/// Opens the place for this process alone while it is written to.
+async fn into(place: &Place, write: impl AsyncFnOnce(&Stores) -> Result<()>) -> Result<()> {
+    let _lock = place.claim()?;
+    let to = Stores::open(place).await?;
+    let done = write(&to).await;
+    to.close().await;
+    done
+}
+
+/// The scores come to a board as it is there, or to one that is made for them.
+async fn copy_tables(from: &mut Tables<'_>, to: &Stores) -> Result<()> {
+    let board = from.board();
+    let (spec, season) = match to.scores.board(board).await? {
+        Some(Board { spec, season, .. }) => (spec, season),
+        None => (BoardSpec::new(board.clone()), Season::new(1)),
+    };
+    let (sender, receiver) = channel(ON_THE_WAY);
+    let read = async move {
+        let mut outgoing = Outgoing(sender);
+        if let Err(failure) = from.read(&spec, season, &mut outgoing).await {
+            let _ = outgoing.0.send(Err(failure)).await;
+        }
+    };
+    let ((), written) = join!(read, Import::new(to, Copied { receiver, number: 0 }).run());
+    written.map(drop)
 }
 
 async fn copy(from: &Stores, to: &Stores) -> Result<()> {
