@@ -12,16 +12,17 @@ use parking_lot::Mutex;
 use tokio::sync::broadcast;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
-use crate::clock::Timestamp;
 use crate::error::Chain;
 use crate::memory::MemoryBoardCache;
 use crate::pipeline::Scoreboard;
 use crate::pipeline::read::Counts;
 
 mod alarm;
+mod event;
 mod sights;
 
 use alarm::Alarm;
+pub use event::{CacheEvent, CacheReaction, CacheStep, CacheTrouble};
 use sights::Window;
 
 /// So many events are kept for a listener that is slow; it misses the oldest.
@@ -52,78 +53,6 @@ impl Default for CacheMonitorConfig {
             max_answer_time: Duration::from_millis(100),
         }
     }
-}
-
-/// What is wrong with a cache.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum CacheTrouble {
-    /// Too often it has not what is asked for.
-    FewHits,
-    /// It has taken almost all its room.
-    HighMemory,
-    /// Most of what has to be fetched takes too long.
-    SlowAnswers,
-}
-
-impl CacheTrouble {
-    /// As in logs, metrics and reports: `few_hits`, `high_memory`, `slow_answers`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::FewHits => "few_hits",
-            Self::HighMemory => "high_memory",
-            Self::SlowAnswers => "slow_answers",
-        }
-    }
-}
-
-/// What the monitor does about a trouble.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum CacheReaction {
-    /// About few hits: [`warm_up`](Scoreboard::warm_up), at once, for one period at the most. Not while answers are slow: it would ask the
-    /// store, which may be what is slow.
-    WarmUp,
-    /// About high memory: what was asked for longest ago goes.
-    Evict,
-    /// About slow answers, if it is the shared cache that is slow: it is done without until the next look that may react. If the store is
-    /// slow, there is nothing to do that would not ask more of it.
-    PassOverShared,
-}
-
-impl CacheReaction {
-    /// As in logs and metrics: `warm_up`, `evict`, `pass_over_shared`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::WarmUp => "warm_up",
-            Self::Evict => "evict",
-            Self::PassOverShared => "pass_over_shared",
-        }
-    }
-}
-
-/// What happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum CacheStep {
-    /// The alarm was raised.
-    Raised,
-    /// It is over.
-    Ended,
-    /// It goes on, and this is done about it now.
-    Reacted(CacheReaction),
-}
-
-/// One event of the monitor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct CacheEvent {
-    /// When.
-    pub at: Timestamp,
-    /// About what.
-    pub trouble: CacheTrouble,
-    /// What happened.
-    pub step: CacheStep,
-    /// What was measured: percent of hits, of the room, of the answers that took too long.
-    pub percent: u8,
 }
 
 /// What is known of the cache's troubles. Bounded.

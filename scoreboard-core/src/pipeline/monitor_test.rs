@@ -9,6 +9,7 @@ use tokio::time::sleep;
 use super::*;
 use crate::board::{ActionKind, BoardSpec, PointsRule};
 use crate::cache::{BoardCache, CacheKey, Cached, Hit, Lease};
+use crate::clock::Timestamp;
 use crate::error::BackendError;
 use crate::ids::{BoardId, UserId};
 use crate::memory::MemoryScoreStore;
