@@ -255,3 +255,55 @@ fn passwords_and_certificates_are_checked_on_both_sides() {
         "{out}"
     );
 }
+
+#[test]
+fn users_scores_and_incidents_may_have_databases_of_their_own() {
+    let (folder, scores) = place();
+    let (accounts, analytics) = (wait(Schema::create()), wait(Schema::create()));
+    let places = ["my.keys", scores.url(), accounts.url(), analytics.url()];
+    let set = ["accounts_url", "analytics_url"].map(|name| name.to_owned() + "=");
+    let (accounts_url, analytics_url) = (set[0].clone() + places[2], set[1].clone() + places[3]);
+    let flags = ["--keys", places[0], "--database-url", places[1], "--set", &accounts_url, "--set", &analytics_url];
+    let server = Served::start(&folder, &flags);
+    server.register("ada@example.org");
+    let token = server.log_in("ada@example.org");
+    let action = server.action(&token, "tap");
+    assert_eq!(server.update(&token, &action)["score"], 1);
+    let on = |args: &[&str]| folder.ok(&[args, &flags].concat());
+    // Its minimum is raised while it is under way, of which a running server knows within two seconds.
+    let action = server.action(&token, "tap");
+    on(&["admin", "set-kind", "main", "tap", "--points", "1", "--min-duration", "50", "--lifetime", "60"]);
+    std::thread::sleep(std::time::Duration::from_millis(2500));
+    assert_eq!(server.post("/api/scoreboard/update", Some(&token), &action).0, 403, "sooner than a tap takes");
+
+    for (database, users, sessions, log, incidents) in
+        [(&scores, 0, 0, 1, 0), (&accounts, 1, 1, 0, 0), (&analytics, 0, 0, 0, 1)]
+    {
+        let counts = [("users", users), ("sessions", sessions), ("log", log), ("incidents", incidents)];
+        for (table, rows) in counts {
+            assert_eq!(wait(count(database.url(), table)), rows, "{table}");
+        }
+    }
+    assert!(on(&["admin", "grant-role", "ada@example.org", "admin"]).contains("user, admin"));
+    assert!(!on(&["admin", "incidents"]).contains("no incidents"));
+    let export = on(&["export"]);
+    assert!(export.contains("\"type\":\"end\",\"boards\":1,\"users\":1,\"rows\":1"), "{export}");
+    let shown = on(&["config"]);
+    assert!(shown.contains("accounts_url = \"postgres"), "{shown}");
+    assert_eq!(server.stop(), Some(0));
+
+    let file = folder.refused(&["--listen", "127.0.0.1:0", "--set", &accounts_url]);
+    assert!(file.contains("setting `accounts_url`") && file.contains("PostgreSQL"), "{file}");
+    let other =
+        folder.refused(&["--keys", "my.keys", "--database-url", places[1], "--set", "analytics_url=mysql://a/b"]);
+    assert!(other.contains("that of the analytics"), "{other}");
+}
+
+async fn count(url: &str, table: &str) -> i64 {
+    use scoreboard_postgres::sqlx::{AssertSqlSafe, Connection, PgConnection, query_scalar};
+    let mut connection = PgConnection::connect(url).await.expect("it connects");
+    query_scalar(AssertSqlSafe(format!("SELECT count(*) FROM {table}")))
+        .fetch_one(&mut connection)
+        .await
+        .expect("a number")
+}

@@ -20,7 +20,19 @@ pub(crate) enum Place {
     /// In a SQLite file, with the key file and the lock beside it.
     Sqlite { config: scoreboard_sqlite::Config, files: Files },
     /// On a PostgreSQL server, for any number of servers, and read on its replicas.
-    Postgres { config: Box<scoreboard_postgres::Config>, replicas: Vec<scoreboard_postgres::Config> },
+    Postgres {
+        config: Box<scoreboard_postgres::Config>,
+        replicas: Vec<scoreboard_postgres::Config>,
+        /// What is not kept there but in databases of its own.
+        apart: Box<Apart>,
+    },
+}
+
+/// Databases for what is kept apart from the boards.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Apart {
+    pub(crate) accounts: Option<scoreboard_postgres::Config>,
+    pub(crate) analytics: Option<scoreboard_postgres::Config>,
 }
 
 impl Place {
@@ -45,7 +57,16 @@ impl Place {
                     postgres(url, settings, patience / 3).map_err(|rule| format!("a replica's {rule}"))
                 });
                 let replicas = replicas.collect::<Result<_, _>>()?;
-                Ok(Self::Postgres { config: Box::new(postgres(url, settings, patience)?), replicas })
+                let apart = |url: &str, whose: &str| {
+                    let named = (!url.is_empty()).then(|| postgres(url, settings, patience));
+                    named.transpose().map_err(|rule| format!("that of the {whose}: {rule}"))
+                };
+                let apart = Apart {
+                    accounts: apart(&settings.accounts_url, "accounts")?,
+                    analytics: apart(&settings.analytics_url, "analytics")?,
+                };
+                let config = Box::new(postgres(url, settings, patience)?);
+                Ok(Self::Postgres { config, replicas, apart: Box::new(apart) })
             }
             _ => Err("must start with one of the known schemes: sqlite://FILE, postgres://, memory:".to_owned()),
         }
@@ -57,9 +78,11 @@ impl Place {
             Self::Memory => Err(Failure::new(
                 "`memory:` lives inside one running server: name a file, like --database-url sqlite://scoreboard.db",
             )),
-            Self::Postgres { config, .. } => {
-                let config = Box::new(config.with_call_timeout(COMMAND_PATIENCE));
-                Ok(Self::Postgres { config, replicas: Vec::new() })
+            Self::Postgres { config, apart, .. } => {
+                let patient = |config: scoreboard_postgres::Config| config.with_call_timeout(COMMAND_PATIENCE);
+                let Apart { accounts, analytics } = *apart;
+                let apart = Apart { accounts: accounts.map(patient), analytics: analytics.map(patient) };
+                Ok(Self::Postgres { config: Box::new(patient(*config)), replicas: Vec::new(), apart: Box::new(apart) })
             }
             sqlite @ Self::Sqlite { .. } => Ok(sqlite),
         }

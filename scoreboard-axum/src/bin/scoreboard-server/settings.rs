@@ -29,6 +29,10 @@ pub(crate) struct Settings {
     /// Streaming replicas of the database, for reads.
     #[serde(deserialize_with = "one_or_many")]
     pub(crate) replica_urls: Vec<String>,
+    /// Where users, sessions and game servers' keys are kept; empty for the database itself.
+    pub(crate) accounts_url: String,
+    /// Where incidents are kept; empty for the database itself.
+    pub(crate) analytics_url: String,
     /// The key file; empty for the one beside a database file.
     pub(crate) keys: String,
     /// Origins whose pages may call this server from a browser, besides its own.
@@ -59,6 +63,8 @@ impl Default for Settings {
             listen: "127.0.0.1:8080".to_owned(),
             database_url: "sqlite://scoreboard.db".to_owned(),
             replica_urls: Vec::new(),
+            accounts_url: String::new(),
+            analytics_url: String::new(),
             keys: String::new(),
             allowed_origins: Vec::new(),
             trusted_proxies: Vec::new(),

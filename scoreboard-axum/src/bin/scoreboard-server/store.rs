@@ -21,6 +21,8 @@ pub(crate) struct Stores {
     pub(crate) accounts: Arc<dyn AccountStore>,
     pub(crate) incidents: Arc<dyn IncidentStore>,
     backend: Backend,
+    /// The databases of what is kept apart.
+    apart: Vec<PostgresStore>,
 }
 
 /// What is behind all of them.
@@ -40,15 +42,22 @@ impl Stores {
                 accounts: Arc::new(MemoryAccountStore::default()),
                 incidents: Arc::new(MemoryIncidentStore::default()),
                 backend: Backend::Memory,
+                apart: Vec::new(),
             }),
             Place::Sqlite { config, files } => {
                 files.check_folder()?;
                 let store = SqliteStore::open(config).await.map_err(|error| no_file(files, &error))?;
                 Ok(Self::all_on(store.clone(), Backend::Sqlite(store)))
             }
-            Place::Postgres { config, replicas } => {
-                let store = PostgresStore::open(config).await.map_err(|error| no_database(config, &error))?;
-                let stores = Self::all_on(store.clone(), Backend::Postgres(store.clone()));
+            Place::Postgres { config, replicas, apart } => {
+                let store = open_or_make(config).await?;
+                let mut stores = Self::all_on(store.clone(), Backend::Postgres(store.clone()));
+                if let Some(config) = &apart.accounts {
+                    stores.keep_accounts_in(open_or_make(config).await?);
+                }
+                if let Some(config) = &apart.analytics {
+                    stores.keep_incidents_in(open_or_make(config).await?);
+                }
                 if replicas.is_empty() {
                     return Ok(stores);
                 }
@@ -61,10 +70,16 @@ impl Stores {
     /// Opens the place that the settings name, for a command beside a server: nothing is made by a typing error.
     pub(crate) async fn open_existing(settings: &Settings) -> Result<Self> {
         match Place::of_command(settings)? {
-            Place::Postgres { config, .. } => {
-                let store =
-                    PostgresStore::open_existing(&config).await.map_err(|error| no_database(&config, &error))?;
-                Ok(Self::all_on(store.clone(), Backend::Postgres(store)))
+            Place::Postgres { config, apart, .. } => {
+                let store = open(&config).await?;
+                let mut stores = Self::all_on(store.clone(), Backend::Postgres(store));
+                if let Some(config) = &apart.accounts {
+                    stores.keep_accounts_in(open(config).await?);
+                }
+                if let Some(config) = &apart.analytics {
+                    stores.keep_incidents_in(open(config).await?);
+                }
+                Ok(stores)
             }
             place => {
                 if let Place::Sqlite { files, .. } = &place {
@@ -78,15 +93,26 @@ impl Stores {
 
     fn all_on<S: ScoreStore + AccountStore + IncidentStore + Clone>(store: S, backend: Backend) -> Self {
         let incidents = Arc::new(store.clone());
-        Self { scores: Arc::new(store.clone()), accounts: Arc::new(store), incidents, backend }
+        Self { scores: Arc::new(store.clone()), accounts: Arc::new(store), incidents, backend, apart: Vec::new() }
+    }
+
+    fn keep_accounts_in(&mut self, store: PostgresStore) {
+        self.accounts = Arc::new(store.clone());
+        self.apart.push(store);
+    }
+
+    fn keep_incidents_in(&mut self, store: PostgresStore) {
+        self.incidents = Arc::new(store.clone());
+        self.apart.push(store);
     }
 
     /// Whether what is acknowledged is kept, as far as the database says; memory keeps nothing, and was asked for.
-    pub(crate) const fn is_durable(&self) -> bool {
-        match &self.backend {
+    pub(crate) fn is_durable(&self) -> bool {
+        let main = match &self.backend {
             Backend::Memory | Backend::Sqlite(_) => true,
             Backend::Postgres(store) => store.is_durable(),
-        }
+        };
+        main && self.apart.iter().all(PostgresStore::is_durable)
     }
 
     /// The database server, for what is done on one alone.
@@ -104,7 +130,18 @@ impl Stores {
             Backend::Sqlite(store) => store.close().await,
             Backend::Postgres(store) => store.close().await,
         }
+        for store in self.apart {
+            store.close().await;
+        }
     }
+}
+
+async fn open_or_make(config: &scoreboard_postgres::Config) -> Result<PostgresStore> {
+    PostgresStore::open(config).await.map_err(|error| no_database(config, &error))
+}
+
+async fn open(config: &scoreboard_postgres::Config) -> Result<PostgresStore> {
+    PostgresStore::open_existing(config).await.map_err(|error| no_database(config, &error))
 }
 
 /// Memory forgets its boards with the process, and their watchers do not: so each process begins an epoch above those of all before it.

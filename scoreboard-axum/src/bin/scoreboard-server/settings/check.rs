@@ -59,6 +59,11 @@ impl Settings {
         if !self.replica_urls.is_empty() && !self.database_url.starts_with("postgres") {
             return Err(("replica_urls", "are for a database on PostgreSQL".to_owned()));
         }
+        for (name, url) in [("accounts_url", &self.accounts_url), ("analytics_url", &self.analytics_url)] {
+            if !url.is_empty() && !self.database_url.starts_with("postgres") {
+                return Err((name, "is for a database on PostgreSQL: a file holds all".to_owned()));
+            }
+        }
         Place::of(self).map_err(|rule| ("database_url", rule))?;
         self.redis.config().map_err(|rule| ("redis.url", rule))?;
         Ok(())

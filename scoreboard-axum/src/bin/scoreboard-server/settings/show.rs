@@ -32,7 +32,9 @@ impl Effective {
     fn line(&self, text: &mut String, key: &str, name: &str, value: &Json) -> fmt::Result {
         let origin = self.origins.get(name).map_or("default", String::as_str);
         let shown = match value {
-            Json::String(url) if ["database_url", "redis.url"].contains(&name) => Json::String(without_password(url)),
+            Json::String(url) if ["database_url", "accounts_url", "analytics_url", "redis.url"].contains(&name) => {
+                Json::String(without_password(url))
+            }
             Json::Array(urls) if name == "replica_urls" => {
                 urls.iter().filter_map(Json::as_str).map(without_password).collect()
             }

@@ -24,7 +24,14 @@ const ON_THE_WAY: usize = 2000;
 /// Reads all that is at the first URL and puts it where the second leads, as `export` and `import` do. The first may be in use; of the second
 /// no server may have a file open.
 pub(crate) async fn run(settings: &Settings, flags: &CopyFlags) -> Result<()> {
-    let at = |url: &str| Settings { database_url: url.to_owned(), replica_urls: Vec::new(), ..settings.clone() };
+    let at = |url: &str| Settings {
+        database_url: url.to_owned(),
+        // Those of the settings are of another place.
+        replica_urls: Vec::new(),
+        accounts_url: String::new(),
+        analytics_url: String::new(),
+        ..settings.clone()
+    };
     let CopyFlags { from, to, tables } = flags;
     if from == to {
         return Err(Failure::new("--from and --to are the same database"));
@@ -56,29 +63,29 @@ async fn copy_tables(from: &mut Tables<'_>, to: &Stores) -> Result<()> {
         Some(Board { spec, season, .. }) => (spec, season),
         None => (BoardSpec::new(board.clone()), Season::new(1)),
     };
+    transfer(to, async |outgoing| from.read(&spec, season, outgoing).await).await.map(drop)
+}
+
+async fn copy(from: &Stores, to: &Stores) -> Result<()> {
+    let written = transfer(to, async |outgoing| everything(from, outgoing, true).await.map(drop)).await?;
+    compare(from, &written).await
+}
+
+/// Reads and writes side by side.
+async fn transfer(
+    to: &Stores,
+    read: impl AsyncFnOnce(&mut Outgoing) -> Result<()>,
+) -> Result<BTreeMap<BoardId, (Version, u64)>> {
     let (sender, receiver) = channel(ON_THE_WAY);
     let read = async move {
         let mut outgoing = Outgoing(sender);
-        if let Err(failure) = from.read(&spec, season, &mut outgoing).await {
+        if let Err(failure) = read(&mut outgoing).await {
+            // The other side tells it, with what is there by then.
             let _ = outgoing.0.send(Err(failure)).await;
         }
     };
     let ((), written) = join!(read, Import::new(to, Copied { receiver, number: 0 }).run());
-    written.map(drop)
-}
-
-async fn copy(from: &Stores, to: &Stores) -> Result<()> {
-    let (sender, receiver) = channel(ON_THE_WAY);
-    let ((), written) = join!(read(from, sender), Import::new(to, Copied { receiver, number: 0 }).run());
-    compare(from, &written?).await
-}
-
-/// Sends all there is, and as the last what ended it: the other side tells it with what is there by then.
-async fn read(from: &Stores, sender: Sender<Result<Line>>) {
-    let mut outgoing = Outgoing(sender);
-    if let Err(failure) = everything(from, &mut outgoing, true).await {
-        let _ = outgoing.0.send(Err(failure)).await;
-    }
+    written
 }
 
 /// Folds what was read as well, and compares it with what was written.
