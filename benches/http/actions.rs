@@ -22,7 +22,7 @@ pub(crate) struct Signer {
 }
 
 impl Signer {
-    pub(crate) fn new(server: &Server, users: Vec<User>) -> Self {
+    pub(crate) fn new(server: &Server, users: &[User]) -> Self {
         let text =
             fs::read_to_string(server.database().with_extension("keys")).expect("the keys stand beside the database");
         let document: Value = serde_json::from_str(&text).expect("the key file is JSON");
@@ -32,7 +32,7 @@ impl Signer {
             (text("id").parse().expect("a key's id"), Secret::from_bytes(secret.expect("32 bytes, base64")))
         });
         let ring = KeyRing::new(keys.collect()).expect("the server itself took these keys");
-        let users = users.into_iter().map(|user| (user.id.parse().expect("a user's id"), user.token)).collect();
+        let users = users.iter().map(|user| (user.id.parse().expect("a user's id"), user.token.clone())).collect();
         Self { verifier: HmacVerifier::new(&ring), users, made: 0 }
     }
 

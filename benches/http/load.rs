@@ -71,7 +71,7 @@ async fn converse(mut stream: TcpStream, requests: Requests, deadline: Instant) 
     answered
 }
 
-async fn read_answer(stream: &mut TcpStream, buffer: &mut [u8]) {
+pub(crate) async fn read_answer(stream: &mut TcpStream, buffer: &mut [u8]) {
     let mut filled = 0;
     loop {
         let read = stream.read(&mut buffer[filled..]).await.expect("the server answers");

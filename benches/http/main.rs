@@ -99,7 +99,7 @@ enum Requests {
 impl Subject {
     async fn updates(name: &'static str, server: &Server) -> Self {
         let users = User::register_many(server.address(), "bench", CONNECTIONS).await;
-        let signer = Signer::new(server, users);
+        let signer = Signer::new(server, &users);
         let load = Load::connect(server.address(), CONNECTIONS).await;
         Self { name, pid: server.pid(), load, requests: Requests::Updates { signer, rate: 20_000.0 } }
     }
@@ -107,7 +107,7 @@ impl Subject {
     /// The same requests as `like` would be sent.
     async fn bare_updates(name: &'static str, bare: &BareServer, like: &Server) -> Self {
         let users = User::register_many(like.address(), "bare", CONNECTIONS).await;
-        let signer = Signer::new(like, users);
+        let signer = Signer::new(like, &users);
         let load = Load::connect(bare.address(), CONNECTIONS).await;
         Self { name, pid: bare.pid(), load, requests: Requests::Updates { signer, rate: 60_000.0 } }
     }

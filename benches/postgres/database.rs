@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::Round;
+use crate::busy::Busy;
 use crate::support::postgres::server::{program, server};
 
 /// How many rows a batch has.
@@ -61,8 +62,26 @@ impl Flow {
         self.pgbench("batch", 1, duration) * ROWS as f64
     }
 
+    /// How long after its time each transaction was done, of so many a second.
+    pub(crate) fn at_pace(&self, clients: usize, per_second: f64, duration: Duration) -> Vec<Duration> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let rate = format!("--rate={per_second:.0}");
+        let log = format!("--log-prefix={}/log", folder.path().display());
+        self.pgbench_with("transaction", clients, duration, &[&rate, "--log", &log]);
+        let logs = std::fs::read_dir(folder.path()).expect("the folder").map(|entry| entry.expect("an entry").path());
+        let text: String = logs.map(|log| std::fs::read_to_string(log).expect("a log")).collect();
+        // The third word of a line is the time that it took, from when it was due.
+        let micros = text.lines().filter_map(|line| line.split(' ').nth(2)?.parse().ok());
+        micros.map(Duration::from_micros).collect()
+    }
+
     fn pgbench(&self, script: &str, clients: usize, duration: Duration) -> f64 {
+        self.pgbench_with(script, clients, duration, &[])
+    }
+
+    fn pgbench_with(&self, script: &str, clients: usize, duration: Duration, flags: &[&str]) -> f64 {
         let output = Command::new(program("pgbench"))
+            .args(flags)
             .args(connection())
             .args(["--no-vacuum", "--protocol=prepared", "--client", &clients.to_string(), "--time"])
             .arg(duration.as_secs().to_string())
@@ -87,40 +106,4 @@ pub(crate) fn round(work: impl FnOnce() -> f64) -> Round {
 fn connection() -> [std::ffi::OsString; 5] {
     let folder: &Path = server().folder();
     ["-h".into(), folder.into(), "-U".into(), "postgres".into(), "postgres".into()]
-}
-
-/// The CPU time of all processes of the database, from a moment on.
-pub(crate) struct Busy(f64);
-
-impl Busy {
-    pub(crate) fn start() -> Self {
-        Self(cpu_seconds())
-    }
-
-    pub(crate) fn seconds(&self) -> f64 {
-        (cpu_seconds() - self.0).max(0.01)
-    }
-}
-
-/// Of the first process, of its children that have ended, and of those that run: fields 4 and 14 to 17 of proc(5)'s `stat`.
-fn cpu_seconds() -> f64 {
-    const TICKS_PER_SECOND: f64 = 100.0;
-    let text = std::fs::read_to_string(server().folder().join("pid")).expect("its number is written down");
-    let first: u32 = text.trim().parse().expect("a number");
-    let processes = std::fs::read_dir("/proc").expect("Linux").filter_map(|entry| stat(&entry.ok()?.path()));
-    let ticks = processes.map(|(number, parent, own, ended)| match () {
-        () if number == first => own + ended,
-        () if parent == first => own,
-        () => 0.0,
-    });
-    ticks.sum::<f64>() / TICKS_PER_SECOND
-}
-
-fn stat(folder: &Path) -> Option<(u32, u32, f64, f64)> {
-    let number = folder.file_name()?.to_str()?.parse().ok()?;
-    let stat = std::fs::read_to_string(folder.join("stat")).ok()?;
-    let (_, behind_name) = stat.rsplit_once(')')?;
-    let fields: Vec<&str> = behind_name.split_whitespace().collect();
-    let ticks = |field: usize| fields.get(field)?.parse::<f64>().ok();
-    Some((number, fields.get(1)?.parse().ok()?, ticks(11)? + ticks(12)?, ticks(13)? + ticks(14)?))
 }

@@ -11,17 +11,20 @@
 
 #[path = "../http/actions.rs"]
 mod actions;
+mod busy;
 mod database;
 #[path = "../http/load.rs"]
 #[allow(dead_code, reason = "here nothing is read")]
 mod load;
+mod pace;
 #[path = "../../tests/support/mod.rs"]
 mod support;
 
 use std::time::Duration;
 
 use actions::Signer;
-use database::{Busy, Flow, ROWS};
+use busy::Busy;
+use database::{Flow, ROWS};
 use load::Load;
 use support::place::Place;
 use support::server::{Server, UNLIMITED};
@@ -31,6 +34,7 @@ const ROUNDS: usize = 7;
 const CONNECTIONS: usize = 256;
 const CLIENTS: usize = 32;
 const MEASURED: Duration = Duration::from_secs(2);
+const HALF_LOAD_ROUNDS: usize = 5;
 
 /// Hashing passwords is not what is measured.
 const CHEAP_HASHES: [(&str, &str); 2] =
@@ -71,9 +75,40 @@ async fn run() {
         }
     }
     report(&rounds);
+    half_load(&rounds, &grouped, &mut ours, &flow).await;
     for server in [&grouped, &single] {
         server.assert_verified();
     }
+}
+
+/// How long the slowest of a hundred take at half of what each side does at most, both from when they were due.
+async fn half_load(rounds: &[[Round; 4]], server: &Server, ours: &mut Updates, flow: &Flow) {
+    let half = |subject: usize| median(rounds.iter().map(|round| round[subject].per_second)) / 2.0;
+    let [our_pace, flow_pace] = [half(0), half(1)];
+    let (mut ratios, mut p99s) = (Vec::new(), Vec::new());
+    for _ in 0..HALF_LOAD_ROUNDS {
+        let requests = ours.signer.requests((our_pace * MEASURED.as_secs_f64()) as usize);
+        let [own, others] = [
+            pace::at_pace(server.address(), CONNECTIONS, our_pace, requests).await,
+            flow.at_pace(CLIENTS, flow_pace, MEASURED),
+        ]
+        .map(p99);
+        ratios.push(own / others);
+        p99s.push((own, others));
+    }
+    let [own, others] = [median(p99s.iter().map(|p99s| p99s.0)), median(p99s.iter().map(|p99s| p99s.1))];
+    println!(
+        "\nAt half load, {our_pace:.0} and {flow_pace:.0} a second: p99 {:.1} ms, (a) {:.1} ms",
+        own * 1e3,
+        others * 1e3
+    );
+    println!("{:<40} {:>8.2}   aim 2 at most", "p99 : (a)'s, median of rounds", median(ratios.into_iter()));
+    println!("\nAgain: cargo bench --bench postgres");
+}
+
+fn p99(mut took: Vec<Duration>) -> f64 {
+    took.sort_unstable();
+    took[(took.len() - 1) * 99 / 100].as_secs_f64()
 }
 
 /// Actions of a server's users, handed in over many connections.
@@ -86,7 +121,7 @@ struct Updates {
 impl Updates {
     async fn on(server: &Server) -> Self {
         let users = User::register_many(server.address(), "bench", CONNECTIONS).await;
-        let signer = Signer::new(server, users);
+        let signer = Signer::new(server, &users);
         Self { signer, load: Load::connect(server.address(), CONNECTIONS).await, rate: 15_000.0 }
     }
 
@@ -138,7 +173,6 @@ fn report(rounds: &[[Round; 4]]) {
         let [lowest, highest] = [ratios().fold(f64::INFINITY, f64::min), ratios().fold(0.0, f64::max)];
         println!("{name:<40} {:>8.2} {lowest:>8.2} {highest:>8.2}   {aim}", median(ratios()));
     }
-    println!("\nAgain: cargo bench --bench postgres");
 }
 
 fn median(values: impl Iterator<Item = f64>) -> f64 {

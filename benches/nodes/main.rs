@@ -1,0 +1,155 @@
+//! One, two and three servers on one board of one PostgreSQL and one Redis; and reads while they take all the updates they can.
+//!
+//! On few cores more servers are no more power, so what counts is updates a second of CPU time, of the servers and the database together: it
+//! says what it costs that they share a board. The rounds take turns.
+//!
+//! Reads are timed one by one, of a board that is at rest, each of a page that nobody has asked for before: at the first server, which loads it from the
+//! store; at the second, which finds it in Redis; there again, where it is near now. And of the board that is moving.
+//!
+//! Run with `cargo bench --bench nodes`. Needs PostgreSQL and Redis (Debian: `postgresql`, `redis-server`), which it starts for itself.
+
+#[path = "../http/actions.rs"]
+mod actions;
+#[path = "../postgres/busy.rs"]
+mod busy;
+#[path = "../http/cores.rs"]
+#[allow(dead_code, reason = "nobody is kept to a core here")]
+mod cores;
+#[path = "../http/load.rs"]
+#[allow(dead_code, reason = "reads are timed one by one here")]
+mod load;
+mod reads;
+#[path = "../../tests/support/mod.rs"]
+mod support;
+
+use std::time::Duration;
+
+use actions::Signer;
+use busy::Busy;
+use futures_util::future::join_all;
+use load::Load;
+use reads::Reads;
+use support::place::Place;
+use support::redis::Process;
+use support::server::{Server, UNLIMITED};
+use support::user::User;
+
+const ROUNDS: usize = 7;
+const CONNECTIONS: usize = 192;
+const MEASURED: Duration = Duration::from_secs(2);
+
+/// Hashing passwords is not what is measured.
+const CHEAP_HASHES: [(&str, &str); 2] =
+    [("SCOREBOARD_ACCOUNTS__ARGON2_MEMORY_KIB", "1024"), ("SCOREBOARD_ACCOUNTS__ARGON2_ITERATIONS", "1")];
+
+/// One subject in one round: changes a second, and changes a second of CPU time.
+#[derive(Clone, Copy)]
+struct Round {
+    per_second: f64,
+    per_cpu_second: f64,
+}
+
+fn main() {
+    support::binary::server_binary();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(tokio::task::LocalSet::new().run_until(run()));
+}
+
+async fn run() {
+    let redis = Process::start(&[]);
+    let mut clusters = Vec::new();
+    for servers in 1..=3 {
+        clusters.push(Cluster::of(servers, &redis.url()).await);
+    }
+    let mut reads = Reads::new(&clusters[1]).await;
+    let mut rounds = Vec::new();
+    for round in 0..=ROUNDS {
+        let mut measured = Vec::new();
+        for cluster in &mut clusters {
+            measured.push(cluster.round().await);
+        }
+        let requests = clusters[1].requests();
+        let (under_load, ()) = tokio::join!(clusters[1].load(requests), reads.round(MEASURED));
+        assert!(under_load > 0, "the writers write");
+        if round > 0 {
+            rounds.push(measured);
+        }
+    }
+    report(&rounds);
+    reads.report();
+    println!("\nAgain: cargo bench --bench nodes");
+    for cluster in &clusters {
+        // Which also looks that the versions are contiguous.
+        cluster.servers[0].assert_verified();
+    }
+}
+
+/// Servers that share a board.
+pub(crate) struct Cluster {
+    pub(crate) servers: Vec<Server>,
+    loads: Vec<Load>,
+    signer: Signer,
+    rate: f64,
+}
+
+impl Cluster {
+    async fn of(servers: usize, redis: &str) -> Self {
+        let shared = [("SCOREBOARD_REDIS__URL", redis)];
+        let settings: Vec<_> = UNLIMITED.into_iter().chain(CHEAP_HASHES).chain(shared).collect();
+        let first = Server::start_as(Place::postgres().await, &settings, &[]).await;
+        let users = User::register_many(first.address(), "bench", CONNECTIONS).await;
+        let signer = Signer::new(&first, &users);
+        let mut started = vec![first];
+        while started.len() < servers {
+            let next = started[0].start_beside().await;
+            started.push(next);
+        }
+        let loads = join_all(started.iter().map(|server| Load::connect(server.address(), CONNECTIONS / servers))).await;
+        Self { servers: started, loads, signer, rate: 15_000.0 }
+    }
+
+    /// Half as many again as the fastest round so far would have needed, of each server.
+    fn requests(&mut self) -> Vec<Vec<Vec<u8>>> {
+        let count = (self.rate * MEASURED.as_secs_f64() * 1.5) as usize / self.servers.len();
+        (0..self.servers.len()).map(|_| self.signer.requests(count)).collect()
+    }
+
+    /// Hands them in at all servers at once; gives how many were counted.
+    async fn load(&self, requests: Vec<Vec<Vec<u8>>>) -> u64 {
+        let done = self.loads.iter().zip(requests);
+        let done = join_all(done.map(|(load, requests)| load.run(Box::new(requests.into_iter()), MEASURED))).await;
+        done.iter().map(|done| done.answered).sum()
+    }
+
+    async fn round(&mut self) -> Round {
+        let requests = self.requests();
+        let servers: Vec<_> = self.servers.iter().map(|server| cores::Busy::start(server.pid())).collect();
+        let (database, started) = (Busy::start(), tokio::time::Instant::now());
+        let answered = self.load(requests).await as f64;
+        let elapsed = started.elapsed();
+        let (seconds, database) = (elapsed.as_secs_f64(), database.seconds());
+        let busy: f64 = servers.iter().map(|server| server.share(elapsed) * seconds).sum();
+        self.rate = self.rate.max(answered / seconds);
+        Round { per_second: answered / seconds, per_cpu_second: answered / (busy + database) }
+    }
+}
+
+fn report(rounds: &[Vec<Round>]) {
+    println!("{} rounds of {MEASURED:?} each, taking turns; {CONNECTIONS} connections in all; medians\n", rounds.len());
+    println!(
+        "{:<12} {:>12} {:>24} {:>28}",
+        "servers", "per second", "per second of CPU time", "of that, ratio to one's"
+    );
+    for servers in 1..=rounds[0].len() {
+        let of = |part: fn(&Round) -> f64| median(rounds.iter().map(|round| part(&round[servers - 1])));
+        let ratio = median(rounds.iter().map(|round| round[servers - 1].per_cpu_second / round[0].per_cpu_second));
+        let [wall, cpu] = [of(|round| round.per_second), of(|round| round.per_cpu_second)];
+        println!("{servers:<12} {wall:>12.0} {cpu:>24.0} {ratio:>28.2}");
+    }
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
