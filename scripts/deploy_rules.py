@@ -114,6 +114,14 @@ def compose():
     for name, service in services.items():
         must(name == "nginx" or "ports" not in service, f"{where}, {name}: publishes a port")
         must("mem_limit" in service and "cpus" in service, f"{where}, {name}: has no limit of memory or processors")
+        volumes = {volume.split(":")[0] for volume in service.get("volumes", []) if not volume.startswith(".")}
+        for kind, names in (
+            ("volumes", volumes),
+            ("networks", service.get("networks", {}).keys()),
+            ("secrets", set(service.get("secrets", []))),
+            ("services", service.get("depends_on", {}).keys()),
+        ):
+            must(names <= file[kind].keys(), f"{where}, {name}: {', '.join(names - file[kind].keys())} is not among the {kind}")
     for setting in ("fsync", "full_page_writes", "synchronous_commit"):
         must(f"{setting}=on" in services["postgres"]["command"], f"{where}, postgres: {setting} is not on")
     return probe
@@ -122,10 +130,9 @@ def compose():
 def kubernetes():
     """Returns the paths that its probes ask."""
     where = "kubernetes.yaml"
-    kinds = {}
-    for part in yaml.safe_load_all((ROOT / "deploy/kubernetes.yaml").read_text()):
-        must(part["kind"] != "Secret", f"{where}: holds a Secret")
-        kinds[part["kind"]] = part
+    text = (ROOT / "deploy/kubernetes.yaml").read_text()
+    kinds = {part["kind"]: part for part in yaml.safe_load_all(text)}
+    must("Secret" not in kinds, f"{where}: holds a Secret")
     deployment, service = kinds["Deployment"]["spec"], kinds["Service"]
     pod = deployment["template"]["spec"]
     (container,) = pod["containers"]
@@ -142,6 +149,12 @@ def kubernetes():
     for variable in container["env"]:
         must("value" not in variable, f"{where}: {variable['name']} belongs into the ConfigMap")
         environment[variable["name"]] = SECRET[variable["name"]]
+    # What it takes out of the Secret is what its first lines say to put in.
+    taken = {it["valueFrom"]["secretKeyRef"]["key"] for it in container["env"]}
+    for volume in pod["volumes"]:
+        taken |= {item["key"] for item in volume.get("secret", {}).get("items", [])}
+    told = set(re.findall(r"--from-file=(\S+)", text))
+    must(taken == told, f"{where}: takes {sorted(taken)} out of the Secret, and says to put in {sorted(told)}")
     replicas = deployment["replicas"]
     port = check_server(where, environment, pod["terminationGracePeriodSeconds"], replicas)
 
