@@ -21,11 +21,12 @@ pub struct App {
     pub(crate) config: HttpConfig,
     pub(crate) metrics: Option<PrometheusHandle>,
     pub(crate) lifecycle: Lifecycle,
-    pub(crate) cache_check: Option<CacheCheck>,
+    pub(crate) cache_check: Option<PartCheck>,
+    pub(crate) database_check: Option<PartCheck>,
 }
 
-/// Whether a cache works that this process does without if need be.
-pub(crate) type CacheCheck = Arc<dyn Fn() -> BoxFuture<'static, Result<(), BackendError>> + Send + Sync>;
+/// Whether a part works that the core does not know of.
+pub(crate) type PartCheck = Arc<dyn Fn() -> BoxFuture<'static, Result<(), BackendError>> + Send + Sync>;
 
 impl std::fmt::Debug for App {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -45,6 +46,7 @@ impl App {
             metrics: None,
             lifecycle: Lifecycle::default(),
             cache_check: None,
+            database_check: None,
         }
     }
 
@@ -78,6 +80,15 @@ impl App {
         check: impl Fn() -> BoxFuture<'static, Result<(), BackendError>> + Send + Sync + 'static,
     ) -> Self {
         self.cache_check = Some(Arc::new(check));
+        self
+    }
+
+    /// Asks this too before `/health` says that the database is up, where not all is kept with the boards.
+    pub fn with_database_check(
+        mut self,
+        check: impl Fn() -> BoxFuture<'static, Result<(), BackendError>> + Send + Sync + 'static,
+    ) -> Self {
+        self.database_check = Some(Arc::new(check));
         self
     }
 

@@ -93,7 +93,13 @@ impl Health {
 async fn check(app: &AppState) -> Report {
     let started = Instant::now();
     let main = TopQuery::new(BoardId::main());
-    let database = timed("database", async { Ok(app.scoreboard.check().await?) });
+    let database = timed("database", async {
+        app.scoreboard.check().await?;
+        if let Some(check) = &app.database_check {
+            check().await?;
+        }
+        Ok(())
+    });
     let cache = timed("cache", async {
         if let Some(check) = &app.cache_check {
             check().await?;

@@ -9,7 +9,7 @@ use scoreboard_core::accounts::{Accounts, Principal};
 use scoreboard_core::{Clock, KeyId, Scoreboard, Usage};
 
 use crate::address::ClientAddress;
-use crate::app::CacheCheck;
+use crate::app::PartCheck;
 use crate::bearer::bearer;
 use crate::health::Health;
 use crate::live::Connections;
@@ -32,7 +32,8 @@ pub(crate) struct AppState {
     pub(crate) health: Health,
     pub(crate) connections: Arc<Connections>,
     pub(crate) series: RouteSeries,
-    pub(crate) cache_check: Option<CacheCheck>,
+    pub(crate) cache_check: Option<PartCheck>,
+    pub(crate) database_check: Option<PartCheck>,
 }
 
 impl fmt::Debug for AppState {
@@ -43,7 +44,7 @@ impl fmt::Debug for AppState {
 
 impl AppState {
     pub(crate) fn new(app: App) -> Shared {
-        let App { scoreboard, accounts, limiter, clock, config, metrics, lifecycle, cache_check } = app;
+        let App { scoreboard, accounts, limiter, clock, config, metrics, lifecycle, cache_check, database_check } = app;
         Arc::new(Self {
             scoreboard,
             accounts,
@@ -56,6 +57,7 @@ impl AppState {
             metrics,
             lifecycle,
             cache_check,
+            database_check,
         })
     }
 

@@ -167,6 +167,7 @@ fn a_table_that_is_otherwise_is_named_with_what_is_wrong() {
             "the score 1.5 is no whole number",
         ),
         ("UPDATE scores SET score = 9007199254740992 WHERE user_id = 1", "table scores, user 1: "),
+        ("INSERT INTO scores VALUES (2, 5, now())", "table scores, user 2: has several rows"),
         ("DROP TABLE scores", "cannot read the table scores"),
     ] {
         let (folder, other) = (Folder::new(), other_system());
@@ -180,9 +181,37 @@ fn a_table_that_is_otherwise_is_named_with_what_is_wrong() {
     assert_eq!(folder.run(&args).code, 0);
     sql(&other, "UPDATE scores SET score = 80 WHERE user_id = 1");
     let said = folder.refused(&args);
-    assert!(said.contains("another action of this id counted here"), "{said}");
+    assert!(
+        said.contains("table scores, user 1: ") && said.contains("another action of this id counted here"),
+        "{said}"
+    );
+    sql(&other, "UPDATE scores SET score = 70 WHERE user_id = 1; ALTER TABLE scores ALTER score TYPE numeric(10, 2)");
+    let copied = folder.run(&args);
+    assert!(copied.code == 0 && copied.err.contains("new: 0 boards, 0 users, 0 changes"), "70.00 is 70: {copied:?}");
     let said = folder.refused(&["copy", "--tables", "--from", "sqlite://scoreboard.db", "--to", "sqlite://b.db"]);
     assert!(said.contains("postgres:// URL"), "{said}");
     let said = folder.refused(&[&args[..], &["--scores-table", "scores\"; DROP TABLE users; --"]].concat());
     assert!(said.contains("does not exist"), "{said}");
+}
+
+#[test]
+fn users_that_are_kept_apart_come_along_and_go_where_servers_look() {
+    let (folder, other, scores, users) = (Folder::new(), other_system(), schema(), schema());
+    let accounts = format!("accounts_url={}", users.url());
+    let into = ["copy", "--tables", "--from", other.url(), "--to", scores.url()];
+    let said = folder.refused(&[&into[..], &["--database-url", scores.url(), "--set", &accounts]].concat());
+    assert!(said.contains("--to-accounts"), "nobody knows which side is meant: {said}");
+    let copied = folder.run(&[&into[..], &["--to-accounts", users.url()]].concat());
+    assert_eq!(copied.code, 0, "{copied:?}");
+
+    folder.ok(&["admin", "rotate-keys", "--keys", "my.keys", "--database-url", scores.url()]);
+    let server = Served::start(&folder, &["--keys", "my.keys", "--database-url", scores.url(), "--set", &accounts]);
+    server.log_in("ada@example.org");
+    assert_eq!(server.stop(), Some(0));
+
+    let back = ["copy", "--from", scores.url(), "--from-accounts", users.url(), "--to", "sqlite://back.db"];
+    let copied = folder.run(&back);
+    assert!(copied.code == 0 && copied.err.contains("new: 1 boards, 3 users, 3 changes"), "{copied:?}");
+    let said = folder.refused(&["copy", "--from", scores.url(), "--to", "sqlite://b.db", "--to-accounts", users.url()]);
+    assert!(said.contains("a file holds its users too"), "{said}");
 }

@@ -296,7 +296,23 @@ fn users_scores_and_incidents_may_have_databases_of_their_own() {
     assert!(file.contains("setting `accounts_url`") && file.contains("PostgreSQL"), "{file}");
     let other =
         folder.refused(&["--keys", "my.keys", "--database-url", places[1], "--set", "analytics_url=mysql://a/b"]);
-    assert!(other.contains("that of the analytics"), "{other}");
+    assert!(other.contains("setting `analytics_url`") && other.contains("postgres://"), "{other}");
+}
+
+#[test]
+fn a_database_that_is_kept_apart_and_gone_is_told_by_the_health() {
+    let (folder, scores) = place();
+    let apart = Server::start(&[]);
+    let accounts = format!("accounts_url={}", apart.url());
+    let server = Served::start(&folder, &["--keys", "my.keys", "--database-url", scores.url(), "--set", &accounts]);
+    let (status, report) = server.get("/health");
+    assert_eq!((status, &report["parts"]["database"]["status"]), (200, &json!("up")), "{report}");
+    drop(apart);
+    // A report is given out again for a second.
+    std::thread::sleep(std::time::Duration::from_millis(1200));
+    let (status, report) = server.get("/health");
+    assert_eq!((status, &report["parts"]["database"]["status"]), (503, &json!("down")), "{report}");
+    assert_eq!(server.stop(), Some(0));
 }
 
 async fn count(url: &str, table: &str) -> i64 {

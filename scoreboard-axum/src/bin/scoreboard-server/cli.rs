@@ -146,6 +146,12 @@ pub(crate) struct CopyFlags {
     /// Where to put it, made if it is not there; no server may have the file open
     #[arg(long, value_name = "URL")]
     pub(crate) to: String,
+    /// Where the users of --from are, if it has an `accounts_url`
+    #[arg(long, value_name = "URL", conflicts_with = "tables")]
+    pub(crate) from_accounts: Option<String>,
+    /// Where the users of --to are, if it has an `accounts_url`
+    #[arg(long, value_name = "URL")]
+    pub(crate) to_accounts: Option<String>,
     #[command(flatten)]
     pub(crate) tables: TablesFlags,
 }

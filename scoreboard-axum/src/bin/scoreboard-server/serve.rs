@@ -88,7 +88,7 @@ pub(crate) async fn run(effective: &Effective) -> Result<()> {
     let lifecycle = Lifecycle::default();
     let serve = settings.serve_config(http.trusted_proxies.clone());
     let app = App::new(scoreboard.clone(), accounts).with_config(http).with_metrics(metrics);
-    let app = nodes.attend(app.with_lifecycle(lifecycle.clone()));
+    let app = stores.attend(nodes.attend(app.with_lifecycle(lifecycle.clone())));
 
     nodes.follow(&scoreboard);
     warm_up(&scoreboard).await?;

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use futures_util::future::try_join_all;
+use scoreboard_axum::App;
 use scoreboard_core::accounts::AccountStore;
 use scoreboard_core::memory::{MemoryAccountStore, MemoryIncidentStore, MemoryScoreStore};
 use scoreboard_core::{BackendError, Chain, Clock, Epoch, ErrorKind, IncidentStore, ScoreStore, SystemClock};
@@ -104,6 +106,18 @@ impl Stores {
     fn keep_incidents_in(&mut self, store: PostgresStore) {
         self.incidents = Arc::new(store.clone());
         self.apart.push(store);
+    }
+
+    /// The databases of what is kept apart, as parts of the server's health.
+    pub(crate) fn attend(&self, app: App) -> App {
+        if self.apart.is_empty() {
+            return app;
+        }
+        let apart = self.apart.clone();
+        app.with_database_check(move || {
+            let apart = apart.clone();
+            Box::pin(async move { try_join_all(apart.iter().map(|store| store.check())).await.map(drop) })
+        })
     }
 
     /// Whether what is acknowledged is kept, as far as the database says; memory keeps nothing, and was asked for.

@@ -126,10 +126,12 @@ impl Scoreboard {
             }
             return Ok(answer.into());
         }
+        // Boxed, so that the many that hit do not carry the room for this.
+        let encoded = Box::pin(self.load_or_join(query, key.clone(), now)).await?;
+        // Only now: what is no board is no miss, nor a page to be loaded ahead.
         self.parts.loads.measures.miss();
         self.parts.write_through.was_read(&key, query, 1);
-        // Boxed, so that the many that hit do not carry the room for this.
-        Box::pin(self.load_or_join(query, key, now)).await
+        Ok(encoded)
     }
 
     /// Sees to it that the near cache holds this first page. Nobody reads it: it is not counted.

@@ -63,6 +63,9 @@ impl Settings {
             if !url.is_empty() && !self.database_url.starts_with("postgres") {
                 return Err((name, "is for a database on PostgreSQL: a file holds all".to_owned()));
             }
+            if !url.is_empty() {
+                scoreboard_postgres::Config::from_url(url).map_err(|rule| (name, rule.to_string()))?;
+            }
         }
         Place::of(self).map_err(|rule| ("database_url", rule))?;
         self.redis.config().map_err(|rule| ("redis.url", rule))?;

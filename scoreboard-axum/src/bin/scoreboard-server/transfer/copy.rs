@@ -1,6 +1,7 @@
 //! `copy`: everything but keys and sessions from one database into another, through no file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 
 use scoreboard_core::{Audit, Board, BoardId, BoardSpec, Season, Version};
 use tokio::join;
@@ -24,24 +25,34 @@ const ON_THE_WAY: usize = 2000;
 /// Reads all that is at the first URL and puts it where the second leads, as `export` and `import` do. The first may be in use; of the second
 /// no server may have a file open.
 pub(crate) async fn run(settings: &Settings, flags: &CopyFlags) -> Result<()> {
-    let at = |url: &str| Settings {
+    let CopyFlags { from, to, from_accounts, to_accounts, tables } = flags;
+    if !settings.accounts_url.is_empty() && from_accounts.is_none() && to_accounts.is_none() {
+        return Err(Failure::new(
+            "setting `accounts_url`: of which side? Say it with --from-accounts or --to-accounts, or users are where nobody looks",
+        ));
+    }
+    let at = |url: &str, accounts: &Option<String>| Settings {
         database_url: url.to_owned(),
-        // Those of the settings are of another place.
+        accounts_url: accounts.clone().unwrap_or_default(),
+        // Those of the settings are of another place, and nothing of them is copied.
         replica_urls: Vec::new(),
-        accounts_url: String::new(),
         analytics_url: String::new(),
         ..settings.clone()
     };
-    let CopyFlags { from, to, tables } = flags;
+    for (url, accounts) in [(from, from_accounts), (to, to_accounts)] {
+        if accounts.is_some() && !url.starts_with("postgres") {
+            return Err(Failure::new(format_args!("{url}: a file holds its users too")));
+        }
+    }
     if from == to {
         return Err(Failure::new("--from and --to are the same database"));
     }
-    let place = Place::of_command(&at(to))?;
+    let place = Place::of_command(&at(to, to_accounts))?;
     if tables.tables {
         let mut tables = Tables::open(from, tables).await?;
         return into(&place, async |to| copy_tables(&mut tables, to).await).await;
     }
-    let from = Stores::open_existing(&at(from)).await?;
+    let from = Stores::open_existing(&at(from, from_accounts)).await?;
     let done = into(&place, async |to| copy(&from, to).await).await;
     from.close().await;
     done
@@ -78,13 +89,14 @@ async fn transfer(
 ) -> Result<BTreeMap<BoardId, (Version, u64)>> {
     let (sender, receiver) = channel(ON_THE_WAY);
     let read = async move {
-        let mut outgoing = Outgoing(sender);
+        let mut outgoing = Outgoing { sender, about: None };
         if let Err(failure) = read(&mut outgoing).await {
             // The other side tells it, with what is there by then.
-            let _ = outgoing.0.send(Err(failure)).await;
+            let _ = outgoing.sender.send(Err(failure)).await;
         }
     };
-    let ((), written) = join!(read, Import::new(to, Copied { receiver, number: 0 }).run());
+    let copied = Copied { receiver, number: 0, about: VecDeque::new() };
+    let ((), written) = join!(read, Import::new(to, copied).run());
     written
 }
 
@@ -108,30 +120,61 @@ async fn compare(from: &Stores, written: &BTreeMap<BoardId, (Version, u64)>) -> 
     Ok(())
 }
 
+/// A line, and what it is called where it comes from.
+type Named = (Line, Option<String>);
+
 /// Lines on their way to the other side.
-struct Outgoing(Sender<Result<Line>>);
+pub(super) struct Outgoing {
+    sender: Sender<Result<Named>>,
+    about: Option<String>,
+}
+
+impl Outgoing {
+    /// What the next line is called where it comes from.
+    pub(super) fn name(&mut self, name: String) -> &mut Self {
+        self.about = Some(name);
+        self
+    }
+}
 
 impl Sink for Outgoing {
     async fn write(&mut self, line: Line) -> Result<()> {
         // The other side has ended, and says why.
-        self.0.send(Ok(line)).await.map_err(|_| Failure::new("nobody takes what is read"))
+        self.sender.send(Ok((line, self.about.take()))).await.map_err(|_| Failure::new("nobody takes what is read"))
     }
 }
 
 /// Lines from the other side. What ended the reading comes as the last.
 struct Copied {
-    receiver: Receiver<Result<Line>>,
+    receiver: Receiver<Result<Named>>,
     number: u64,
+    /// Of the last lines, as many as may be wrong at once.
+    about: VecDeque<Option<String>>,
 }
 
 impl Source for Copied {
     async fn next(&mut self) -> Result<Option<(u64, Line)>> {
         let Some(line) = self.receiver.recv().await else { return Ok(None) };
+        let (line, about) = line?;
         self.number += 1;
-        Ok(Some((self.number, line?)))
+        if self.about.len() == ON_THE_WAY {
+            self.about.pop_front();
+        }
+        self.about.push_back(about);
+        Ok(Some((self.number, line)))
     }
 
     fn number(&self) -> u64 {
         self.number
+    }
+
+    /// There is no file with numbers of lines: it is called what it is called where it comes from.
+    fn bad(&self, number: u64, what: impl fmt::Display) -> Failure {
+        let back = self.number.checked_sub(number).and_then(|back| usize::try_from(back).ok());
+        let at = back.and_then(|back| self.about.len().checked_sub(back + 1));
+        match at.and_then(|at| self.about[at].as_deref()) {
+            Some(name) => Failure::new(format_args!("{name}: {what}")),
+            None => Failure::new(what),
+        }
     }
 }

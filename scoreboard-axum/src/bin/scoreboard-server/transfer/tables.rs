@@ -18,6 +18,7 @@ use scoreboard_postgres::sqlx::{self, AssertSqlSafe, ConnectOptions, PgConnectio
 use crate::cli::TablesFlags;
 use crate::failure::{Failure, Result};
 use crate::progress::Progress;
+use crate::transfer::copy::Outgoing;
 use crate::transfer::export::Sink;
 use crate::transfer::{BoardLine, Counts, Header, Line, OriginWord, RowLine, UserLine};
 
@@ -69,10 +70,11 @@ impl<'a> Tables<'a> {
     }
 
     /// Sends all of it, as if it was the export of one board.
-    pub(super) async fn read(&mut self, spec: &BoardSpec, season: Season, lines: &mut impl Sink) -> Result<()> {
+    pub(super) async fn read(&mut self, spec: &BoardSpec, season: Season, lines: &mut Outgoing) -> Result<()> {
         // One snapshot: who has a score has an account in it.
         self.run("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?;
         let rows = count(&mut self.connection, &self.flags.scores_table).await?;
+        self.refuse_nameless_rows().await?;
         lines.write(Line::Header(Header::new(true))).await?;
         let (spec, version, epoch) = (spec.clone(), Version::new(rows), Epoch::default());
         lines.write(Line::Board(BoardLine { spec: spec.clone(), season, version, epoch })).await?;
@@ -81,7 +83,27 @@ impl<'a> Tables<'a> {
         lines.write(Line::End(Counts { boards: 1, users, rows })).await
     }
 
-    async fn users(&mut self, lines: &mut impl Sink) -> Result<u64> {
+    /// Rows of one user are told apart by their ids.
+    async fn refuse_nameless_rows(&mut self) -> Result<()> {
+        let table = &self.flags.scores_table;
+        let sql = format!(
+            "SELECT coalesce(j->>'user_id', j->>'userId') AS whose FROM {} WHERE j->>'id' IS NULL
+             GROUP BY 1 HAVING count(*) > 1 LIMIT 1",
+            rows_of(table)
+        );
+        let found: Option<Option<String>> = sqlx::query_scalar(AssertSqlSafe(sql))
+            .fetch_optional(&mut self.connection)
+            .await
+            .map_err(|e| cannot(table, &e))?;
+        match found {
+            Some(Some(user)) => Err(Failure::new(format_args!(
+                "table {table}, user {user}: has several rows, which takes a column `id` that tells them apart"
+            ))),
+            Some(None) | None => Ok(()),
+        }
+    }
+
+    async fn users(&mut self, lines: &mut Outgoing) -> Result<u64> {
         type Row = (Option<String>, Option<String>, Option<String>, Option<String>, Option<i64>);
         let table = &self.flags.users_table;
         let total = count(&mut self.connection, table).await?;
@@ -106,13 +128,13 @@ impl<'a> Tables<'a> {
                 created_at: created_at.map_or(now, Timestamp::from_millis),
                 password: needed(table, done, "password_hash, password, hash", password)?,
             };
-            lines.write(Line::User(line)).await?;
+            lines.name(format!("table {table}, user {id}")).write(Line::User(line)).await?;
             progress.at(done, total);
         }
         Ok(done)
     }
 
-    async fn scores(&mut self, spec: &BoardSpec, season: Season, total: u64, lines: &mut impl Sink) -> Result<u64> {
+    async fn scores(&mut self, spec: &BoardSpec, season: Season, total: u64, lines: &mut Outgoing) -> Result<u64> {
         type Row = (Option<String>, Option<String>, Option<i64>, String);
         let table = &self.flags.scores_table;
         let mut progress = Progress::new(format!("reading {table}"), total, "scores");
@@ -126,7 +148,13 @@ impl<'a> Tables<'a> {
             let user = needed(table, version.get(), "user_id", user)?;
             let bad = |what: &dyn fmt::Display| Failure::new(format_args!("table {table}, user {user}: {what}"));
             let text = needed(table, version.get(), "score, points, value", points)?;
-            let points = text.parse().map_err(|_| bad(&format_args!("the score {text} is no whole number")))?;
+            // `numeric` writes a whole number with as many zeros behind it as it is declared to have.
+            let whole =
+                text.split_once('.').filter(|(_, zeros)| zeros.bytes().all(|b| b == b'0')).map(|(whole, _)| whole);
+            let points = whole
+                .unwrap_or(&text)
+                .parse()
+                .map_err(|_| bad(&format_args!("the score {text} is no whole number")))?;
             let points = Points::new(points).map_err(|error| bad(&error))?;
             let at = needed(table, version.get(), "updated_at, created_at", at.map(Timestamp::from_millis))?;
             let user_id = user_id(&user);
@@ -138,7 +166,7 @@ impl<'a> Tables<'a> {
                 version,
                 // The row has the same id in each run, and another fingerprint if it was changed between two.
                 id: ActionId::from_bytes(name(&["score", spec.id.as_str(), table, &user, &id])),
-                fingerprint: STANDARD.encode(name(&["row", &user, &text, &at.to_string()])),
+                fingerprint: STANDARD.encode(name(&["row", &user, &points.to_string(), &at.to_string()])),
                 season,
                 user_id,
                 kind: KindId::new("copied").expect("a slug"),
@@ -147,7 +175,7 @@ impl<'a> Tables<'a> {
                 at,
                 score,
             };
-            lines.write(Line::Row(line)).await?;
+            lines.name(format!("table {table}, user {user}")).write(Line::Row(line)).await?;
             progress.at(version.get(), total);
         }
         Ok(version.get())
