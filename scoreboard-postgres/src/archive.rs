@@ -113,7 +113,7 @@ impl PostgresStore {
     ///
     /// # Errors
     ///
-    /// Any [`ErrorKind`](scoreboard_core::ErrorKind) but `OutcomeUnknown` and `Full`.
+    /// `Refused` below [`MIN_ARCHIVE_AGE`]; any other [`ErrorKind`](scoreboard_core::ErrorKind) but `OutcomeUnknown` and `Full`.
     ///
     /// # Cancel safety
     ///
@@ -154,9 +154,6 @@ impl PostgresStore {
         mut progress: impl FnMut(&LogPart, ArchiveStep) + Send,
     ) -> Result<Vec<ArchivedPart>, BackendError> {
         let archived = async {
-            if archive.older_than < MIN_ARCHIVE_AGE {
-                return Err(Failure::Refused(Refusal::TooYoung.into()));
-            }
             let mut connection = alone(self).await?;
             let archived = archive_all(&mut connection, archive, &mut progress).await;
             release(&mut connection).await;
@@ -193,6 +190,9 @@ async fn archive_all(
 }
 
 async fn spent(connection: &mut PgConnection, now: Timestamp, age: Duration) -> Result<Vec<LogPart>, Failure> {
+    if age < MIN_ARCHIVE_AGE {
+        return Err(Failure::Refused(Refusal::TooYoung.into()));
+    }
     let until = u64::try_from(now.minus(age).as_millis()).unwrap_or(0);
     let found = sqlx::query(
         "SELECT log_parts.no, log_parts.below, log_parts.file, greatest(tables.reltuples, 0)::bigint,

@@ -39,6 +39,11 @@ fn it_says_what_would_go_and_then_what_went() {
     let on = |args: &[&str]| folder.ok(&[args, &["--database-url", schema.url()]].concat());
     let would = on(&[&ARCHIVE[..], &["--dry-run"]].concat());
     assert!(would.starts_with("part 1, actions until 2000-") && would.contains("about 1500 changes, "), "{would}");
+    for flag in [&["--dry-run"][..], &[]] {
+        let young = ["archive", "--older-than", "2d", "--to", ".", "--database-url", schema.url()];
+        let refused = folder.refused(&[&young[..], flag].concat());
+        assert!(refused.contains("at least 3 days"), "{flag:?}: {refused}");
+    }
     assert!(on(&["export"]).contains("\"rows\":1500"), "nothing went");
     let went = on(&ARCHIVE);
     assert!(went.starts_with("part 1: 1500 changes are in /") && went.contains("scoreboard-log-1.jsonl, "), "{went}");

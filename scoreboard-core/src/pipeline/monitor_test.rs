@@ -155,6 +155,18 @@ use CacheTrouble::{FewHits, HighMemory, SlowAnswers};
 const ROOMY: usize = 64 << 20;
 
 #[tokio::test(start_paused = true)]
+async fn boards_that_are_not_there_are_no_misses() {
+    let mut watched = Watched::new(ROOMY, Duration::ZERO, None).await;
+    for number in 0..300 {
+        let made_up = TopQuery::new(format!("no{number}").parse().unwrap());
+        assert!(watched.scoreboard.top_encoded(&made_up).await.is_err());
+    }
+    watched.age();
+    assert_eq!(watched.look().await, [], "who makes up boards raises no alarm");
+    assert_eq!(watched.scoreboard.parts.loads.measures.counts().misses, 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn few_hits_are_told_once_and_warmed_up_and_over_when_there_are_many() {
     let mut watched = Watched::new(ROOMY, Duration::ZERO, None).await;
     watched.read_many(60).await;

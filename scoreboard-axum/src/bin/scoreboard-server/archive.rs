@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use scoreboard_core::{Clock, InvalidValue, SystemClock};
-use scoreboard_postgres::{Archive, ArchiveStep, LogPart, MIN_ARCHIVE_AGE};
+use scoreboard_postgres::{Archive, ArchiveStep, LogPart};
 
 use crate::failure::{Failure, Result};
 use crate::progress::{Progress, print};
@@ -41,9 +41,6 @@ pub(crate) async fn run(settings: &Settings, older_than: Days, folder: PathBuf, 
 }
 
 async fn would_go(stores: &Stores, archive: &Archive) -> Result<String> {
-    if archive.older_than < MIN_ARCHIVE_AGE {
-        return Err(Failure::new(format_args!("the age must be at least {} days", MIN_ARCHIVE_AGE.as_secs() / 86_400)));
-    }
     let parts = stores.postgres()?.spent_parts(archive.now, archive.older_than).await?;
     let lines = parts.iter().map(|LogPart { number, until, rows, bytes, .. }| {
         format!("part {number}, actions until {until}: about {rows} changes, {bytes} bytes\n")
