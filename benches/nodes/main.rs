@@ -35,6 +35,7 @@ use support::server::{Server, UNLIMITED};
 use support::user::User;
 
 const ROUNDS: usize = 7;
+/// To each server: more servers are for more clients.
 const CONNECTIONS: usize = 192;
 const MEASURED: Duration = Duration::from_secs(2);
 
@@ -104,7 +105,7 @@ impl Cluster {
             let next = started[0].start_beside().await;
             started.push(next);
         }
-        let loads = join_all(started.iter().map(|server| Load::connect(server.address(), CONNECTIONS / servers))).await;
+        let loads = join_all(started.iter().map(|server| Load::connect(server.address(), CONNECTIONS))).await;
         Self { servers: started, loads, signer, rate: 15_000.0 }
     }
 
@@ -135,7 +136,10 @@ impl Cluster {
 }
 
 fn report(rounds: &[Vec<Round>]) {
-    println!("{} rounds of {MEASURED:?} each, taking turns; {CONNECTIONS} connections in all; medians\n", rounds.len());
+    println!(
+        "{} rounds of {MEASURED:?} each, taking turns; {CONNECTIONS} connections to each server; medians\n",
+        rounds.len()
+    );
     println!(
         "{:<12} {:>12} {:>24} {:>28}",
         "servers", "per second", "per second of CPU time", "of that, ratio to one's"

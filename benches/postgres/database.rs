@@ -1,9 +1,13 @@
 //! What the database does by itself.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use scoreboard_postgres::sqlx::postgres::{PgConnectOptions, PgConnection};
+use scoreboard_postgres::sqlx::types::Uuid;
+use scoreboard_postgres::sqlx::{self, ConnectOptions, Connection};
 use tokio::time::Instant;
 
 use crate::Round;
@@ -19,22 +23,20 @@ const TABLES: &str = "
     CREATE TABLE flow.scores (user_id int PRIMARY KEY, score bigint NOT NULL);
     CREATE TABLE flow.actions (id uuid PRIMARY KEY, user_id int NOT NULL, points int NOT NULL, at timestamptz NOT NULL);
     CREATE INDEX ON flow.actions (user_id, at);
-    INSERT INTO flow.scores SELECT n, 0 FROM generate_series(1, 256) n;";
+    INSERT INTO flow.scores SELECT n, 0 FROM generate_series(1, 512) n;";
 
 const TRANSACTION: &str = r"
-\set id random(1, 256)
+\set id random(1, 512)
 BEGIN;
 UPDATE flow.scores SET score = score + 1 WHERE user_id = :id;
 INSERT INTO flow.actions VALUES (gen_random_uuid(), :id, 1, now());
 COMMIT;";
 
-const BATCH: &str = r"
-BEGIN;
-INSERT INTO flow.actions SELECT gen_random_uuid(), 1 + n % 256, 1, now() FROM generate_series(1, 512) n;
-UPDATE flow.scores SET score = score + played.points
-  FROM (SELECT 1 + n % 256 AS id, count(*) AS points FROM generate_series(1, 512) n GROUP BY 1) played
- WHERE user_id = played.id;
-COMMIT;";
+/// The statements of (c), to which a batch goes as one array a column.
+const LOG: &str = "INSERT INTO flow.actions SELECT unnest($1::uuid[]), unnest($2::int[]), unnest($3::int[]), now()";
+const SCORES: &str = "
+    INSERT INTO flow.scores SELECT unnest($1::int[]), unnest($2::bigint[])
+    ON CONFLICT (user_id) DO UPDATE SET score = scores.score + excluded.score";
 
 /// The transaction that everyone else writes, and its tables.
 pub(crate) struct Flow {
@@ -46,20 +48,34 @@ impl Flow {
         let made = Command::new(program("psql")).args(connection()).args(["-qc", TABLES]).output().expect("psql runs");
         assert!(made.status.success(), "psql: {}", String::from_utf8_lossy(&made.stderr));
         let scripts = tempfile::tempdir().expect("a folder");
-        for (name, text) in [("transaction", TRANSACTION), ("batch", BATCH)] {
-            std::fs::write(scripts.path().join(name), text).expect("the folder takes files");
-        }
+        std::fs::write(scripts.path().join("transaction"), TRANSACTION).expect("the folder takes files");
         Self { scripts }
     }
 
     /// How many were made by so many clients.
     pub(crate) fn transactions(&self, clients: usize, duration: Duration) -> f64 {
-        self.pgbench("transaction", clients, duration)
+        self.pgbench(clients, duration, &[])
     }
 
-    /// How many rows one client wrote in batches.
-    pub(crate) fn batches(&self, duration: Duration) -> f64 {
-        self.pgbench("batch", 1, duration) * ROWS as f64
+    /// How many rows one client wrote in batches: each its row in the log, and each user's sum to the score.
+    pub(crate) async fn batches(&self, duration: Duration) -> f64 {
+        let mut client = client().await;
+        let (started, mut rows) = (Instant::now(), 0);
+        while started.elapsed() < duration {
+            let ids: Vec<Uuid> = (0..ROWS).map(|_| Uuid::now_v7()).collect();
+            let users: Vec<i32> = (0..ROWS).map(|_| rand::random_range(1..=512)).collect();
+            let mut sums: BTreeMap<i32, i64> = BTreeMap::new();
+            for user in &users {
+                *sums.entry(*user).or_default() += 1;
+            }
+            let (scorers, sums): (Vec<i32>, Vec<i64>) = sums.into_iter().unzip();
+            let mut tx = client.begin().await.expect("a transaction");
+            let log = sqlx::query(LOG).bind(ids).bind(users).bind(vec![1; ROWS]).execute(&mut *tx).await;
+            rows += log.expect("the log takes rows").rows_affected();
+            sqlx::query(SCORES).bind(scorers).bind(sums).execute(&mut *tx).await.expect("the scores take sums");
+            tx.commit().await.expect("it commits");
+        }
+        rows as f64
     }
 
     /// How long after its time each transaction was done, of so many a second.
@@ -67,7 +83,7 @@ impl Flow {
         let folder = tempfile::tempdir().expect("a folder");
         let rate = format!("--rate={per_second:.0}");
         let log = format!("--log-prefix={}/log", folder.path().display());
-        self.pgbench_with("transaction", clients, duration, &[&rate, "--log", &log]);
+        self.pgbench(clients, duration, &[&rate, "--log", &log]);
         let logs = std::fs::read_dir(folder.path()).expect("the folder").map(|entry| entry.expect("an entry").path());
         let text: String = logs.map(|log| std::fs::read_to_string(log).expect("a log")).collect();
         // The third word of a line is the time that it took, from when it was due.
@@ -75,18 +91,14 @@ impl Flow {
         micros.map(Duration::from_micros).collect()
     }
 
-    fn pgbench(&self, script: &str, clients: usize, duration: Duration) -> f64 {
-        self.pgbench_with(script, clients, duration, &[])
-    }
-
-    fn pgbench_with(&self, script: &str, clients: usize, duration: Duration, flags: &[&str]) -> f64 {
+    fn pgbench(&self, clients: usize, duration: Duration, flags: &[&str]) -> f64 {
         let output = Command::new(program("pgbench"))
             .args(flags)
             .args(connection())
             .args(["--no-vacuum", "--protocol=prepared", "--client", &clients.to_string(), "--time"])
             .arg(duration.as_secs().to_string())
             .arg("--file")
-            .arg(self.scripts.path().join(script))
+            .arg(self.scripts.path().join("transaction"))
             .output()
             .expect("pgbench runs");
         assert!(output.status.success(), "pgbench: {}", String::from_utf8_lossy(&output.stderr));
@@ -97,10 +109,15 @@ impl Flow {
 }
 
 /// Measures what does so many changes by itself.
-pub(crate) fn round(work: impl FnOnce() -> f64) -> Round {
+pub(crate) async fn round(work: impl Future<Output = f64>) -> Round {
     let (database, started) = (Busy::start(), Instant::now());
-    let changes = work();
+    let changes = work.await;
     Round { per_second: changes / started.elapsed().as_secs_f64(), per_database_second: changes / database.seconds() }
+}
+
+async fn client() -> PgConnection {
+    let options = PgConnectOptions::new().socket(server().folder()).username("postgres").database("postgres");
+    options.connect().await.expect("the server takes connections")
 }
 
 fn connection() -> [std::ffi::OsString; 5] {

@@ -83,7 +83,7 @@ async fn boards(
 
     let rows = sqlx::query(
         "SELECT boards.id, meta.epoch, seasons.total, meta.actions_from
-         FROM boards JOIN seasons ON seasons.board = boards.no AND seasons.season = boards.season CROSS JOIN meta
+         FROM boards JOIN seasons ON seasons.board = boards.no AND seasons.season = boards.season JOIN meta ON meta.one = 1
          WHERE boards.no = ANY ($1)",
     )
     .bind(Vec::from_iter(numbers.values().copied()))
@@ -130,6 +130,9 @@ async fn counted(tx: &mut PgConnection, changes: &[Change]) -> Result<HashMap<Ac
 }
 
 /// Where the users that the changes name stand.
+///
+/// Each is looked for as the first from its id to its id, which the order of the primary key answers best. Asked for by equality, while the
+/// planner knows nothing of the table yet, it may as well walk the whole board in the order of its ranks until it meets the user.
 async fn scores(
     tx: &mut PgConnection,
     changes: &[Change],
@@ -143,9 +146,13 @@ async fn scores(
         .collect();
     let keys = Vec::from_iter(keys);
     let rows = sqlx::query(
-        "SELECT named.key, scores.score, scores.reached, scores.updated_at
+        "SELECT named.key, found.score, found.reached, found.updated_at
          FROM unnest($1::bigint[], $2::bigint[], $3::uuid[]) WITH ORDINALITY AS named (board, season, user_id, key)
-         JOIN scores ON scores.board = named.board AND scores.season = named.season AND scores.user_id = named.user_id",
+         CROSS JOIN LATERAL (
+             SELECT * FROM scores
+             WHERE scores.board = named.board AND scores.season = named.season
+               AND scores.user_id BETWEEN named.user_id AND named.user_id
+             ORDER BY scores.user_id LIMIT 1) AS found",
     )
     .bind(Vec::from_iter(keys.iter().map(|(board, _)| numbers[*board])))
     .bind(Vec::from_iter(keys.iter().map(|(board, _)| season(boards[*board].season))))
@@ -218,9 +225,9 @@ async fn write_log(tx: &mut PgConnection, rows: &[(BoardId, LogRow)], numbers: &
     sqlx::query(
         "INSERT INTO log (board, version, epoch, action_id, fingerprint, season, user_id, kind, points, origin,
                           previous_score, previous_version, previous_at, score, at)
-         SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::uuid[], $5::uuid[], $6::bigint[], $7::uuid[],
-                              $8::text[], $9::bigint[], $10::text[], $11::bigint[], $12::bigint[], $13::bigint[],
-                              $14::bigint[], $15::bigint[])",
+         SELECT unnest($1::bigint[]), unnest($2::bigint[]), unnest($3::bigint[]), unnest($4::uuid[]), unnest($5::uuid[]),
+                unnest($6::bigint[]), unnest($7::uuid[]), unnest($8::text[]), unnest($9::bigint[]), unnest($10::text[]),
+                unnest($11::bigint[]), unnest($12::bigint[]), unnest($13::bigint[]), unnest($14::bigint[]), unnest($15::bigint[])",
     )
     .bind(Vec::from_iter(rows.iter().map(|(board, _)| numbers[board])))
     .bind(Vec::from_iter(all().map(|row| number(row.position.version.get()))))
@@ -255,8 +262,8 @@ async fn write_scores(tx: &mut PgConnection, decided: &Decided, numbers: &Number
     let keys = || sorted.values().map(|(board, reached)| board.spec.order().key(reached.score, reached.version));
     sqlx::query(
         "INSERT INTO scores (board, season, user_id, score, reached, updated_at, order_score, order_tie)
-         SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[],
-                              $7::bigint[], $8::bigint[])
+         SELECT unnest($1::bigint[]), unnest($2::bigint[]), unnest($3::uuid[]), unnest($4::bigint[]),
+                unnest($5::bigint[]), unnest($6::bigint[]), unnest($7::bigint[]), unnest($8::bigint[])
          ON CONFLICT (board, season, user_id) DO UPDATE
          SET score = excluded.score, reached = excluded.reached, updated_at = excluded.updated_at,
              order_score = excluded.order_score, order_tie = excluded.order_tie",
@@ -280,22 +287,17 @@ async fn write_boards(tx: &mut PgConnection, decided: &Decided, numbers: &Number
         .iter()
         .map(|(board, state)| (numbers[board], state.position.version, state.season, state.total))
         .collect();
-    let boards = Vec::from_iter(moved.iter().map(|(board, ..)| *board));
-    sqlx::query(
-        "UPDATE boards SET version = moved.version FROM unnest($1::bigint[], $2::bigint[]) AS moved (board, version)
-         WHERE boards.no = moved.board",
-    )
-    .bind(&boards)
-    .bind(Vec::from_iter(moved.iter().map(|(_, version, ..)| number(version.get()))))
-    .execute(&mut *tx)
-    .await?;
     // Most batches bring nobody new.
     sqlx::query(
-        "UPDATE seasons SET total = moved.total
-         FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS moved (board, season, total)
-         WHERE seasons.board = moved.board AND seasons.season = moved.season AND seasons.total <> moved.total",
+        "WITH grown AS (
+             UPDATE seasons SET total = moved.total
+             FROM (SELECT unnest($1::bigint[]) AS board, unnest($3::bigint[]) AS season, unnest($4::bigint[]) AS total) AS moved
+             WHERE seasons.board = moved.board AND seasons.season = moved.season AND seasons.total <> moved.total)
+         UPDATE boards SET version = moved.version
+         FROM (SELECT unnest($1::bigint[]) AS board, unnest($2::bigint[]) AS version) AS moved WHERE boards.no = moved.board",
     )
-    .bind(&boards)
+    .bind(Vec::from_iter(moved.iter().map(|(board, ..)| *board)))
+    .bind(Vec::from_iter(moved.iter().map(|(_, version, ..)| number(version.get()))))
     .bind(Vec::from_iter(moved.iter().map(|(_, _, of, _)| season(*of))))
     .bind(Vec::from_iter(moved.iter().map(|(.., total)| number(*total))))
     .execute(tx)

@@ -95,6 +95,8 @@ impl Config {
             ("idle_in_transaction_session_timeout", silent.clone()),
             // The same where the server waits for the client to take an answer.
             ("tcp_user_timeout", silent),
+            // No statement here runs for as long as it takes to compile one.
+            ("jit", "off".to_owned()),
         ])
     }
 

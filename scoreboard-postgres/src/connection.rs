@@ -169,8 +169,15 @@ impl PostgresStore {
 
     /// Begins a write. Each of its statements sees what was committed when it began: whoever decides by what he reads takes the
     /// lock by an earlier statement.
+    ///
+    /// Each of them looks up rows by their keys, however many there are: planned once, and never by walking a table, even while it is new
+    /// and looks small.
     pub(crate) async fn write(&self) -> Result<Transaction<'static, Postgres>, Failure> {
-        self.transaction("BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE").await
+        self.transaction(
+            "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE;
+             SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off",
+        )
+        .await
     }
 
     /// In a task of its own: if the caller goes away between the statement and its answer, the driver would take the connection

@@ -303,6 +303,34 @@ async fn a_lost_connection_is_replaced() {
     }
 }
 
+/// The planner knows nothing of a table that was never analysed, and would as soon walk a whole board for each user.
+#[tokio::test]
+async fn a_batch_looks_its_users_up_by_their_key_on_a_board_that_is_new_and_grows() {
+    let Opened { store, schema } = &open().await;
+    run(schema.url(), "ALTER TABLE scores SET (autovacuum_enabled = off)").await;
+    let main = board(store, "main").await;
+    for batch in 0..8 {
+        let changes: Vec<_> = (0..50).map(|number| change(batch * 50 + number, &main)).collect();
+        assert_eq!(store.apply(&changes).await.unwrap().len(), 50);
+    }
+    // What a session has done is told when it ends, and not before.
+    store.close().await;
+    let mut connection = PgConnection::connect(schema.url()).await.unwrap();
+    let statement = "SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelid = $1::text::regclass";
+    let mut by_key: i64 = 0;
+    for _ in 0..100 {
+        let in_order: i64 =
+            sqlx::query_scalar(statement).bind("scores_in_order").fetch_one(&mut connection).await.unwrap();
+        assert_eq!(in_order, 0, "walks through the board");
+        by_key = sqlx::query_scalar(statement).bind("scores_pkey").fetch_one(&mut connection).await.unwrap();
+        if by_key >= 400 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("{by_key} users of 400 were looked up");
+}
+
 /// Ends every connection of the store when one of them sleeps inside the server.
 async fn cut_while_it_sleeps(schema: &Schema) {
     const CUT: &str = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
