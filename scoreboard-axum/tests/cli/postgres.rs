@@ -256,6 +256,43 @@ fn passwords_and_certificates_are_checked_on_both_sides() {
     );
 }
 
+/// How many calls waited for a connection, and how many of them for more than a quarter of a second.
+fn waits(server: &Served) -> (u64, u64) {
+    let counted = metrics(server);
+    let value = |series: &str| {
+        let line = counted
+            .lines()
+            .find_map(|line| line.strip_prefix("scoreboard_db_pool_wait_seconds_")?.strip_prefix(series));
+        line.unwrap_or_else(|| panic!("no {series} in {counted}")).trim().parse::<u64>().expect("a number")
+    };
+    assert!(counted.contains("# HELP scoreboard_db_pool_wait_seconds How long"), "{counted}");
+    let all = value("count{pool=\"primary\"}");
+    (all, all - value("bucket{pool=\"primary\",le=\"0.25\"}"))
+}
+
+#[test]
+fn who_waits_for_a_connection_is_seen_in_the_metrics() {
+    let (folder, schema) = place();
+    let flags = ["--keys", "my.keys", "--database-url", schema.url(), "--set", "store.connections=1"];
+    let server = Served::start(&folder, &flags);
+    server.register("ada@example.org");
+    let (all, long) = waits(&server);
+    assert!(all > 0 && long == 0, "{long} of {all}");
+    // One login has the only connection and waits for a table, the other waits for the connection.
+    let sleep = "BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(0.8); COMMIT";
+    std::thread::scope(|scope| {
+        scope.spawn(|| wait(run(schema.url(), sleep)));
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        let logins = [(); 2].map(|()| scope.spawn(|| server.log_in("ada@example.org")));
+        for login in logins {
+            login.join().expect("they sign in in the end");
+        }
+    });
+    let (_, long) = waits(&server);
+    assert!(long > 0, "nobody waited");
+    assert_eq!(server.stop(), Some(0));
+}
+
 #[test]
 fn users_scores_and_incidents_may_have_databases_of_their_own() {
     let (folder, scores) = place();

@@ -44,6 +44,20 @@ pub(crate) async fn run(effective: &Effective) -> Result<()> {
         Place::Memory | Place::Postgres { .. } => true,
         Place::Sqlite { files, .. } => !files.database.exists(),
     };
+
+    // Before anything counts: what was counted earlier is lost.
+    let metrics = scoreboard_axum::prometheus()
+        .install_recorder()
+        .map_err(|error| Failure::because("cannot collect metrics", &error))?;
+    let upkeep = metrics.clone();
+    tokio::spawn(async move {
+        let mut ticks = tokio::time::interval(METRICS_UPKEEP);
+        loop {
+            ticks.tick().await;
+            upkeep.run_upkeep();
+        }
+    });
+
     let stores = Stores::open(&place).await?;
     if let Place::Sqlite { files, .. } = &place {
         files.warn_of_readers();
@@ -53,20 +67,7 @@ pub(crate) async fn run(effective: &Effective) -> Result<()> {
     if sample::create_if_empty(&*stores.scores).await? {
         tracing::info!("created the board `main` with a sample catalogue");
     }
-
-    // Before anything counts: what was counted earlier is lost.
-    let metrics = scoreboard_axum::prometheus()
-        .install_recorder()
-        .map_err(|error| Failure::because("cannot collect metrics", &error))?;
     durability(&stores);
-    let upkeep = metrics.clone();
-    tokio::spawn(async move {
-        let mut ticks = tokio::time::interval(METRICS_UPKEEP);
-        loop {
-            ticks.tick().await;
-            upkeep.run_upkeep();
-        }
-    });
 
     let nodes = Nodes::meet(settings, &place).await?;
     let accounts = Accounts::builder(stores.accounts.clone(), &ring).with_config(settings.accounts.config()).build();
