@@ -121,8 +121,8 @@ impl Scoreboard {
             }
             if self.is_due_early(fresh_for) {
                 self.load_early(query, key);
-            } else if self.parts.loads.auditor.picks(nth, now) {
-                self.audit(query, key, answer.clone(), now);
+            } else if let Some(turn) = self.parts.loads.auditor.pick(nth, now) {
+                self.audit(turn, query, key, answer.clone(), now);
             }
             return Ok(answer.into());
         }
