@@ -1,6 +1,7 @@
 //! The server and its commands on PostgreSQL: what an operator meets that is not so on a file.
 
 use std::fs;
+use std::io::Read;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
@@ -344,7 +345,24 @@ fn a_database_that_is_kept_apart_and_gone_is_told_by_the_health() {
     let server = Served::start(&folder, &["--keys", "my.keys", "--database-url", scores.url(), "--set", &accounts]);
     let (status, report) = server.get("/health");
     assert_eq!((status, &report["parts"]["database"]["status"]), (200, &json!("up")), "{report}");
+    server.register("ada@example.org");
+    let token = server.log_in("ada@example.org");
+    let action = server.action(&token, "tap");
+    server.update(&token, &action);
+    assert_eq!(server.get("/api/scoreboard").1["entries"][0]["displayName"], "Ada");
     drop(apart);
+    // Scores go on; the page whose names are gone is the last that was known, and another there is not.
+    let action = server.action(&token, "tap");
+    assert_eq!(server.update(&token, &action)["score"], 2);
+    let mut page = String::new();
+    server.send("GET", "/api/scoreboard", None, None).read_to_string(&mut page).expect("an answer");
+    assert!(page.starts_with("HTTP/1.1 200") && page.contains("detail=names-unavailable"), "{page}");
+    assert!(page.contains("\"score\":1") && page.contains("\"displayName\":\"Ada\""), "{page}");
+    let (status, problem) = server.get("/api/scoreboard?limit=7");
+    assert_eq!((status, &problem["detail"]), (503, &json!("the names of users cannot be read at the moment")));
+    let counted = metrics(&server);
+    assert!(counted.contains("scoreboard_cache_stale_answers_total{cause=\"names\"}"), "{counted}");
+    assert!(!counted.contains("scoreboard_cache_stale_answers_total{cause=\"store\"}"), "{counted}");
     // A report is given out again for a second.
     let seen = (0..200).any(|_| {
         std::thread::sleep(std::time::Duration::from_millis(50));
