@@ -5,7 +5,8 @@ use std::io::Read;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -283,7 +284,7 @@ fn who_waits_for_a_connection_is_seen_in_the_metrics() {
     let sleep = "BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(0.8); COMMIT";
     std::thread::scope(|scope| {
         scope.spawn(|| wait(run(schema.url(), sleep)));
-        std::thread::sleep(std::time::Duration::from_millis(200));
+        std::thread::sleep(Duration::from_millis(200));
         let logins = [(); 2].map(|()| scope.spawn(|| server.log_in("ada@example.org")));
         for login in logins {
             login.join().expect("they sign in in the end");
@@ -292,6 +293,43 @@ fn who_waits_for_a_connection_is_seen_in_the_metrics() {
     let (_, long) = waits(&server);
     assert!(long > 0, "nobody waited");
     assert_eq!(server.stop(), Some(0));
+}
+
+#[test]
+fn a_server_that_has_not_started_yet_stops_when_it_is_told_to() {
+    use scoreboard_postgres::sqlx::{AssertSqlSafe, Connection, PgConnection, query_scalar, raw_sql};
+    let (folder, schema) = place();
+    served(&folder, &schema).kill();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    // Without boards there is no store to open; without scores there are no first pages to warm up.
+    for (table, stage) in [("boards", "opens the store"), ("scores", "warms up")] {
+        let mut holder = runtime.block_on(PgConnection::connect(schema.url())).expect("it connects");
+        let lock = format!("BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE");
+        runtime.block_on(raw_sql(AssertSqlSafe(lock)).execute(&mut holder)).expect("it is locked");
+        let flags = ["--listen", "127.0.0.1:0", "--keys", "my.keys", "--set", "store.timeout_ms=60000"];
+        let mut command = folder.command(&[flags.as_slice(), &["--database-url", schema.url()]].concat());
+        let log = fs::File::create(folder.path("early.log")).expect("a log");
+        let mut child = command.stdout(Stdio::null()).stderr(log).spawn().expect("it runs");
+        let waiting = format!("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = '{table}'::regclass");
+        let waits = (0..400).any(|_| {
+            std::thread::sleep(Duration::from_millis(25));
+            let count = query_scalar::<_, i64>(AssertSqlSafe(waiting.clone()));
+            runtime.block_on(count.fetch_one(&mut holder)).expect("a number") > 0
+        });
+        assert!(waits, "it {stage}: {}", folder.read("early.log"));
+        let sent = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().expect("kill runs");
+        assert!(sent.success());
+        let ended = (0..200).find_map(|_| {
+            std::thread::sleep(Duration::from_millis(25));
+            child.try_wait().expect("it is ours")
+        });
+        let _ = child.kill();
+        let log = folder.read("early.log");
+        assert_eq!(ended.and_then(|ended| ended.code()), Some(0), "within five seconds, while it {stage}: {log}");
+        assert!(log.contains("stopping before anything was served"), "{log}");
+        runtime.block_on(holder.close()).expect("it lets go");
+    }
+    assert_eq!(served(&folder, &schema).stop(), Some(0), "and the next starts");
 }
 
 #[test]
@@ -311,7 +349,7 @@ fn users_scores_and_incidents_may_have_databases_of_their_own() {
     // Its minimum is raised while it is under way, of which a running server knows within two seconds.
     let action = server.action(&token, "tap");
     on(&["admin", "set-kind", "main", "tap", "--points", "1", "--min-duration", "50", "--lifetime", "60"]);
-    std::thread::sleep(std::time::Duration::from_millis(2500));
+    std::thread::sleep(Duration::from_millis(2500));
     assert_eq!(server.post("/api/scoreboard/update", Some(&token), &action).0, 403, "sooner than a tap takes");
 
     for (database, users, sessions, log, incidents) in
@@ -365,7 +403,7 @@ fn a_database_that_is_kept_apart_and_gone_is_told_by_the_health() {
     assert!(!counted.contains("scoreboard_cache_stale_answers_total{cause=\"store\"}"), "{counted}");
     // A report is given out again for a second.
     let seen = (0..200).any(|_| {
-        std::thread::sleep(std::time::Duration::from_millis(50));
+        std::thread::sleep(Duration::from_millis(50));
         let (status, report) = server.get("/health");
         status == 503 && report["parts"]["database"]["status"] == "down"
     });
