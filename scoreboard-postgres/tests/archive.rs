@@ -68,8 +68,8 @@ impl Opened {
     /// The server notices with some delay that whoever archived is gone.
     async fn until_nobody_archives(&self) {
         let held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 'log_parts'::regclass";
-        let mut beside = PgConnection::connect(self.schema.url()).await.unwrap();
-        while sqlx::query_scalar::<_, i64>(held).fetch_one(&mut beside).await.unwrap() > 0 {}
+        let mut beside = PgConnection::connect(self.schema.url()).await.expect("it connects");
+        while sqlx::query_scalar::<_, i64>(held).fetch_one(&mut beside).await.expect("a number") > 0 {}
     }
 
     /// So many rows, and no fewer, are in the database, or in a whole file.
@@ -78,7 +78,7 @@ impl Opened {
         if file.exists() {
             assert_eq!(self.lines().len(), rows + 2, "{when}: what has the name is whole");
         }
-        let there = self.store.log(&BoardId::main(), Version::ZERO, 100).await.unwrap().len();
+        let there = self.store.log(&BoardId::main(), Version::ZERO, 100).await.expect("a log").len();
         assert!(there == 100 || (there == 0 && file.exists()), "{when}: {there} rows");
     }
 

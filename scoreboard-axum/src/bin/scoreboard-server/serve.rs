@@ -36,7 +36,10 @@ pub(crate) async fn run(effective: &Effective) -> Result<()> {
     let started = tokio::select! {
         started = start(effective, http) => started?,
         // Until a server serves it owes nobody anything, and each step before is whole or not done: it is left where it is.
-        name = signals.next() => return Ok(stopped_early(name)),
+        name = signals.next() => {
+            stopped_early(name);
+            return Ok(());
+        }
     };
     let warm = tokio::select! {
         warm = warm_up(&started.scoreboard) => Some(warm?),
