@@ -17,7 +17,7 @@ use scoreboard::{
 };
 use scoreboard_redis::{Redis, RedisBoardCache, RedisBroadcaster};
 use support::fault_proxy::{Fault, FaultProxy, Upstream};
-use support::history::History;
+use support::history::{History, Staleness};
 use support::postgres::Schema;
 use support::redis::Process;
 use support::scale::scaled;
@@ -27,11 +27,19 @@ use tokio::time::{Instant, sleep};
 
 const CLIENTS: usize = 64;
 const USERS: u64 = 50;
-/// Of each of the two runs, without faults and with them.
-const WRITES: usize = 50_000;
+/// Of the run in which announcements are lost: ten times as many reads come with them.
+const WRITES: usize = 100_000;
+/// Of the run without faults that comes before, with which it is compared.
+const QUIET_WRITES: usize = 10_000;
 const READS_A_WRITE: usize = 10;
 /// How far behind 99 of 100 answers are at the most where nothing is lost, and how long they take in any case.
 const PROMPT: Duration = Duration::from_millis(250);
+/// So many times as long as without faults may 99 of 100 answers take while Redis comes and goes.
+const SLOWER: u32 = 3;
+/// Shorter answers than this count as taking so long. Where one waits for a turn of two busy cores among 64 clients, chance decides
+/// about milliseconds: thrice a lucky millisecond would say nothing about Redis. A node that waited for a Redis that is gone would
+/// take its time limit of 50 ms, and that is seen.
+const NOISE: Duration = Duration::from_millis(15);
 /// How often Redis is flushed, killed, and given back an old copy.
 const LOSSES: usize = 30;
 
@@ -116,6 +124,16 @@ impl Nodes {
         history
     }
 
+    /// What there is to compare with: the same load without faults, in the same run.
+    async fn quiet(self: &Arc<Self>) -> Staleness {
+        let history = self.write(scaled(QUIET_WRITES)).await;
+        assert_eq!((&history.refused[..], &history.failed_reads[..]), (&[][..], &[][..]));
+        let updates = history.updates();
+        let seen = history.check(&*self.scoreboards[0].store(), &BoardId::main()).await;
+        println!("{updates} updates, nothing lost: {seen}");
+        seen
+    }
+
     async fn write(self: &Arc<Self>, writes: usize) -> History {
         let end = self.written.load(Ordering::Relaxed) + writes;
         let nodes = self.clone();
@@ -142,11 +160,7 @@ async fn no_answer_is_impossible_and_few_are_old_whatever_becomes_of_announcemen
     let nodes = Nodes::start(&redis).await;
     let store = nodes.scoreboards[0].store();
 
-    let history = nodes.write(scaled(WRITES)).await;
-    assert_eq!((&history.refused[..], &history.failed_reads[..]), (&[][..], &[][..]));
-    let updates = history.updates();
-    let quiet = history.check(&*store, &BoardId::main()).await;
-    println!("{updates} updates, nothing lost: {quiet}");
+    let quiet = nodes.quiet().await;
     assert!(quiet.p99 <= PROMPT && quiet.read_p99 <= PROMPT, "{quiet}");
 
     for proxy in &nodes.proxies {
@@ -167,6 +181,7 @@ async fn a_redis_that_is_killed_flushed_and_set_back_makes_nobody_wait_and_nothi
     let mut redis = Process::start(&["--dbfilename", "dump.rdb"]);
     let nodes = Nodes::start(&redis).await;
     let store = nodes.scoreboards[0].store();
+    let quiet = nodes.quiet().await;
     let stop = Arc::new(AtomicUsize::new(0));
     let goes_on = {
         let stop = stop.clone();
@@ -206,5 +221,6 @@ async fn a_redis_that_is_killed_flushed_and_set_back_makes_nobody_wait_and_nothi
         "{updates} updates, Redis flushed, killed and set back {losses} times each: {failed} reads failed; {seen}"
     );
     assert!(failed * 1_000 <= seen.reads, "{failed} of {} reads failed", seen.reads);
-    assert!(seen.read_p99 <= PROMPT, "{seen}");
+    let normal = quiet.read_p99.max(NOISE);
+    assert!(seen.read_p99 <= SLOWER * normal, "{SLOWER} times {:?} at the most: {seen}", quiet.read_p99);
 }

@@ -20,8 +20,9 @@ const SOON: Duration = Duration::from_millis(1500);
 async fn two_servers(redis: &Process) -> [Server; 2] {
     let url = redis.url();
     let shared = [("SCOREBOARD_REDIS__URL", url.as_str()), ("SCOREBOARD_REDIS__NODES", "2")];
-    let unlimited = UNLIMITED.into_iter().filter(|(name, _)| *name != "SCOREBOARD_LIMITS__UPDATE");
-    let settings: Vec<_> = unlimited.chain(shared).collect();
+    let limited = ["SCOREBOARD_LIMITS__UPDATE", "SCOREBOARD_LIMITS__LOGIN"];
+    let unlimited = UNLIMITED.into_iter().filter(|(name, _)| !limited.contains(name));
+    let settings: Vec<_> = unlimited.chain(shared).chain([(limited[1], "40/min")]).collect();
     let one = Server::start_as(Place::postgres().await, &settings, &[]).await;
     let other = one.start_beside().await;
     [one, other]
@@ -74,6 +75,11 @@ async fn one_limit_holds_at_both_and_nothing_else_needs_redis() {
     let began = Instant::now();
     assert_eq!(play_until_refused(&mut users[1], &mut clients).await, 10, "five at each, its part of ten");
     assert!(began.elapsed() < Duration::from_secs(10), "nobody waits for who is gone: {:?}", began.elapsed());
+    // What keeps guesses at passwords few is halved besides: of forty a quarter at each of two.
+    let credentials = serde_json::json!({"email": "nobody@example.org", "password": "a guess of somebody"});
+    let guessed = clients[0].post("/api/auth/login", &credentials).await.expect("it answers");
+    assert_eq!(guessed.status, 401, "{}", guessed.body);
+    assert_eq!(guessed.headers["ratelimit-policy"], "\"login\";q=10;w=60");
     for client in &mut clients {
         // Nothing is announced now: they look into the database.
         until("both show it", Duration::from_secs(8), async || (version(client).await == Some(20)).then_some(())).await;

@@ -8,7 +8,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use scoreboard_core::Position;
+use scoreboard_core::{Position, Stale};
 use serde::Serialize;
 
 use crate::problem::Problem;
@@ -85,11 +85,12 @@ fn unless_current(
 }
 
 /// An answer that may be old says so: how old by `Age`, and by how much it is past its time by `Cache-Status` (RFC 9211 §2.4).
-pub(crate) fn stale(mut answer: Response, age: Duration, lifetime: Duration) -> Response {
+pub(crate) fn stale(mut answer: Response, old: Stale, lifetime: Duration) -> Response {
     const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
     let mut text = Text::<64>::default();
+    let Stale { age, cause } = old;
     let past = age.as_secs().saturating_sub(lifetime.as_secs());
-    if write!(text, "scoreboard; hit; ttl=-{past}; detail=store-unavailable").is_ok()
+    if write!(text, "scoreboard; hit; ttl=-{past}; detail={}-unavailable", cause.as_str()).is_ok()
         && let Ok(status) = HeaderValue::from_str(text.as_str())
     {
         answer.headers_mut().insert(CACHE_STATUS, status);

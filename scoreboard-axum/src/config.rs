@@ -69,6 +69,13 @@ pub struct Limits {
     pub address: Option<Quota>,
 }
 
+impl Limits {
+    /// The names of the quotas before which strangers stand: of registrations, logins and refreshes. A server that loses the limiter
+    /// which it shares with others had better be stricter with these than with the rest:
+    /// [`FallbackLimiter::halving`](scoreboard_core::FallbackLimiter::halving).
+    pub const OF_STRANGERS: &[&str] = &["register", "login", "refresh"];
+}
+
 impl Default for Limits {
     fn default() -> Self {
         let quota = |text: &str| Some(text.parse().expect("a quota"));

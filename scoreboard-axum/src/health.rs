@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use scoreboard_core::{BackendError, BoardId, CacheTrouble, Chain, Error, ErrorKind, TopQuery};
+use scoreboard_core::{
+    BackendError, BoardId, CacheTrouble, Chain, Error, ErrorKind, NAMES_BACKEND, Stale, StaleCause, TopQuery,
+};
 use serde::Serialize;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
@@ -106,7 +108,8 @@ async fn check(app: &AppState) -> Report {
         }
         match app.scoreboard.top_encoded(&main).await?.stale {
             None => Ok(()),
-            Some(_) => Err(BackendError::new(ErrorKind::Unavailable, "cache", "read a fresh page").into()),
+            Some(Stale { cause: StaleCause::Store, .. }) => Err(unfresh("cache")),
+            Some(Stale { cause: StaleCause::Names, .. }) => Err(unfresh(NAMES_BACKEND)),
         }
     });
     let realtime = timed("realtime", async { app.scoreboard.subscribe(&main.board, 1, None).await.map(drop) });
@@ -127,6 +130,11 @@ async fn check(app: &AppState) -> Report {
     let api = Part { status: Status::Up, latency_ms: millis(started.elapsed()), troubles: Vec::new() };
     let status = [&api, &database, &cache, &realtime, &external].into_iter().map(|part| part.status).max();
     Report { status: status.unwrap_or(Status::Up), parts: Parts { api, database, cache, realtime, external } }
+}
+
+/// What says that a page was given that may be old, by whose fault.
+fn unfresh(backend: &'static str) -> Error {
+    BackendError::new(ErrorKind::Unavailable, backend, "read a fresh page").into()
 }
 
 async fn timed(name: &'static str, probe: impl Future<Output = Result<(), Error>>) -> Part {

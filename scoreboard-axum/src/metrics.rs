@@ -38,7 +38,7 @@ pub(crate) fn describe() {
     describe_gauge!("scoreboard_sse_connections", "Open streams of server-sent events.");
     describe_counter!("scoreboard_ws_closes_total", "WebSocket connections that the server closed, by code.");
     describe_counter!("scoreboard_cache_requests_total", "Answers asked of the caches, by tier and result.");
-    describe_counter!("scoreboard_cache_stale_answers_total", "Answers given though the store could not be read.");
+    describe_counter!("scoreboard_cache_stale_answers_total", "Stale answers given, by what could not be read.");
     describe_counter!("scoreboard_cache_audits_total", "Cached answers compared with the store, by what was found.");
     describe_histogram!(
         "scoreboard_cache_staleness_seconds",

@@ -109,11 +109,12 @@ pub use id_source::{IdSource, IdSourceExt, RandomIds};
 pub use ids::{ActionId, BoardId, IncidentId, KeyId, KindId, SessionId, UserId};
 pub use layers::{CommitListener, FallbackLimiter, GroupCommit, GroupCommitConfig, TwoLevelCache};
 pub use limiter::{Algorithm, Cell, Decision, Quota, RateLimiter, Usage};
-pub use names::{DisplayNames, NoNames};
+pub use names::{DisplayNames, NAMES_BACKEND, NoNames};
 pub use pipeline::{
     Admission, AroundQuery, BoardError, Builder, CacheEvent, CacheMonitorConfig, CacheReaction, CacheStep,
     CacheTrouble, ChangeOp, Changes, Config, Encoded, EntryChange, HistoryEntry, HistoryPage, HistoryQuery,
-    IssueRequest, LiveEvent, RecordRequest, Scoreboard, Snapshot, StandingQuery, Subscription, TopQuery, Update,
+    IssueRequest, LiveEvent, RecordRequest, Scoreboard, Snapshot, Stale, StaleCause, StandingQuery, Subscription,
+    TopQuery, Update,
 };
 pub use ranking::{Ahead, Direction, Operator, Order, OrderKey, RankStyle, TieBreak};
 pub use score::{MAX_SCORE, Points, Score};

@@ -8,6 +8,10 @@ use async_trait::async_trait;
 use crate::error::BackendError;
 use crate::ids::UserId;
 
+/// What a [`BackendError`] names as its backend where the scores were read but not the names to show with them: they may lie in a database of
+/// their own.
+pub const NAMES_BACKEND: &str = "names";
+
 /// Knows the names that users want to be shown by.
 #[async_trait]
 pub trait DisplayNames: fmt::Debug + Send + Sync + 'static {

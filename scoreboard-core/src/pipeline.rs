@@ -40,7 +40,9 @@ pub use builder::{Builder, Config};
 pub use issue::IssueRequest;
 pub use limit::Admission;
 pub use monitor::{CacheEvent, CacheMonitorConfig, CacheReaction, CacheStep, CacheTrouble};
-pub use read::{AroundQuery, Changes, Encoded, HistoryEntry, HistoryPage, HistoryQuery, StandingQuery, TopQuery};
+pub use read::{
+    AroundQuery, Changes, Encoded, HistoryEntry, HistoryPage, HistoryQuery, Stale, StaleCause, StandingQuery, TopQuery,
+};
 pub use record::RecordRequest;
 pub use subscribe::{ChangeOp, EntryChange, LiveEvent, Snapshot, Subscription, Update};
 

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -13,9 +13,9 @@ use parking_lot::Mutex;
 use scoreboard_core::memory::{InProcessBroadcaster, MemoryBoardCache, MemoryScoreStore};
 use scoreboard_core::testing::{FaultRates, FaultyScoreStore, ManualClock};
 use scoreboard_core::{
-    ActionKind, BoardCache, BoardId, BoardSpec, CacheKey, Cached, Config, DisplayNames, Error, Hit, IssueRequest,
-    KeyRing, Lease, Points, PointsRule, Position, RandomIds, RecordRequest, Rejection, Scoreboard, Timestamp, TopQuery,
-    UserId,
+    ActionKind, BackendError, BoardCache, BoardId, BoardSpec, CacheKey, Cached, Config, DisplayNames, Error, ErrorKind,
+    Hit, IssueRequest, KeyRing, Lease, NAMES_BACKEND, Points, PointsRule, Position, RandomIds, RecordRequest,
+    Rejection, Scoreboard, Stale, StaleCause, Timestamp, TopQuery, UserId,
 };
 
 /// A far cache with true leases, as a server that all nodes ask has them.
@@ -55,11 +55,15 @@ impl BoardCache for Shared {
 struct SlowNames {
     loads: AtomicUsize,
     takes: Duration,
+    are_gone: AtomicBool,
 }
 
 #[async_trait]
 impl DisplayNames for SlowNames {
-    async fn display_names(&self, users: &[UserId]) -> Result<HashMap<UserId, String>, scoreboard_core::BackendError> {
+    async fn display_names(&self, users: &[UserId]) -> Result<HashMap<UserId, String>, BackendError> {
+        if self.are_gone.load(Ordering::SeqCst) {
+            return Err(BackendError::new(ErrorKind::Unavailable, "accounts", "display_names"));
+        }
         self.loads.fetch_add(1, Ordering::SeqCst);
         tokio::time::sleep(self.takes).await;
         Ok(users.iter().map(|user| (*user, "somebody".to_owned())).collect())
@@ -244,16 +248,42 @@ async fn a_store_that_is_gone_leaves_answers_that_say_so() {
     nodes.cut(true);
     assert_eq!(node.top_encoded(&query).await.unwrap(), fresh, "what is in the cache is true as long as nothing moved");
     nodes.clock.advance(Duration::from_secs(40));
-    assert_eq!(other.top_encoded(&query).await.unwrap().stale, Some(Duration::from_secs(40)));
+    assert_eq!(other.top_encoded(&query).await.unwrap().stale, by_store(40));
     let stale = node.top_encoded(&query).await.unwrap();
     assert_eq!((stale.position, &stale.bytes), (position, &fresh.bytes));
-    assert_eq!(stale.stale, Some(Duration::from_secs(40)), "its lifetime is over, and it says so");
+    assert_eq!(stale.stale, by_store(40), "its lifetime is over, and it says so");
     let ahead = TopQuery { min_version: scoreboard_core::Version::new(2), ..top() };
     assert!(matches!(node.top_encoded(&ahead).await, Err(Error::Backend(_))), "nothing older than what is asked for");
     nodes.clock.advance(Duration::from_secs(300));
     assert!(matches!(node.top_encoded(&query).await, Err(Error::Backend(_))), "too old to be of use");
     nodes.cut(false);
     assert_eq!(node.top_encoded(&query).await.unwrap().stale, None);
+}
+
+const fn by_store(seconds: u64) -> Option<Stale> {
+    Some(Stale { age: Duration::from_secs(seconds), cause: StaleCause::Store })
+}
+
+#[tokio::test]
+async fn names_that_are_gone_leave_answers_that_say_so() {
+    let nodes = Nodes::new(Duration::ZERO);
+    let node = nodes.node(&InProcessBroadcaster::new());
+    board(&node).await;
+    play(&node, 1).await;
+    let fresh = node.top_encoded(&top()).await.unwrap();
+    nodes.names.are_gone.store(true, Ordering::SeqCst);
+    // The board moves: what is in the cache is below its floor.
+    let position = play(&node, 2).await;
+    let stale = node.top_encoded(&top()).await.unwrap();
+    assert!(stale.bytes == fresh.bytes && stale.position < position);
+    assert_eq!(stale.stale.map(|stale| stale.cause), Some(StaleCause::Names), "the store is well");
+    let Err(Error::Backend(error)) = node.top_encoded(&TopQuery { limit: 7, ..top() }).await else {
+        panic!("a page that nobody had")
+    };
+    assert_eq!((error.backend(), error.is_retryable()), (NAMES_BACKEND, true));
+    nodes.names.are_gone.store(false, Ordering::SeqCst);
+    let again = node.top_encoded(&top()).await.unwrap();
+    assert_eq!((again.position, again.stale), (position, None));
 }
 
 #[tokio::test]

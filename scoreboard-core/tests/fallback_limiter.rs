@@ -87,6 +87,25 @@ async fn without_the_shared_limiter_all_nodes_together_keep_the_quota() {
 }
 
 #[tokio::test]
+async fn what_must_rather_stay_shut_has_half_of_its_part() {
+    let shared = Arc::<Shared>::default();
+    let limiter = over(&shared, 2).halving(&["update"]);
+    assert_eq!(
+        take(&limiter, "alice", "12/min", 0).await.map(|usage| usage.remaining),
+        Ok(11),
+        "not while all is well"
+    );
+    shared.gone.store(true, Ordering::Relaxed);
+    for left in [2, 1, 0] {
+        assert_eq!(take(&limiter, "alice", "12/min", 1).await.map(|usage| usage.remaining), Ok(left), "twelve by four");
+    }
+    assert!(take(&limiter, "alice", "12/min", 1).await.is_err());
+    assert!(take(&limiter, "bob", "3/min", 1).await.is_ok(), "never not at all");
+    let others = over(&shared, 2).halving(&["login"]);
+    assert_eq!(take(&others, "alice", "12/min", 1).await.map(|usage| usage.remaining), Ok(5), "another quota");
+}
+
+#[tokio::test]
 async fn a_quota_smaller_than_the_nodes_stays_one() {
     let shared = Arc::<Shared>::default();
     shared.gone.store(true, Ordering::Relaxed);

@@ -1,4 +1,9 @@
 //! The limiter in memory against oracles that keep every arrival and know no cleverness.
+//!
+//! `SCOREBOARD_TEST_SCALE=100 cargo test -p scoreboard-core --test limiter_properties` has a million arrivals decided for each algorithm.
+
+#[path = "../../tests/support/scale.rs"]
+mod scale;
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
@@ -6,9 +11,13 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use proptest::prelude::*;
+use scale::scaled;
 use scoreboard_core::memory::MemoryRateLimiter;
 use scoreboard_core::{Algorithm, Cell, Decision, Quota, RateLimiter, Timestamp, Usage};
 
+/// Of [`arrivals`]: so many times so many are a million.
+const CASES: usize = 1_000;
+const ARRIVALS: usize = 1_000;
 const POLICIES: [&str; 3] = ["one", "two", "three"];
 const SUBJECTS: [&str; 4] = ["alice", "bob", "carol", "dave"];
 
@@ -81,7 +90,7 @@ impl Oracle {
 fn arrivals(jitter: bool) -> impl Strategy<Value = Vec<(i64, usize, usize)>> {
     let back = if jitter { -40_i64 } else { 0 };
     let gap = prop_oneof![5 => Just(0_i64), 20 => back..50, 3 => 50..400_i64, 1 => 400..30_000_i64];
-    prop::collection::vec((gap, 0..SUBJECTS.len(), 1..=POLICIES.len()), 1000)
+    prop::collection::vec((gap, 0..SUBJECTS.len(), 1..=POLICIES.len()), ARRIVALS)
 }
 
 fn cells(quotas: &[Quota], subject: usize, count: usize) -> Vec<Cell<'static>> {
@@ -90,9 +99,9 @@ fn cells(quotas: &[Quota], subject: usize, count: usize) -> Vec<Cell<'static>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: scaled(CASES) as u32, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// 128 × 1000 arrivals: each verdict and each number is that of the oracle, also if callers arrive out of order.
+    /// Each verdict and each number is that of the oracle, also if callers arrive out of order.
     #[test]
     fn the_sliding_log_says_what_an_oracle_says(
         arrivals in prop::bool::ANY.prop_flat_map(arrivals),

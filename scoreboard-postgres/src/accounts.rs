@@ -24,7 +24,8 @@ macro_rules! select_users {
 #[async_trait]
 impl DisplayNames for PostgresStore {
     async fn display_names(&self, users: &[UserId]) -> Result<HashMap<UserId, String>, BackendError> {
-        self.reads("display_names", names(&self.pool, users)).await
+        let names = async { names(&mut *self.pool.acquire().await?, users).await };
+        self.reads("display_names", names).await
     }
 }
 
@@ -36,13 +37,15 @@ impl UserStore for PostgresStore {
 
     async fn user(&self, id: UserId) -> Result<Option<User>, BackendError> {
         let found = sqlx::query(select_users!("WHERE id = $1")).bind(id.as_uuid());
-        let found = async { found.fetch_optional(&self.pool).await?.as_ref().map(decode).transpose() };
+        let found =
+            async { found.fetch_optional(&mut *self.pool.acquire().await?).await?.as_ref().map(decode).transpose() };
         Ok(self.reads("user", found).await?.map(|(user, _)| user))
     }
 
     async fn user_by_email(&self, email: &Email) -> Result<Option<(User, PasswordHash)>, BackendError> {
         let found = sqlx::query(select_users!("WHERE email = $1")).bind(email.as_str());
-        let found = async { found.fetch_optional(&self.pool).await?.as_ref().map(decode).transpose() };
+        let found =
+            async { found.fetch_optional(&mut *self.pool.acquire().await?).await?.as_ref().map(decode).transpose() };
         self.reads("user_by_email", found).await
     }
 
@@ -75,7 +78,10 @@ impl UserStore for PostgresStore {
                 .bind(after.as_uuid()),
             None => sqlx::query(select_users!("ORDER BY id LIMIT $1")).bind(limit(count)),
         };
-        self.reads("users", async { found.fetch_all(&self.pool).await?.iter().map(decode).collect() }).await
+        self.reads("users", async {
+            found.fetch_all(&mut *self.pool.acquire().await?).await?.iter().map(decode).collect()
+        })
+        .await
     }
 }
 
@@ -92,7 +98,8 @@ impl ServerKeyStore for PostgresStore {
     }
 
     async fn server_key(&self, id: &KeyId) -> Result<Option<ServerKey>, BackendError> {
-        self.reads("server_key", key(&self.pool, id)).await
+        let key = async { key(&mut *self.pool.acquire().await?, id).await };
+        self.reads("server_key", key).await
     }
 
     async fn remove_server_key(&self, id: &KeyId) -> Result<bool, BackendError> {
@@ -120,7 +127,7 @@ impl PostgresStore {
         // What it ran into was committed before it gave way, and no user ever goes.
         let email_taken: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM users WHERE email = $1)")
             .bind(user.email.as_str())
-            .fetch_one(&self.pool)
+            .fetch_one(&mut *self.pool.acquire().await?)
             .await?;
         Ok(if email_taken { CreateUser::EmailTaken } else { CreateUser::IdTaken })
     }

@@ -39,7 +39,7 @@ impl PostgresStore {
         let first = sqlx::query("SELECT id FROM incidents WHERE action_id = $1 AND rule = $2")
             .bind(incident.action_id.as_uuid())
             .bind(&incident.rule)
-            .fetch_one(&self.pool)
+            .fetch_one(&mut *self.pool.acquire().await?)
             .await?;
         Columns::of(&first).id().map(IncidentId::from_bytes)
     }
@@ -51,7 +51,7 @@ impl PostgresStore {
         )
         .bind(before.as_ref().map(|before| before.as_uuid()))
         .bind(limit(count))
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *self.pool.acquire().await?)
         .await?;
         rows.iter().map(decode).collect()
     }

@@ -92,6 +92,7 @@ mod replicas;
 mod rows;
 mod sessions;
 mod store;
+mod wait;
 
 pub use archive::{Archive, ArchiveStep, ArchivedPart, LogPart, MIN_ARCHIVE_AGE};
 pub use broadcaster::PostgresBroadcaster;

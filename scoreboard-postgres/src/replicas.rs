@@ -137,7 +137,7 @@ impl ReplicaReads {
         let position = async {
             let row = sqlx::query("SELECT meta.epoch, boards.version FROM boards CROSS JOIN meta WHERE boards.id = $1")
                 .bind(board.as_str())
-                .fetch_optional(&self.primary.pool)
+                .fetch_optional(&mut *self.primary.pool.acquire().await?)
                 .await?;
             row.map(|row| Columns::of(&row).position()).transpose()
         };

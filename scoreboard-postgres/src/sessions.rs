@@ -103,7 +103,7 @@ impl PostgresStore {
     async fn ended(&self, since: Timestamp) -> Result<Vec<SessionId>, Failure> {
         let rows = sqlx::query("SELECT id FROM sessions WHERE ended_at >= $1 ORDER BY ended_at, id")
             .bind(since.as_millis())
-            .fetch_all(&self.pool)
+            .fetch_all(&mut *self.pool.acquire().await?)
             .await?;
         rows.iter().map(|row| Columns::of(row).id().map(SessionId::from_bytes)).collect()
     }

@@ -41,7 +41,7 @@ impl PostgresStore {
     /// A read, and whether a write would be taken: a standby reads as well as any.
     async fn ask(&self) -> Result<(), Failure> {
         let read_only: bool = sqlx::query_scalar("SELECT current_setting('transaction_read_only') = 'on' FROM meta")
-            .fetch_one(&self.pool)
+            .fetch_one(&mut *self.pool.acquire().await?)
             .await?;
         if read_only { Err(Failure::ReadOnly) } else { Ok(()) }
     }
@@ -58,11 +58,13 @@ impl ScoreStore for PostgresStore {
     }
 
     async fn board(&self, board: &BoardId) -> Result<Option<Board>, BackendError> {
-        self.reads("board", boards::one(&self.pool, board)).await
+        let found = async { boards::one(&mut *self.pool.acquire().await?, board).await };
+        self.reads("board", found).await
     }
 
     async fn boards(&self) -> Result<Vec<Board>, BackendError> {
-        self.reads("boards", boards::all(&self.pool)).await
+        let all = async { boards::all(&mut *self.pool.acquire().await?).await };
+        self.reads("boards", all).await
     }
 
     async fn apply(&self, changes: &[Change]) -> Result<Vec<Outcome>, BackendError> {
@@ -70,7 +72,8 @@ impl ScoreStore for PostgresStore {
     }
 
     async fn action(&self, action: ActionId) -> Result<Option<(BoardId, LogRow)>, BackendError> {
-        self.reads("action", log::action(&self.pool, action)).await
+        let found = async { log::action(&mut *self.pool.acquire().await?, action).await };
+        self.reads("action", found).await
     }
 
     async fn page(&self, board: &BoardId, query: PageQuery) -> Result<Option<RankedPage>, BackendError> {
@@ -106,11 +109,13 @@ impl ScoreStore for PostgresStore {
         before: Option<Version>,
         limit: usize,
     ) -> Result<Vec<LogRow>, BackendError> {
-        self.reads("history", log::history(&self.pool, board, user, before, limit)).await
+        let history = async { log::history(&mut *self.pool.acquire().await?, board, user, before, limit).await };
+        self.reads("history", history).await
     }
 
     async fn log(&self, board: &BoardId, after: Version, limit: usize) -> Result<Vec<LogRow>, BackendError> {
-        self.reads("log", log::log(&self.pool, board, after, limit)).await
+        let rows = async { log::log(&mut *self.pool.acquire().await?, board, after, limit).await };
+        self.reads("log", rows).await
     }
 
     async fn scan(

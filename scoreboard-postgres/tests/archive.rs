@@ -5,7 +5,7 @@ mod support;
 use std::future::poll_fn;
 use std::path::Path;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::task::Poll;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use scoreboard_core::{
     SystemClock, Timestamp, UserId, Version, verify,
 };
 use scoreboard_postgres::sqlx::{self, Connection, PgConnection};
-use scoreboard_postgres::{Archive, PostgresStore};
+use scoreboard_postgres::{Archive, ArchiveStep, PostgresStore};
 use support::changes::{change, main_board};
 use support::{Schema, run};
 
@@ -65,6 +65,23 @@ async fn open() -> Opened {
 }
 
 impl Opened {
+    /// The server notices with some delay that whoever archived is gone.
+    async fn until_nobody_archives(&self) {
+        let held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 'log_parts'::regclass";
+        let mut beside = PgConnection::connect(self.schema.url()).await.expect("it connects");
+        while sqlx::query_scalar::<_, i64>(held).fetch_one(&mut beside).await.expect("a number") > 0 {}
+    }
+
+    /// So many rows, and no fewer, are in the database, or in a whole file.
+    async fn assert_in_one_place(&self, rows: usize, when: &str) {
+        let file = self.folder.path().join("scoreboard-log-1.jsonl");
+        if file.exists() {
+            assert_eq!(self.lines().len(), rows + 2, "{when}: what has the name is whole");
+        }
+        let there = self.store.log(&BoardId::main(), Version::ZERO, 100).await.expect("a log").len();
+        assert!(there == 100 || (there == 0 && file.exists()), "{when}: {there} rows");
+    }
+
     async fn count(&self, changes: &[Change]) {
         for outcome in self.store.apply(changes).await.expect("a working store") {
             assert!(matches!(outcome, Outcome::Applied(_)), "{outcome:?}");
@@ -291,23 +308,68 @@ async fn dropped_after<T>(polls: u64, call: impl Future<Output = T>) -> Option<T
     .await
 }
 
-/// Each time it comes a little further before it is ended, so that it is ended everywhere: before and behind each statement, each
-/// write, the name, and the commit.
-#[tokio::test]
-async fn an_archive_that_is_ended_anywhere_is_in_the_database_or_in_its_file() {
+/// What a call gave, unless there came to be reason to end it: then it is dropped where it next waits.
+async fn dropped_when<T>(is_over: impl Fn() -> bool, call: impl Future<Output = T>) -> Option<T> {
+    let mut call = pin!(call);
+    poll_fn(|context| match call.as_mut().poll(context) {
+        Poll::Ready(done) => Poll::Ready(Some(done)),
+        Poll::Pending if is_over() => Poll::Ready(None),
+        Poll::Pending => Poll::Pending,
+    })
+    .await
+}
+
+/// More rows than are read at once, and more than are written at once.
+const MANY: usize = 3_000;
+
+/// A log with so many rows to archive.
+async fn long(rows: usize) -> Opened {
     let opened = open().await;
-    // More than is read at once, and more than is written at once.
-    let changes: Vec<_> = (0..3_000).map(old).collect();
+    let changes: Vec<_> = (0..rows as u64).map(old).collect();
     for batch in changes.chunks(500) {
         opened.count(batch).await;
     }
+    opened
+}
+
+/// Behind each step that it tells of, it is ended where it next waits: while it writes, and while it compares.
+#[tokio::test]
+async fn an_archive_that_is_ended_behind_any_step_begins_again_or_goes_on() {
+    let is_written: fn(&ArchiveStep) -> bool = |step| matches!(step, ArchiveStep::Written(_));
+    let is_compared: fn(&ArchiveStep) -> bool = |step| matches!(step, ArchiveStep::Compared(_));
+    // Of comparing it tells every ten thousand rows.
+    for (is_meant, rows) in [(is_written, MANY), (is_compared, 12_000)] {
+        let opened = long(rows).await;
+        let archive = archive(opened.folder.path());
+        let mut ended = 0;
+        loop {
+            opened.until_nobody_archives().await;
+            let told = AtomicUsize::new(0);
+            let progress = |_: &_, step| {
+                told.fetch_add(usize::from(is_meant(&step)), Ordering::Relaxed);
+            };
+            let call = opened.store.archive(&archive, progress);
+            if let Some(done) = dropped_when(|| told.load(Ordering::Relaxed) > ended, call).await {
+                let _ = done.unwrap();
+                break;
+            }
+            ended += 1;
+            opened.assert_in_one_place(rows, &format!("ended for the {ended}. time")).await;
+        }
+        assert!(ended > 0, "it was never ended");
+        assert_eq!(opened.lines().len(), rows + 2);
+    }
+}
+
+/// Each time it comes a little further before it is ended, so that it is ended everywhere: before and behind each statement, each
+/// write, the name, and the commit. How often that is depends on how much is ready at once.
+#[tokio::test]
+async fn an_archive_that_is_ended_anywhere_is_in_the_database_or_in_its_file() {
+    let opened = long(MANY).await;
     let archive = archive(opened.folder.path());
-    let mut beside = PgConnection::connect(opened.schema.url()).await.unwrap();
     let mut ended = 0;
     loop {
-        // The server notices with some delay that the one before is gone.
-        let held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 'log_parts'::regclass";
-        while sqlx::query_scalar::<_, i64>(held).fetch_one(&mut beside).await.unwrap() > 0 {}
+        opened.until_nobody_archives().await;
         match dropped_after(ended + 1, opened.store.archive(&archive, |_, _| {})).await {
             None => ended += 1,
             Some(done) => {
@@ -315,15 +377,8 @@ async fn an_archive_that_is_ended_anywhere_is_in_the_database_or_in_its_file() {
                 break;
             }
         }
-        let file = opened.folder.path().join("scoreboard-log-1.jsonl");
-        if file.exists() {
-            assert_eq!(opened.lines().len(), 3_002, "what has the name is whole");
-        }
-        let there = opened.store.log(&BoardId::main(), Version::ZERO, 100).await.unwrap().len();
-        assert!(there == 100 || (there == 0 && file.exists()), "after {ended} polls: {there} rows");
+        opened.assert_in_one_place(MANY, &format!("after {ended} polls")).await;
     }
-    // How often depends on how much is ready at once.
-    assert!(ended > 4, "it was ended {ended} times");
     assert_eq!(opened.lines().len(), 3_002);
     let names: Vec<_> =
         std::fs::read_dir(opened.folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();

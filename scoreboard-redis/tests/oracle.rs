@@ -1,5 +1,9 @@
-//! A hundred thousand random arrivals: Redis decides and counts as the limiter in memory does, and as a list of all that was admitted.
+//! A million random arrivals: Redis decides and counts as the limiter in memory does, and as a list of all that was admitted.
+//!
+//! `SCOREBOARD_TEST_SCALE=100 cargo test -p scoreboard-redis --test oracle -- --nocapture` runs all of it, and says how many there were.
 
+#[path = "../../tests/support/scale.rs"]
+mod scale;
 mod support;
 
 use std::collections::HashMap;
@@ -9,13 +13,14 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use scale::scaled;
 use scoreboard_core::memory::MemoryRateLimiter;
 use scoreboard_core::{Algorithm, Cell, Decision, Quota, RateLimiter};
 use scoreboard_redis::RedisRateLimiter;
 use support::clocks::Moved;
 use support::redis;
 
-const ARRIVALS: usize = 100_000;
+const ARRIVALS: usize = 1_000_000;
 const POLICIES: [&str; 4] = ["one", "two", "three", "four"];
 const SUBJECTS: [&str; 10] = ["alice", "bob", "carol", "dave", "eve", "frank", "grace", "heidi", "{ivan}", ""];
 
@@ -43,7 +48,8 @@ async fn every_verdict_and_every_number_is_that_of_the_limiter_in_memory() {
     const ROUND: usize = 2000;
     let mut server = Moved::single().await;
     let redis = redis(&server.url);
-    for round in 0..ARRIVALS / ROUND {
+    let (mut decided, mut allowed) = (0, 0);
+    for round in 0..scaled(ARRIVALS) / ROUND {
         let mut random = StdRng::seed_from_u64(round as u64);
         let quotas = quotas(&mut random);
         let (shared, memory) = (RedisRateLimiter::new(redis.clone()), MemoryRateLimiter::default());
@@ -70,7 +76,9 @@ async fn every_verdict_and_every_number_is_that_of_the_limiter_in_memory() {
                 let told = told.expect("it answers");
                 let expected = memory.take(&cells, now).await.expect("memory does not fail");
                 assert_eq!(told, expected, "round {round}, arrival {arrival}: {cells:?}");
+                decided += 1;
                 if matches!(told, Decision::Allowed(_)) {
+                    allowed += 1;
                     for policy in policies {
                         admitted.entry((policy, subject)).or_default().push(now.as_millis());
                     }
@@ -84,6 +92,7 @@ async fn every_verdict_and_every_number_is_that_of_the_limiter_in_memory() {
             }
         }
     }
+    println!("{decided} arrivals, {allowed} of them allowed: each verdict and each number as in memory");
 }
 
 #[tokio::test]

@@ -24,7 +24,9 @@ macro_rules! select_users {
 #[async_trait]
 impl DisplayNames for SqliteStore {
     async fn display_names(&self, users: &[UserId]) -> Result<HashMap<UserId, String>, BackendError> {
-        names(&self.readers, users).await.map_err(|failure| failure.during("display_names"))
+        async { names(&mut *self.reader().await?, users).await }
+            .await
+            .map_err(|failure| failure.during("display_names"))
     }
 }
 
@@ -36,20 +38,14 @@ impl UserStore for SqliteStore {
 
     async fn user(&self, id: UserId) -> Result<Option<User>, BackendError> {
         let found = sqlx::query(select_users!("WHERE id = ?")).bind(id.as_bytes().as_slice());
-        match found.fetch_optional(&self.readers).await {
-            Ok(row) => row.as_ref().map(decode).transpose().map(|user| user.map(|(user, _)| user)),
-            Err(error) => Err(error.into()),
-        }
-        .map_err(|failure| failure.during("user"))
+        let found = async { found.fetch_optional(&mut *self.reader().await?).await?.as_ref().map(decode).transpose() };
+        found.await.map(|user| user.map(|(user, _)| user)).map_err(|failure: Failure| failure.during("user"))
     }
 
     async fn user_by_email(&self, email: &Email) -> Result<Option<(User, PasswordHash)>, BackendError> {
         let found = sqlx::query(select_users!("WHERE email = ?")).bind(email.as_str());
-        match found.fetch_optional(&self.readers).await {
-            Ok(row) => row.as_ref().map(decode).transpose(),
-            Err(error) => Err(error.into()),
-        }
-        .map_err(|failure| failure.during("user_by_email"))
+        let found = async { found.fetch_optional(&mut *self.reader().await?).await?.as_ref().map(decode).transpose() };
+        found.await.map_err(|failure: Failure| failure.during("user_by_email"))
     }
 
     async fn replace_password(&self, id: UserId, old: &PasswordHash, new: &PasswordHash) -> Result<bool, BackendError> {
@@ -78,11 +74,9 @@ impl UserStore for SqliteStore {
             // Nothing sorts before the empty string of bytes.
             .bind(after.as_ref().map_or(&[][..], |user| user.as_bytes().as_slice()))
             .bind(limit(count));
-        match found.fetch_all(&self.readers).await {
-            Ok(rows) => rows.iter().map(decode).collect(),
-            Err(error) => Err(error.into()),
-        }
-        .map_err(|failure: Failure| failure.during("users"))
+        let found =
+            async { found.fetch_all(&mut *self.reader().await?).await?.iter().map(decode).collect::<Result<_, _>>() };
+        found.await.map_err(|failure: Failure| failure.during("users"))
     }
 }
 
@@ -99,7 +93,7 @@ impl ServerKeyStore for SqliteStore {
     }
 
     async fn server_key(&self, id: &KeyId) -> Result<Option<ServerKey>, BackendError> {
-        key(&self.readers, id).await.map_err(|failure| failure.during("server_key"))
+        async { key(&mut *self.reader().await?, id).await }.await.map_err(|failure| failure.during("server_key"))
     }
 
     async fn remove_server_key(&self, id: &KeyId) -> Result<bool, BackendError> {

@@ -17,7 +17,8 @@ use scoreboard_core::InvalidValue;
 pub struct Config {
     /// The file. It is created if it is missing, readable and writable by its owner alone; its folder is not.
     pub path: PathBuf,
-    /// How many reads may run at once, each on a connection of its own; at least 1.
+    /// How many reads may run at once, each on a connection of its own; at least 1. How long calls wait for one is in the metric
+    /// `scoreboard_db_pool_wait_seconds`, apart for the `readers` and for the one `writer`.
     pub readers: u32,
     /// How long a call waits for a lock that another process holds on the file, at most 24 days.
     pub busy_timeout: Duration,

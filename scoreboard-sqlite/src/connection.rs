@@ -8,12 +8,13 @@ use scoreboard_core::{BackendError, ErrorKind};
 use sqlx::pool::{PoolConnection, PoolConnectionMetadata};
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, Sqlite, SqliteConnection, SqlitePool, Transaction};
+use sqlx::{ConnectOptions, Connection, SqlSafeStr, Sqlite, SqliteConnection, SqlitePool, Transaction};
 use tokio::time::Instant;
 
 use crate::config::Config;
 use crate::error::{self, Failure};
 use crate::migrate::migrate;
+use crate::wait::{acquire, describe};
 
 /// SQLite takes milliseconds as an `i32`.
 const MAX_BUSY_TIMEOUT: Duration = Duration::from_millis(i32::MAX as u64);
@@ -64,6 +65,7 @@ impl SqliteStore {
         migrate(&mut connection).await?;
         drop(connection);
 
+        describe();
         let readers = config.readers.max(1);
         let readers = pool(config, readers).connect_lazy_with(reading(config, readers));
         Ok(Self { writer, readers })
@@ -94,14 +96,21 @@ impl SqliteStore {
         self.writer.close().await;
     }
 
+    /// A connection for a read that is a single statement.
+    pub(crate) async fn reader(&self) -> Result<PoolConnection<Sqlite>, Failure> {
+        Ok(acquire(&self.readers, "readers").await?)
+    }
+
     /// Begins a read of one version: the snapshot is taken at the first statement, and ends when the transaction is dropped.
     pub(crate) async fn snapshot(&self) -> Result<Transaction<'static, Sqlite>, Failure> {
-        Ok(self.readers.begin().await?)
+        Ok(Transaction::begin(self.reader().await?, None).await?)
     }
 
     /// Begins a write with the lock in hand: nothing that is read in it can be changed by another.
     pub(crate) async fn write(&self) -> Result<Transaction<'static, Sqlite>, Failure> {
-        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+        let writer = acquire(&self.writer, "writer").await?;
+        // As the driver's own `begin_with` does it, but for the wait, which is measured.
+        Ok(Transaction::begin(writer, Some("BEGIN IMMEDIATE".into_sql_str())).await?)
     }
 
     /// Runs a write that is a single statement, and gives the number of rows it changed.

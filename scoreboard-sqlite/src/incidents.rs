@@ -53,7 +53,7 @@ impl SqliteStore {
         )
         .bind(before.as_ref().map(|before| before.as_bytes().as_slice()))
         .bind(limit(count))
-        .fetch_all(&self.readers)
+        .fetch_all(&mut *self.reader().await?)
         .await?;
         rows.iter().map(decode).collect()
     }

@@ -72,6 +72,7 @@ mod rows;
 mod sessions;
 mod store;
 mod values;
+mod wait;
 
 #[cfg(test)]
 mod connection_test;

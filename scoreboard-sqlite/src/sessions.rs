@@ -100,7 +100,7 @@ impl SqliteStore {
     async fn ended(&self, since: Timestamp) -> Result<Vec<SessionId>, Failure> {
         let rows = sqlx::query("SELECT id FROM sessions WHERE ended_at >= ? ORDER BY ended_at, id")
             .bind(since.as_millis())
-            .fetch_all(&self.readers)
+            .fetch_all(&mut *self.reader().await?)
             .await?;
         rows.iter().map(|row| Columns::of(row).bytes().map(SessionId::from_bytes)).collect()
     }

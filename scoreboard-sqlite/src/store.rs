@@ -38,7 +38,7 @@ impl SqliteStore {
 
     /// A read, and a small write that is committed: only then does it show whether there is room.
     async fn ask(&self) -> Result<(), Failure> {
-        sqlx::query("SELECT epoch FROM meta").fetch_one(&self.readers).await?;
+        sqlx::query("SELECT epoch FROM meta").fetch_one(&mut *self.reader().await?).await?;
         let mut tx = self.write().await?;
         sqlx::query("UPDATE meta SET probe = 1 - probe").execute(&mut *tx).await?;
         commit(tx).await
@@ -56,11 +56,11 @@ impl ScoreStore for SqliteStore {
     }
 
     async fn board(&self, board: &BoardId) -> Result<Option<Board>, BackendError> {
-        boards::one(&self.readers, board).await.map_err(|failure| failure.during("board"))
+        async { boards::one(&mut *self.reader().await?, board).await }.await.map_err(|failure| failure.during("board"))
     }
 
     async fn boards(&self) -> Result<Vec<Board>, BackendError> {
-        boards::all(&self.readers).await.map_err(|failure| failure.during("boards"))
+        async { boards::all(&mut *self.reader().await?).await }.await.map_err(|failure| failure.during("boards"))
     }
 
     async fn apply(&self, changes: &[Change]) -> Result<Vec<Outcome>, BackendError> {
@@ -69,7 +69,9 @@ impl ScoreStore for SqliteStore {
     }
 
     async fn action(&self, action: ActionId) -> Result<Option<(BoardId, LogRow)>, BackendError> {
-        log::action(&self.readers, action).await.map_err(|failure| failure.during("action"))
+        async { log::action(&mut *self.reader().await?, action).await }
+            .await
+            .map_err(|failure| failure.during("action"))
     }
 
     async fn page(&self, board: &BoardId, query: PageQuery) -> Result<Option<RankedPage>, BackendError> {
@@ -105,12 +107,14 @@ impl ScoreStore for SqliteStore {
         before: Option<Version>,
         limit: usize,
     ) -> Result<Vec<LogRow>, BackendError> {
-        let history = log::history(&self.readers, board, user, before, limit);
+        let history = async { log::history(&mut *self.reader().await?, board, user, before, limit).await };
         history.await.map_err(|failure| failure.during("history"))
     }
 
     async fn log(&self, board: &BoardId, after: Version, limit: usize) -> Result<Vec<LogRow>, BackendError> {
-        log::log(&self.readers, board, after, limit).await.map_err(|failure| failure.during("log"))
+        async { log::log(&mut *self.reader().await?, board, after, limit).await }
+            .await
+            .map_err(|failure| failure.during("log"))
     }
 
     async fn scan(

@@ -1,7 +1,7 @@
 //! What core's refusals and failures are over HTTP.
 
 use scoreboard_core::accounts::{AccountError, FieldProblem};
-use scoreboard_core::{BackendError, Chain, Error, ErrorKind, InvalidValue, Rejection};
+use scoreboard_core::{BackendError, Chain, Error, ErrorKind, InvalidValue, NAMES_BACKEND, Rejection};
 
 use crate::problem::{Code, FieldError, Problem};
 
@@ -54,6 +54,7 @@ impl From<BackendError> for Problem {
             ErrorKind::OutcomeUnknown => {
                 "whether this was done is not known: send the same request again to find out, it counts once"
             }
+            _ if error.backend() == NAMES_BACKEND => "the names of users cannot be read at the moment",
             ErrorKind::Overloaded => "too much is asked of the server at the moment",
             ErrorKind::Unavailable
             | ErrorKind::Contended

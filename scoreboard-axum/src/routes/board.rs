@@ -17,7 +17,7 @@ pub(super) const PATH: &str = "/api/scoreboard";
 /// A page of a board, from the top or from a cursor on.
 #[utoipa::path(
     get, path = "/api/scoreboard", tag = "boards", params(TopParams), security((), ("user" = [])),
-    responses((status = 200, description = "The page; one that may be old, because the store cannot be read now, says so by `Age` and `Cache-Status` (RFC 9211)", body = Page), (status = 304, description = "The client has this version"), (status = 404, description = "`not_found`: there is no such board or season")),
+    responses((status = 200, description = "The page; one that may be old, because the store or the names of its users cannot be read now, says so by `Age` and `Cache-Status` (RFC 9211)", body = Page), (status = 304, description = "The client has this version"), (status = 404, description = "`not_found`: there is no such board or season")),
 )]
 pub(super) async fn top(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
@@ -28,7 +28,7 @@ pub(super) async fn top(State(app): State<Shared>, request: Request) -> Result<R
         let answer = versioned_bytes(&parts, encoded.position, Caching::Public, || Ok(encoded.bytes))?;
         Ok(match encoded.stale {
             None => answer,
-            Some(age) => stale(answer, age, app.scoreboard.config().cache_lifetime),
+            Some(old) => stale(answer, old, app.scoreboard.config().cache_lifetime),
         })
     })
     .await

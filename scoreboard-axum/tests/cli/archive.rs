@@ -1,7 +1,9 @@
 //! `archive`: what an operator sees of it, and that it can be killed at any moment.
 
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::Duration;
+
+use serde_json::{Value, json};
 
 use crate::database::{Schema, run};
 use crate::folder::Folder;
@@ -48,6 +50,11 @@ fn it_says_what_would_go_and_then_what_went() {
     let went = on(&ARCHIVE);
     assert!(went.starts_with("part 1: 1500 changes are in /") && went.contains("scoreboard-log-1.jsonl, "), "{went}");
     assert_eq!(folder.read("scoreboard-log-1.jsonl").lines().count(), 1_502);
+    // As the README looks into it.
+    let grep = ["-h", "\"userId\":\"00000000-0000-0000-0000-00000000000a\"", "scoreboard-log-1.jsonl"];
+    let found = Command::new("grep").args(grep).current_dir(folder.path("")).output().expect("grep runs").stdout;
+    let found: Value = serde_json::from_slice(&found).expect("one line");
+    assert_eq!((&found["type"], &found["board"], &found["version"]), (&json!("row"), &json!("main"), &json!(10)));
     assert_eq!(on(&ARCHIVE), "no part of the log is as old\n");
     assert_eq!(on(&["verify"]), "main: clean from version 1500 up to version 1500 (1500 scores)\n");
     let verify = ["verify", "--archive", ".", "--database-url", schema.url()];

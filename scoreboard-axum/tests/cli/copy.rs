@@ -50,21 +50,24 @@ fn a_copy_that_is_killed_is_gone_on_with() {
     folder.write("in.jsonl", &many(CHANGES));
     folder.ok(&["import", "in.jsonl"]);
     let args = ["copy", "--from", "sqlite://scoreboard.db", "--to", schema.url()];
-    let mut whole = false;
-    for pause in 1..40 {
+    // Killed while it has copied some of the changes and not all: the next goes on where it was.
+    let mut among = 0;
+    for more_than in [0, 1_500, 3_000, 4_500] {
         let mut child = folder.command(&args).stderr(Stdio::null()).spawn().expect("it starts");
-        std::thread::sleep(Duration::from_millis(60 * pause));
-        if child.try_wait().expect("its state").is_some() {
-            whole = true;
-            break;
+        while rows(&schema) <= more_than && child.try_wait().expect("its state").is_none() {
+            std::thread::sleep(Duration::from_millis(5));
         }
         child.kill().expect("it is ours");
         child.wait().expect("it ends");
+        let rows = rows(&schema);
+        among += usize::from(0 < rows && rows < CHANGES as i64);
     }
-    assert!(whole, "it comes to its end");
+    assert!(among > 1, "it was killed among the changes {among} times");
+    assert_eq!(folder.run(&args).code, 0, "it comes to its end");
     let copied = folder.run(&args);
     assert_eq!(copied.code, 0, "{copied:?}");
     assert!(copied.err.contains("new: 0 boards, 0 users, 0 changes"), "{copied:?}");
+    assert!(copied.err.contains("main: clean up to version 6000 (3000 scores)"), "{copied:?}");
     assert_eq!(
         without_epochs(&folder.ok(&["export", "--database-url", schema.url()])),
         without_epochs(&folder.ok(&["export"]))
@@ -88,16 +91,28 @@ fn what_cannot_be_copied_is_said_in_one_line() {
     assert_eq!(server.stop(), Some(0));
 }
 
-/// An export with so many changes of one user.
+/// How many changes there are, if there is a log already.
+fn rows(schema: &Schema) -> i64 {
+    use scoreboard_postgres::sqlx::{Connection, PgConnection, query_scalar};
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let mut connection = PgConnection::connect(schema.url()).await.expect("it connects");
+        query_scalar("SELECT count(*) FROM log").fetch_one(&mut connection).await.unwrap_or(0)
+    })
+}
+
+/// An export with so many changes, two for each of half as many users.
 fn many(changes: usize) -> String {
     let mut lines: Vec<String> =
         EXPORT.lines().filter(|line| !line.contains("\"type\":\"row\"")).map(str::to_owned).collect();
     lines[1] = lines[1].replace("\"version\":2", "\"version\":0");
     lines[2] = lines[2].replace("\"version\":3", &format!("\"version\":{changes}"));
     let end = lines.pop().expect("a trailer").replace("\"rows\":5", &format!("\"rows\":{changes}"));
+    let users = changes / 2;
     for version in 1..=changes {
+        let (user, score) = ((version - 1) % users, (version - 1) / users + 1);
         lines.push(format!(
-            r#"{{"type":"row","board":"main","version":{version},"id":"01990000-0000-7000-8000-{version:012x}","fingerprint":"AAAAAAAAAAAAAAAAAAAAAA==","season":1,"userId":"01990000-0000-7000-8000-000000000001","kind":"tap","points":1,"origin":"action","at":"2026-01-03T00:00:00.000Z","score":{version}}}"#
+            r#"{{"type":"row","board":"main","version":{version},"id":"01990000-0000-7000-8000-{version:012x}","fingerprint":"AAAAAAAAAAAAAAAAAAAAAA==","season":1,"userId":"01990000-0000-7000-8001-{user:012x}","kind":"tap","points":1,"origin":"action","at":"2026-01-03T00:00:00.000Z","score":{score}}}"#
         ));
     }
     lines.push(end);

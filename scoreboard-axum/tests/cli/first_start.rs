@@ -27,6 +27,11 @@ fn a_first_start_makes_keys_a_board_and_says_where_the_page_is() {
     assert!(status == 200 && page.contains("<html"), "{page}");
     let (status, metrics) = Served::answer(server.send("GET", "/metrics", None, None));
     assert!(status == 200 && metrics.contains("# TYPE"), "{metrics}");
+    assert!(metrics.contains("# HELP scoreboard_db_pool_wait_seconds How long"), "{metrics}");
+    for pool in ["writer", "readers"] {
+        let series = format!("scoreboard_db_pool_wait_seconds_count{{pool=\"{pool}\"}}");
+        assert!(metrics.contains(&series), "{series}: {metrics}");
+    }
     let keys = folder.read("scoreboard.keys");
     #[cfg(unix)]
     for name in ["scoreboard.keys", "scoreboard.db", "scoreboard.db-lock"] {

@@ -1,10 +1,12 @@
 //! The server and its commands on PostgreSQL: what an operator meets that is not so on a file.
 
 use std::fs;
+use std::io::Read;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -256,6 +258,80 @@ fn passwords_and_certificates_are_checked_on_both_sides() {
     );
 }
 
+/// How many calls waited for a connection, and how many of them for more than a quarter of a second.
+fn waits(server: &Served) -> (u64, u64) {
+    let counted = metrics(server);
+    let value = |series: &str| {
+        let line = counted
+            .lines()
+            .find_map(|line| line.strip_prefix("scoreboard_db_pool_wait_seconds_")?.strip_prefix(series));
+        line.unwrap_or_else(|| panic!("no {series} in {counted}")).trim().parse::<u64>().expect("a number")
+    };
+    assert!(counted.contains("# HELP scoreboard_db_pool_wait_seconds How long"), "{counted}");
+    let all = value("count{pool=\"primary\"}");
+    (all, all - value("bucket{pool=\"primary\",le=\"0.25\"}"))
+}
+
+#[test]
+fn who_waits_for_a_connection_is_seen_in_the_metrics() {
+    let (folder, schema) = place();
+    let flags = ["--keys", "my.keys", "--database-url", schema.url(), "--set", "store.connections=1"];
+    let server = Served::start(&folder, &flags);
+    server.register("ada@example.org");
+    let (all, long) = waits(&server);
+    assert!(all > 0 && long == 0, "{long} of {all}");
+    // One login has the only connection and waits for a table, the other waits for the connection.
+    let sleep = "BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(0.8); COMMIT";
+    std::thread::scope(|scope| {
+        scope.spawn(|| wait(run(schema.url(), sleep)));
+        std::thread::sleep(Duration::from_millis(200));
+        let logins = [(); 2].map(|()| scope.spawn(|| server.log_in("ada@example.org")));
+        for login in logins {
+            login.join().expect("they sign in in the end");
+        }
+    });
+    let (_, long) = waits(&server);
+    assert!(long > 0, "nobody waited");
+    assert_eq!(server.stop(), Some(0));
+}
+
+#[test]
+fn a_server_that_has_not_started_yet_stops_when_it_is_told_to() {
+    use scoreboard_postgres::sqlx::{AssertSqlSafe, Connection, PgConnection, query_scalar, raw_sql};
+    let (folder, schema) = place();
+    served(&folder, &schema).kill();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    // Without boards there is no store to open; without scores there are no first pages to warm up.
+    for (table, stage) in [("boards", "opens the store"), ("scores", "warms up")] {
+        let mut holder = runtime.block_on(PgConnection::connect(schema.url())).expect("it connects");
+        let lock = format!("BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE");
+        runtime.block_on(raw_sql(AssertSqlSafe(lock)).execute(&mut holder)).expect("it is locked");
+        let flags = ["--listen", "127.0.0.1:0", "--keys", "my.keys", "--set", "store.timeout_ms=60000"];
+        let mut command = folder.command(&[flags.as_slice(), &["--database-url", schema.url()]].concat());
+        let log = fs::File::create(folder.path("early.log")).expect("a log");
+        let mut child = command.stdout(Stdio::null()).stderr(log).spawn().expect("it runs");
+        let waiting = format!("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = '{table}'::regclass");
+        let waits = (0..400).any(|_| {
+            std::thread::sleep(Duration::from_millis(25));
+            let count = query_scalar::<_, i64>(AssertSqlSafe(waiting.clone()));
+            runtime.block_on(count.fetch_one(&mut holder)).expect("a number") > 0
+        });
+        assert!(waits, "it {stage}: {}", folder.read("early.log"));
+        let sent = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().expect("kill runs");
+        assert!(sent.success());
+        let ended = (0..200).find_map(|_| {
+            std::thread::sleep(Duration::from_millis(25));
+            child.try_wait().expect("it is ours")
+        });
+        let _ = child.kill();
+        let log = folder.read("early.log");
+        assert_eq!(ended.and_then(|ended| ended.code()), Some(0), "within five seconds, while it {stage}: {log}");
+        assert!(log.contains("stopping before anything was served"), "{log}");
+        runtime.block_on(holder.close()).expect("it lets go");
+    }
+    assert_eq!(served(&folder, &schema).stop(), Some(0), "and the next starts");
+}
+
 #[test]
 fn users_scores_and_incidents_may_have_databases_of_their_own() {
     let (folder, scores) = place();
@@ -273,7 +349,7 @@ fn users_scores_and_incidents_may_have_databases_of_their_own() {
     // Its minimum is raised while it is under way, of which a running server knows within two seconds.
     let action = server.action(&token, "tap");
     on(&["admin", "set-kind", "main", "tap", "--points", "1", "--min-duration", "50", "--lifetime", "60"]);
-    std::thread::sleep(std::time::Duration::from_millis(2500));
+    std::thread::sleep(Duration::from_millis(2500));
     assert_eq!(server.post("/api/scoreboard/update", Some(&token), &action).0, 403, "sooner than a tap takes");
 
     for (database, users, sessions, log, incidents) in
@@ -307,10 +383,27 @@ fn a_database_that_is_kept_apart_and_gone_is_told_by_the_health() {
     let server = Served::start(&folder, &["--keys", "my.keys", "--database-url", scores.url(), "--set", &accounts]);
     let (status, report) = server.get("/health");
     assert_eq!((status, &report["parts"]["database"]["status"]), (200, &json!("up")), "{report}");
+    server.register("ada@example.org");
+    let token = server.log_in("ada@example.org");
+    let action = server.action(&token, "tap");
+    server.update(&token, &action);
+    assert_eq!(server.get("/api/scoreboard").1["entries"][0]["displayName"], "Ada");
     drop(apart);
+    // Scores go on; the page whose names are gone is the last that was known, and another there is not.
+    let action = server.action(&token, "tap");
+    assert_eq!(server.update(&token, &action)["score"], 2);
+    let mut page = String::new();
+    server.send("GET", "/api/scoreboard", None, None).read_to_string(&mut page).expect("an answer");
+    assert!(page.starts_with("HTTP/1.1 200") && page.contains("detail=names-unavailable"), "{page}");
+    assert!(page.contains("\"score\":1") && page.contains("\"displayName\":\"Ada\""), "{page}");
+    let (status, problem) = server.get("/api/scoreboard?limit=7");
+    assert_eq!((status, &problem["detail"]), (503, &json!("the names of users cannot be read at the moment")));
+    let counted = metrics(&server);
+    assert!(counted.contains("scoreboard_cache_stale_answers_total{cause=\"names\"}"), "{counted}");
+    assert!(!counted.contains("scoreboard_cache_stale_answers_total{cause=\"store\"}"), "{counted}");
     // A report is given out again for a second.
     let seen = (0..200).any(|_| {
-        std::thread::sleep(std::time::Duration::from_millis(50));
+        std::thread::sleep(Duration::from_millis(50));
         let (status, report) = server.get("/health");
         status == 503 && report["parts"]["database"]["status"] == "down"
     });

@@ -15,12 +15,14 @@ mod denials;
 
 use denials::Denials;
 
+const HALF: NonZeroU32 = NonZeroU32::new(2).expect("two is not zero");
 const FALLBACKS: &str = "scoreboard_ratelimit_fallbacks_total";
 
 /// A [`RateLimiter`] that asks a shared limiter, and where that fails lets this node decide by itself: stricter, never not at all.
 ///
 /// - While the shared one fails, each quota is divided by the number of nodes, and counted here from nothing: all nodes together then admit at
 ///   most the quota once more than they had. A quota smaller than the number of nodes stays one for each.
+/// - Of quotas that are named to [`halving`](Self::halving), half of that: they stand before what must rather stay shut.
 /// - The metric `scoreboard_ratelimit_fallbacks_total` counts such calls.
 /// - Who is refused by the shared limiter is refused here until the moment that it named, without asking it again: a flood of one
 ///   subject costs the shared limiter one call. Of these a bounded number are remembered.
@@ -46,6 +48,8 @@ pub struct FallbackLimiter {
     shared: Arc<dyn RateLimiter>,
     local: Arc<dyn RateLimiter>,
     nodes: NonZeroU32,
+    /// The names of the quotas that are halved besides.
+    halved: &'static [&'static str],
     denials: Mutex<Denials>,
     /// Whether the last call of the shared limiter failed: so that its going and coming are logged, not each call.
     fallen: AtomicBool,
@@ -56,17 +60,25 @@ impl FallbackLimiter {
     #[must_use]
     pub fn new(shared: Arc<dyn RateLimiter>, local: Arc<dyn RateLimiter>, nodes: NonZeroU32) -> Self {
         metrics::describe_counter!(FALLBACKS, "Calls that this node limited by itself, for the shared limiter failed.");
-        Self { shared, local, nodes, denials: Mutex::default(), fallen: AtomicBool::new(false) }
+        Self { shared, local, nodes, halved: &[], denials: Mutex::default(), fallen: AtomicBool::new(false) }
     }
 
-    fn part(&self, quota: Quota) -> Quota {
-        let limit = NonZeroU32::new(quota.limit.get() / self.nodes).unwrap_or(NonZeroU32::MIN);
-        Quota { limit, ..quota }
+    /// Halves the quotas with these names while the shared limiter fails. For those that keep guesses at passwords and tokens few: what a
+    /// node counts from nothing is more than the shared limiter would have admitted, and here that is worth more than a login that waits.
+    #[must_use]
+    pub fn halving(self, policies: &'static [&'static str]) -> Self {
+        Self { halved: policies, ..self }
+    }
+
+    fn part(&self, Cell { policy, quota, .. }: &Cell<'_>) -> Quota {
+        let parts = if self.halved.contains(policy) { self.nodes.saturating_mul(HALF) } else { self.nodes };
+        let limit = NonZeroU32::new(quota.limit.get() / parts).unwrap_or(NonZeroU32::MIN);
+        Quota { limit, ..*quota }
     }
 
     async fn decide_here(&self, cells: &[Cell<'_>], now: Timestamp) -> Result<Decision, BackendError> {
         metrics::counter!(FALLBACKS).increment(1);
-        let parts: Vec<Cell<'_>> = cells.iter().map(|cell| Cell { quota: self.part(cell.quota), ..*cell }).collect();
+        let parts: Vec<Cell<'_>> = cells.iter().map(|cell| Cell { quota: self.part(cell), ..*cell }).collect();
         self.local.take(&parts, now).await
     }
 }

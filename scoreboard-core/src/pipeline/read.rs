@@ -7,6 +7,7 @@ use crate::cursor::Cursor;
 use crate::entry::{Entry, Page, PageQuery, Range, Ranked, RankedPage, ScoreRank, Standing, Standings};
 use crate::error::{BackendError, Rejection, Result};
 use crate::ids::{BoardId, UserId};
+use crate::names::NAMES_BACKEND;
 use crate::pipeline::Scoreboard;
 use crate::ranking::{OrderKey, RankStyle};
 use crate::score::Score;
@@ -18,7 +19,7 @@ mod encoded;
 mod history;
 mod measures;
 
-pub use encoded::Encoded;
+pub use encoded::{Encoded, Stale, StaleCause};
 pub(super) use encoded::{Fetched, Loads};
 pub use history::{Changes, HistoryEntry, HistoryPage, HistoryQuery};
 pub(super) use measures::Counts;
@@ -212,13 +213,17 @@ impl Scoreboard {
         })
     }
 
-    /// The names of those in an answer, by one call.
+    /// The names of those in an answer, by one call. That they cannot be read is told apart from a store that cannot: see [`NAMES_BACKEND`].
     pub(super) async fn names(
         &self,
         ranked: impl IntoIterator<Item = &Ranked>,
     ) -> Result<HashMap<UserId, String>, BackendError> {
         let users: Vec<UserId> = ranked.into_iter().map(|ranked| ranked.user_id).collect();
-        if users.is_empty() { Ok(HashMap::new()) } else { self.parts.names.display_names(&users).await }
+        if users.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let names = self.parts.names.display_names(&users).await;
+        names.map_err(|error| BackendError::new(error.kind(), NAMES_BACKEND, "display_names").because(error))
     }
 
     async fn season(&self, board: &BoardId, asked: Option<Season>) -> Result<Season> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use scoreboard_axum::App;
+use scoreboard_axum::{App, Limits};
 use scoreboard_core::memory::MemoryRateLimiter;
 use scoreboard_core::{Builder, Chain, ErrorKind, FallbackLimiter, RateLimiter, Scoreboard};
 use scoreboard_postgres::PostgresBroadcaster;
@@ -42,7 +42,7 @@ impl Nodes {
             ),
         }
         let shared = Arc::new(RedisRateLimiter::new(redis.clone()));
-        let limiter = Arc::new(FallbackLimiter::new(shared, here, settings.redis.nodes));
+        let limiter = Arc::new(FallbackLimiter::new(shared, here, settings.redis.nodes).halving(Limits::OF_STRANGERS));
         Ok(Self { limiter, redis: Some(redis), share_a_store })
     }
 

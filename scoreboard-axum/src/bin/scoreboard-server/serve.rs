@@ -9,16 +9,20 @@ use scoreboard_axum::{App, HttpConfig, Lifecycle, Network, ServeConfig, service}
 use scoreboard_core::accounts::Accounts;
 use scoreboard_core::{DeterministicRules, KeyRing, Scoreboard};
 use tokio::net::TcpListener;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::failure::{Failure, Result};
 use crate::keys::Keys;
+use crate::lock::Lock;
 use crate::nodes::Nodes;
 use crate::place::Place;
 use crate::settings::{Effective, Settings};
 use crate::signals::Signals;
 use crate::store::Stores;
 use crate::{logging, progress, sample};
+
+/// How long a store may take to close that was still being read when it was told to: it may be what the start was waiting for.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How often the metrics' histograms are drained.
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
@@ -28,14 +32,52 @@ pub(crate) async fn run(effective: &Effective) -> Result<()> {
     let settings = &effective.settings;
     let http = settings.http_config().map_err(|(name, rule)| effective.refuse(name, rule))?;
     logging::start(settings.log, "info");
-    let signals = Signals::listen()?;
+    let mut signals = Signals::listen()?;
+    let started = tokio::select! {
+        started = start(effective, http) => started?,
+        // Until a server serves it owes nobody anything, and each step before is whole or not done: it is left where it is.
+        name = signals.next() => {
+            stopped_early(name);
+            return Ok(());
+        }
+    };
+    let warm = tokio::select! {
+        warm = warm_up(&started.scoreboard) => Some(warm?),
+        name = signals.next() => {
+            stopped_early(name);
+            None
+        }
+    };
+    if warm.is_some() {
+        started.serve(signals).await?;
+    } else if timeout(PATIENCE, started.close()).await.is_err() {
+        tracing::warn!("the database does not answer; it is left as it is");
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// A server that has all it needs, and has not yet read ahead.
+struct Started {
+    listener: TcpListener,
+    app: App,
+    config: ServeConfig,
+    lifecycle: Lifecycle,
+    scoreboard: Scoreboard,
+    stores: Stores,
+    _lock: Option<Lock>,
+}
+
+/// Puts the parts together.
+async fn start(effective: &Effective, http: HttpConfig) -> Result<Started> {
+    let settings = &effective.settings;
     let listener = listen(settings).await?;
 
     let place = Place::of(settings).map_err(|rule| effective.refuse("database_url", rule))?;
     if let Place::Memory = place {
         tracing::warn!("everything is kept in memory, keys too, and is gone when this server stops");
     }
-    let _lock = place.claim()?;
+    let lock = place.claim()?;
     let key_file = place.key_file(settings)?;
     if let (Place::Postgres { .. }, Some(file)) = (&place, &key_file) {
         check_shared_keys(file)?;
@@ -44,6 +86,20 @@ pub(crate) async fn run(effective: &Effective) -> Result<()> {
         Place::Memory | Place::Postgres { .. } => true,
         Place::Sqlite { files, .. } => !files.database.exists(),
     };
+
+    // Before anything counts: what was counted earlier is lost.
+    let metrics = scoreboard_axum::prometheus()
+        .install_recorder()
+        .map_err(|error| Failure::because("cannot collect metrics", &error))?;
+    let upkeep = metrics.clone();
+    tokio::spawn(async move {
+        let mut ticks = tokio::time::interval(METRICS_UPKEEP);
+        loop {
+            ticks.tick().await;
+            upkeep.run_upkeep();
+        }
+    });
+
     let stores = Stores::open(&place).await?;
     if let Place::Sqlite { files, .. } = &place {
         files.warn_of_readers();
@@ -53,20 +109,7 @@ pub(crate) async fn run(effective: &Effective) -> Result<()> {
     if sample::create_if_empty(&*stores.scores).await? {
         tracing::info!("created the board `main` with a sample catalogue");
     }
-
-    // Before anything counts: what was counted earlier is lost.
-    let metrics = scoreboard_axum::prometheus()
-        .install_recorder()
-        .map_err(|error| Failure::because("cannot collect metrics", &error))?;
     durability(&stores);
-    let upkeep = metrics.clone();
-    tokio::spawn(async move {
-        let mut ticks = tokio::time::interval(METRICS_UPKEEP);
-        loop {
-            ticks.tick().await;
-            upkeep.run_upkeep();
-        }
-    });
 
     let nodes = Nodes::meet(settings, &place).await?;
     let accounts = Accounts::builder(stores.accounts.clone(), &ring).with_config(settings.accounts.config()).build();
@@ -91,17 +134,32 @@ pub(crate) async fn run(effective: &Effective) -> Result<()> {
     let app = stores.attend(nodes.attend(app.with_lifecycle(lifecycle.clone())));
 
     nodes.follow(&scoreboard);
-    warm_up(&scoreboard).await?;
-    tokio::spawn(scoreboard.clone().keep_warm());
-    tokio::spawn(scoreboard.clone().monitor_cache());
-    tokio::spawn(scoreboard.clone().write_through());
-    announce(&listener)?;
-    lifecycle.ready();
-    scoreboard_axum::serve(listener, service(app), serve, lifecycle, stop(signals)).await;
-    scoreboard.close().await;
-    stores.close().await;
-    tracing::info!("stopped");
-    Ok(())
+    Ok(Started { listener, app, config: serve, lifecycle, scoreboard, stores, _lock: lock })
+}
+
+impl Started {
+    /// Serves until there is a signal, and closes.
+    async fn serve(self, signals: Signals) -> Result<()> {
+        let Self { listener, app, config, lifecycle, scoreboard, stores, _lock } = self;
+        tokio::spawn(scoreboard.clone().keep_warm());
+        tokio::spawn(scoreboard.clone().monitor_cache());
+        tokio::spawn(scoreboard.clone().write_through());
+        announce(&listener)?;
+        lifecycle.ready();
+        scoreboard_axum::serve(listener, service(app), config, lifecycle, stop(signals)).await;
+        scoreboard.close().await;
+        stores.close().await;
+        Ok(())
+    }
+
+    async fn close(self) {
+        self.scoreboard.close().await;
+        self.stores.close().await;
+    }
+}
+
+fn stopped_early(signal: &'static str) {
+    tracing::info!(signal, "stopping before anything was served");
 }
 
 /// Fills the cache before the first who asks; where that takes long, it says how far it is.

@@ -1,5 +1,6 @@
 //! Whether cached answers are true: one in a hundred is compared with the store.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
@@ -25,28 +26,35 @@ const APART: i64 = 100;
 /// Which answers are compared. One at a time, so that it costs a busy store little.
 #[derive(Debug, Default)]
 pub(super) struct Auditor {
-    is_busy: AtomicBool,
+    is_busy: Arc<AtomicBool>,
     /// Milliseconds since 1970.
     last: AtomicI64,
 }
 
+/// The turn to compare one answer. While it is there, there is no other; it ends when it is dropped, however that comes: also a comparison
+/// that panics, or a runtime that ends, leaves the next its turn.
+#[derive(Debug)]
+pub(super) struct Turn(Arc<AtomicBool>);
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
 impl Auditor {
-    /// Whether the `nth` answer is one to compare. If so, no other is until [`done`](Self::done).
-    pub(super) fn picks(&self, nth: u64, now: Timestamp) -> bool {
+    /// The turn of the `nth` answer, if it is one to compare.
+    pub(super) fn pick(&self, nth: u64, now: Timestamp) -> Option<Turn> {
         if !nth.is_multiple_of(ONE_IN) {
-            return false;
+            return None;
         }
         // Also a clock that was set back goes on.
         let is_time = (now.as_millis() - self.last.load(Ordering::Relaxed)).abs() >= APART;
-        let picked = is_time && !self.is_busy.swap(true, Ordering::Relaxed);
-        if picked {
-            self.last.store(now.as_millis(), Ordering::Relaxed);
+        if !is_time || self.is_busy.swap(true, Ordering::Relaxed) {
+            return None;
         }
-        picked
-    }
-
-    fn done(&self) {
-        self.is_busy.store(false, Ordering::Relaxed);
+        self.last.store(now.as_millis(), Ordering::Relaxed);
+        Some(Turn(self.is_busy.clone()))
     }
 }
 
@@ -88,14 +96,14 @@ impl From<&Ranked> for Row {
 impl Scoreboard {
     /// Compares an answer that was given at `given_at` with the store, in a task of its own, and counts what it finds: in
     /// `scoreboard_cache_audits_total` by `finding`, and by how much answers were behind in `scoreboard_cache_staleness_seconds`.
-    pub(super) fn audit(&self, query: &TopQuery, key: CacheKey, answer: Cached, given_at: Timestamp) {
+    pub(super) fn audit(&self, turn: Turn, query: &TopQuery, key: CacheKey, answer: Cached, given_at: Timestamp) {
         let (scoreboard, query) = (self.clone(), query.clone());
         tokio::spawn(async move {
+            let _turn = turn;
             // A store that fails is told of by those who need it.
             if let Ok(finding) = scoreboard.compare(&query, &answer, given_at).await {
                 report(finding, &key, &answer);
             }
-            scoreboard.parts.loads.auditor.done();
         });
     }
 
@@ -158,15 +166,27 @@ mod tests {
         let auditor = Auditor::default();
         let picked = |from: i64, apart: i64| {
             let picks = (0..1_000).filter(|n: &u32| {
-                let picks = auditor.picks(u64::from(*n), Timestamp::from_millis(from + i64::from(*n) * apart));
-                auditor.done();
-                picks
+                auditor.pick(u64::from(*n), Timestamp::from_millis(from + i64::from(*n) * apart)).is_some()
             });
             picks.count()
         };
         assert_eq!(picked(1_000_000, 50), 10, "few answers");
         assert!(picked(2_000_000, 0) <= 1, "many at once");
         assert_eq!(picked(1_000_000, 50), 10, "a clock that was set back");
+    }
+
+    #[tokio::test]
+    async fn a_comparison_that_panics_is_not_the_last() {
+        let auditor = Auditor::default();
+        let pick = |millis| auditor.pick(0, Timestamp::from_millis(millis));
+        let turn = pick(1_000_000).unwrap();
+        assert!(pick(2_000_000).is_none(), "one at a time");
+        let panicked = tokio::spawn(async move {
+            let _turn = turn;
+            panic!("on purpose");
+        });
+        assert!(panicked.await.unwrap_err().is_panic());
+        assert!(pick(3_000_000).is_some());
     }
 
     #[tokio::test]

@@ -11,9 +11,10 @@ use tokio::time::{Instant, sleep};
 use crate::cache::{BoardCache, CacheKey, Cached, Hit, Lease};
 use crate::clock::Timestamp;
 use crate::entry::Page;
-use crate::error::{BackendError, Error, ErrorKind, Result};
+use crate::error::{BackendError, Chain, Error, ErrorKind, Result};
 use crate::flight::Flights;
 use crate::memory::MemoryBoardCache;
+use crate::names::NAMES_BACKEND;
 use crate::pipeline::read::TopQuery;
 use crate::pipeline::read::auditor::Auditor;
 use crate::pipeline::read::measures::{Load, Measures};
@@ -41,8 +42,38 @@ pub struct Encoded {
     pub position: Position,
     /// JSON. Cloning shares it.
     pub bytes: Bytes,
-    /// `Some` if the store cannot be read now, and the board may have moved since: how long ago this was known to be its newest.
-    pub stale: Option<Duration>,
+    /// `Some` if the page cannot be read now, and the board may have moved since.
+    pub stale: Option<Stale>,
+}
+
+/// How old an answer is that may be old, and why nobody knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stale {
+    /// How long ago it was known to be the newest.
+    pub age: Duration,
+    /// What could not be read.
+    pub cause: StaleCause,
+}
+
+/// What could not be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StaleCause {
+    /// The scores.
+    Store,
+    /// The names of those on the page, which may lie in a database of their own. A page without them would be another page: half of its
+    /// readers would take it for new names.
+    Names,
+}
+
+impl StaleCause {
+    /// A word for metrics and headers.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Store => "store",
+            Self::Names => "names",
+        }
+    }
 }
 
 impl From<Cached> for Encoded {
@@ -70,6 +101,8 @@ pub(in crate::pipeline) struct Loads {
     took: AtomicU64,
     /// The newest answer of each view, whatever floor was raised since.
     last_known: MemoryBoardCache,
+    /// Whether the last load failed and a stale answer took its place: so that this is logged when it begins and ends, not for each.
+    gives_stale: AtomicBool,
     pub(super) auditor: Auditor,
     pub(in crate::pipeline) measures: Measures,
 }
@@ -80,6 +113,7 @@ impl Loads {
             flights: Flights::default(),
             took: AtomicU64::new(0),
             last_known: MemoryBoardCache::new(config.cache_bytes / LAST_KNOWN_SHARE),
+            gives_stale: AtomicBool::new(false),
             auditor: Auditor::default(),
             measures: Measures::new(config.cache_monitor.max_answer_time),
         }
@@ -95,7 +129,7 @@ impl Scoreboard {
     /// [`top`](Self::top), encoded, out of the cache if it is there and fresh. However many ask at once, one loads; of several
     /// nodes with a shared cache, one does.
     ///
-    /// If the store cannot be read, the newest answer that this node had is given for [`stale_lifetime`](crate::Config::stale_lifetime), and
+    /// If the store cannot be read, or the names cannot, the newest answer that this node had is given for [`stale_lifetime`](crate::Config::stale_lifetime), and
     /// says that it may be old: see [`Encoded::stale`].
     ///
     /// # Errors
@@ -121,8 +155,8 @@ impl Scoreboard {
             }
             if self.is_due_early(fresh_for) {
                 self.load_early(query, key);
-            } else if self.parts.loads.auditor.picks(nth, now) {
-                self.audit(query, key, answer.clone(), now);
+            } else if let Some(turn) = self.parts.loads.auditor.pick(nth, now) {
+                self.audit(turn, query, key, answer.clone(), now);
             }
             return Ok(answer.into());
         }
@@ -215,6 +249,9 @@ impl Scoreboard {
         let (started, now) = (Instant::now(), clock.now());
         let encoded = encode(&self.top(&TopQuery { min_version: Version::ZERO, ..query.clone() }).await?)?;
         loads.took.store(u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        if loads.gives_stale.swap(false, Ordering::Relaxed) {
+            tracing::info!("pages can be read again");
+        }
         let answer = Cached { position: encoded.position, bytes: encoded.bytes.clone() };
         self.remember(&key, &answer, now).await;
         // Not all at once: answers that were loaded together must not end together.
@@ -223,15 +260,19 @@ impl Scoreboard {
         Ok(encoded)
     }
 
-    /// What this node had last, now that the store does not answer.
+    /// What this node had last, now that the page cannot be read.
     async fn last_known_top(&self, key: &CacheKey, error: BackendError) -> Result<Encoded> {
         let Parts { loads, clock, config, .. } = &*self.parts;
         let Some(Hit { answer, fresh_for }) = loads.last_known.get(key, clock.now()).await else {
             return Err(error.into());
         };
-        metrics::counter!("scoreboard_cache_stale_answers_total").increment(1);
+        let cause = if error.backend() == NAMES_BACKEND { StaleCause::Names } else { StaleCause::Store };
+        metrics::counter!("scoreboard_cache_stale_answers_total", "cause" => cause.as_str()).increment(1);
+        if !loads.gives_stale.swap(true, Ordering::Relaxed) {
+            tracing::warn!(error = %Chain(&error), cause = cause.as_str(), "a page cannot be read; what was known of it is given out, marked as stale");
+        }
         let age = config.stale_lifetime.saturating_sub(fresh_for);
-        Ok(Encoded { stale: Some(age), ..answer.into() })
+        Ok(Encoded { stale: Some(Stale { age, cause }), ..answer.into() })
     }
 
     /// Whether an answer is to be loaded again before its end, so that nobody has to wait for it then: the sooner its end and the longer
