@@ -83,6 +83,7 @@ mod limiter;
 pub mod memory;
 mod names;
 mod pipeline;
+mod rank_index;
 mod ranking;
 mod score;
 mod store;
@@ -115,6 +116,7 @@ pub use pipeline::{
     CacheTrouble, ChangeOp, Changes, Config, Encoded, EntryChange, HistoryEntry, HistoryPage, HistoryQuery,
     IssueRequest, LiveEvent, RecordRequest, Scoreboard, Snapshot, StandingQuery, Subscription, TopQuery, Update,
 };
+pub use rank_index::{IndexPage, Percentile, RankIndex};
 pub use ranking::{Ahead, Direction, Operator, Order, OrderKey, RankStyle, TieBreak};
 pub use score::{MAX_SCORE, Points, Score};
 pub use store::{
