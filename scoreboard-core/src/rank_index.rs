@@ -116,7 +116,7 @@ impl<const LEAF: usize, const FAN: usize> RankIndex<LEAF, FAN> {
         self.tree.total().scores
     }
 
-    /// The bytes that it has allocated, without what the allocator adds. Looks at each leaf: not for every update.
+    /// The bytes that it has allocated, without what the allocator adds. Looks at each chunk, and at each part of the table: not for every update.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.users.bytes() + self.tree.bytes()

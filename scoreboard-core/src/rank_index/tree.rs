@@ -31,6 +31,8 @@ pub(super) struct Tree<const LEAF: usize, const FAN: usize> {
     leaves: Arena<Leaf<LEAF>, 6>,
     inners: Arena<Inner<FAN>, 4>,
     root: Root,
+    /// What leaves have allocated besides their place.
+    wide: usize,
     /// Entries that came to lie in another leaf, with that leaf: whoever edits the tree takes them.
     pub(super) moved: Vec<(u32, u32)>,
 }
@@ -38,7 +40,7 @@ pub(super) struct Tree<const LEAF: usize, const FAN: usize> {
 impl<const LEAF: usize, const FAN: usize> Default for Tree<LEAF, FAN> {
     fn default() -> Self {
         const { assert!(LEAF >= 4 && LEAF < 256 && FAN >= 4, "counts of a leaf are kept in a byte") };
-        Self { leaves: Arena::default(), inners: Arena::default(), root: Root::default(), moved: Vec::new() }
+        Self { leaves: Arena::default(), inners: Arena::default(), root: Root::default(), wide: 0, moved: Vec::new() }
     }
 }
 
@@ -197,13 +199,7 @@ impl<const LEAF: usize, const FAN: usize> Tree<LEAF, FAN> {
 
     /// What it has allocated.
     pub(super) fn bytes(&self) -> usize {
-        self.leaves.bytes() + self.inners.bytes() + self.root.bytes() + self.wide_bytes() + self.moved.capacity() * 8
-    }
-
-    /// What leaves have allocated besides their place. Looks at each leaf.
-    fn wide_bytes(&self) -> usize {
-        let inners = (0..self.root.len()).map(|root| self.inner_at(root));
-        inners.flat_map(|inner| (0..inner.len()).map(|child| self.leaves.get(inner.leaf(child)).bytes())).sum()
+        self.leaves.bytes() + self.inners.bytes() + self.root.bytes() + self.wide + self.moved.capacity() * 8
     }
 }
 

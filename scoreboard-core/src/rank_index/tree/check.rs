@@ -6,7 +6,7 @@ use super::inner::Sum;
 impl<const LEAF: usize, const FAN: usize> Tree<LEAF, FAN> {
     /// Asserts every invariant of the tree, and tells each entry's record and leaf, in order.
     pub(in crate::rank_index) fn check(&self, tie: impl Fn(u32) -> i64) -> Vec<(u32, u32)> {
-        let (mut all, mut last, mut leaves, mut total) = (Vec::new(), None, 0, Sum::default());
+        let (mut all, mut last, mut leaves, mut wide, mut total) = (Vec::new(), None, 0, 0, Sum::default());
         for root in 0..self.root.len() {
             let inner = self.inner_at(root);
             assert_eq!(inner.place as usize, root, "an inner node knows its place");
@@ -16,6 +16,7 @@ impl<const LEAF: usize, const FAN: usize> Tree<LEAF, FAN> {
             assert_eq!(self.root.before(root), total, "stretches are added up");
             for child in 0..inner.len() {
                 leaves += 1;
+                wide += self.leaves.get(inner.leaf(child)).bytes();
                 let counted = inner.counted(child);
                 let leaf = self.leaves.get(counted.leaf);
                 assert_eq!(leaf.inner, self.root.inner(root), "a leaf knows its inner node");
@@ -39,6 +40,7 @@ impl<const LEAF: usize, const FAN: usize> Tree<LEAF, FAN> {
         }
         assert_eq!(self.root.total(), total, "the root counts all");
         assert_eq!(self.leaves.len(), leaves, "no leaf is lost");
+        assert_eq!(self.wide, wide, "wide leaves are reckoned");
         assert_eq!(self.inners.len(), self.root.len(), "no inner node is lost");
         assert!(self.moved.is_empty(), "everyone knows their leaf");
         all

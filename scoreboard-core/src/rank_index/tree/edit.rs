@@ -31,6 +31,7 @@ impl<const LEAF: usize, const FAN: usize> Tree<LEAF, FAN> {
                 scores: (opens + leaf.changes(1, leaf.len())) as u8,
             };
             last = leaf.last();
+            tree.wide += leaf.bytes();
             let number = tree.leaves.add(leaf);
             stretch.iter().for_each(|(slot, _)| moved(*slot, number));
             children.push(Counted { leaf: number, ..counted });
@@ -73,7 +74,7 @@ impl<const LEAF: usize, const FAN: usize> Tree<LEAF, FAN> {
         }
         let (left, right) = self.around(root, child, at);
         let len = self.leaves.get(leaf).len();
-        self.leaves.get_mut(leaf).insert(at, slot, score);
+        self.edit(leaf, |leaf| leaf.insert(at, slot, score));
         let opens = i32::from(left != Some(score));
         // Whether the entry behind it still is the first with its score.
         let right = right.map_or(0, |right| i32::from(right != score) - i32::from(left != Some(right)));
@@ -88,6 +89,13 @@ impl<const LEAF: usize, const FAN: usize> Tree<LEAF, FAN> {
             self.count(root, child, 1, opens + right);
         }
         Some(leaf)
+    }
+
+    fn edit(&mut self, leaf: u32, edit: impl FnOnce(&mut Leaf<LEAF>)) {
+        let leaf = self.leaves.get_mut(leaf);
+        self.wide -= leaf.bytes();
+        edit(leaf);
+        self.wide += leaf.bytes();
     }
 
     /// Takes an entry out.
@@ -193,8 +201,8 @@ impl<const LEAF: usize, const FAN: usize> Tree<LEAF, FAN> {
         entries.extend(self.leaves.get(numbers[1]).entries());
         let half = entries.len() / 2;
         let (left, right) = entries.split_at(half);
-        self.leaves.get_mut(numbers[0]).fill(left);
-        self.leaves.get_mut(numbers[1]).fill(right);
+        self.edit(numbers[0], |leaf| leaf.fill(left));
+        self.edit(numbers[1], |leaf| leaf.fill(right));
         if had < half {
             self.moved.extend(entries[had..half].iter().map(|(slot, _)| (*slot, numbers[0])));
         } else {
@@ -219,9 +227,9 @@ impl<const LEAF: usize, const FAN: usize> Tree<LEAF, FAN> {
         let mut entries: Vec<Placed> = self.leaves.get(numbers[0]).entries().collect();
         let had = entries.len();
         entries.extend(self.leaves.get(numbers[1]).entries());
-        self.leaves.get_mut(numbers[0]).fill(&entries);
+        self.edit(numbers[0], |leaf| leaf.fill(&entries));
         self.moved.extend(entries[had..].iter().map(|(slot, _)| (*slot, numbers[0])));
-        self.leaves.get_mut(numbers[1]).fill(&[]);
+        self.edit(numbers[1], |leaf| leaf.fill(&[]));
         self.recount(root, left);
         // Nothing is counted of it any more.
         let gone = self.inner_at(root).counted(left + 1);
@@ -235,6 +243,7 @@ impl<const LEAF: usize, const FAN: usize> Tree<LEAF, FAN> {
         let inner = self.inners.get_mut(number);
         let leaf = inner.leaf(child);
         inner.remove(child);
+        self.edit(leaf, |leaf| leaf.fill(&[]));
         self.leaves.free(leaf);
         if self.inner_at(root).len() == 0 {
             self.inners.free(number);
