@@ -9,6 +9,7 @@
 
 mod draws;
 mod redis;
+mod resident;
 mod under_writer;
 
 use std::hint::black_box;
@@ -38,6 +39,7 @@ fn main() {
         match arg.as_str() {
             "--rounds" => rounds = number(),
             "--ops" => ops = number(),
+            "--resident" => return resident::measure(number() as u64),
             // Given by cargo.
             "--bench" => {}
             size => sizes.push(size.parse::<u64>().expect("a number of users")),
@@ -48,6 +50,7 @@ fn main() {
     }
     for size in sizes {
         run(size, rounds, ops);
+        resident::in_a_process_of_its_own(size);
     }
 }
 
@@ -57,13 +60,6 @@ fn reached(score: i64, version: u64) -> Reached {
         version: Version::new(version),
         at: Timestamp::from_millis(1_700_000_000_000 + version as i64 / 10),
     }
-}
-
-/// The memory of this process that lies in RAM.
-fn resident() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a line");
-    line.trim().trim_end_matches(" kB").trim().parse::<f64>().expect("a number") * 1024.0
 }
 
 fn run(users: u64, rounds: usize, ops: usize) {
@@ -160,12 +156,12 @@ fn run(users: u64, rounds: usize, ops: usize) {
     }
     let redis_bytes = (redis.used_memory() - empty) / users as f64;
     drop(redis);
-    under_writer::run(&mut index, &ids, &mut version);
-    // Churned by now. What the process loses with the index is what the index had.
-    let (own, before) = (index.bytes() as f64 / users as f64, resident());
-    drop(index);
-    let freed = (before - resident()) / users as f64;
-    println!("\nbytes a user: ours {own:.1} allocated, {freed:.1} resident; Redis used_memory {redis_bytes:.1}");
+    for step in [1, 4, 16] {
+        under_writer::run(&mut index, &ids, &mut version, step);
+    }
+    // Churned by now.
+    let own = index.bytes() as f64 / users as f64;
+    println!("\nbytes a user after that: ours {own:.1} allocated; Redis used_memory {redis_bytes:.1}");
 }
 
 fn range(words: &mut Vec<Vec<u8>>, from: u64, to: u64) {

@@ -12,12 +12,10 @@ use tokio::time::Instant;
 use crate::draws::Draws;
 use crate::{median, reached};
 
-/// How many rows the layer takes in under one guard.
-const STEP: usize = 16;
-
 const MEASURED: Duration = Duration::from_millis(1500);
 
-pub fn run(index: &mut RankIndex, ids: &[UserId], version: &mut u64) {
+/// The writer takes the lock for `step` rows at a time.
+pub fn run(index: &mut RankIndex, ids: &[UserId], version: &mut u64, step: usize) {
     let owned = std::mem::replace(index, RankIndex::new(index.order()));
     let shared = RwLock::new(owned);
     let stop = AtomicBool::new(false);
@@ -26,13 +24,13 @@ pub fn run(index: &mut RankIndex, ids: &[UserId], version: &mut u64) {
             let (mut draws, mut writes, mut version) = (Draws(9), 0_u64, *version);
             while !stop.load(Ordering::Relaxed) {
                 let mut index = shared.write();
-                for _ in 0..STEP {
+                for _ in 0..step {
                     let user = ids[draws.below(ids.len() as u64) as usize];
                     let had = index.get(user).expect("on the board").score.get();
                     version += 1;
                     index.set(user, reached(had + 1 + (version % 100) as i64, version));
                 }
-                writes += STEP as u64;
+                writes += step as u64;
                 RwLockWriteGuard::unlock_fair(index);
             }
             (writes, version)
@@ -50,7 +48,7 @@ pub fn run(index: &mut RankIndex, ids: &[UserId], version: &mut u64) {
         median(&mut values)
     };
     println!(
-        "\nown rank and top 10 under one guard, beside a writer at full speed: {:.2} M writes/s, {:.2} M reads/s\n\
+        "\nown rank and top 10 under one guard, beside a writer at full speed, {step} rows a step: {:.2} M writes/s, {:.2} M reads/s\n\
          µs: p50 {:.1}, p99 {:.1}, p99.9 {:.1}, slowest {:.0} (medians of 5)",
         writes.0 as f64 / seconds / 1e6,
         reads as f64 / seconds / 1e6,

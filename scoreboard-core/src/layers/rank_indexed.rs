@@ -142,10 +142,13 @@ impl RankIndexed {
         // What is seen from now on need not be in the answer: else a reader could run after the writers for ever.
         let floor = indexed.floor();
         let mut answer = indexed.answer(floor, season, &ask);
-        if answer.is_none() && indexed.is_behind() {
-            if let Err(error) = self.catch_up(&indexed).await {
+        if answer.is_none() {
+            if indexed.is_behind()
+                && let Err(error) = self.catch_up(&indexed).await
+            {
                 tracing::warn!(error = %Chain(&error), %board, "the log could not be read; the store is asked for ranks");
             }
+            // Brought forward by now, by this caller or by another.
             answer = indexed.answer(floor, season, &ask);
         }
         let from = if answer.is_some() { "index" } else { "store" };

@@ -41,12 +41,12 @@ impl RankIndexed {
             receipts.iter().filter(|receipt| !receipt.replayed).map(|receipt| Step::from(*receipt)).collect();
         let told = indexed.take(&steps);
         indexed.raise_floor(newest);
-        if told != Told::Current || indexed.is_behind() {
-            if let Err(error) = self.catch_up(indexed).await {
-                // The floor is above the index now: the store is asked until the log can be read.
-                tracing::warn!(error = %Chain(&error), board = %indexed.id, "the log could not be read");
-                self.shared.wake.notify_one();
-            }
+        if (told != Told::Current || indexed.is_behind())
+            && let Err(error) = self.catch_up(indexed).await
+        {
+            // The floor is above the index now: the store is asked until the log can be read.
+            tracing::warn!(error = %Chain(&error), board = %indexed.id, "the log could not be read");
+            self.shared.wake.notify_one();
         }
     }
 
