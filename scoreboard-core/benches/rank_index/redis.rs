@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 /// Ends with its process and its folder.
-pub struct Redis {
+pub(crate) struct Redis {
     server: Child,
     folder: PathBuf,
     reader: BufReader<UnixStream>,
@@ -16,7 +16,7 @@ pub struct Redis {
 
 impl Redis {
     /// Starts one that keeps nothing on disk.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let folder = std::env::temp_dir().join(format!("scoreboard-bench-{}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a temporary folder");
         let socket = folder.join("redis.sock");
@@ -37,7 +37,7 @@ impl Redis {
     }
 
     /// Sends commands by 256, and reads every answer.
-    pub fn pipeline(&mut self, count: usize, mut command: impl FnMut(usize, &mut Vec<Vec<u8>>)) {
+    pub(crate) fn pipeline(&mut self, count: usize, mut command: impl FnMut(usize, &mut Vec<Vec<u8>>)) {
         let (mut sent, mut words, mut bytes) = (0, Vec::new(), Vec::new());
         while sent < count {
             let end = (sent + 256).min(count);
@@ -87,12 +87,12 @@ impl Redis {
     }
 
     /// Forgets how long commands took.
-    pub fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.ask(&["CONFIG", "RESETSTAT"]);
     }
 
     /// How long a command took within the server, in nanoseconds each.
-    pub fn server_ns(&mut self, command: &str) -> f64 {
+    pub(crate) fn server_ns(&mut self, command: &str) -> f64 {
         let stats = self.ask(&["INFO", "commandstats"]);
         let line = stats.lines().find(|line| line.starts_with(&format!("cmdstat_{command}:")));
         let field = line.and_then(|line| line.split("usec_per_call=").nth(1)).and_then(|rest| rest.split(',').next());
@@ -100,7 +100,7 @@ impl Redis {
     }
 
     /// What its data takes.
-    pub fn used_memory(&mut self) -> f64 {
+    pub(crate) fn used_memory(&mut self) -> f64 {
         let memory = self.ask(&["INFO", "memory"]);
         let field = memory.lines().find_map(|line| line.strip_prefix("used_memory:"));
         field.and_then(|field| field.trim().parse().ok()).expect("a number")

@@ -8,13 +8,13 @@ use crate::draws::{Draws, id};
 use crate::reached;
 
 /// Starts this program again for it.
-pub fn in_a_process_of_its_own(users: u64) {
+pub(crate) fn in_a_process_of_its_own(users: u64) {
     let this = std::env::current_exe().expect("this program");
     let measured = Command::new(this).args(["--resident", &users.to_string()]).status();
     assert!(measured.expect("it starts").success(), "it measures");
 }
 
-pub fn measure(users: u64) {
+pub(crate) fn measure(users: u64) {
     let empty = resident();
     let mut index: RankIndex = RankIndex::new(Order::default());
     let mut draws = Draws(users);

@@ -15,7 +15,7 @@ use crate::{median, reached};
 const MEASURED: Duration = Duration::from_millis(1500);
 
 /// The writer takes the lock for `step` rows at a time.
-pub fn run(index: &mut RankIndex, ids: &[UserId], version: &mut u64, step: usize) {
+pub(crate) fn run(index: &mut RankIndex, ids: &[UserId], version: &mut u64, step: usize) {
     let owned = std::mem::replace(index, RankIndex::new(index.order()));
     let shared = RwLock::new(owned);
     let stop = AtomicBool::new(false);

@@ -7,9 +7,9 @@ use super::{Place, Tree};
 
 impl<const LEAF: usize, const FAN: usize> Tree<LEAF, FAN> {
     /// A neighbour takes something only if both then have this much room on average.
-    const SLACK: usize = if LEAF / 8 > 1 { LEAF / 8 } else { 1 };
+    const SLACK: usize = if LEAF / 16 > 1 { LEAF / 16 } else { 1 };
     /// Two leaves with no more than this become one.
-    const MERGE: usize = LEAF - LEAF / 4;
+    const MERGE: usize = LEAF - LEAF / 8;
     /// How full leaves are made when a board is loaded.
     const LOADED: usize = LEAF - LEAF / 8;
 
@@ -171,14 +171,15 @@ impl<const LEAF: usize, const FAN: usize> Tree<LEAF, FAN> {
         self.count(root, child, entries as i32 - i32::from(counted.entries), scores as i32 - i32::from(counted.scores));
     }
 
-    /// Makes room in a full leaf: a neighbour on the same inner node takes some of it, or it is split.
+    /// Makes room in a full leaf: a neighbour on the same inner node takes some of it, or the two become three (as in a B*-tree: Knuth, The Art
+    /// of Computer Programming 3, 6.2.4), or, if it has no neighbour, it is split.
     fn make_room(&mut self, root: usize, child: usize) {
         let inner = self.inner_at(root);
         let takes = |other: usize| inner.entries(child) + inner.entries(other) <= 2 * (LEAF - Self::SLACK);
         if child + 1 < inner.len() && takes(child + 1) {
-            self.share(root, child);
+            self.share(root, child, 2);
         } else if child > 0 && takes(child - 1) {
-            self.share(root, child - 1);
+            self.share(root, child - 1, 2);
         } else if inner.is_full() {
             self.split_inner(root);
         } else {
@@ -187,29 +188,30 @@ impl<const LEAF: usize, const FAN: usize> Tree<LEAF, FAN> {
             assert!(leaf < crate::rank_index::ids::LEAVES, "an index is bounded below 2^24 leaves");
             let counted = Counted { leaf, first, entries: 0, scores: 0 };
             self.inners.get_mut(self.root.inner(root)).insert(child + 1, counted);
-            self.share(root, child);
+            let left = child.saturating_sub(1);
+            let count = (self.inner_at(root).len() - left).min(3);
+            self.share(root, left, count);
         }
     }
 
-    /// Shares the entries of a leaf and the next one evenly between them.
-    fn share(&mut self, root: usize, child: usize) {
+    /// Shares the entries of some leaves next to each other evenly between them.
+    fn share(&mut self, root: usize, child: usize, count: usize) {
         let inner = self.inner_at(root);
-        let numbers = [inner.leaf(child), inner.leaf(child + 1)];
-        let mut entries: Vec<Placed> = Vec::with_capacity(2 * LEAF);
-        entries.extend(self.leaves.get(numbers[0]).entries());
-        let had = entries.len();
-        entries.extend(self.leaves.get(numbers[1]).entries());
-        let half = entries.len() / 2;
-        let (left, right) = entries.split_at(half);
-        self.edit(numbers[0], |leaf| leaf.fill(left));
-        self.edit(numbers[1], |leaf| leaf.fill(right));
-        if had < half {
-            self.moved.extend(entries[had..half].iter().map(|(slot, _)| (*slot, numbers[0])));
-        } else {
-            self.moved.extend(entries[half..had].iter().map(|(slot, _)| (*slot, numbers[1])));
+        let numbers: Vec<u32> = (child..child + count).map(|child| inner.leaf(child)).collect();
+        let mut entries: Vec<Placed> = Vec::with_capacity(count * LEAF);
+        let mut were = Vec::with_capacity(count * LEAF);
+        for number in &numbers {
+            entries.extend(self.leaves.get(*number).entries());
+            were.resize(entries.len(), *number);
         }
-        self.recount(root, child);
-        self.recount(root, child + 1);
+        let part = |i: usize| entries.len() * i / count;
+        for (i, number) in numbers.iter().enumerate() {
+            let stretch = part(i)..part(i + 1);
+            self.edit(*number, |leaf| leaf.fill(&entries[stretch.clone()]));
+            let came = entries[stretch.clone()].iter().zip(&were[stretch]).filter(|(_, was)| **was != *number);
+            self.moved.extend(came.map(|((slot, _), _)| (*slot, *number)));
+        }
+        (child..child + count).for_each(|child| self.recount(root, child));
     }
 
     /// Makes one leaf of this and a neighbour if they are small.
