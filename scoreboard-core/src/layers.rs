@@ -2,8 +2,10 @@
 
 mod fallback_limiter;
 mod group_commit;
+mod rank_indexed;
 mod two_level_cache;
 
 pub use fallback_limiter::FallbackLimiter;
 pub use group_commit::{CommitListener, GroupCommit, GroupCommitConfig};
+pub use rank_indexed::{IndexProgress, IndexState, RankIndexed, RankIndexedConfig};
 pub use two_level_cache::TwoLevelCache;

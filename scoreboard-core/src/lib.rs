@@ -83,6 +83,7 @@ mod limiter;
 pub mod memory;
 mod names;
 mod pipeline;
+mod rank_index;
 mod ranking;
 mod score;
 mod store;
@@ -107,7 +108,10 @@ pub use error::{BackendError, Chain, Error, ErrorKind, InvalidValue, PointsProbl
 pub use fraud::{DeterministicRules, Finding, FraudDetector, Incident, IncidentStore, IssueVerdict, Verdict};
 pub use id_source::{IdSource, IdSourceExt, RandomIds};
 pub use ids::{ActionId, BoardId, IncidentId, KeyId, KindId, SessionId, UserId};
-pub use layers::{CommitListener, FallbackLimiter, GroupCommit, GroupCommitConfig, TwoLevelCache};
+pub use layers::{
+    CommitListener, FallbackLimiter, GroupCommit, GroupCommitConfig, IndexProgress, IndexState, RankIndexed,
+    RankIndexedConfig, TwoLevelCache,
+};
 pub use limiter::{Algorithm, Cell, Decision, Quota, RateLimiter, Usage};
 pub use names::{DisplayNames, NAMES_BACKEND, NoNames};
 pub use pipeline::{
@@ -116,6 +120,7 @@ pub use pipeline::{
     IssueRequest, LiveEvent, RecordRequest, Scoreboard, Snapshot, Stale, StaleCause, StandingQuery, Subscription,
     TopQuery, Update,
 };
+pub use rank_index::{IndexPage, Percentile, RankIndex};
 pub use ranking::{Ahead, Direction, Operator, Order, OrderKey, RankStyle, TieBreak};
 pub use score::{MAX_SCORE, Points, Score};
 pub use store::{

@@ -44,6 +44,49 @@ mod group_commit {
     }
 }
 
+/// Ranks from memory: alone, under a group commit as a server has it, and of boards that do not fit, which the store answers.
+mod rank_indexed {
+    use std::sync::Arc;
+
+    use scoreboard_core::memory::InProcessBroadcaster;
+    use scoreboard_core::testing::{Fixture, MemoryFixture, ScoreStoreFixture};
+    use scoreboard_core::{GroupCommit, RankIndexed, RankIndexedConfig, ScoreStore};
+
+    struct Indexed<const MAX_BYTES: usize, const GROUPED: bool>(Arc<dyn ScoreStore>);
+
+    impl<const MAX_BYTES: usize, const GROUPED: bool> Fixture for Indexed<MAX_BYTES, GROUPED> {
+        async fn fresh() -> Self {
+            let mut config = RankIndexedConfig::default();
+            config.max_bytes = MAX_BYTES;
+            let store = RankIndexed::new(MemoryFixture::fresh().await.score_store(), config);
+            tokio::spawn(store.clone().follow(Arc::new(InProcessBroadcaster::default())));
+            let store: Arc<dyn ScoreStore> = Arc::new(store);
+            Self(if GROUPED { Arc::new(GroupCommit::new(store)) } else { store })
+        }
+    }
+
+    impl<const MAX_BYTES: usize, const GROUPED: bool> ScoreStoreFixture for Indexed<MAX_BYTES, GROUPED> {
+        fn score_store(&self) -> Arc<dyn ScoreStore> {
+            self.0.clone()
+        }
+    }
+
+    mod alone {
+        use super::*;
+        scoreboard_core::score_store_conformance!(Indexed<{ 1 << 30 }, false>);
+    }
+
+    mod under_group_commit {
+        use super::*;
+        scoreboard_core::score_store_conformance!(Indexed<{ 1 << 30 }, true>);
+    }
+
+    mod too_large {
+        use super::*;
+        scoreboard_core::score_store_conformance!(Indexed<0, false>);
+    }
+}
+
 /// A near cache over a far one that is whole, and over one that forgets half of what it is told, floors excepted.
 mod two_level_cache {
     use std::sync::Arc;

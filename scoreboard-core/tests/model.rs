@@ -1,4 +1,4 @@
-//! Random histories: the store in memory, bare and behind group commit, and the model agree on every answer.
+//! Random histories: the store in memory, bare, under an index of ranks and behind group commit, and the model agree on every answer.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -8,15 +8,19 @@ use scoreboard_core::testing::broken::score_store::*;
 use scoreboard_core::testing::broken::{Broken, Defect};
 use scoreboard_core::testing::model::{History, Step, Subject};
 use scoreboard_core::testing::{Fixture, ScoreStoreFixture, run};
-use scoreboard_core::{GroupCommit, Outcome, Refusal, ScoreStore};
+use scoreboard_core::{GroupCommit, Outcome, RankIndexed, RankIndexedConfig, Refusal, ScoreStore};
 
 const COMMAND: &str = "cargo test -p scoreboard-core --test model";
 
 #[tokio::test]
-async fn memory_and_group_commit_are_the_model() {
+async fn memory_and_its_layers_are_the_model() {
     for seed in History::seeds(300) {
         let subjects = vec![
             Subject::new("memory", Arc::new(MemoryScoreStore::new())),
+            Subject::new(
+                "rank index",
+                Arc::new(RankIndexed::new(Arc::new(MemoryScoreStore::new()), RankIndexedConfig::default())),
+            ),
             Subject::new("group commit", Arc::new(GroupCommit::new(Arc::new(MemoryScoreStore::new())))),
         ];
         History::random(seed).compare(subjects, COMMAND).await;

@@ -1,0 +1,81 @@
+//! What happened on a board, taken into its index: this node's own changes from their receipts, all others from the log.
+
+use crate::error::{BackendError, Chain};
+use crate::layers::rank_indexed::RankIndexed;
+use crate::layers::rank_indexed::indexed_board::{IndexedBoard, Step, Told};
+use crate::store::{LogRow, Reached, Receipt};
+use crate::version::Position;
+
+/// How many log rows are read at once.
+pub(super) const ROWS: usize = 1_000;
+
+/// A board with no more users is made anew while its reader waits.
+const SMALL: u64 = 1_000;
+
+impl From<&LogRow> for Step {
+    fn from(row: &LogRow) -> Self {
+        Self { position: row.position, season: row.season, user: row.user_id, reached: Some(row.reached()) }
+    }
+}
+
+impl From<&Receipt> for Step {
+    fn from(receipt: &Receipt) -> Self {
+        // A receipt does not say when a score was reached that did not change, and need not: it stays where it is.
+        let changed = receipt.previous_score != Some(receipt.score);
+        let reached = Reached { score: receipt.score, version: receipt.version, at: receipt.applied_at };
+        Self {
+            position: Position { epoch: receipt.epoch, version: receipt.version },
+            season: receipt.season,
+            user: receipt.user_id,
+            reached: changed.then_some(reached),
+        }
+    }
+}
+
+impl RankIndexed {
+    /// Takes in what was applied through this handle, before its caller is told. A replay is no news, but must be seen all the same.
+    pub(super) async fn absorb(&self, indexed: &IndexedBoard, receipts: &[&Receipt]) {
+        let positions = receipts.iter().map(|receipt| Position { epoch: receipt.epoch, version: receipt.version });
+        let Some(newest) = positions.max() else { return };
+        let steps: Vec<Step> =
+            receipts.iter().filter(|receipt| !receipt.replayed).map(|receipt| Step::from(*receipt)).collect();
+        let told = indexed.take(&steps);
+        indexed.raise_floor(newest);
+        if (told != Told::Current || indexed.is_behind())
+            && let Err(error) = self.catch_up(indexed).await
+        {
+            // The floor is above the index now: the store is asked until the log can be read.
+            tracing::warn!(error = %Chain(&error), board = %indexed.id, "the log could not be read");
+            self.shared.wake.notify_one();
+        }
+    }
+
+    /// Brings an index to the end of the log, or, if the log does not go on from where it is, makes it anew.
+    pub(super) async fn catch_up(&self, indexed: &IndexedBoard) -> Result<(), BackendError> {
+        let turn = indexed.turn.lock().await;
+        while let Some(position) = indexed.position() {
+            // Before the log is read: what is seen meanwhile may be behind what was read.
+            let floor = indexed.floor();
+            let rows = self.shared.inner.log(&indexed.id, position.version, ROWS).await?;
+            let steps: Vec<Step> = rows.iter().map(Step::from).collect();
+            let why = match indexed.take(&steps) {
+                Told::Current if rows.len() == ROWS => continue,
+                // No row of it has come, but the store was set back.
+                Told::Current if indexed.position().is_some_and(|position| position.epoch < floor.epoch) => "epoch",
+                Told::Current => return Ok(()),
+                // The rows between are archived.
+                Told::Gap => "gap",
+                Told::Foreign(why) => why,
+            };
+            let small = indexed.look(|live| live.index.total()).is_some_and(|total| total <= SMALL);
+            indexed.start_anew(why);
+            if small {
+                drop(turn);
+                return self.fill(indexed).await;
+            }
+            // Whoever asks does not wait until a large board is filled.
+            self.shared.wake.notify_one();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,142 @@
+//! The task that fills indexes, and brings them to what other nodes did.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use futures_util::stream::{self, BoxStream, FuturesUnordered, SelectAll};
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::broadcast::Broadcaster;
+use crate::error::{BackendError, Chain};
+use crate::ids::{BoardId, UserId};
+use crate::layers::rank_indexed::RankIndexed;
+use crate::layers::rank_indexed::indexed_board::IndexedBoard;
+use crate::version::Position;
+
+/// What the broadcaster tells of a board; `None` once it tells nothing more.
+type Told = (BoardId, Option<Position>);
+
+type Boards = HashMap<BoardId, Arc<IndexedBoard>>;
+
+/// Which boards are listened to.
+#[derive(Default)]
+struct Followed {
+    boards: Boards,
+    told: SelectAll<BoxStream<'static, Told>>,
+}
+
+impl RankIndexed {
+    /// Fills the indexes of the store's boards, follows what other nodes announce and what the store says, and compares slices with it. Never
+    /// returns: run it as a task, on a single node too.
+    ///
+    /// Large boards are filled one after the other; the others are followed meanwhile. An announcement that is lost costs at most
+    /// [`poll_interval`](crate::RankIndexedConfig::poll_interval).
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, nothing is followed any more: what this handle applies is still taken in, and a board that is behind is
+    /// brought forward by who reads it.
+    pub async fn follow(self, broadcaster: Arc<dyn Broadcaster>) {
+        let mut followed = Followed::default();
+        let mut polls = interval(self.shared.config.poll_interval);
+        let mut checks = interval(self.shared.config.check_interval);
+        polls.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut filling = FuturesUnordered::new();
+        // Which slice is compared next: of which board, and behind whom.
+        let mut next: (Option<BoardId>, Option<UserId>) = (None, None);
+        loop {
+            if filling.is_empty()
+                && let Some(indexed) = followed.boards.values().find(|indexed| indexed.is_filling()).cloned()
+            {
+                let layer = self.clone();
+                filling.push(async move { (layer.fill(&indexed).await, indexed) });
+            }
+            tokio::select! {
+                _ = polls.tick() => {
+                    if let Err(error) = self.reconcile(&*broadcaster, &mut followed).await {
+                        tracing::warn!(error = %Chain(&error), "the store did not tell where its boards are; asking again");
+                    }
+                    self.measure(&followed.boards);
+                }
+                Some((board, position)) = followed.told.next() => match position {
+                    Some(position) => {
+                        self.seen(&board, position);
+                        self.bring_forward(&followed.boards).await;
+                    }
+                    // Subscribed again at the next poll.
+                    None => drop(followed.boards.remove(&board)),
+                },
+                () = self.shared.wake.notified() => self.bring_forward(&followed.boards).await,
+                Some((filled, indexed)) = filling.next() => {
+                    if let Err(error) = filled {
+                        tracing::warn!(error = %Chain(&error), board = %indexed.id, "ranks could not be filled; trying again");
+                        // Not at once: the store is in trouble, or the board moves too fast.
+                        tokio::time::sleep(self.shared.config.check_interval).await;
+                    }
+                }
+                _ = checks.tick() => {
+                    if let Err(error) = self.check_next(&mut next).await {
+                        tracing::warn!(error = %Chain(&error), "a slice of users could not be compared; trying again");
+                    }
+                }
+            }
+        }
+    }
+
+    /// Learns of new boards, and of where all are.
+    async fn reconcile(&self, broadcaster: &dyn Broadcaster, followed: &mut Followed) -> Result<(), BackendError> {
+        for board in self.shared.inner.boards().await? {
+            let id = &board.spec.id;
+            let Some(indexed) = self.adopt(id) else { continue };
+            if !followed.boards.contains_key(id) {
+                // Before the floor is raised: what happens between the two is told.
+                let ids = (id.clone(), id.clone());
+                let positions = broadcaster.subscribe(id).await?;
+                let positions = positions.map(move |position| (ids.0.clone(), Some(position)));
+                followed.told.push(positions.chain(stream::iter([(ids.1, None)])).boxed());
+                followed.boards.insert(id.clone(), indexed.clone());
+            }
+            if !indexed.is_ordered(board.spec.order()) {
+                indexed.start_anew("order");
+            }
+            if indexed.look(|live| live.season < board.season).unwrap_or(false) {
+                indexed.start_anew("season");
+            }
+            indexed.raise_floor(board.position());
+        }
+        self.bring_forward(&followed.boards).await;
+        Ok(())
+    }
+
+    /// Brings all that are behind to the end of their logs.
+    async fn bring_forward(&self, boards: &Boards) {
+        for indexed in boards.values().filter(|indexed| indexed.is_behind()) {
+            if let Err(error) = self.catch_up(indexed).await {
+                tracing::warn!(error = %Chain(&error), board = %indexed.id, "the log could not be read; trying again");
+            }
+        }
+    }
+
+    /// Reports what the indexes take, and gives up those that have grown too large.
+    fn measure(&self, boards: &Boards) {
+        let mut bytes = self.bytes();
+        let (mut ready, mut users) = (0, 0);
+        for indexed in boards.values() {
+            let Some((has, takes)) = indexed.look(|live| (live.index.total(), live.index.bytes())) else { continue };
+            if bytes > self.shared.config.max_bytes {
+                tracing::warn!(board = %indexed.id, users = has, "the board's ranks have outgrown their room; the store is asked for them");
+                indexed.give_up();
+                bytes -= takes;
+                continue;
+            }
+            (ready, users) = (ready + 1, users + has);
+        }
+        metrics::gauge!("scoreboard_rank_index_bytes").set(bytes as f64);
+        metrics::gauge!("scoreboard_rank_index_users").set(users as f64);
+        metrics::gauge!("scoreboard_rank_index_boards", "state" => "ready").set(f64::from(ready));
+        metrics::gauge!("scoreboard_rank_index_boards", "state" => "not ready")
+            .set((boards.len() as f64) - f64::from(ready));
+    }
+}

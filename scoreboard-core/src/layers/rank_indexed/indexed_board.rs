@@ -1,0 +1,206 @@
+//! One board's index: where it is, what it may answer, and what it is told.
+
+use parking_lot::{Mutex, RwLock, RwLockWriteGuard};
+
+use crate::board::Season;
+use crate::entry::{PageQuery, RankedPage, RankedUsers, ScoreRank};
+use crate::ids::{BoardId, UserId};
+use crate::layers::rank_indexed::progress::Progress;
+use crate::rank_index::{IndexPage, RankIndex};
+use crate::ranking::{Order, RankStyle};
+use crate::score::Score;
+use crate::store::Reached;
+use crate::version::{Position, Version};
+
+/// How many rows are taken in under one guard: readers wait for no more. Beside a writer at full speed, one row at a time makes each of them wait to be
+/// woken, and with sixteen the slowest wait ten times as long as with four.
+const STEP: usize = 4;
+
+pub(super) struct IndexedBoard {
+    pub(super) id: BoardId,
+    /// Nothing below this is answered.
+    floor: Mutex<Position>,
+    state: RwLock<State>,
+    /// Held by who reads the store for this index.
+    pub(super) turn: tokio::sync::Mutex<()>,
+    pub(super) progress: Mutex<Progress>,
+}
+
+enum State {
+    /// To be filled, or being filled.
+    Filling,
+    Ready(Box<Live>),
+    /// It does not fit.
+    TooLarge,
+}
+
+/// An index, and when it is true.
+pub(super) struct Live {
+    pub(super) season: Season,
+    pub(super) position: Position,
+    pub(super) index: RankIndex,
+}
+
+/// What a change of the board did, as the index needs it.
+pub(super) struct Step {
+    pub(super) position: Position,
+    pub(super) season: Season,
+    pub(super) user: UserId,
+    /// `None` leaves the user as they are.
+    pub(super) reached: Option<Reached>,
+}
+
+/// What became of the changes that an index was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    /// It is at the last of them, or beyond.
+    Current,
+    /// There are others between it and them.
+    Gap,
+    /// They do not belong to what it has: it is to be made anew.
+    Foreign(&'static str),
+}
+
+impl IndexedBoard {
+    pub(super) fn new(id: BoardId) -> Self {
+        Self {
+            id,
+            floor: Mutex::default(),
+            state: RwLock::new(State::Filling),
+            turn: tokio::sync::Mutex::default(),
+            progress: Mutex::default(),
+        }
+    }
+
+    /// Whether it is behind now.
+    pub(super) fn raise_floor(&self, position: Position) -> bool {
+        {
+            let mut floor = self.floor.lock();
+            *floor = position.max(*floor);
+        }
+        self.is_behind()
+    }
+
+    pub(super) fn floor(&self) -> Position {
+        *self.floor.lock()
+    }
+
+    pub(super) fn is_behind(&self) -> bool {
+        let floor = self.floor();
+        self.position().is_some_and(|position| position < floor)
+    }
+
+    /// Where it is, if it is ready.
+    pub(super) fn position(&self) -> Option<Position> {
+        self.look(|live| live.position)
+    }
+
+    pub(super) fn look<T>(&self, look: impl FnOnce(&Live) -> T) -> Option<T> {
+        match &*self.state.read() {
+            State::Ready(live) => Some(look(live)),
+            State::Filling | State::TooLarge => None,
+        }
+    }
+
+    /// What the index says of a season, if it has it and is not below this floor.
+    pub(super) fn answer<T>(&self, floor: Position, season: Option<Season>, ask: impl Fn(&Live) -> T) -> Option<T> {
+        let asks = |live: &Live| {
+            (live.position >= floor && season.is_none_or(|season| season == live.season)).then(|| ask(live))
+        };
+        self.look(asks).flatten()
+    }
+
+    pub(super) fn is_ordered(&self, order: Order) -> bool {
+        self.look(|live| live.index.order() == order).unwrap_or(true)
+    }
+
+    pub(super) fn is_filling(&self) -> bool {
+        matches!(*self.state.read(), State::Filling)
+    }
+
+    pub(super) fn is_too_large(&self) -> bool {
+        matches!(*self.state.read(), State::TooLarge)
+    }
+
+    pub(super) fn publish(&self, live: Live) {
+        self.replace(State::Ready(Box::new(live)));
+    }
+
+    pub(super) fn give_up(&self) {
+        self.replace(State::TooLarge);
+    }
+
+    /// Forgets what it has: it is filled again.
+    pub(super) fn start_anew(&self, why: &'static str) {
+        metrics::counter!("scoreboard_rank_index_rebuilds_total", "why" => why).increment(1);
+        self.replace(State::Filling);
+    }
+
+    fn replace(&self, state: State) {
+        let old = std::mem::replace(&mut *self.state.write(), state);
+        // Ten million users are given back without the lock.
+        drop(old);
+    }
+
+    /// Takes changes in, in the order of their versions; those that it has are passed over.
+    pub(super) fn take(&self, steps: &[Step]) -> Told {
+        for steps in steps.chunks(STEP) {
+            let mut state = self.state.write();
+            let State::Ready(live) = &mut *state else { return Told::Current };
+            for step in steps {
+                match live.take(step) {
+                    Told::Current => {}
+                    told => return told,
+                }
+            }
+            // Whoever waits is next, and not this one again.
+            RwLockWriteGuard::unlock_fair(state);
+        }
+        Told::Current
+    }
+}
+
+impl Live {
+    pub(super) fn take(&mut self, step: &Step) -> Told {
+        if step.position.epoch > self.position.epoch {
+            return Told::Foreign("epoch");
+        }
+        if step.position.version <= self.position.version {
+            return Told::Current;
+        }
+        // Until its first change a board's order may change, at any node.
+        if self.position.version == Version::ZERO {
+            return Told::Foreign("first");
+        }
+        if step.position.version != self.position.version.next() {
+            return Told::Gap;
+        }
+        if step.season > self.season {
+            return Told::Foreign("season");
+        }
+        if step.season == self.season
+            && let Some(reached) = step.reached
+        {
+            self.index.set(step.user, reached);
+        }
+        self.position.version = step.position.version;
+        Told::Current
+    }
+
+    pub(super) fn page(&self, query: PageQuery) -> RankedPage {
+        let IndexPage { entries, has_previous, has_next } = self.index.page(query.range, query.style);
+        let (season, position, total) = (self.season, self.position, self.index.total());
+        RankedPage { season, position, total, entries, has_previous, has_next }
+    }
+
+    pub(super) fn standings(&self, style: RankStyle, users: &[UserId]) -> RankedUsers {
+        let entries = self.index.standings(style, users);
+        RankedUsers { season: self.season, position: self.position, entries }
+    }
+
+    pub(super) fn score_rank(&self, style: RankStyle, score: Score) -> ScoreRank {
+        let Position { epoch, version } = self.position;
+        let key = self.index.order().key(score, version.next());
+        ScoreRank { rank: self.index.ahead_of(key).rank(style), total: self.index.total(), epoch, version }
+    }
+}
