@@ -13,6 +13,7 @@ mod nodes;
 mod password;
 mod place;
 mod progress;
+mod ranks;
 mod sample;
 mod serve;
 mod settings;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use scoreboard_axum::{App, Limits};
-use scoreboard_core::memory::MemoryRateLimiter;
-use scoreboard_core::{Builder, Chain, ErrorKind, FallbackLimiter, RateLimiter, Scoreboard};
+use scoreboard_core::memory::{InProcessBroadcaster, MemoryRateLimiter};
+use scoreboard_core::{Broadcaster, Builder, Chain, ErrorKind, FallbackLimiter, RateLimiter, Scoreboard};
 use scoreboard_postgres::PostgresBroadcaster;
 use scoreboard_redis::{Namespace, Redis, RedisBoardCache, RedisBroadcaster, RedisRateLimiter};
 
@@ -46,17 +46,21 @@ impl Nodes {
         Ok(Self { limiter, redis: Some(redis), share_a_store })
     }
 
-    /// Lets the scoreboard count, keep and announce with the others.
-    pub(crate) fn join(&self, builder: Builder, place: &Place) -> Builder {
-        let builder = builder.with_limiter(self.limiter.clone());
+    /// Tells all servers of the place where its boards are.
+    pub(crate) fn broadcaster(&self, place: &Place) -> Arc<dyn Broadcaster> {
         match (&self.redis, place) {
-            (Some(redis), _) => builder
-                .with_shared_cache(Arc::new(RedisBoardCache::new(redis.clone())))
-                .with_broadcaster(Arc::new(RedisBroadcaster::new(redis.clone()))),
-            (None, Place::Postgres { config, .. }) => {
-                builder.with_broadcaster(Arc::new(PostgresBroadcaster::start(config)))
-            }
-            (None, Place::Memory | Place::Sqlite { .. }) => builder,
+            (Some(redis), _) => Arc::new(RedisBroadcaster::new(redis.clone())),
+            (None, Place::Postgres { config, .. }) => Arc::new(PostgresBroadcaster::start(config)),
+            (None, Place::Memory | Place::Sqlite { .. }) => Arc::new(InProcessBroadcaster::default()),
+        }
+    }
+
+    /// Lets the scoreboard count and keep with the others.
+    pub(crate) fn join(&self, builder: Builder) -> Builder {
+        let builder = builder.with_limiter(self.limiter.clone());
+        match &self.redis {
+            Some(redis) => builder.with_shared_cache(Arc::new(RedisBoardCache::new(redis.clone()))),
+            None => builder,
         }
     }
 

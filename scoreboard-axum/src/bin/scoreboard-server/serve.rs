@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use scoreboard_axum::{App, HttpConfig, Lifecycle, Network, ServeConfig, service};
 use scoreboard_core::accounts::Accounts;
-use scoreboard_core::{DeterministicRules, KeyRing, Scoreboard};
+use scoreboard_core::{DeterministicRules, KeyRing, RankIndexed, Scoreboard};
 use tokio::net::TcpListener;
 use tokio::time::{Instant, timeout};
 
@@ -19,7 +19,7 @@ use crate::place::Place;
 use crate::settings::{Effective, Settings};
 use crate::signals::Signals;
 use crate::store::Stores;
-use crate::{logging, progress, sample};
+use crate::{logging, progress, ranks, sample};
 
 /// How long a store may take to close that was still being read when it was told to: it may be what the start was waiting for.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -42,7 +42,7 @@ pub(crate) async fn run(effective: &Effective) -> Result<()> {
         }
     };
     let warm = tokio::select! {
-        warm = warm_up(&started.scoreboard) => Some(warm?),
+        warm = warm_up(&started) => Some(warm?),
         name = signals.next() => {
             stopped_early(name);
             None
@@ -64,6 +64,7 @@ struct Started {
     config: ServeConfig,
     lifecycle: Lifecycle,
     scoreboard: Scoreboard,
+    ranks: Option<RankIndexed>,
     stores: Stores,
     _lock: Option<Lock>,
 }
@@ -121,26 +122,30 @@ async fn start(effective: &Effective, http: HttpConfig) -> Result<Started> {
         // Nobody waits for others longer than for the database itself.
         config.group_commit.max_wait = Duration::from_millis(settings.store.timeout_ms);
     }
-    let builder = Scoreboard::builder(stores.scores.clone())
+    let broadcaster = nodes.broadcaster(&place);
+    let wanted = settings.ranks.config().map_err(|rule| effective.refuse("ranks.boards", rule.to_string()))?;
+    let (scores, ranks) = ranks::over(stores.scores.clone(), wanted, &broadcaster);
+    let builder = Scoreboard::builder(scores)
+        .with_broadcaster(broadcaster)
         .with_keys(ring)
         .with_fraud_detector(Arc::new(DeterministicRules::new(settings.fraud.max_outstanding)))
         .with_incidents(stores.incidents.clone())
         .with_names(stores.accounts.clone())
         .with_config(config);
-    let scoreboard = nodes.join(builder, &place).build();
+    let scoreboard = nodes.join(builder).build();
     let lifecycle = Lifecycle::default();
     let serve = settings.serve_config(http.trusted_proxies.clone());
     let app = App::new(scoreboard.clone(), accounts).with_config(http).with_metrics(metrics);
     let app = stores.attend(nodes.attend(app.with_lifecycle(lifecycle.clone())));
 
     nodes.follow(&scoreboard);
-    Ok(Started { listener, app, config: serve, lifecycle, scoreboard, stores, _lock: lock })
+    Ok(Started { listener, app, config: serve, lifecycle, scoreboard, ranks, stores, _lock: lock })
 }
 
 impl Started {
     /// Serves until there is a signal, and closes.
     async fn serve(self, signals: Signals) -> Result<()> {
-        let Self { listener, app, config, lifecycle, scoreboard, stores, _lock } = self;
+        let Self { listener, app, config, lifecycle, scoreboard, ranks: _, stores, _lock } = self;
         tokio::spawn(scoreboard.clone().keep_warm());
         tokio::spawn(scoreboard.clone().monitor_cache());
         tokio::spawn(scoreboard.clone().write_through());
@@ -163,7 +168,11 @@ fn stopped_early(signal: &'static str) {
 }
 
 /// Fills the cache before the first who asks; where that takes long, it says how far it is.
-async fn warm_up(scoreboard: &Scoreboard) -> Result<()> {
+async fn warm_up(started: &Started) -> Result<()> {
+    if let Some(ranks) = &started.ranks {
+        ranks::filled(ranks).await?;
+    }
+    let scoreboard = &started.scoreboard;
     const SAYS_SO_EVERY: Duration = Duration::from_secs(2);
     let began = Instant::now();
     let mut said = began;

@@ -50,6 +50,7 @@ pub(crate) struct Settings {
     pub(crate) limits: Limits,
     pub(crate) http: Http,
     pub(crate) store: Store,
+    pub(crate) ranks: Ranks,
     pub(crate) cache: Cache,
     pub(crate) redis: Redis,
     pub(crate) live: Live,
@@ -74,6 +75,7 @@ impl Default for Settings {
             limits: Limits::default(),
             http: Http::default(),
             store: Store::default(),
+            ranks: Ranks::default(),
             cache: Cache::default(),
             redis: Redis::default(),
             live: Live::default(),
@@ -225,6 +227,24 @@ impl TryFrom<String> for Durability {
             "unsafe" => Ok(Self::Unsafe),
             _ => Err(InvalidValue::new("durability", "must be `required` or `unsafe`")),
         }
+    }
+}
+
+/// Ranks in memory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Ranks {
+    /// How much memory they may take, about 48 bytes for a user; a board that does not fit is answered by the database, which counts rows
+    /// for a rank deep down. 0 turns them off.
+    pub(crate) megabytes: usize,
+    /// The boards that have them; empty for all.
+    #[serde(deserialize_with = "one_or_many")]
+    pub(crate) boards: Vec<String>,
+}
+
+impl Default for Ranks {
+    fn default() -> Self {
+        Self { megabytes: 1024, boards: Vec::new() }
     }
 }
 

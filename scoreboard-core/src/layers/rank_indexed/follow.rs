@@ -85,6 +85,22 @@ impl RankIndexed {
         }
     }
 
+    /// Learns of the store's boards, so that [`progress`](Self::progress) names all that are to be filled.
+    ///
+    /// # Errors
+    ///
+    /// As [`boards`](crate::ScoreStore::boards).
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is learned.
+    pub async fn adopt_all(&self) -> Result<(), BackendError> {
+        for board in self.shared.inner.boards().await? {
+            self.adopt(&board.spec.id);
+        }
+        Ok(())
+    }
+
     /// Learns of new boards, and of where all are.
     async fn reconcile(&self, broadcaster: &dyn Broadcaster, followed: &mut Followed) -> Result<(), BackendError> {
         for board in self.shared.inner.boards().await? {

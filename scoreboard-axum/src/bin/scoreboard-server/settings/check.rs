@@ -6,7 +6,7 @@ use crate::settings::Settings;
 impl Settings {
     /// The first setting that is out of bounds, and its rule.
     pub(super) fn check(&self) -> Result<(), (&'static str, String)> {
-        let Self { http, store, cache, redis, live, accounts, fraud, .. } = self;
+        let Self { http, store, ranks, cache, redis, live, accounts, fraud, .. } = self;
         let bounds = [
             ("notice_seconds", self.notice_seconds, 0, 3600),
             ("drain_seconds", self.drain_seconds, 0, 3600),
@@ -22,6 +22,7 @@ impl Settings {
             ("store.connections", store.connections.into(), 1, 1000),
             ("store.timeout_ms", store.timeout_ms, 200, 60_000),
             ("store.log_part_days", store.log_part_days, 7, 3650),
+            ("ranks.megabytes", ranks.megabytes as u64, 0, 1 << 20),
             ("cache.megabytes", cache.megabytes as u64, 1, 1 << 20),
             ("cache.lifetime_seconds", cache.lifetime_seconds, 1, 86_400),
             ("cache.stale_seconds", cache.stale_seconds, 0, 86_400),
@@ -69,6 +70,7 @@ impl Settings {
         }
         Place::of(self).map_err(|rule| ("database_url", rule))?;
         self.redis.config().map_err(|rule| ("redis.url", rule))?;
+        ranks.config().map_err(|rule| ("ranks.boards", rule.to_string()))?;
         Ok(())
     }
 }
