@@ -193,8 +193,10 @@ pub fn rank_entries(
     mut ahead: Ahead,
     entries: impl IntoIterator<Item = (UserId, Reached)>,
 ) -> Vec<Ranked> {
+    let entries = entries.into_iter();
     let mut last: Option<Score> = None;
-    let mut ranked = Vec::new();
+    // A page tells how many it has at the most; whoever does not, or asks for all there are, lets it grow.
+    let mut ranked = Vec::with_capacity(entries.size_hint().1.unwrap_or(0).min(1_000));
     for (user_id, reached) in entries {
         if let Some(last) = last {
             ahead = ahead.step(last == reached.score);

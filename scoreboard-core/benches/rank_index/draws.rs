@@ -75,7 +75,7 @@ impl Picks {
                 } else {
                     (count as f64 * (eta * u - eta + 1.0).powf(alpha)) as u64
                 };
-                (u128::from(Draws(rank).next()) * u128::from(count) >> 64) as u64
+                Draws(rank).below(count)
             }
         }
     }

@@ -130,7 +130,12 @@ fn run(users: u64, rounds: usize, ops: usize) {
                 let member = |i: usize| ids[picked[i]].as_bytes().to_vec();
                 redis.pipeline(count, |i, words| match operation {
                     0 => {
-                        words.extend([b"ZINCRBY".to_vec(), KEY.to_vec(), points[i].to_string().into_bytes(), member(i)])
+                        words.extend([
+                            b"ZINCRBY".to_vec(),
+                            KEY.to_vec(),
+                            points[i].to_string().into_bytes(),
+                            member(i),
+                        ]);
                     }
                     1 => words.extend([b"ZREVRANK".to_vec(), KEY.to_vec(), member(i)]),
                     2 => range(words, ranks[i], ranks[i]),

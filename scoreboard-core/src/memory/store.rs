@@ -22,7 +22,8 @@ mod season;
 
 use board::StoredBoard;
 
-/// A [`ScoreStore`] in memory, as strict as one on disk. Ranks are counted: exact, in time that grows with the rank.
+/// A [`ScoreStore`] in memory, as strict as one on disk. Ranks come from a [`RankIndex`](crate::RankIndex) a
+/// season.
 ///
 /// ```
 /// use scoreboard_core::memory::MemoryScoreStore;

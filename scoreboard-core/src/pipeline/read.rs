@@ -152,9 +152,9 @@ impl Scoreboard {
     ///
     /// Nothing is changed.
     pub async fn standings(&self, users: &[UserId], query: &StandingQuery) -> Result<Standings> {
-        let found = self.parts.store.standings(&query.board, query.season, query.style, users).await?;
+        let read = || self.parts.store.standings(&query.board, query.season, query.style, users);
+        let found = self.at_least(&query.board, query.min_version, read, |found| found.position).await?;
         let Some(found) = found else { return Err(self.missing(&query.board).await) };
-        fresh_enough(found.position, query.min_version)?;
         let names = self.names(found.entries.iter().flatten()).await?;
         Ok(Standings {
             board: query.board.clone(),
@@ -181,16 +181,17 @@ impl Scoreboard {
         score: Score,
         min_version: Version,
     ) -> Result<ScoreRank> {
-        let found = self.parts.store.score_rank(board, style, score).await?;
-        let found = found.ok_or_else(|| Rejection::UnknownBoard(board.clone()))?;
-        fresh_enough(Position { epoch: found.epoch, version: found.version }, min_version)?;
-        Ok(found)
+        let read = || self.parts.store.score_rank(board, style, score);
+        let position = |found: &ScoreRank| Position { epoch: found.epoch, version: found.version };
+        let found = self.at_least(board, min_version, read, position).await?;
+        Ok(found.ok_or_else(|| Rejection::UnknownBoard(board.clone()))?)
     }
 
     async fn page(&self, board: &BoardId, query: PageQuery, min_version: Version) -> Result<Page> {
         self.not_missing(board, self.parts.clock.now())?;
-        let Some(page) = self.parts.store.page(board, query).await? else { return Err(self.missing(board).await) };
-        fresh_enough(page.position, min_version)?;
+        let read = || self.parts.store.page(board, query);
+        let found = self.at_least(board, min_version, read, |page| page.position).await?;
+        let Some(page) = found else { return Err(self.missing(board).await) };
         let names = self.names(&page.entries).await?;
         let order = self.catalogue(board, self.parts.clock.now()).await?.spec.order();
         let key = |ranked: &Ranked| order.key(ranked.score, ranked.reached);
@@ -211,6 +212,28 @@ impl Scoreboard {
             previous_cursor,
             next_cursor,
         })
+    }
+
+    /// What is read, at this version or a later one.
+    ///
+    /// A store may answer from memory, and not have heard yet what another node applied. Asked where the board is, it learns of it, and says
+    /// nothing older from then on.
+    async fn at_least<T, F: Future<Output = Result<Option<T>, BackendError>>>(
+        &self,
+        board: &BoardId,
+        min_version: Version,
+        read: impl Fn() -> F,
+        position: impl Fn(&T) -> Position,
+    ) -> Result<Option<T>> {
+        let Some(found) = read().await? else { return Ok(None) };
+        if position(&found).version >= min_version {
+            return Ok(Some(found));
+        }
+        let Some(now) = self.parts.store.board(board).await? else { return Ok(None) };
+        fresh_enough(now.position(), min_version)?;
+        let Some(found) = read().await? else { return Ok(None) };
+        fresh_enough(position(&found), min_version)?;
+        Ok(Some(found))
     }
 
     /// The names of those in an answer, by one call. That they cannot be read is told apart from a store that cannot: see [`NAMES_BACKEND`].

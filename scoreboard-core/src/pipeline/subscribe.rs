@@ -259,8 +259,15 @@ impl Subscription {
             LookFor::AtLeast(position) => view.position >= position,
             LookFor::Now => led.load(Ordering::Relaxed),
         };
+        if new_enough {
+            return Ok(view);
+        }
+        if led.load(Ordering::Relaxed) {
+            // A store that answers from memory may not have heard of it yet: it learns where the board is by being asked.
+            self.scoreboard.parts.store.board(&self.board).await?;
+        }
         // Another's load may have begun before this call did; the next begins later, whoever leads it.
-        if new_enough { Ok(view) } else { views.flights.run(key, || self.load()).await }
+        views.flights.run(key, || self.load()).await
     }
 
     async fn load(&self) -> Result<Arc<View>> {

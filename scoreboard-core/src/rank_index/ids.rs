@@ -1,7 +1,7 @@
 //! From an id to a record: an extendible hash table of small parts, so that growing never touches more than one of them.
 //!
 //! The directory is indexed by the first bits of an id's hash, each part is an array probed one by one from the place that other
-//! bits say. A part grows by a sixth when it is seven eighths full and is split in two at [`PART`] entries (Fagin, Nievergelt, Pippenger,
+//! bits say. A part grows a little when it is nine tenths full and is split in two at [`PART`] entries (Fagin, Nievergelt, Pippenger,
 //! Strong: *Extendible hashing*, 1979). A table of one piece that doubles would be half empty at times, and stop all for a second at ten
 //! million.
 //!
@@ -75,9 +75,9 @@ impl Default for IdTable {
     }
 }
 
-/// An empty part in which so many entries take five sixths.
+/// An empty part in which so many entries take seven eighths.
 fn room_for(len: usize) -> Box<[u64]> {
-    vec![EMPTY; len + len / 5 + 8].into_boxed_slice()
+    vec![EMPTY; len + len / 7 + 8].into_boxed_slice()
 }
 
 /// Where in a part of `room` places probing begins: by bits that neither the directory nor the tag looks at, scaled.
@@ -167,7 +167,7 @@ impl IdTable {
             self.split(self.part_of(hash), records);
         }
         let number = self.part_of(hash) as usize;
-        if (self.sizes[number].len as usize + 1) * 8 > self.parts[number].len() * 7 {
+        if (self.sizes[number].len as usize + 1) * 10 > self.parts[number].len() * 9 {
             self.grow(number, records);
         }
         let home = home(hash, self.parts[number].len());

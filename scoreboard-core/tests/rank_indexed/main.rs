@@ -9,7 +9,8 @@ use scoreboard_core::memory::{InProcessBroadcaster, MemoryScoreStore};
 use scoreboard_core::{
     ActionId, BoardId, BoardSpec, Broadcaster, Change, Epoch, Fingerprint, IndexState, Operator, Order, Origin,
     Outcome, PageQuery, Points, Position, Range, RankIndexed, RankIndexedConfig, RankStyle, Ranked, RankedPage,
-    RankedUsers, Reached, Score, ScoreRank, ScoreStore, Season, Timestamp, UserId, Version,
+    RankedUsers, Reached, Score, ScoreRank, ScoreStore, Scoreboard, Season, StandingQuery, Timestamp, TopQuery, UserId,
+    Version,
 };
 
 mod rigged;
@@ -413,4 +414,45 @@ async fn a_board_that_outgrows_its_room_is_given_up() {
     node.apply(&(2..=9_000).map(|n| set(n, n, (n % 50) as i64)).collect::<Vec<_>>()).await.expect("applied");
     until("it is given up", || node.progress()[0].state == IndexState::TooLarge).await;
     assert_same(&node, &store).await;
+}
+
+#[tokio::test]
+async fn who_asks_a_node_for_a_version_of_another_is_given_it() {
+    let store = MemoryScoreStore::new();
+    let _ = store.create_board(&spec()).await.expect("created");
+    store.apply(&[set(1, 1, 5)]).await.expect("applied");
+    let mut config = quick();
+    // It hears of nothing by itself.
+    config.poll_interval = Duration::from_secs(3600);
+    config.check_interval = Duration::from_secs(3600);
+    let node = node(Rigged::without_ranks(store.clone()), config, &InProcessBroadcaster::default());
+    until("it is filled", || is_ready(&node)).await;
+    let scoreboard = Scoreboard::builder(Arc::new(node)).build();
+    let main = BoardId::main();
+    for n in 2..20 {
+        store.apply(&[set(n, n % 3, n as i64)]).await.expect("applied");
+        let (min_version, behind) = (Version::new(n), Version::new(n - 1));
+        let top = scoreboard.top(&TopQuery::new(main.clone())).await.expect("top answers");
+        assert_eq!(top.version, behind, "nobody told it");
+        let version = match n % 3 {
+            0 => {
+                scoreboard
+                    .top(&TopQuery { min_version, ..TopQuery::new(main.clone()) })
+                    .await
+                    .expect("it is there")
+                    .version
+            }
+            1 => {
+                let query = StandingQuery { min_version, ..StandingQuery::new(main.clone()) };
+                scoreboard.standings(&[user(1)], &query).await.expect("it is there").version
+            }
+            _ => {
+                let style = RankStyle::Dense;
+                scoreboard.score_rank(&main, style, Score::ZERO, min_version).await.expect("it is there").version
+            }
+        };
+        assert_eq!(version, min_version);
+    }
+    let ahead = TopQuery { min_version: Version::new(20), ..TopQuery::new(main) };
+    assert!(scoreboard.top(&ahead).await.is_err(), "nobody has it");
 }

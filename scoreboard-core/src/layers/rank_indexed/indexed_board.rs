@@ -204,3 +204,39 @@ impl Live {
         ScoreRank { rank: self.index.ahead_of(key).rank(style), total: self.index.total(), epoch, version }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Timestamp;
+    use crate::version::Epoch;
+
+    fn step(epoch: u64, version: u64, season: u32, score: i64) -> Step {
+        let position = Position { epoch: Epoch::new(epoch), version: Version::new(version) };
+        let score = Score::new(score).expect("small");
+        let reached = Reached { score, version: position.version, at: Timestamp::from_millis(0) };
+        Step { position, season: Season::new(season), user: UserId::MIN, reached: Some(reached) }
+    }
+
+    #[test]
+    fn each_change_is_taken_once_and_in_its_turn() {
+        let indexed = IndexedBoard::new(BoardId::main());
+        assert_eq!(indexed.take(&[step(1, 2, 1, 5)]), Told::Current, "nothing is taken before it is filled");
+        let position = step(1, 1, 1, 0).position;
+        indexed.publish(Live { season: Season::FIRST, position, index: RankIndex::new(Order::default()) });
+        let score = || {
+            indexed.look(|live| (live.position.version.get(), live.index.get(UserId::MIN).map(|has| has.score.get())))
+        };
+        assert_eq!(indexed.take(&[step(1, 2, 1, 10), step(1, 3, 1, 20)]), Told::Current);
+        assert_eq!(score(), Some((3, Some(20))));
+        // Read from the log before another had told of the newer one.
+        assert_eq!(indexed.take(&[step(1, 2, 1, 10)]), Told::Current);
+        assert_eq!(score(), Some((3, Some(20))));
+        assert_eq!(indexed.take(&[step(1, 5, 1, 30)]), Told::Gap);
+        assert_eq!(indexed.take(&[step(2, 4, 1, 30)]), Told::Foreign("epoch"));
+        assert_eq!(indexed.take(&[step(1, 4, 2, 30)]), Told::Foreign("season"));
+        assert_eq!(score(), Some((3, Some(20))));
+        assert_eq!(indexed.take(&[step(1, 4, 1, 30)]), Told::Current);
+        assert_eq!(score(), Some((4, Some(30))));
+    }
+}

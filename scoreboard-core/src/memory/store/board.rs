@@ -8,6 +8,7 @@ use crate::board::{Board, BoardSpec, Season};
 use crate::clock::Timestamp;
 use crate::entry::{PageQuery, RankedPage, RankedUsers, ScoreRank};
 use crate::ids::{KindId, UserId};
+use crate::rank_index::IndexPage;
 use crate::ranking::RankStyle;
 use crate::score::Score;
 use crate::store::{ChangeBoard, LogRow, Reached, Scan};
@@ -30,6 +31,7 @@ pub(super) struct StoredBoard {
 
 impl StoredBoard {
     pub(super) fn new(spec: BoardSpec, epoch: Epoch) -> Self {
+        let first = SeasonScores::new(spec.order());
         Self {
             spec,
             season: Season::FIRST,
@@ -37,13 +39,17 @@ impl StoredBoard {
             log: Vec::new(),
             rows_of: HashMap::new(),
             times_of: HashMap::new(),
-            seasons: BTreeMap::from([(Season::FIRST, SeasonScores::default())]),
+            seasons: BTreeMap::from([(Season::FIRST, first)]),
         }
     }
 
     pub(super) fn change(&mut self, from: &BoardSpec, to: &BoardSpec) -> ChangeBoard {
         let changed = self.board().decide_change(from, to);
         if changed == ChangeBoard::Changed {
+            if self.log.is_empty() {
+                // Only then may the order be another one, and nobody is in it yet.
+                self.seasons.insert(self.season, SeasonScores::new(to.order()));
+            }
             self.spec = to.clone();
         }
         changed
@@ -96,7 +102,7 @@ impl StoredBoard {
 
     pub(super) fn set_score(&mut self, user: UserId, reached: Reached) {
         let order = self.spec.order();
-        self.seasons.entry(self.season).or_default().set(order, user, reached);
+        self.seasons.entry(self.season).or_insert_with(|| SeasonScores::new(order)).set(user, reached);
     }
 
     pub(super) fn row(&self, version: Version) -> Option<&LogRow> {
@@ -119,14 +125,14 @@ impl StoredBoard {
     pub(super) fn page(&self, query: PageQuery) -> Option<RankedPage> {
         let season = query.season.unwrap_or(self.season);
         let scores = self.seasons.get(&season)?;
-        let (entries, has_previous, has_next) = scores.page(self.spec.order(), query.range, query.style);
+        let IndexPage { entries, has_previous, has_next } = scores.page(query.range, query.style);
         Some(RankedPage { season, position: self.position(), total: scores.total(), entries, has_previous, has_next })
     }
 
     pub(super) fn standings(&self, season: Option<Season>, style: RankStyle, users: &[UserId]) -> Option<RankedUsers> {
         let season = season.unwrap_or(self.season);
         let scores = self.seasons.get(&season)?;
-        let entries = scores.standings(self.spec.order(), style, users);
+        let entries = scores.standings(style, users);
         Some(RankedUsers { season, position: self.position(), entries })
     }
 
