@@ -10,6 +10,7 @@ mod demo;
 mod first_start;
 mod folder;
 mod postgres;
+mod ranks;
 mod refusals;
 mod restart;
 mod secrets;

@@ -110,6 +110,7 @@ impl RankIndexed {
     /// Ranks over `inner`. Nothing is indexed yet but boards that are created through it: see [`follow`](Self::follow).
     #[must_use]
     pub fn new(inner: Arc<dyn ScoreStore>, config: RankIndexedConfig) -> Self {
+        describe();
         let shared = Shared { inner, config, boards: RwLock::default(), wake: Notify::new() };
         Self { shared: Arc::new(shared) }
     }
@@ -155,6 +156,23 @@ impl RankIndexed {
         metrics::counter!("scoreboard_rank_index_answers_total", "from" => from).increment(1);
         answer
     }
+}
+
+fn describe() {
+    use metrics::{describe_counter, describe_gauge};
+    describe_gauge!("scoreboard_rank_index_bytes", "What the ranks in memory take, in bytes.");
+    describe_gauge!("scoreboard_rank_index_users", "The users whose ranks are in memory.");
+    describe_gauge!("scoreboard_rank_index_boards", "The boards whose ranks are in memory, or are to be.");
+    describe_counter!("scoreboard_rank_index_answers_total", "Answers with ranks, by what gave them.");
+    describe_counter!("scoreboard_rank_index_rebuilds_total", "Indexes of ranks that were made, and why.");
+    describe_counter!(
+        "scoreboard_rank_index_checked_users_total",
+        "Users whose ranks in memory were compared with the store."
+    );
+    describe_counter!(
+        "scoreboard_rank_index_drift_total",
+        "Differences from the store; each makes its index anew, and wants to be looked at."
+    );
 }
 
 #[async_trait]

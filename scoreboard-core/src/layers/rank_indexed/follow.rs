@@ -75,6 +75,7 @@ impl RankIndexed {
                         // Not at once: the store is in trouble, or the board moves too fast.
                         tokio::time::sleep(self.shared.config.check_interval).await;
                     }
+                    self.measure(&followed.boards);
                 }
                 _ = checks.tick() => {
                     if let Err(error) = self.check_next(&mut next).await {
@@ -152,7 +153,7 @@ impl RankIndexed {
         metrics::gauge!("scoreboard_rank_index_bytes").set(bytes as f64);
         metrics::gauge!("scoreboard_rank_index_users").set(users as f64);
         metrics::gauge!("scoreboard_rank_index_boards", "state" => "ready").set(f64::from(ready));
-        metrics::gauge!("scoreboard_rank_index_boards", "state" => "not ready")
+        metrics::gauge!("scoreboard_rank_index_boards", "state" => "not_ready")
             .set((boards.len() as f64) - f64::from(ready));
     }
 }
