@@ -38,3 +38,36 @@ mod group_commit {
 
     scoreboard_core::score_store_conformance!(Grouped);
 }
+
+/// With ranks in memory between the two, as a server runs it.
+mod rank_indexed {
+    use std::sync::Arc;
+
+    use scoreboard_core::memory::InProcessBroadcaster;
+    use scoreboard_core::testing::{Fixture, ScoreStoreFixture};
+    use scoreboard_core::{GroupCommit, RankIndexed, RankIndexedConfig, ScoreStore};
+
+    use super::SqliteFixture;
+
+    struct Indexed {
+        store: Arc<GroupCommit>,
+        _inner: SqliteFixture,
+    }
+
+    impl Fixture for Indexed {
+        async fn fresh() -> Self {
+            let inner = SqliteFixture::fresh().await;
+            let ranks = RankIndexed::new(inner.score_store(), RankIndexedConfig::default());
+            tokio::spawn(ranks.clone().follow(Arc::new(InProcessBroadcaster::default())));
+            Self { store: Arc::new(GroupCommit::new(Arc::new(ranks))), _inner: inner }
+        }
+    }
+
+    impl ScoreStoreFixture for Indexed {
+        fn score_store(&self) -> Arc<dyn ScoreStore> {
+            self.store.clone()
+        }
+    }
+
+    scoreboard_core::score_store_conformance!(Indexed);
+}

@@ -229,7 +229,7 @@ impl ScoreStore for RankIndexed {
         }
         for (board, receipts) in moved {
             if let Some(indexed) = self.indexed(board) {
-                self.absorb(&indexed, &receipts).await;
+                self.absorb(&indexed, &receipts);
             }
         }
         Ok(outcomes)

@@ -1,6 +1,6 @@
 //! What happened on a board, taken into its index: this node's own changes from their receipts, all others from the log.
 
-use crate::error::{BackendError, Chain};
+use crate::error::BackendError;
 use crate::layers::rank_indexed::RankIndexed;
 use crate::layers::rank_indexed::indexed_board::{IndexedBoard, Step, Told};
 use crate::store::{LogRow, Reached, Receipt};
@@ -34,18 +34,16 @@ impl From<&Receipt> for Step {
 
 impl RankIndexed {
     /// Takes in what was applied through this handle, before its caller is told. A replay is no news, but must be seen all the same.
-    pub(super) async fn absorb(&self, indexed: &IndexedBoard, receipts: &[&Receipt]) {
+    ///
+    /// Where other nodes' changes lie between, no writer waits for their rows: the follower reads them, many at once, or who asks before it has.
+    pub(super) fn absorb(&self, indexed: &IndexedBoard, receipts: &[&Receipt]) {
         let positions = receipts.iter().map(|receipt| Position { epoch: receipt.epoch, version: receipt.version });
         let Some(newest) = positions.max() else { return };
         let steps: Vec<Step> =
             receipts.iter().filter(|receipt| !receipt.replayed).map(|receipt| Step::from(*receipt)).collect();
         let told = indexed.take(&steps);
         indexed.raise_floor(newest);
-        if (told != Told::Current || indexed.is_behind())
-            && let Err(error) = self.catch_up(indexed).await
-        {
-            // The floor is above the index now: the store is asked until the log can be read.
-            tracing::warn!(error = %Chain(&error), board = %indexed.id, "the log could not be read");
+        if told != Told::Current || indexed.is_behind() {
             self.shared.wake.notify_one();
         }
     }
