@@ -80,6 +80,7 @@ mod id_source;
 mod ids;
 mod layers;
 mod limiter;
+mod live;
 pub mod memory;
 mod names;
 mod pipeline;
@@ -109,12 +110,12 @@ pub use id_source::{IdSource, IdSourceExt, RandomIds};
 pub use ids::{ActionId, BoardId, IncidentId, KeyId, KindId, SessionId, UserId};
 pub use layers::{CommitListener, FallbackLimiter, GroupCommit, GroupCommitConfig, TwoLevelCache};
 pub use limiter::{Algorithm, Cell, Decision, Quota, RateLimiter, Usage};
+pub use live::{LiveEvent, LiveFrame, Snapshot, Subscription, Update};
 pub use names::{DisplayNames, NAMES_BACKEND, NoNames};
 pub use pipeline::{
     Admission, AroundQuery, BoardError, Builder, CacheEvent, CacheMonitorConfig, CacheReaction, CacheStep,
-    CacheTrouble, ChangeOp, Changes, Config, Encoded, EntryChange, HistoryEntry, HistoryPage, HistoryQuery,
-    IssueRequest, LiveEvent, RecordRequest, Scoreboard, Snapshot, Stale, StaleCause, StandingQuery, Subscription,
-    TopQuery, Update,
+    CacheTrouble, Changes, Config, Encoded, HistoryEntry, HistoryPage, HistoryQuery, IssueRequest, RecordRequest,
+    Scoreboard, Stale, StaleCause, StandingQuery, TopQuery,
 };
 pub use ranking::{Ahead, Direction, Operator, Order, OrderKey, RankStyle, TieBreak};
 pub use score::{MAX_SCORE, Points, Score};
@@ -123,3 +124,4 @@ pub use store::{
 };
 pub use verifier::{ActionVerifier, HmacVerifier, KeyRing, Secret};
 pub use version::{Epoch, Position, Version};
+pub use view::{ChangeOp, EntryChange};
