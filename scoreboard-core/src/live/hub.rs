@@ -49,9 +49,11 @@ impl Hub {
                 place.insert(window).clone()
             }
         };
-        // Nobody looked after it, so it may be behind.
-        let asked = if window.is_unwatched() { window.ask() } else { 0 };
+        let unwatched = window.is_unwatched();
+        // Seated first: the task that is woken must find a watcher.
         let state = window.state.subscribe();
+        // Where nobody watched, the board was not read, so the window may be behind.
+        let asked = if unwatched { window.ask() } else { 0 };
         Seat { window, state, asked }
     }
 
