@@ -107,7 +107,7 @@ pub struct LiveConfig {
     pub heartbeat_answer: Duration,
     /// How long after it was opened a WebSocket may wait with its first subscription or ticket; then it is closed. Default: 10 s.
     pub first_message: Duration,
-    /// How long one message may take to be taken by a client. Default: 10 s.
+    /// How long one message may take to be taken by a client; then it is closed as too slow. Default: 5 s.
     pub write_timeout: Duration,
 }
 
@@ -121,7 +121,7 @@ impl Default for LiveConfig {
             heartbeat: Duration::from_secs(25),
             heartbeat_answer: Duration::from_secs(8),
             first_message: Duration::from_secs(10),
-            write_timeout: Duration::from_secs(10),
+            write_timeout: Duration::from_secs(5),
         }
     }
 }

@@ -80,6 +80,7 @@ mod id_source;
 mod ids;
 mod layers;
 mod limiter;
+mod live;
 pub mod memory;
 mod names;
 mod pipeline;
@@ -113,12 +114,12 @@ pub use layers::{
     RankIndexedConfig, TwoLevelCache,
 };
 pub use limiter::{Algorithm, Cell, Decision, Quota, RateLimiter, Usage};
+pub use live::{LiveEvent, LiveFrame, Snapshot, Subscription, Update};
 pub use names::{DisplayNames, NAMES_BACKEND, NoNames};
 pub use pipeline::{
     Admission, AroundQuery, BoardError, Builder, CacheEvent, CacheMonitorConfig, CacheReaction, CacheStep,
-    CacheTrouble, ChangeOp, Changes, Config, Encoded, EntryChange, HistoryEntry, HistoryPage, HistoryQuery,
-    IssueRequest, LiveEvent, RecordRequest, Scoreboard, Snapshot, Stale, StaleCause, StandingQuery, Subscription,
-    TopQuery, Update,
+    CacheTrouble, Changes, Config, Encoded, HistoryEntry, HistoryPage, HistoryQuery, IssueRequest, RecordRequest,
+    Scoreboard, Stale, StaleCause, StandingQuery, TopQuery,
 };
 pub use rank_index::{IndexPage, Percentile, RankIndex};
 pub use ranking::{Ahead, Direction, Operator, Order, OrderKey, RankStyle, TieBreak};
@@ -128,3 +129,4 @@ pub use store::{
 };
 pub use verifier::{ActionVerifier, HmacVerifier, KeyRing, Secret};
 pub use version::{Epoch, Position, Version};
+pub use view::{ChangeOp, EntryChange};

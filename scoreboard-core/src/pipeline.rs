@@ -3,7 +3,7 @@
 //! `limit → verify → assess → apply → refresh → publish`: [`submit`](Scoreboard::submit) reads top to bottom in
 //! `pipeline/submit.rs`, each step in a file named after it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use crate::broadcast::Broadcaster;
 use crate::clock::Clock;
@@ -13,6 +13,7 @@ use crate::fraud::{FraudDetector, IncidentStore};
 use crate::id_source::IdSource;
 use crate::layers::{GroupCommit, TwoLevelCache};
 use crate::limiter::RateLimiter;
+use crate::live::Hub;
 use crate::names::DisplayNames;
 use crate::store::ScoreStore;
 use crate::verifier::ActionVerifier;
@@ -44,7 +45,6 @@ pub use read::{
     AroundQuery, Changes, Encoded, HistoryEntry, HistoryPage, HistoryQuery, Stale, StaleCause, StandingQuery, TopQuery,
 };
 pub use record::RecordRequest;
-pub use subscribe::{ChangeOp, EntryChange, LiveEvent, Snapshot, Subscription, Update};
 
 /// Verified, live scoreboards: the handle that an application holds.
 ///
@@ -99,8 +99,18 @@ struct Parts {
     loads: read::Loads,
     troubles: monitor::Troubles,
     write_through: Arc<write_through::WriteThrough>,
-    views: subscribe::Views,
+    hub: Hub,
     config: Config,
+}
+
+/// A handle that keeps nothing alive.
+#[derive(Debug, Clone)]
+pub(crate) struct WeakScoreboard(Weak<Parts>);
+
+impl WeakScoreboard {
+    pub(crate) fn upgrade(&self) -> Option<Scoreboard> {
+        Some(Scoreboard { parts: self.0.upgrade()? })
+    }
 }
 
 impl Scoreboard {
@@ -141,6 +151,22 @@ impl Scoreboard {
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.parts.config
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakScoreboard {
+        WeakScoreboard(Arc::downgrade(&self.parts))
+    }
+
+    pub(crate) fn hub(&self) -> &Hub {
+        &self.parts.hub
+    }
+
+    pub(crate) fn broadcaster(&self) -> &dyn Broadcaster {
+        &*self.parts.broadcaster
+    }
+
+    pub(crate) fn ids(&self) -> &dyn IdSource {
+        &*self.parts.ids
     }
 
     /// The clock that decides time windows.

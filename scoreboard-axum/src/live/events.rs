@@ -31,7 +31,11 @@ fn encoded(
     feed.map(move |item| {
         let _held = &connection;
         match item {
-            FeedItem::Event(event) => Event::default().id(event.position().to_string()).json_data(&event),
+            FeedItem::Frame(frame) => {
+                let json = frame.json();
+                let json = std::str::from_utf8(&json).map_err(axum::Error::new)?;
+                Ok(Event::default().id(frame.position().to_string()).data(json))
+            }
             FeedItem::Refused(problem) => Event::default().json_data(ServerMessage::error(&problem, None)),
         }
     })

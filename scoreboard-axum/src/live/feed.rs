@@ -1,10 +1,10 @@
-//! What happens on one board, without end: a store that fails is asked again.
+//! What happens on one board, without end: a board that cannot be watched yet is asked for again.
 
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
-use scoreboard_core::{BoardId, Chain, Error, LiveEvent, Position, Scoreboard, Subscription};
+use scoreboard_core::{BoardId, Chain, Error, LiveFrame, Position, Scoreboard, Subscription};
 
 use crate::problem::Problem;
 
@@ -14,8 +14,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 /// What a feed says.
 #[derive(Debug)]
 pub(crate) enum FeedItem {
-    /// Something happened.
-    Event(LiveEvent),
+    /// Something happened: the bytes are those of all who watch the same.
+    Frame(LiveFrame),
     /// The board cannot be watched; nothing follows.
     Refused(Problem),
 }
@@ -53,18 +53,18 @@ impl Feed {
         stream::unfold(Some(self), |feed| async {
             let mut feed = feed?;
             match feed.next().await {
-                Ok(event) => Some((FeedItem::Event(event), Some(feed))),
+                Ok(frame) => Some((FeedItem::Frame(frame), Some(feed))),
                 Err(problem) => Some((FeedItem::Refused(problem), None)),
             }
         })
         .boxed()
     }
 
-    async fn next(&mut self) -> Result<LiveEvent, Problem> {
+    async fn next(&mut self) -> Result<LiveFrame, Problem> {
         let mut wait = FIRST_WAIT;
         loop {
             match self.state.next().await {
-                Ok(event) => return Ok(event),
+                Ok(frame) => return Ok(frame),
                 Err(Error::Backend(error)) => {
                     tracing::debug!(error = %Chain(&error), "a watcher waits for the store");
                     tokio::time::sleep(wait.mul_f64(0.5 + self.share)).await;
@@ -77,12 +77,12 @@ impl Feed {
 }
 
 impl State {
-    async fn next(&mut self) -> Result<LiveEvent, Error> {
+    async fn next(&mut self) -> Result<LiveFrame, Error> {
         if let Self::Asked { scoreboard, board, limit, since } = self {
             *self = Self::Watching(scoreboard.subscribe(board, *limit, *since).await?);
         }
         match self {
-            Self::Watching(subscription) => subscription.next().await,
+            Self::Watching(subscription) => subscription.next_frame().await,
             Self::Asked { .. } => unreachable!("it was replaced above"),
         }
     }

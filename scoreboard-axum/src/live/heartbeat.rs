@@ -1,8 +1,9 @@
 //! Whether the other side is still there.
 
+use std::pin::Pin;
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::LiveConfig;
 
@@ -13,6 +14,8 @@ pub(crate) struct Heartbeat {
     answer: Duration,
     asked: bool,
     due: Instant,
+    /// Set anew only when it is over: what is heard or sent in between costs the timer nothing.
+    timer: Pin<Box<Sleep>>,
 }
 
 /// What to do when a heartbeat is due.
@@ -28,7 +31,8 @@ impl Heartbeat {
     /// `share` (0 to 1) puts the interval within ± 20 % of the configured one, so that many connections do not ask at once.
     pub(crate) fn new(config: &LiveConfig, share: f64) -> Self {
         let interval = config.heartbeat.mul_f64(0.8 + 0.4 * share);
-        Self { interval, answer: config.heartbeat_answer, asked: false, due: Instant::now() + interval }
+        let due = Instant::now() + interval;
+        Self { interval, answer: config.heartbeat_answer, asked: false, due, timer: Box::pin(sleep_until(due)) }
     }
 
     /// Something was heard: any message is a sign of life.
@@ -43,12 +47,22 @@ impl Heartbeat {
     ///
     /// Nothing is changed.
     pub(crate) async fn due(&mut self) -> Beat {
-        tokio::time::sleep_until(self.due).await;
+        if self.timer.deadline() > self.due {
+            self.timer.as_mut().reset(self.due);
+        }
+        loop {
+            self.timer.as_mut().await;
+            if Instant::now() >= self.due {
+                break;
+            }
+            self.timer.as_mut().reset(self.due);
+        }
         if self.asked {
             return Beat::Dead;
         }
         self.asked = true;
         self.due = Instant::now() + self.answer;
+        self.timer.as_mut().reset(self.due);
         Beat::Ping
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use futures_util::stream::BoxStream;
-use scoreboard_core::{BoardId, IdSourceExt, Position, RandomIds};
+use scoreboard_core::{BoardId, IdSourceExt, LiveFrame, Position, RandomIds};
 use serde::Serialize;
 use tokio::time::{Instant, timeout};
 use tokio_stream::{StreamExt, StreamMap};
@@ -85,7 +85,7 @@ impl Session {
                     None => return Err(End::Gone),
                 },
                 Some((board, item)) = self.feeds.next(), if !self.feeds.is_empty() => match item {
-                    FeedItem::Event(event) => self.send(&event).await?,
+                    FeedItem::Frame(frame) => self.send_frame(&frame).await?,
                     FeedItem::Refused(problem) => self.send(&ServerMessage::error(&problem, Some(&board))).await?,
                 },
                 beat = self.heartbeat.due() => match beat {
@@ -162,6 +162,15 @@ impl Session {
             End::Restart
         })?;
         self.send_message(Message::text(text)).await
+    }
+
+    /// Sends what all who watch the same are sent: the bytes are shared.
+    async fn send_frame(&mut self, frame: &LiveFrame) -> Result<(), End> {
+        let Ok(text) = Utf8Bytes::try_from(frame.json()) else {
+            tracing::error!("a frame is not UTF-8");
+            return Err(End::Restart);
+        };
+        self.send_message(Message::Text(text)).await
     }
 
     async fn send_message(&mut self, message: Message) -> Result<(), End> {

@@ -18,6 +18,9 @@ use crate::state::{AppState, Shared};
 /// The one subprotocol.
 const PROTOCOL: &str = "scoreboard.v1";
 
+/// How much is read at once, in bytes: clients say little, and each connection holds as much.
+const READ_BUFFER: usize = 2 * 1024;
+
 /// How much is gathered before it is written, and how much may wait to be written, in bytes. What is larger than the latter is an
 /// error: the largest snapshot has some 20 KiB.
 const WRITE_BUFFER: usize = 16 * 1024;
@@ -53,6 +56,7 @@ pub(super) async fn socket(State(app): State<Shared>, request: Request) -> Resul
             .protocols([PROTOCOL])
             .max_message_size(HARD_MAX_MESSAGE)
             .max_frame_size(HARD_MAX_MESSAGE)
+            .read_buffer_size(READ_BUFFER)
             .write_buffer_size(WRITE_BUFFER)
             .max_write_buffer_size(MAX_WRITE_BUFFER);
         if upgrade.selected_protocol().is_none() && parts.headers.contains_key(header::SEC_WEBSOCKET_PROTOCOL) {

@@ -11,13 +11,13 @@ use crate::fraud::{DeterministicRules, FraudDetector, IncidentStore};
 use crate::id_source::{IdSource, RandomIds};
 use crate::layers::{GroupCommit, GroupCommitConfig, TwoLevelCache};
 use crate::limiter::{Quota, RateLimiter};
+use crate::live::Hub;
 use crate::memory::{InProcessBroadcaster, MemoryBoardCache, MemoryIncidentStore, MemoryRateLimiter};
 use crate::names::{DisplayNames, NoNames};
 use crate::pipeline::apply::AfterCommit;
 use crate::pipeline::boards::Catalogue;
 use crate::pipeline::monitor::{CacheMonitorConfig, Troubles};
 use crate::pipeline::read::Loads;
-use crate::pipeline::subscribe::Views;
 use crate::pipeline::write_through::WriteThrough;
 use crate::pipeline::{Parts, Scoreboard};
 use crate::store::ScoreStore;
@@ -210,7 +210,7 @@ impl Builder {
                 loads: Loads::new(&config),
                 troubles: Troubles::new(room),
                 write_through,
-                views: Views::default(),
+                hub: Hub::default(),
                 limiter,
                 fraud,
                 incidents,
