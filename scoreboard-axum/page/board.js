@@ -108,6 +108,7 @@ class Row {
   #rank;
   #score;
   #shown = null;
+  #laneShown = null;
   #shownRank = null;
   #markedFrom = null;
 
@@ -143,7 +144,9 @@ class Row {
     this.#you.hidden = !isOwn;
     this.#rank.textContent = entry.rank;
     this.#score.set(entry.score);
-    this.#lane.style.transform = `scaleX(${share(entry.score, leader)})`;
+    // In whole percents: a lane need not be drawn anew for each point of a busy leader.
+    const lane = `scaleX(${Math.round(share(entry.score, leader) * 100) / 100})`;
+    if (lane !== this.#laneShown) this.#lane.style.transform = this.#laneShown = lane;
     if (marks && this.#shownRank !== entry.rank) this.#mark(this.#shownRank, entry.rank);
     this.#shownRank = entry.rank;
   }
