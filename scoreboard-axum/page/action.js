@@ -1,4 +1,5 @@
-import { fullJitter, sleep } from "./backoff.js";
+import { fullJitter } from "/client/scoreboard-client.js";
+import { sleep } from "./sleep.js";
 import { load, remove, store } from "./tabstore.js";
 
 const KEY = "scoreboard.action";

@@ -1,14 +1,16 @@
+import { fullJitter, ScoreboardClient } from "/client/scoreboard-client.js";
 import { Account } from "./account.js";
 import { explain, request } from "./api.js";
-import { fullJitter, sleep } from "./backoff.js";
+import { Neighbourhood } from "./around.js";
 import { BoardView } from "./board.js";
 import { ConnectionBadge } from "./connection.js";
 import { number } from "./format.js";
 import { Game } from "./game.js";
-import { Live } from "./live.js";
 import { showError } from "./notice.js";
 import { OwnRow } from "./own.js";
 import { Session } from "./session.js";
+import { sleep } from "./sleep.js";
+import { Sparkline } from "./sparkline.js";
 
 const BOARD = "main";
 const LIMIT = 10;
@@ -19,26 +21,34 @@ const say = (text) => {
 };
 
 const session = new Session();
-const live = new Live(BOARD, LIMIT);
+const scores = new ScoreboardClient();
 const view = new BoardView(document.getElementById("rows"), document.getElementById("empty"));
-const own = new OwnRow(document.getElementById("own-row"), session, BOARD, LIMIT);
+const around = new Neighbourhood(document.getElementById("around-rows"), session, BOARD);
+const own = new OwnRow(document.getElementById("own-row"), session, LIMIT);
+const sparkline = new Sparkline(document.getElementById("sparkline"), session, BOARD);
 // The account first: a round taken up again needs its part of the page in sight before it can take the focus.
 const account = new Account(session, say);
 const game = new Game(session, BOARD, say);
-new ConnectionBadge(live);
+new ConnectionBadge(scores);
 
-live.addEventListener("board", ({ detail: top }) => {
+const main = scores.subscribe(BOARD, { limit: LIMIT });
+main.addEventListener("change", ({ detail: { view: top } }) => {
   view.show(top.entries);
   own.follow(top);
+  around.follow(top);
   document.getElementById("total").textContent = number(top.total);
   document.getElementById("version").textContent = number(top.version);
 });
 session.addEventListener("change", () => {
   view.ownId = session.user?.id ?? null;
 });
-game.addEventListener("receipt", ({ detail }) => own.redeemed(detail));
+around.addEventListener("standing", ({ detail }) => own.answered(detail));
+own.addEventListener("score", () => sparkline.refresh());
+game.addEventListener("receipt", ({ detail }) => {
+  own.redeemed(detail);
+  around.follow(detail);
+});
 
-live.connect();
 account.begin();
 loadBoard();
 

@@ -5,20 +5,22 @@ const MARKER_MS = 5_000;
 const LEAVE_MS = 260;
 
 /**
- * The visible top. One row element per user for as long as the user is in it: a row is moved, never made anew. However
- * fast updates come, at most one rendering per frame shows the newest of them.
+ * A stretch of the board. One row element per user for as long as the user is in it: a row is moved, never made anew. However
+ * fast updates come, at most one rendering per frame shows the newest of them, and what did not change is not touched.
  */
 export class BoardView {
   #body;
   #empty;
+  #testid;
   #rows = new Map();
   #entries = null;
   #ownId = null;
   #scheduled = false;
 
-  constructor(body, empty) {
+  constructor(body, empty = null, testid = "row") {
     this.#body = body;
     this.#empty = empty;
+    this.#testid = testid;
   }
 
   show(entries) {
@@ -64,12 +66,12 @@ export class BoardView {
     for (const [index, entry] of entries.entries()) {
       let row = this.#rows.get(entry.userId);
       if (!row) {
-        row = new Row(entry.userId);
+        row = new Row(entry.userId, this.#testid);
         this.#rows.set(entry.userId, row);
         if (animated) entered.push(row);
       }
       const here = this.#body.children[index];
-      if (here !== row.element) this.#body.insertBefore(row.element, here ?? null);
+      if (here !== row.element) place(this.#body, row.element, here ?? null);
       row.index = index;
       row.show(entry, leader, entry.userId === this.#ownId, !first);
     }
@@ -77,7 +79,7 @@ export class BoardView {
     const moved = [...before].map(([row, top]) => [row, top - restingTop(row.element)]);
     for (const [row, distance] of moved) glide(row.element, distance);
     for (const row of entered) appear(row.element);
-    this.#empty.hidden = entries.length > 0;
+    if (this.#empty) this.#empty.hidden = entries.length > 0;
   }
 
   #remove(row, animated) {
@@ -105,10 +107,12 @@ class Row {
   #lane;
   #rank;
   #score;
+  #shown = null;
+  #laneShown = null;
   #shownRank = null;
   #markedFrom = null;
 
-  constructor(userId) {
+  constructor(userId, testid) {
     this.userId = userId;
     this.element = document.getElementById("row").content.firstElementChild.cloneNode(true);
     const part = (name) => this.element.querySelector(`.${name}`);
@@ -120,12 +124,16 @@ class Row {
     this.#rank = part("rank");
     this.#score = new Counter(part("score-value"));
     this.element.dataset.userId = userId;
+    this.element.dataset.testid = testid;
     this.element.style.setProperty("--hue", hueOf(userId));
   }
 
   show(entry, leader, isOwn, marks) {
     const { element } = this;
     const name = nameOf(entry);
+    const shown = [name, entry.rank, entry.score, leader, isOwn].join();
+    if (shown === this.#shown) return;
+    this.#shown = shown;
     if (this.#name.textContent !== name) {
       this.#name.textContent = name;
       this.#initial.textContent = initialOf(name);
@@ -136,7 +144,9 @@ class Row {
     this.#you.hidden = !isOwn;
     this.#rank.textContent = entry.rank;
     this.#score.set(entry.score);
-    this.#lane.style.transform = `scaleX(${share(entry.score, leader)})`;
+    // In whole percents: a lane need not be drawn anew for each point of a busy leader.
+    const lane = `scaleX(${Math.round(share(entry.score, leader) * 100) / 100})`;
+    if (lane !== this.#laneShown) this.#lane.style.transform = this.#laneShown = lane;
     if (marks && this.#shownRank !== entry.rank) this.#mark(this.#shownRank, entry.rank);
     this.#shownRank = entry.rank;
   }
@@ -157,6 +167,12 @@ class Row {
     this.#marker.lastElementChild.textContent = risen === Infinity ? "new" : Math.abs(risen);
     this.#marker.firstElementChild.textContent = risen === Infinity ? "" : risen > 0 ? "up " : "down ";
   }
+}
+
+/** Puts a row where it belongs. Moved by `moveBefore`, where there is one, it keeps the animations that it is in. */
+function place(body, element, before) {
+  if (body.moveBefore && element.parentNode === body) body.moveBefore(element, before);
+  else body.insertBefore(element, before);
 }
 
 /** Where the row will rest: its top on the screen without the glide it may be in. */

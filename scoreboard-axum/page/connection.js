@@ -1,4 +1,4 @@
-const WORDS = { "catching-up": "Catching up", live: "Live", offline: "Offline", closed: "Offline" };
+const WORDS = { "catching-up": "Catching up", live: "Live", offline: "Offline", closed: "Offline", idle: "Offline" };
 
 /** Says how fresh the board on the screen is, and lets the user hurry a reconnect. */
 export class ConnectionBadge {
@@ -7,9 +7,9 @@ export class ConnectionBadge {
   #text = document.getElementById("connection-text");
   #tick = null;
 
-  constructor(live) {
-    document.getElementById("reconnect").addEventListener("click", () => live.connect());
-    live.addEventListener("state", ({ detail }) => this.#show(detail));
+  constructor(client) {
+    document.getElementById("reconnect").addEventListener("click", () => client.connect());
+    client.addEventListener("state", ({ detail }) => this.#show(detail));
   }
 
   #show({ state, reason, retryAt }) {
@@ -18,10 +18,10 @@ export class ConnectionBadge {
     this.#badge.lastElementChild.textContent = WORDS[state];
     // The notice stays while reconnecting, else it would blink at every attempt.
     if (state === "live") this.#notice.hidden = true;
-    if (state === "offline" || state === "closed" || reason) this.#notice.hidden = false;
-    document.getElementById("reconnect").hidden = state === "catching-up";
+    if (state === "offline" || state === "closed" || state === "idle" || reason) this.#notice.hidden = false;
+    document.getElementById("reconnect").hidden = state === "catching-up" || state === "idle";
 
-    if (state === "closed") this.#text.textContent = `${reason} The board is shown as it was.`;
+    if (state === "closed" || state === "idle") this.#text.textContent = `${reason ?? ""} The board is shown as it was.`;
     else if (state === "catching-up") this.#text.textContent = reason ?? "Connecting…";
     else if (state === "offline") {
       const tell = () => {

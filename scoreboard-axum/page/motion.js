@@ -8,7 +8,10 @@ const LONG = 9;
 
 export const isReduced = () => REDUCED.matches;
 
-/** Lets an element that already stands at its new place come from `fromY` pixels away, taking over from a glide under way. */
+/**
+ * Lets an element that already stands at its new place come from `fromY` pixels away. A glide under way is not waited for: the new one
+ * goes on from where the element is on the screen, so that a row which moves again and again is always on its way to its newest place.
+ */
 export function glide(element, fromY) {
   element.glide?.cancel();
   element.classList.add("gliding");

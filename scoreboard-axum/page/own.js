@@ -1,36 +1,31 @@
 import { nameOf, number } from "./format.js";
 import { Counter } from "./motion.js";
 
-const REFRESH_MS = 2_000;
-
 /**
  * The user's own row below the board, always in sight: rank, score, and how far it is to the next place. Inside the
- * visible top it follows the live updates; below it, the server is asked, at most every two seconds.
+ * visible top it follows the live updates; below it, what the server answers about the neighbourhood. Fires `score` whenever the
+ * score has changed.
  */
-export class OwnRow {
+export class OwnRow extends EventTarget {
   #element;
   #rank;
   #name;
   #chase;
   #score;
   #session;
-  #board;
   #limit;
   #top = null;
   #own = null;
-  #timer = null;
-  #askedAt = 0;
-  #pausedUntil = 0;
   isDescending = true;
 
-  constructor(element, session, board, limit) {
+  constructor(element, session, limit) {
+    super();
     this.#element = element;
-    this.#rank = element.querySelector(".rank");
+    this.#rank = element.querySelector(".place .rank");
     this.#name = element.querySelector(".name-text");
     this.#chase = element.querySelector(".chase");
     this.#score = element.querySelector(".score-value");
     this.#session = session;
-    this.#board = board;
     this.#limit = limit;
     session.addEventListener("change", () => this.#signedInOrOut());
   }
@@ -41,21 +36,23 @@ export class OwnRow {
     if (!user) return;
     const entry = top.entries.find(({ userId }) => userId === user.id);
     if (entry) this.#take(entry, top);
-    else this.#refreshSoon();
     this.#render();
   }
 
-  /** The receipt is the newest there is at this moment; the server is then asked for the standing at that version. */
+  /** The server's answer: `null` for a user who is not on the board. */
+  answered({ standing, epoch, version }) {
+    this.#take(standing, { epoch, version });
+    this.#render();
+  }
+
+  /** The receipt is the newest there is at this moment. */
   redeemed(receipt) {
     this.#take(receipt, receipt);
     this.#render();
-    this.#refresh(receipt.version);
   }
 
   #signedInOrOut() {
     const { user } = this.#session;
-    clearTimeout(this.#timer);
-    this.#timer = null;
     this.#own = null;
     this.#element.hidden = !user;
     document.body.classList.toggle("has-own-row", Boolean(user));
@@ -64,37 +61,13 @@ export class OwnRow {
     this.#score = new Counter(this.#element.querySelector(".score-value"));
     this.#name.textContent = nameOf(user);
     this.#render();
-    this.#refresh();
   }
 
   #take(standing, { epoch, version }) {
-    if (this.#own && (epoch < this.#own.epoch || (epoch === this.#own.epoch && version < this.#own.version))) return;
+    const before = this.#own;
+    if (before && (epoch < before.epoch || (epoch === before.epoch && version < before.version))) return;
     this.#own = { rank: standing?.rank ?? null, score: standing?.score ?? null, epoch, version };
-  }
-
-  #refreshSoon() {
-    if (this.#timer !== null) return;
-    const wait = Math.max(this.#askedAt + REFRESH_MS, this.#pausedUntil) - Date.now();
-    this.#timer = setTimeout(() => this.#refresh(), Math.max(wait, 0));
-  }
-
-  async #refresh(minVersion = null) {
-    clearTimeout(this.#timer);
-    this.#timer = null;
-    this.#askedAt = Date.now();
-    const user = this.#session.user;
-    const query = new URLSearchParams({ board: this.#board });
-    if (minVersion !== null) query.set("minVersion", minVersion);
-    try {
-      const answer = await this.#session.call("GET", `/api/scoreboard/me?${query}`);
-      if (this.#session.user !== user) return;
-      this.#take(answer.standing, answer);
-      this.#render();
-    } catch (error) {
-      // What is shown stays true as of its version; the next update of the board asks again, not before it may.
-      this.#pausedUntil = Date.now() + (error.retryAfter ?? 0) * 1000;
-      if (error.isTransient && this.#session.user) this.#refreshSoon();
-    }
+    if (before && before.score !== this.#own.score) this.dispatchEvent(new CustomEvent("score"));
   }
 
   #render() {

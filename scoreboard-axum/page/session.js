@@ -1,5 +1,6 @@
+import { fullJitter } from "/client/scoreboard-client.js";
 import { ApiError, request } from "./api.js";
-import { fullJitter, sleep } from "./backoff.js";
+import { sleep } from "./sleep.js";
 import { load, remove, store } from "./tabstore.js";
 
 const KEY = "scoreboard.session";

@@ -29,7 +29,7 @@ pub struct HttpConfig {
     pub request_timeout: Duration,
     /// The numbers of the live connections.
     pub live: LiveConfig,
-    /// Whether `/` is the web page, with its files under `/assets/`. Default: yes.
+    /// Whether `/` is the web page, with its files under `/assets/`, and the JavaScript client under `/client/`. Default: yes.
     pub page: bool,
     /// Whether `/docs` shows the API. Default: yes.
     pub docs: bool,

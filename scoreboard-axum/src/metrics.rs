@@ -144,6 +144,7 @@ mod tests {
             ("/api/scoreboard", "/api/scoreboard"),
             ("/api/scoreboard/update", "/api/scoreboard/update"),
             ("/assets/app.js", "/assets/{file}"),
+            ("/client/scoreboard-client.js", "/client/{file}"),
             ("/docs/", "/docs/"),
             ("/docs/swagger-ui.css", "/docs/{*rest}"),
             ("/api/scoreboard/", "unmatched"),

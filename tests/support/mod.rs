@@ -1,6 +1,7 @@
 //! What the top-level tests share: the real server as a process, clients that speak HTTP to it, and seeds that repeat a run.
 #![allow(dead_code, unused_imports, unused_macros, reason = "each test uses its own part")]
 
+pub(crate) mod arena;
 pub(crate) mod binary;
 pub(crate) mod client;
 pub(crate) mod fault_proxy;

@@ -185,8 +185,12 @@ impl Browser {
     pub(crate) async fn look(&mut self, width: u32, height: u32, scheme: &str) {
         let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600 });
         self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
-        let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
-        self.devtools("Emulation.setEmulatedMedia", media).await;
+        self.emulate(json!([{ "name": "prefers-color-scheme", "value": scheme }])).await;
+    }
+
+    /// Tells the page what its user wishes (media features such as `prefers-reduced-motion`), and nothing else.
+    pub(crate) async fn emulate(&mut self, features: Value) {
+        self.devtools("Emulation.setEmulatedMedia", json!({ "features": features })).await;
     }
 
     async fn devtools(&mut self, command: &str, parameters: Value) {

@@ -1,4 +1,4 @@
-//! The web page: its files are part of the binary.
+//! The web page, and the client module that it and others use: their files are part of the binary.
 
 use axum::Router;
 use axum::extract::Path;
@@ -25,15 +25,22 @@ macro_rules! assets {
 }
 
 assets! {
-    "account.js" "action.js" "api.js" "app.js" "backoff.js" "board.css" "board.js" "connection.js" "fight.js" "format.js"
-    "game.js" "kinds.js" "live.js" "motion.js" "notice.js" "own.js" "play.css" "session.js" "stars.js" "style.css" "tabstore.js" "theme.js"
+    "account.js" "action.js" "api.js" "app.js" "around.js" "board.css" "board.js" "connection.js" "fight.js" "format.js"
+    "game.js" "kinds.js" "motion.js" "notice.js" "own.js" "play.css" "session.js" "sleep.js" "sparkline.js" "stars.js" "style.css"
+    "tabstore.js" "theme.js"
 }
 
-pub(super) const TEMPLATES: [&str; 2] = ["/", "/assets/{file}"];
+/// The files under `/client/`: for pages and games anywhere, so these names stay.
+const CLIENT: &[(&str, &[u8])] = &[
+    ("scoreboard-client.d.ts", include_bytes!("../../client/scoreboard-client.d.ts")),
+    ("scoreboard-client.js", include_bytes!("../../client/scoreboard-client.js")),
+];
+
+pub(super) const TEMPLATES: [&str; 3] = ["/", "/assets/{file}", "/client/{file}"];
 
 pub(super) fn router() -> Router<Shared> {
-    let [page, assets] = TEMPLATES;
-    Router::new().route(page, get(index)).route(assets, get(asset))
+    let [page, assets, client] = TEMPLATES;
+    Router::new().route(page, get(index)).route(assets, get(asset)).route(client, get(client_file))
 }
 
 async fn index(headers: HeaderMap) -> Response {
@@ -43,11 +50,23 @@ async fn index(headers: HeaderMap) -> Response {
 }
 
 async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
-    let found = ASSETS.iter().find(|(asset, _)| *asset == name);
+    one_of(ASSETS, &name, &headers)
+}
+
+async fn client_file(Path(name): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
+    one_of(CLIENT, &name, &headers)
+}
+
+fn one_of(files: &[(&str, &'static [u8])], name: &str, headers: &HeaderMap) -> Result<Response, Problem> {
+    let found = files.iter().find(|(file, _)| *file == name);
     let (name, bytes) = found.ok_or_else(|| Problem::not_found("there is no such file"))?;
-    let content_type =
-        if name.ends_with(".css") { "text/css; charset=utf-8" } else { "text/javascript; charset=utf-8" };
-    Ok(file(&headers, content_type, bytes))
+    let content_type = match name.rsplit_once('.') {
+        Some((_, "css")) => "text/css; charset=utf-8",
+        // The type that editors and runtimes which fetch a module's types expect.
+        Some((_, "ts")) => "application/typescript; charset=utf-8",
+        _ => "text/javascript; charset=utf-8",
+    };
+    Ok(file(headers, content_type, bytes))
 }
 
 /// A file that a browser keeps and asks about: names do not change with the contents.
@@ -75,11 +94,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_file_of_the_page_is_served() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/page");
-        let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-        let mut names: Vec<_> = names.filter(|name| name != "index.html").collect();
-        names.sort();
-        assert_eq!(ASSETS.iter().map(|(name, _)| *name).collect::<Vec<_>>(), names);
+    fn every_file_of_the_page_and_the_client_is_served() {
+        for (folder, files) in [("page", ASSETS), ("client", CLIENT)] {
+            let folder = format!("{}/{folder}", env!("CARGO_MANIFEST_DIR"));
+            let names =
+                std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+            let mut names: Vec<_> = names.filter(|name| name != "index.html").collect();
+            names.sort();
+            assert_eq!(files.iter().map(|(name, _)| *name).collect::<Vec<_>>(), names);
+        }
     }
 }

@@ -28,6 +28,22 @@ async fn the_page_may_load_nothing_from_elsewhere() {
 }
 
 #[tokio::test]
+async fn the_client_module_stays_where_it_is_and_is_kept_by_browsers() {
+    let world = World::new().await;
+    for (name, content_type) in
+        [("scoreboard-client.js", "text/javascript"), ("scoreboard-client.d.ts", "application/typescript")]
+    {
+        let path = format!("/client/{name}");
+        let file = world.get(&path).await;
+        assert_eq!((file.status.as_u16(), file.header("cache-control")), (200, "no-cache"), "{path}");
+        assert!(file.header("content-type").starts_with(content_type), "{path}");
+        let again = Request::get(&path).header("if-none-match", file.header("etag")).body(Body::empty()).unwrap();
+        assert_eq!(world.send(again).await.status, 304, "{path}");
+    }
+    world.get("/client/nothing.js").await.assert_problem(404, "not_found");
+}
+
+#[tokio::test]
 async fn the_docs_come_with_their_assets() {
     let world = World::new().await;
     let docs = world.get("/docs").await;

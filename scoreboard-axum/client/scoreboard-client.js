@@ -1,0 +1,465 @@
+/**
+ * Follows boards of a scoreboard server live, and keeps them exact: a snapshot, then every update in order. What does not join
+ * on is never guessed: the board is asked for anew. A connection that is lost is taken up again from the version that is held.
+ *
+ * No dependencies, no build step. It runs in browsers, in workers, and wherever there are `WebSocket` and `EventTarget`.
+ *
+ *     import { ScoreboardClient } from "https://scores.example/client/scoreboard-client.js";
+ *
+ *     const scores = new ScoreboardClient("https://scores.example");
+ *     const main = scores.subscribe("main", { limit: 3 });
+ *     main.addEventListener("change", ({ detail: { view } }) => console.log(view.version, view.entries));
+ *
+ * The types are in `scoreboard-client.d.ts` beside it. A page on another origin has to be among the server's allowed origins.
+ *
+ * @module
+ */
+
+/** The subprotocol that is spoken. */
+export const PROTOCOL = "scoreboard.v1";
+
+const FIRST_MS = 500;
+const LONGEST_MS = 20_000;
+/** A server that restarts has closed everyone within moments: all come back over this span at least. */
+const RESTART_MS = 5_000;
+const HEARTBEAT_MS = 25_000;
+/** Longer than an answer takes on a bad line; then the connection is given up. */
+const ANSWER_MS = 10_000;
+/** A connection, or a board, that held so long has settled: the next failure waits from the shortest span again. */
+const SETTLED_MS = 10_000;
+
+/** Refusals that pass: the same may be asked for again. */
+const PASSING = new Set(["unavailable", "rate_limited", "internal"]);
+
+/**
+ * How long to wait before trying again, in milliseconds: any moment between now and a bound that doubles with each attempt.
+ * Clients that lost the same server at the same instant come back spread over the whole span instead of together.
+ *
+ * It is `random_between(0, min(cap, base * 2 ** attempt))`, "full jitter" in Marc Brooker's *Exponential Backoff And Jitter*, AWS
+ * Architecture Blog, 2015.
+ *
+ * @param {number} attempt how many attempts have failed before, from 0
+ * @param {number} [atLeast] the bound is no lower than this
+ */
+export function fullJitter(attempt, atLeast = 0) {
+  return Math.random() * Math.max(atLeast, Math.min(LONGEST_MS, FIRST_MS * 2 ** attempt));
+}
+
+/**
+ * What a code says with which the server closed a connection: `again`, `spread` (again, but not all at once), or `never`.
+ *
+ * 4500 to 4999 are final. 1012 is a server that restarts. All else comes again: 4000 to 4499, and what networks and proxies do.
+ *
+ * @param {number} code
+ * @returns {"again" | "spread" | "never"}
+ */
+export function verdictOf(code) {
+  if (code >= 4500 && code <= 4999) return "never";
+  return code === 1012 ? "spread" : "again";
+}
+
+/** What the server said of a board, put together. Moves on only as a whole: a message that does not fit changes nothing. */
+class Fold {
+  #limit;
+  #rows = new Map();
+  view = null;
+
+  constructor(limit) {
+    this.#limit = limit;
+  }
+
+  get position() {
+    return this.view && { epoch: this.view.epoch, version: this.view.version };
+  }
+
+  /** @returns {"moved" | "broken"} */
+  snapshot(message) {
+    return this.#take(new Map(message.entries.map((entry) => [entry.userId, entryOf(entry)])), message);
+  }
+
+  /** @returns {"moved" | "held" | "broken"} `held` if nothing in it is new, `broken` if it does not join on */
+  update(message) {
+    const { view } = this;
+    if (view === null || message.epoch !== view.epoch || message.season !== view.season) return "broken";
+    if (message.version <= view.version) return "held";
+    if (message.from !== view.version) return "broken";
+    const rows = new Map(this.#rows);
+    for (const change of message.changes) {
+      if (change.op === "remove") rows.delete(change.userId);
+      else if (change.op === "upsert") rows.set(change.userId, entryOf(change));
+      else return "broken";
+    }
+    return this.#take(rows, message);
+  }
+
+  #take(rows, { board, season, epoch, version, total }) {
+    const entries = [...rows.values()].sort((a, b) => a.rank - b.rank);
+    // A view is the whole top, numbered without a gap. Anything else was not made by this board's messages alone.
+    const whole = entries.length === Math.min(this.#limit, total) && entries.every(({ rank }, index) => rank === index + 1);
+    if (!whole) return "broken";
+    this.#rows = rows;
+    this.view = Object.freeze({ board, season, epoch, version, total, entries: Object.freeze(entries) });
+    return "moved";
+  }
+}
+
+function entryOf({ rank, userId, displayName, score }) {
+  return Object.freeze({ rank, userId, displayName, score });
+}
+
+// What a subscription and its client say to each other, and nobody else can.
+const RECEIVE = Symbol("receive");
+const ASK = Symbol("ask");
+const SET_STATE = Symbol("set state");
+
+/**
+ * One board that is followed. Made by {@link ScoreboardClient#subscribe}.
+ *
+ * Fires `change` (`detail`: `{view, previous, changes}`; `changes` is `null` where the view was sent whole), `state` (`{state}`) and
+ * `refused` (`{code, detail}`; nothing follows).
+ */
+export class Subscription extends EventTarget {
+  #client;
+  #fold;
+  #state = "offline";
+  #awaitsSnapshot = true;
+  #gaps = 0;
+  #brokenAt = 0;
+  #timer = null;
+
+  /** @hideconstructor */
+  constructor(client, board, limit) {
+    super();
+    this.#client = client;
+    this.board = board;
+    this.limit = limit;
+    this.#fold = new Fold(limit);
+  }
+
+  /** The board as far as it is known; `null` before the first snapshot. Stays, as of its version, while offline. */
+  get view() {
+    return this.#fold.view;
+  }
+
+  /** `catching-up`, `live`, `offline`, or `ended`. */
+  get state() {
+    return this.#state;
+  }
+
+  /** Follows the board no more. */
+  unsubscribe() {
+    if (this.#state === "ended") return;
+    this[SET_STATE]("ended");
+    this.#client[ASK](this, { type: "unsubscribe", board: this.board });
+  }
+
+  /** Asks for the board, from what is held on, or whole. */
+  [ASK](whole = false) {
+    clearTimeout(this.#timer);
+    const since = whole ? null : this.#fold.position;
+    this.#awaitsSnapshot = since === null;
+    this[SET_STATE]("catching-up");
+    const message = { type: "subscribe", board: this.board, limit: this.limit };
+    this.#client[ASK](this, since ? { ...message, since } : message);
+  }
+
+  [SET_STATE](state) {
+    if (state !== "catching-up") clearTimeout(this.#timer);
+    if (this.#state === state || this.#state === "ended") return;
+    this.#state = state;
+    tell(this, "state", { state });
+  }
+
+  [RECEIVE](message) {
+    if (message.type === "error") return this.#refused(message);
+    // Until the snapshot that was asked for is here, what comes belongs to the subscription before.
+    if (message.type === "update" && this.#awaitsSnapshot) return;
+    const previous = this.view;
+    const outcome = message.type === "snapshot" ? this.#fold.snapshot(message) : this.#fold.update(message);
+    if (outcome === "broken") return this.#askAgain();
+    this.#awaitsSnapshot = false;
+    this[SET_STATE]("live");
+    if (outcome === "moved") tell(this, "change", { view: this.view, previous, changes: message.changes ?? null });
+  }
+
+  #refused({ code, detail }) {
+    if (PASSING.has(code)) return this.#askAgain(true);
+    this[SET_STATE]("ended");
+    this.#client[ASK](this, null);
+    tell(this, "refused", { code, detail });
+  }
+
+  /** At once the first time; ever later where it goes on, for a client that asks too often is closed. */
+  #askAgain(later = false) {
+    const now = Date.now();
+    if (now - this.#brokenAt > SETTLED_MS + LONGEST_MS) this.#gaps = later ? 1 : 0;
+    this.#brokenAt = now;
+    this.#awaitsSnapshot = true;
+    this[SET_STATE]("catching-up");
+    clearTimeout(this.#timer);
+    if (this.#gaps++ === 0) this[ASK](true);
+    else this.#timer = setTimeout(() => this[ASK](true), FIRST_MS + fullJitter(this.#gaps));
+  }
+}
+
+/**
+ * A connection to a scoreboard server, for as many boards as the server allows. It connects with the first subscription, and again
+ * whenever it is lost, until it is closed.
+ *
+ * Fires `state` (`detail`: `{state, reason, retryAt}`), `message` (a private message, as the server sent it) and `error` (`{code,
+ * detail}`: something was refused; the connection goes on).
+ */
+export class ScoreboardClient extends EventTarget {
+  #url;
+  #ticket;
+  #WebSocket;
+  #boards = new Map();
+  #socket = null;
+  #isConnected = false;
+  #attempt = 0;
+  #retry = null;
+  #settle = null;
+  #beat = null;
+  #heartbeatMs = HEARTBEAT_MS;
+  #told = { state: "idle", reason: null, retryAt: null };
+  #listening = new AbortController();
+
+  /**
+   * @param {string | URL} [server] where the server is, with the path under which it is mounted, if any; of a page, its own origin
+   * @param {object} [options]
+   * @param {() => string | Promise<string>} [options.ticket] gives a ticket of `POST /api/auth/ws-ticket` for each connection, which
+   *   is then told what only its user is told
+   * @param {typeof globalThis.WebSocket} [options.WebSocket] where the runtime has none of its own
+   */
+  constructor(server = globalThis.location?.origin, { ticket = null, WebSocket = globalThis.WebSocket } = {}) {
+    super();
+    if (!WebSocket) throw new TypeError("there is no WebSocket here: pass one");
+    const base = new URL(server);
+    if (!base.pathname.endsWith("/")) base.pathname += "/";
+    this.#url = new URL("api/scoreboard/ws", base);
+    this.#url.protocol = base.protocol === "https:" ? "wss:" : "ws:";
+    this.#ticket = ticket;
+    this.#WebSocket = WebSocket;
+    this.#listen();
+  }
+
+  /**
+   * `idle` (nothing is followed), `catching-up`, `live` (every board is), `offline` (it is tried again), or `closed` (it is not: by
+   * `close()`, or by the server for good).
+   */
+  get state() {
+    return this.#told.state;
+  }
+
+  /**
+   * Follows the top of a board.
+   *
+   * @param {string} board
+   * @param {object} [options]
+   * @param {number} [options.limit] how many entries, 1 to 100; 10 if it is not said
+   * @returns {Subscription}
+   * @throws {Error} the board is followed already
+   */
+  subscribe(board, { limit = 10 } = {}) {
+    if (this.#boards.has(board)) throw new Error(`the board ${board} is followed already`);
+    if (!Number.isInteger(limit) || limit < 1 || limit > 100) throw new RangeError("limit must be a whole number from 1 to 100");
+    const subscription = new Subscription(this, board, limit);
+    this.#boards.set(board, subscription);
+    if (this.#isConnected) subscription[ASK]();
+    else if (this.#retry === null) this.connect();
+    return subscription;
+  }
+
+  /** Connects now: with a ticket alone, instead of waiting longer, or after the server had closed for good. */
+  connect() {
+    // The server closes who connects and asks for nothing.
+    if (this.#socket || (this.#boards.size === 0 && !this.#ticket)) return;
+    clearTimeout(this.#retry);
+    this.#retry = null;
+    if (this.#listening.signal.aborted) this.#listen();
+    const socket = new this.#WebSocket(this.#url.href, PROTOCOL);
+    this.#socket = socket;
+    this.#tellState();
+    this.#expectAnswer();
+    // A socket that was given up may still deliver: only the current one counts.
+    const current = (handle) => (event) => {
+      if (this.#socket === socket) handle(event);
+    };
+    socket.addEventListener("message", current(({ data }) => this.#receive(data)));
+    socket.addEventListener("close", current((event) => this.#closed(event)));
+    // A failure is followed by a close, which says more. Unheard, some runtimes take it for the program's own.
+    socket.addEventListener("error", () => {});
+  }
+
+  /** Ends the connection. `connect()` takes it up again, with the boards that were followed. */
+  close() {
+    this.#end(null);
+  }
+
+  #receive(data) {
+    let message;
+    try {
+      message = JSON.parse(data);
+      if (typeof message.type !== "string") throw new TypeError("no type");
+    } catch {
+      return this.#lost("The server sent something that is no message.");
+    }
+    this.#scheduleBeat();
+    switch (message.type) {
+      case "connected":
+        if (message.heartbeatSeconds > 0) this.#heartbeatMs = message.heartbeatSeconds * 1000;
+        this.#begin();
+        break;
+      case "snapshot":
+      case "update":
+        // Of a board that is followed no more, something may still be on its way.
+        this.#boards.get(message.board)?.[RECEIVE](message);
+        this.#tellState();
+        break;
+      case "error":
+        this.#boards.get(message.board)?.[RECEIVE](message);
+        tell(this, "error", { code: message.code, detail: message.detail, board: message.board ?? null });
+        this.#tellState(message.detail);
+        break;
+      case "pong":
+      case "authenticated":
+        break;
+      default:
+        tell(this, "message", message);
+    }
+  }
+
+  #begin() {
+    this.#isConnected = true;
+    for (const subscription of this.#boards.values()) subscription[ASK]();
+    this.#ping();
+    this.#authenticate(this.#socket);
+    this.#tellState();
+  }
+
+  async #authenticate(socket) {
+    if (!this.#ticket) return;
+    try {
+      const ticket = await this.#ticket();
+      if (this.#socket === socket) this.#send({ type: "authenticate", ticket });
+    } catch (error) {
+      // Boards can be followed by anyone, so they are.
+      tell(this, "error", { code: "ticket", detail: String(error?.message ?? error), board: null });
+    }
+  }
+
+  [ASK](subscription, message) {
+    const isEnded = subscription.state === "ended";
+    if (isEnded && this.#boards.get(subscription.board) === subscription) this.#boards.delete(subscription.board);
+    if (this.#isConnected && message) this.#send(message);
+    if (isEnded && this.#boards.size === 0 && !this.#ticket) this.#drop();
+    this.#tellState();
+  }
+
+  #closed({ code, reason }) {
+    const verdict = verdictOf(code);
+    if (verdict === "never") this.#end(reason || `The server ended the connection (${code}).`);
+    else this.#lost(null, verdict === "spread" ? RESTART_MS : 0);
+  }
+
+  #end(reason) {
+    this.#drop();
+    this.#listening.abort();
+    this.#tell({ state: "closed", reason, retryAt: null });
+  }
+
+  #lost(reason = null, spread = 0) {
+    const isDeviceOffline = globalThis.navigator?.onLine === false;
+    this.#drop();
+    this.#comeAgain(fullJitter(this.#attempt++, spread), reason ?? (isDeviceOffline ? "This device is offline." : null));
+  }
+
+  #comeAgain(wait, reason) {
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => {
+      this.#retry = null;
+      this.connect();
+    }, wait);
+    this.#tell({ state: "offline", reason, retryAt: Date.now() + wait });
+  }
+
+  #drop() {
+    clearTimeout(this.#beat);
+    clearTimeout(this.#settle);
+    clearTimeout(this.#retry);
+    this.#settle = null;
+    this.#retry = null;
+    this.#isConnected = false;
+    const socket = this.#socket;
+    this.#socket = null;
+    socket?.close();
+    for (const subscription of this.#boards.values()) subscription[SET_STATE]("offline");
+  }
+
+  #listen() {
+    this.#listening = new AbortController();
+    const { signal } = this.#listening;
+    const on = (target, event, handle) => target?.addEventListener?.(event, handle, { signal });
+    // All devices of a house are back at the same moment, so even this is spread a little.
+    on(globalThis, "online", () => {
+      if (this.state === "offline") this.#comeAgain(fullJitter(0), null);
+    });
+    on(globalThis, "offline", () => {
+      if (this.#socket) this.#lost("This device is offline.");
+    });
+    on(globalThis.document, "visibilitychange", () => {
+      if (globalThis.document.hidden) return;
+      // Timers of a hidden tab are held back, so a connection may have died unseen.
+      if (this.#isConnected) this.#ping();
+      else if (this.state === "offline") this.connect();
+    });
+  }
+
+  #scheduleBeat() {
+    clearTimeout(this.#beat);
+    // A tenth either way keeps clients that came together from beating together.
+    this.#beat = setTimeout(() => this.#ping(), this.#heartbeatMs * (0.9 + Math.random() * 0.2));
+  }
+
+  #ping() {
+    this.#send({ type: "ping" });
+    this.#expectAnswer();
+  }
+
+  #expectAnswer() {
+    clearTimeout(this.#beat);
+    this.#beat = setTimeout(() => this.#lost(), ANSWER_MS);
+  }
+
+  #send(message) {
+    if (this.#socket?.readyState === this.#WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
+  }
+
+  #tellState(reason = null) {
+    if (this.#socket === null) {
+      // Waiting to come again, or closed: that was told with its reason.
+      if (this.#boards.size === 0 && this.#retry === null && this.state !== "closed") this.#tell({ state: "idle", reason, retryAt: null });
+      return;
+    }
+    const isLive = this.#isConnected && [...this.#boards.values()].every(({ state }) => state === "live");
+    // Only a connection that lasted starts the backoff anew: a server that takes everyone in and drops them again must not be
+    // met by all at once each time.
+    if (isLive) {
+      this.#settle ??= setTimeout(() => {
+        this.#attempt = 0;
+      }, SETTLED_MS);
+    }
+    this.#tell({ state: isLive ? "live" : "catching-up", reason: isLive ? null : reason, retryAt: null });
+  }
+
+  #tell(detail) {
+    const { state, reason, retryAt } = this.#told;
+    if (detail.state === state && detail.reason === reason && detail.retryAt === retryAt) return;
+    this.#told = detail;
+    tell(this, "state", detail);
+  }
+}
+
+function tell(target, type, detail) {
+  target.dispatchEvent(new CustomEvent(type, { detail }));
+}

@@ -1,0 +1,277 @@
+//! The JavaScript client in a real browser: in step with the board whatever happens to its connections, from other origins too.
+
+mod support;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use scoreboard::UserId;
+use serde_json::{Value, json};
+use support::arena::Arena;
+use support::client::Client;
+use support::fault_proxy::{Fault, FaultProxy, Upstream};
+use support::server::{Server, UNLIMITED};
+use support::user::User;
+use support::wait::until;
+use support::webdriver::Browser;
+use tokio::sync::Mutex;
+use tokio::time::sleep;
+
+/// Three followers: two boards over one connection, one board over another, and one that loses some of what it is sent.
+const FOLLOW: &str = "
+    return import('/client/scoreboard-client.js').then(({ ScoreboardClient }) => {
+      class Lossy extends WebSocket {
+        addEventListener(type, listener) {
+          let updates = 0;
+          super.addEventListener(type, (event) => {
+            const isUpdate = type === 'message' && JSON.parse(event.data).type === 'update';
+            if (isUpdate && window.lost < 5 && ++updates % 10 === 5) window.lost += 1;
+            else listener(event);
+          });
+        }
+      }
+      window.lost = 0;
+      window.followers = {};
+      const follow = (name, client, board) => {
+        const follower = { client, subscription: client.subscribe(board, { limit: 5 }), views: [], wholes: 0, states: [] };
+        follower.subscription.addEventListener('change', ({ detail: { view, changes } }) => {
+          follower.views.push(view);
+          if (changes === null) follower.wholes += 1;
+        });
+        client.addEventListener('state', ({ detail: { state } }) => follower.states.push(state));
+        window.followers[name] = follower;
+      };
+      const both = new ScoreboardClient();
+      follow('main', both, 'main');
+      follow('side', both, 'side');
+      follow('lossy', new ScoreboardClient(location.origin, { WebSocket: Lossy }), 'main');
+    });";
+const ALL_ARE: &str =
+    "return Object.values(window.followers).every(({ subscription }) => subscription.state === arguments[0]);";
+const MARK: &str = "
+    for (const follower of Object.values(window.followers)) {
+      follower.mark = follower.views.length;
+      follower.client.connect();
+    }";
+const MOVED_ON: &str = "
+    return Object.values(window.followers).every(({ subscription, views, mark }) => subscription.state === 'live' && views.length >= mark + 10);";
+const ALL_SEEN: &str = "
+    return Object.fromEntries(Object.entries(window.followers).map(([name, { views, wholes, states }]) => [name, { views, wholes, states }]));";
+
+/// What the server answered about a board, by its position.
+type Pages = Arc<Mutex<BTreeMap<(u64, u64), Value>>>;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_javascript_client_stays_in_step_through_losses_cuts_and_restarts() {
+    let mut server = Server::start().await;
+    for words in [
+        &["admin", "create-board", "side", "--name", "Side"][..],
+        &["admin", "set-kind", "side", "boss", "--points", "50..150"][..],
+    ] {
+        let made = server.command(words);
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    }
+    let key = Arena::key(&server);
+    // Boards are looked up again after a while; begun anew, the server knows the new one.
+    server.kill9();
+    server.restart().await;
+    let proxy = FaultProxy::start(Upstream::Port(server.address())).await;
+    let mut browser = Browser::open().await;
+    // A page of that origin that does nothing by itself.
+    browser.go(&format!("http://{}/api/scoreboard/boards", proxy.address())).await;
+
+    let users: Vec<String> = (0..12).map(|user| UserId::for_name("arena", &user.to_string()).to_string()).collect();
+    let arena = Arena::play(&server, &key, &["main", "side"], &users, 60);
+    let pages: HashMap<&str, Pages> = ["main", "side"].map(|board| (board, Pages::default())).into();
+    let readers: Vec<_> =
+        pages.iter().map(|(board, pages)| tokio::spawn(read(server.address(), *board, pages.clone()))).collect();
+    browser.run(FOLLOW, json!([])).await;
+    further(&mut browser).await;
+
+    // Cut, and taken up again by what was missed: no board is sent whole a second time for it.
+    proxy.set(Fault::Cut);
+    browser.wait(ALL_ARE, json!(["offline"])).await;
+    proxy.set(Fault::None);
+    further(&mut browser).await;
+    assert_eq!(browser.run("return window.followers.main.wholes;", json!([])).await, 1, "it resumed");
+    proxy.set(Fault::Reset);
+    browser.wait(ALL_ARE, json!(["offline"])).await;
+    proxy.set(Fault::None);
+    further(&mut browser).await;
+
+    // Restarted, rudely and politely.
+    server.kill9();
+    browser.wait(ALL_ARE, json!(["offline"])).await;
+    server.restart().await;
+    further(&mut browser).await;
+    assert!(server.terminate().await.success());
+    browser.wait(ALL_ARE, json!(["offline"])).await;
+    server.restart().await;
+    further(&mut browser).await;
+
+    assert!(arena.recorded() > 100, "it was played all the while: {}", arena.recorded());
+    drop(arena);
+    let mut client = Client::new(server.address());
+    for (name, board) in [("main", "main"), ("side", "side"), ("lossy", "main")] {
+        // What is in flight still lands.
+        until(format!("{name} holds what the server answers"), Duration::from_secs(30), async || {
+            let page = page(&mut client, board).await?;
+            let view = browser.run("return window.followers[arguments[0]].subscription.view;", json!([name])).await;
+            (view == page).then_some(())
+        })
+        .await;
+    }
+    for reader in readers {
+        reader.abort();
+    }
+
+    let seen = browser.run(ALL_SEEN, json!([])).await;
+    let lost = browser.run("return window.lost;", json!([])).await.as_u64().expect("a number");
+    assert!(lost >= 5, "updates were lost: {lost}");
+    assert!(seen["lossy"]["wholes"].as_u64() > Some(1), "what was lost was asked for: {}", seen["lossy"]["wholes"]);
+    for (name, board) in [("main", "main"), ("side", "side"), ("lossy", "main")] {
+        let views = seen[name]["views"].as_array().expect("views");
+        let pages = pages[board].lock().await;
+        let mut compared = 0;
+        let mut before = (0, 0);
+        for view in views {
+            let at = position(view);
+            assert!(at > before, "{name} went back from {before:?} to {at:?}");
+            before = at;
+            if let Some(page) = pages.get(&at) {
+                assert_eq!(view, page, "{name} at {at:?}");
+                compared += 1;
+            }
+        }
+        println!("{name}: {} views, {compared} of them compared, states {}", views.len(), seen[name]["states"]);
+        assert!(compared >= 20, "{name}: {compared} views of {} were compared", views.len());
+    }
+    assert!(server.terminate().await.success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_javascript_client_is_what_its_types_and_the_readme_say() {
+    // A page on another origin, as a game's would be, and the server that allows it.
+    let elsewhere = Server::start().await;
+    let origin = elsewhere.url();
+    let settings = [&UNLIMITED[..], &[("SCOREBOARD_ALLOWED_ORIGINS", origin.as_str())]].concat();
+    let server = Server::start_with(&settings, &[]).await;
+    let mut ada = User::register(server.address(), "Ada").await;
+    let action = ada.issue("tap").await.expect("an action is issued").expect(201)["action"].take();
+    ada.update(&action).await.expect("an update is answered").expect(200);
+    let mut browser = Browser::open().await;
+    browser.go(&format!("{origin}/api/scoreboard/boards")).await;
+
+    // The README's example, with its address replaced, and its import made one that a script can do anywhere.
+    let readme = include_str!("../README.md");
+    let (_, rest) = readme.split_once("<!-- run by tests/live_client.rs -->\n```js\n").expect("the README marks it");
+    let (example, _) = rest.split_once("```").expect("and ends it");
+    let example = example.replace("https://scores.example", &server.url());
+    let (import, example) = example.split_once('\n').expect("it has lines");
+    let (names, url) = import.strip_prefix("import ").and_then(|rest| rest.split_once(" from ")).expect("an import");
+    let url = url.trim_end_matches(';');
+    browser.run("document.body.innerHTML = '<ol id=top></ol><p id=state></p>';", json!([])).await;
+    let script = format!("return import({url}).then(({names}) => {{ {example} }});");
+    browser.run(&script, json!([])).await;
+    browser.wait("return document.getElementById('top').textContent === 'Ada: 1';", json!([])).await;
+    browser.wait("return document.getElementById('state').textContent === 'live';", json!([])).await;
+
+    // Every member that the types declare is there, and no other.
+    let declared = include_str!("../scoreboard-axum/client/scoreboard-client.d.ts");
+    let members = "
+        return import(arguments[0]).then((module) => Object.fromEntries(Object.entries(module).map(([name, value]) =>
+          [name, value?.prototype ? Object.getOwnPropertyNames(value.prototype).filter((name) => name !== 'constructor').sort() : []])));";
+    let module = format!("{}/client/scoreboard-client.js", server.url());
+    let there = browser.run(members, json!([module])).await;
+    for (name, members) in there.as_object().expect("exports") {
+        let mut found: Vec<String> =
+            members.as_array().expect("names").iter().map(|m| m.as_str().unwrap().to_owned()).collect();
+        let (_, body) = declared.split_once(&format!("export declare class {name} ")).unwrap_or_else(|| {
+            let plain = [format!("declare function {name}("), format!("declare const {name}:")];
+            assert!(plain.iter().any(|text| declared.contains(text)), "{name} has no type");
+            ("", "\n}")
+        });
+        let (body, _) = body.split_once("\n}").expect("a class ends");
+        // Fields, which are no part of the prototype, are declared read-only; listeners are heard as on any EventTarget.
+        let lines = body.lines().map(str::trim).filter(|line| line.contains("):") && !line.starts_with("//"));
+        let names = lines.map(|line| line.trim_start_matches("get ").split(['(', '<']).next().unwrap().to_owned());
+        let mut declared: Vec<String> =
+            names.filter(|name| !["addEventListener", ""].contains(&name.as_str())).collect();
+        declared.retain(|name| name.chars().all(char::is_alphanumeric));
+        declared.sort();
+        found.sort();
+        assert_eq!(found, declared, "{name}");
+    }
+
+    // Codes by their range, and the jitter within its bounds.
+    let codes = "
+        return import(arguments[0]).then(({ verdictOf, fullJitter }) => ({
+          codes: [1000, 1001, 1006, 1011, 1012, 4000, 4008, 4010, 4499, 4500, 4501, 4999, 5000].map(verdictOf),
+          jitter: [0, 1, 5, 6, 90].map((attempt) => Math.max(...Array.from({ length: 2000 }, () => fullJitter(attempt)))),
+        }));";
+    let told = browser.run(codes, json!([module])).await;
+    let [a, s, n] = ["again", "spread", "never"];
+    assert_eq!(told["codes"], json!([a, a, a, a, s, a, a, a, a, n, n, n, a]));
+    for (most, bound) in told["jitter"].as_array().expect("numbers").iter().zip([500.0, 1e3, 16e3, 20e3, 20e3]) {
+        let most = most.as_f64().expect("a number");
+        assert!(most <= bound && most > 0.9 * bound, "{most} of {bound}");
+    }
+
+    // By a ticket, the connection is the user's; whose session ends, its connection does for good.
+    let ticket = ada.client.send("POST", "/api/auth/ws-ticket", Some(&ada.token), None).await;
+    let ticket = ticket.expect("a ticket is given").expect(201)["ticket"].take();
+    let sign_in = "
+        return import(arguments[0]).then(({ ScoreboardClient }) => {
+          window.signedIn = new ScoreboardClient(arguments[1], { ticket: () => arguments[2] });
+          window.signedIn.subscribe('main');
+        });";
+    browser.run(sign_in, json!([module, server.url(), ticket])).await;
+    browser.wait("return window.signedIn.state === 'live';", json!([])).await;
+    ada.client.send("POST", "/api/auth/logout", Some(&ada.token), None).await.expect("logout answers").expect(204);
+    browser.wait("return window.signedIn.state === 'closed';", json!([])).await;
+    assert_eq!(browser.run("return document.getElementById('state').textContent;", json!([])).await, "live");
+
+    // A board that is not there is refused by name, and the connection, of no further use, ends.
+    let refused = "
+        return import(arguments[0]).then(({ ScoreboardClient }) => new Promise((resolve) => {
+          const client = new ScoreboardClient(arguments[1]);
+          const nothing = client.subscribe('nothing');
+          nothing.addEventListener('refused', ({ detail }) => setTimeout(() => resolve([detail.code, nothing.state, client.state]), 100));
+        }));";
+    assert_eq!(browser.run(refused, json!([module, server.url()])).await, json!(["not_found", "ended", "idle"]));
+}
+
+/// All followers are live, and each is sent more.
+async fn further(browser: &mut Browser) {
+    // As a user does who presses "Connect now": after so many losses the waits are long.
+    browser.run(MARK, json!([])).await;
+    browser.wait(MOVED_ON, json!([])).await;
+}
+
+/// Reads a board again and again, for all positions that it can be had at.
+async fn read(address: std::net::SocketAddr, board: &str, pages: Pages) {
+    let mut client = Client::new(address);
+    loop {
+        if let Some(page) = page(&mut client, board).await {
+            pages.lock().await.insert(position(&page), page);
+        }
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// The board's page, as the client would show it.
+async fn page(client: &mut Client, board: &str) -> Option<Value> {
+    let answer = client.get(&format!("/api/scoreboard?limit=5&board={board}")).await.ok()?;
+    let mut page = (answer.status == 200).then_some(answer.body)?;
+    for entry in page["entries"].as_array_mut().expect("entries") {
+        entry.as_object_mut().expect("an entry is an object").remove("updatedAt");
+    }
+    let fields = ["board", "season", "epoch", "version", "total", "entries"];
+    Some(fields.into_iter().map(|field| (field.to_owned(), page[field].take())).collect())
+}
+
+fn position(of: &Value) -> (u64, u64) {
+    let number = |field: &str| of[field].as_u64().expect("positions are numbers");
+    (number("epoch"), number("version"))
+}
