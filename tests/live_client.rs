@@ -85,7 +85,7 @@ async fn the_javascript_client_stays_in_step_through_losses_cuts_and_restarts() 
     let arena = Arena::play(&server, &key, &["main", "side"], &users, 60);
     let pages: HashMap<&str, Pages> = ["main", "side"].map(|board| (board, Pages::default())).into();
     let readers: Vec<_> =
-        pages.iter().map(|(board, pages)| tokio::spawn(read(server.address(), *board, pages.clone()))).collect();
+        pages.iter().map(|(&board, pages)| tokio::spawn(read(server.address(), board, pages.clone()))).collect();
     browser.run(FOLLOW, json!([])).await;
     further(&mut browser).await;
 
@@ -231,6 +231,12 @@ async fn the_javascript_client_is_what_its_types_and_the_readme_say() {
     ada.client.send("POST", "/api/auth/logout", Some(&ada.token), None).await.expect("logout answers").expect(204);
     browser.wait("return window.signedIn.state === 'closed';", json!([])).await;
     assert_eq!(browser.run("return document.getElementById('state').textContent;", json!([])).await, "live");
+
+    // A device that is told to be offline says so at once, and comes back when it is told that it is not.
+    browser.network(false).await;
+    browser.wait("return document.getElementById('state').textContent === 'offline';", json!([])).await;
+    browser.network(true).await;
+    browser.wait("return document.getElementById('state').textContent === 'live';", json!([])).await;
 
     // A board that is not there is refused by name, and the connection, of no further use, ends.
     let refused = "

@@ -2,7 +2,7 @@
  * Follows boards of a scoreboard server live, and keeps them exact: a snapshot, then every update in order. What does not join
  * on is never guessed: the board is asked for anew. A connection that is lost is taken up again from the version that is held.
  *
- * No dependencies, no build step. It runs in browsers, in workers, and wherever there are `WebSocket` and `EventTarget`.
+ * One file, so that a page elsewhere loads it by one name that stays; no dependencies, no build step. It runs in browsers, in workers, and wherever there are `WebSocket` and `EventTarget`.
  *
  *     import { ScoreboardClient } from "https://scores.example/client/scoreboard-client.js";
  *

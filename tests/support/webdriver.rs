@@ -188,6 +188,13 @@ impl Browser {
         self.emulate(json!([{ "name": "prefers-color-scheme", "value": scheme }])).await;
     }
 
+    /// Takes the network away, as the operating system would tell it, or gives it back.
+    pub(crate) async fn network(&mut self, there: bool) {
+        let conditions = json!({ "offline": !there, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1 });
+        self.devtools("Network.enable", json!({})).await;
+        self.devtools("Network.emulateNetworkConditions", conditions).await;
+    }
+
     /// Tells the page what its user wishes (media features such as `prefers-reduced-motion`), and nothing else.
     pub(crate) async fn emulate(&mut self, features: Value) {
         self.devtools("Emulation.setEmulatedMedia", json!({ "features": features })).await;
