@@ -57,14 +57,16 @@ impl Broadcaster for Rigged {
     }
 }
 
-/// Counts how often entries are named: once for each reading of a board that has some.
+/// Counts how often entries are named: once for each reading of a board that has some. It may take its time, between the reading and
+/// its publication.
 #[derive(Debug, Default)]
-struct CountedNames(AtomicUsize);
+struct CountedNames(AtomicUsize, Duration);
 
 #[async_trait]
 impl DisplayNames for CountedNames {
     async fn display_names(&self, _users: &[UserId]) -> Result<HashMap<UserId, String>, BackendError> {
         self.0.fetch_add(1, Ordering::SeqCst);
+        tokio::time::sleep(self.1).await;
         Ok(HashMap::new())
     }
 }
@@ -124,10 +126,6 @@ fn fold(log: &[scoreboard_core::LogRow], limit: usize) -> Vec<(u64, Rows)> {
         folded.push((scores.len() as u64, rows));
     }
     folded
-}
-
-async fn board(builder: scoreboard_core::BoardSpec, scoreboard: &Scoreboard) {
-    scoreboard.create_board(builder).await.expect("created");
 }
 
 fn spec() -> BoardSpec {
@@ -201,7 +199,7 @@ async fn whatever_is_announced_a_watcher_holds_the_fold_of_the_log() {
         (config.batch_interval, config.poll_interval) = (Duration::from_millis(1), Duration::from_millis(40));
         let builder = Scoreboard::builder(store.clone()).with_broadcaster(Arc::new(rigged)).with_config(config);
         let scoreboard = builder.build();
-        board(spec(), &scoreboard).await;
+        scoreboard.create_board(spec()).await.expect("created");
         store.set_rates(rates);
         let (end, last) = tokio::sync::watch::channel(0);
         let limits = [3, 10, 10, 10, 100, 3, 10];
@@ -242,13 +240,14 @@ async fn whatever_is_announced_a_watcher_holds_the_fold_of_the_log() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_happens_during_the_first_look_is_not_missed() {
-    let store = Arc::new(FaultyScoreStore::new(Arc::new(MemoryScoreStore::default()), 1, FaultRates::default()));
+    let names = Arc::new(CountedNames(AtomicUsize::new(0), Duration::from_millis(4)));
+    let mut random = StdRng::seed_from_u64(1);
     let mut config = Config::default();
     // Nothing but an announcement tells of a change.
     (config.batch_interval, config.poll_interval) = (Duration::from_millis(1), Duration::from_secs(3_600));
-    let scoreboard = Scoreboard::builder(store.clone()).with_config(config).build();
-    board(spec(), &scoreboard).await;
-    store.set_rates(FaultRates { delay: 1.0, ..FaultRates::default() });
+    let builder = Scoreboard::builder(Arc::new(MemoryScoreStore::default())).with_names(names).with_config(config);
+    let scoreboard = builder.build();
+    scoreboard.create_board(spec()).await.expect("created");
     for round in 1..=100 {
         // A window of its own.
         let watching = async {
@@ -259,7 +258,12 @@ async fn what_happens_during_the_first_look_is_not_missed() {
             }
         };
         let key = round.to_string();
-        let both = async { tokio::join!(watching, record(&scoreboard, &key, round as u8, 1)) };
+        let moment = Duration::from_micros(random.random_range(0..8_000));
+        let changing = async {
+            tokio::time::sleep(moment).await;
+            record(&scoreboard, &key, round as u8, 1).await;
+        };
+        let both = async { tokio::join!(watching, changing) };
         tokio::time::timeout(Duration::from_secs(10), both).await.expect("the change is seen");
     }
 }
@@ -269,7 +273,7 @@ async fn many_cost_one_reading_and_one_encoding() {
     let names = Arc::new(CountedNames::default());
     let store = Arc::new(MemoryScoreStore::default());
     let scoreboard = Scoreboard::builder(store).with_names(names.clone()).build();
-    board(spec(), &scoreboard).await;
+    scoreboard.create_board(spec()).await.expect("created");
     record(&scoreboard, "first", 1, 5).await;
     let mut watchers = Vec::new();
     for _ in 0..300 {

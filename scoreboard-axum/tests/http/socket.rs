@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures_util::SinkExt;
+use scoreboard_core::{BoardId, RecordRequest, UserId};
 use serde_json::json;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -279,5 +280,55 @@ async fn a_store_that_fails_closes_nobody() {
         boards.push(message["board"].clone());
         boards.dedup();
     }
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_takes_nothing_is_closed_and_the_others_do_not_notice() {
+    let mut setup = Setup::default();
+    setup.http.live.write_timeout = Duration::from_millis(500);
+    setup.http.live.max_connections_per_address = 2;
+    setup.http.live.messages_per_minute = 10_000;
+    let world = World::with(setup).await;
+    let served = Served::start(&world).await;
+    for number in 0..100_u8 {
+        let request = RecordRequest {
+            board: BoardId::main(),
+            user_id: UserId::from_bytes([number; 16]),
+            kind: "tap".parse().unwrap(),
+            points: None,
+        };
+        world.scoreboard.record(&"game".parse().unwrap(), &number.to_string(), request).await.unwrap();
+    }
+    let mut watcher = Watcher::connect(&served).await;
+    watcher.say(json!({ "type": "subscribe", "limit": 100 })).await;
+    let mut copy = Copy::default();
+    copy.apply(&watcher.next().await);
+    // A system keeps some megabytes on the way to it; it asks for more.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4 * 1024).unwrap();
+    let stream = socket.connect(served.address).await.unwrap();
+    let url = format!("ws://{}/api/scoreboard/ws", served.address);
+    let (mut deaf, _) = tokio_tungstenite::client_async(url, stream).await.unwrap();
+    assert!(Watcher::try_connect(&served, &[]).await.is_err(), "all places are taken");
+    for _ in 0..2_000 {
+        deaf.send(Message::text(json!({ "type": "subscribe", "limit": 100 }).to_string())).await.unwrap();
+    }
+    let ada = world.player("ada").await;
+    for version in 101..=105 {
+        let asked = tokio::time::Instant::now();
+        world.tap(&ada).await;
+        while copy.version < version {
+            copy.apply(&watcher.next().await);
+        }
+        assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+    }
+    let free = async {
+        while Watcher::try_connect(&served, &[]).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(PATIENCE, free).await.expect("its place is free, though it never closed anything");
+    drop(deaf);
     served.stop().await;
 }

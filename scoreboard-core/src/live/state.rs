@@ -159,3 +159,81 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::board::Season;
+    use crate::version::{Epoch, Version};
+
+    fn at(epoch: u64, version: u64) -> Position {
+        Position { epoch: Epoch::new(epoch), version: Version::new(version) }
+    }
+
+    fn view(epoch: u64, version: u64, season: u32) -> View {
+        View { season: Season::new(season), position: at(epoch, version), total: version, entries: Vec::new() }
+    }
+
+    fn published(views: impl IntoIterator<Item = View>) -> State {
+        let mut state = State::default();
+        for view in views {
+            let advance = state.compare(&BoardId::main(), view).expect("it is newer");
+            state.advance(advance);
+        }
+        state
+    }
+
+    fn taken(state: &State, held: Held) -> String {
+        match state.step(held, 0) {
+            Step::Update(frame) => format!("to {}", frame.position()),
+            Step::Snapshot(newest) => format!("all at {}", newest.snapshot().position()),
+            Step::Unchanged(newest) => format!("still {}", newest.unchanged().position()),
+            Step::Missed(since, _) => format!("missed since {since}"),
+            Step::Ahead => "look".to_owned(),
+            Step::Wait => "wait".to_owned(),
+            Step::End(_) => "end".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_page_that_is_behind_is_no_news() {
+        let state = published([view(1, 5, 1)]);
+        for (epoch, version) in [(1, 5), (1, 4), (0, 9)] {
+            assert!(state.compare(&BoardId::main(), view(epoch, version, 1)).is_none());
+        }
+        assert!(state.compare(&BoardId::main(), view(2, 1, 1)).is_some(), "another life");
+    }
+
+    #[test]
+    fn a_watcher_takes_what_applies_to_what_it_holds() {
+        let state = published((5..100).map(|version| view(1, version, 1)));
+        let said = |version| Held::Said(at(1, version), false);
+        for (held, expected) in [
+            (Held::Nothing, "all at 1.99"),
+            (Held::Given(at(1, 99)), "wait"),
+            (Held::Given(at(1, 98)), "to 1.99"),
+            (Held::Given(at(1, 90)), "to 1.91"),
+            (Held::Given(at(1, 20)), "all at 1.99"),
+            (said(99), "still 1.99"),
+            (said(97), "to 1.98"),
+            (said(5), "all at 1.99"),
+            (said(4), "missed since 1.4"),
+            (said(100), "look"),
+            (Held::Said(at(1, 100), true), "all at 1.99"),
+            (Held::Said(at(0, 4), false), "all at 1.99"),
+        ] {
+            assert_eq!(taken(&state, held), expected, "{held:?}");
+        }
+        assert!(matches!(state.step(Held::Nothing, 1), Step::Wait), "who asked waits for the answer");
+    }
+
+    #[test]
+    fn a_turn_of_the_season_or_another_life_is_told_whole() {
+        for (next, here) in [(view(1, 7, 2), "all at 1.7"), (view(2, 3, 1), "all at 2.3")] {
+            let state = published([view(1, 5, 1), view(1, 6, 1), next]);
+            for held in [Held::Given(at(1, 6)), Held::Given(at(1, 5)), Held::Said(at(1, 6), false)] {
+                assert_eq!(taken(&state, held), here);
+            }
+        }
+    }
+}
