@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use rand::RngExt;
 use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 use serde_json::json;
 use tokio::task::AbortHandle;
 use tokio::time::{MissedTickBehavior, interval, sleep};
@@ -42,7 +42,7 @@ impl Arena {
                 let (mut client, key, recorded) = (Client::new(server.address()), key.to_owned(), recorded.clone());
                 let (boards, users) =
                     (boards.iter().map(|&board| board.to_owned()).collect::<Vec<_>>(), users.to_vec());
-                let mut random = seeds.child();
+                let mut random = StdRng::seed_from_u64(seeds.within(0..u64::MAX));
                 let mut ticks = interval(Duration::from_secs(CONNECTIONS as u64) / per_second);
                 ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
                 let play = async move {

@@ -27,11 +27,6 @@ impl Seeded {
         format!("{VARIABLE}={}", self.seed)
     }
 
-    /// Another generator, whose numbers follow from this one's.
-    pub(crate) fn child(&mut self) -> StdRng {
-        StdRng::seed_from_u64(self.rng.random())
-    }
-
     /// A number of this range.
     pub(crate) fn within(&mut self, range: std::ops::Range<u64>) -> u64 {
         self.rng.random_range(range)
