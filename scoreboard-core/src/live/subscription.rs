@@ -104,7 +104,7 @@ impl Subscription {
                 Step::Wait => {
                     if self.state.changed().await.is_err() {
                         // The sender lives as long as the window, which is held here.
-                        std::future::pending().await
+                        std::future::pending::<()>().await;
                     }
                     continue;
                 }
