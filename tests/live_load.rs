@@ -161,8 +161,11 @@ async fn hundreds_watch_without_a_gap_are_cut_and_come_back() {
     let watchers: Vec<JoinHandle<Held>> =
         (0..clients).map(|_| tokio::spawn(follow(address, Held::default(), until.clone()))).collect();
     sleep(SETTLED).await;
-    let each = resident(server.pid()).saturating_sub(rss) as f64 / (clients + deaf.len()) as f64;
-    println!("the server holds {each:.1} KiB for each who watches and is told nothing");
+    let then = resident(server.pid());
+    let each = (then as f64 - rss as f64) / (clients + deaf.len()) as f64;
+    println!(
+        "the server: {rss} KiB before, {then} KiB with all, {each:.1} KiB for each who watches and is told nothing"
+    );
     let mut asked = BTreeMap::new();
     for _ in 0..7 {
         for user in &mut users {
