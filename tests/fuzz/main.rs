@@ -5,7 +5,6 @@
 
 mod mutator;
 #[path = "../support/seed.rs"]
-#[allow(dead_code, reason = "one generator is enough here")]
 mod seed;
 
 use std::path::Path;
