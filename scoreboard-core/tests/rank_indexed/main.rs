@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use scoreboard_core::memory::{InProcessBroadcaster, MemoryScoreStore};
 use scoreboard_core::{
-    ActionId, BoardId, BoardSpec, Broadcaster, Change, Epoch, Fingerprint, IndexState, Operator, Order, Origin,
+    ActionId, BoardId, BoardSpec, Broadcaster, Change, Config, Epoch, Fingerprint, IndexState, Operator, Order, Origin,
     Outcome, PageQuery, Points, Position, Range, RankIndexed, RankIndexedConfig, RankStyle, Ranked, RankedPage,
     RankedUsers, Reached, Score, ScoreRank, ScoreStore, Scoreboard, Season, StandingQuery, Timestamp, TopQuery, UserId,
     Version,
@@ -455,4 +455,31 @@ async fn who_asks_a_node_for_a_version_of_another_is_given_it() {
     }
     let ahead = TopQuery { min_version: Version::new(20), ..TopQuery::new(main) };
     assert!(scoreboard.top(&ahead).await.is_err(), "nobody has it");
+}
+
+/// A hint comes before its node has read the log: the page from memory is behind what was announced.
+#[tokio::test]
+async fn who_watches_at_a_node_sees_what_is_announced_before_its_ranks_have_heard_of_it() {
+    let store = MemoryScoreStore::new();
+    let _ = store.create_board(&spec()).await.expect("created");
+    let mut config = quick();
+    config.poll_interval = Duration::from_secs(3600);
+    config.check_interval = Duration::from_secs(3600);
+    // Its ranks hear of nothing; its watchers do.
+    let node = node(Rigged::without_ranks(store.clone()), config, &InProcessBroadcaster::default());
+    until("it is filled", || is_ready(&node)).await;
+    let (main, announced) = (BoardId::main(), InProcessBroadcaster::default());
+    let mut quiet = Config::default();
+    quiet.poll_interval = Duration::from_secs(3600);
+    let builder = Scoreboard::builder(Arc::new(node)).with_config(quiet);
+    let scoreboard = builder.with_broadcaster(Arc::new(announced.clone())).build();
+    let mut watching = scoreboard.subscribe(&main, 10, None).await.expect("the board is there");
+    let _ = watching.next().await.expect("a snapshot");
+    for n in 1..=5 {
+        store.apply(&[set(n, n, n as i64)]).await.expect("applied");
+        let position = store.board(&main).await.expect("board answers").expect("it is there").position();
+        announced.publish(&main, position).await.expect("told");
+        let event = tokio::time::timeout(Duration::from_secs(10), watching.next()).await.expect("it is not missed");
+        assert_eq!(event.expect("an update").position(), position);
+    }
 }
