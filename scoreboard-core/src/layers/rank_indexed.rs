@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::board::{Board, BoardSpec, Season};
 use crate::entry::{PageQuery, RankedPage, RankedUsers, ScoreRank};
@@ -27,6 +28,9 @@ mod progress;
 
 use indexed_board::{IndexedBoard, Live};
 pub use progress::{IndexProgress, IndexState};
+
+/// So many polls may fail, one after the other, until what is in memory is not given out any more.
+const MISSED_POLLS: u32 = 3;
 
 /// The numbers of a [`RankIndexed`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +71,8 @@ impl Default for RankIndexedConfig {
 /// - **Nothing old.** Whatever position was seen through this handle, in whatever answer, is a floor: no answer from the index is below it. A read
 ///   that finds the index behind brings it forward by the log, or is answered by the store. So who asks another node for a version
 ///   they were told (`minVersion`) first lets it ask [`board`](ScoreStore::board), and then reads no less.
+/// - **In touch.** If the store has said nothing for three [`poll_interval`](RankIndexedConfig::poll_interval)s, it is asked for each answer: other
+///   nodes may have gone on, and whoever stands before this says that the store is gone.
 /// - **Never trusted silently.** A slice of users at a time is compared with the store, at one version. A difference is logged as an error, counted
 ///   (`scoreboard_rank_index_drift_total`), and the index is made anew.
 /// - **Bounded.** A board that would not fit, that is not ready, or another season than the current is answered by the store.
@@ -98,6 +104,8 @@ struct Shared {
     boards: RwLock<HashMap<BoardId, Arc<IndexedBoard>>>,
     /// Some board needs the follower: to be filled, or to be brought forward.
     wake: Notify,
+    /// When the store last said where its boards are, or one of them.
+    heard: Mutex<Instant>,
 }
 
 impl fmt::Debug for RankIndexed {
@@ -111,7 +119,8 @@ impl RankIndexed {
     #[must_use]
     pub fn new(inner: Arc<dyn ScoreStore>, config: RankIndexedConfig) -> Self {
         describe();
-        let shared = Shared { inner, config, boards: RwLock::default(), wake: Notify::new() };
+        let shared =
+            Shared { inner, config, boards: RwLock::default(), wake: Notify::new(), heard: Mutex::new(Instant::now()) };
         Self { shared: Arc::new(shared) }
     }
 
@@ -128,6 +137,16 @@ impl RankIndexed {
         Some(boards.entry(board.clone()).or_insert_with(|| Arc::new(IndexedBoard::new(board.clone()))).clone())
     }
 
+    /// The store has just said where it is.
+    fn heard(&self) {
+        *self.shared.heard.lock() = Instant::now();
+    }
+
+    /// Whether the store has said lately where it is: from memory alone nobody can tell what other nodes have done.
+    fn is_in_touch(&self) -> bool {
+        self.shared.heard.lock().elapsed() <= self.shared.config.poll_interval * MISSED_POLLS
+    }
+
     /// A board was seen at this position: the index answers with nothing below it.
     fn seen(&self, board: &BoardId, position: Position) {
         if let Some(indexed) = self.indexed(board)
@@ -139,7 +158,7 @@ impl RankIndexed {
 
     /// An answer of the index, if it has the board and season, at no version below the floor; brought forward first where it is behind.
     async fn answer<T>(&self, board: &BoardId, season: Option<Season>, ask: impl Fn(&Live) -> T) -> Option<T> {
-        let indexed = self.indexed(board)?;
+        let indexed = self.indexed(board).filter(|_| self.is_in_touch())?;
         // What is seen from now on need not be in the answer: else a reader could run after the writers for ever.
         let floor = indexed.floor();
         let mut answer = indexed.answer(floor, season, &ask);
@@ -182,6 +201,7 @@ impl ScoreStore for RankIndexed {
             return Ok(Some(page));
         }
         let page = self.shared.inner.page(board, query).await?;
+        self.heard();
         if let Some(page) = &page {
             self.seen(board, page.position);
         }
@@ -199,6 +219,7 @@ impl ScoreStore for RankIndexed {
             return Ok(Some(standings));
         }
         let standings = self.shared.inner.standings(board, season, style, users).await?;
+        self.heard();
         if let Some(standings) = &standings {
             self.seen(board, standings.position);
         }
@@ -223,6 +244,7 @@ impl ScoreStore for RankIndexed {
 
     async fn apply(&self, changes: &[Change]) -> Result<Vec<Outcome>, BackendError> {
         let outcomes = self.shared.inner.apply(changes).await?;
+        self.heard();
         let mut moved: HashMap<&BoardId, Vec<&Receipt>> = HashMap::new();
         for receipt in outcomes.iter().filter_map(Outcome::receipt) {
             moved.entry(&receipt.board).or_default().push(receipt);
@@ -259,6 +281,7 @@ impl ScoreStore for RankIndexed {
 
     async fn board(&self, board: &BoardId) -> Result<Option<Board>, BackendError> {
         let found = self.shared.inner.board(board).await?;
+        self.heard();
         if let Some(found) = &found {
             self.seen(board, found.position());
         }
@@ -267,6 +290,7 @@ impl ScoreStore for RankIndexed {
 
     async fn boards(&self) -> Result<Vec<Board>, BackendError> {
         let boards = self.shared.inner.boards().await?;
+        self.heard();
         boards.iter().for_each(|board| self.seen(&board.spec.id, board.position()));
         Ok(boards)
     }

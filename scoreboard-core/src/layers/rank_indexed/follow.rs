@@ -104,7 +104,9 @@ impl RankIndexed {
 
     /// Learns of new boards, and of where all are.
     async fn reconcile(&self, broadcaster: &dyn Broadcaster, followed: &mut Followed) -> Result<(), BackendError> {
-        for board in self.shared.inner.boards().await? {
+        let boards = self.shared.inner.boards().await?;
+        self.heard();
+        for board in boards {
             let id = &board.spec.id;
             let Some(indexed) = self.adopt(id) else { continue };
             if !followed.boards.contains_key(id) {
