@@ -29,9 +29,6 @@ mod progress;
 use indexed_board::{IndexedBoard, Live};
 pub use progress::{IndexProgress, IndexState};
 
-/// So many polls may fail, one after the other, until what is in memory is not given out any more.
-const MISSED_POLLS: u32 = 3;
-
 /// The numbers of a [`RankIndexed`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -43,6 +40,8 @@ pub struct RankIndexedConfig {
     pub max_bytes: usize,
     /// How often the store is asked where its boards are, if nothing is announced. Default: 5 s.
     pub poll_interval: Duration,
+    /// How long the store may have said nothing until what is in memory is not given out any more: some polls may fail. Default: 15 s.
+    pub max_silence: Duration,
     /// How often a slice of users is compared with the store. Default: 1 s.
     pub check_interval: Duration,
     /// How many users are compared at once. Default: 500.
@@ -55,6 +54,7 @@ impl Default for RankIndexedConfig {
             boards: None,
             max_bytes: 1 << 30,
             poll_interval: Duration::from_secs(5),
+            max_silence: Duration::from_secs(15),
             check_interval: Duration::from_secs(1),
             check_slice: 500,
         }
@@ -71,8 +71,8 @@ impl Default for RankIndexedConfig {
 /// - **Nothing old.** Whatever position was seen through this handle, in whatever answer, is a floor: no answer from the index is below it. A read
 ///   that finds the index behind brings it forward by the log, or is answered by the store. So who asks another node for a version
 ///   they were told (`minVersion`) first lets it ask [`board`](ScoreStore::board), and then reads no less.
-/// - **In touch.** If the store has said nothing for three [`poll_interval`](RankIndexedConfig::poll_interval)s, it is asked for each answer: other
-///   nodes may have gone on, and whoever stands before this says that the store is gone.
+/// - **In touch.** If the store has said nothing for [`max_silence`](RankIndexedConfig::max_silence), it is asked for each answer: other nodes may
+///   have gone on, and whoever stands before this says that the store is gone.
 /// - **Never trusted silently.** A slice of users at a time is compared with the store, at one version. A difference is logged as an error, counted
 ///   (`scoreboard_rank_index_drift_total`), and the index is made anew.
 /// - **Bounded.** A board that would not fit, that is not ready, or another season than the current is answered by the store.
@@ -144,7 +144,7 @@ impl RankIndexed {
 
     /// Whether the store has said lately where it is: from memory alone nobody can tell what other nodes have done.
     fn is_in_touch(&self) -> bool {
-        self.shared.heard.lock().elapsed() <= self.shared.config.poll_interval * MISSED_POLLS
+        self.shared.heard.lock().elapsed() <= self.shared.config.max_silence
     }
 
     /// A board was seen at this position: the index answers with nothing below it.

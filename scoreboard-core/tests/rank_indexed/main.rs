@@ -483,3 +483,19 @@ async fn who_watches_at_a_node_sees_what_is_announced_before_its_ranks_have_hear
         assert_eq!(event.expect("an update").position(), position);
     }
 }
+
+#[tokio::test]
+async fn ranks_are_given_out_while_the_store_is_in_touch_and_no_longer() {
+    let mut config = quick();
+    config.max_silence = Duration::from_millis(300);
+    // Nobody polls, and the store has no ranks: whatever is answered comes from memory.
+    let ranks = RankIndexed::new(Rigged::without_ranks(MemoryScoreStore::new()), config);
+    let _ = ranks.create_board(&spec()).await.expect("created");
+    ranks.apply(&[set(1, 1, 5)]).await.expect("applied");
+    let top = async || ranks.page(&BoardId::main(), query(Range::Top { limit: 10 }, RankStyle::Ordinal)).await;
+    let _ = top().await.expect("the store was there just now");
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    assert!(top().await.is_err(), "nobody knows what has happened since");
+    let _ = ranks.board(&BoardId::main()).await.expect("board answers").expect("it is there");
+    let _ = top().await.expect("it is there again");
+}

@@ -55,6 +55,7 @@ impl RankIndexed {
             // Before the log is read: what is seen meanwhile may be behind what was read.
             let floor = indexed.floor();
             let rows = self.shared.inner.log(&indexed.id, position.version, ROWS).await?;
+            self.heard();
             let steps: Vec<Step> = rows.iter().map(Step::from).collect();
             let why = match indexed.take(&steps) {
                 Told::Current if rows.len() == ROWS => continue,

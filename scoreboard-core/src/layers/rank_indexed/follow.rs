@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures_util::StreamExt;
-use futures_util::stream::{self, BoxStream, FuturesUnordered, SelectAll};
+use futures_util::stream::{self, BoxStream, SelectAll};
+use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::broadcast::Broadcaster;
@@ -43,15 +44,15 @@ impl RankIndexed {
         let mut checks = interval(self.shared.config.check_interval);
         polls.set_missed_tick_behavior(MissedTickBehavior::Delay);
         checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut filling = FuturesUnordered::new();
+        // A task of its own: it goes on while this one waits for the same board's turn.
+        let mut filling = JoinSet::new();
         // Which slice is compared next: of which board, and behind whom.
         let mut next: (Option<BoardId>, Option<UserId>) = (None, None);
         loop {
             if filling.is_empty()
                 && let Some(indexed) = followed.boards.values().find(|indexed| indexed.is_filling()).cloned()
             {
-                let layer = self.clone();
-                filling.push(async move { (layer.fill(&indexed).await, indexed) });
+                filling.spawn(self.clone().fill_or_rest(indexed));
             }
             tokio::select! {
                 _ = polls.tick() => {
@@ -69,11 +70,9 @@ impl RankIndexed {
                     None => drop(followed.boards.remove(&board)),
                 },
                 () = self.shared.wake.notified() => self.bring_forward(&followed.boards).await,
-                Some((filled, indexed)) = filling.next() => {
+                Some(filled) = filling.join_next() => {
                     if let Err(error) = filled {
-                        tracing::warn!(error = %Chain(&error), board = %indexed.id, "ranks could not be filled; trying again");
-                        // Not at once: the store is in trouble, or the board moves too fast.
-                        tokio::time::sleep(self.shared.config.check_interval).await;
+                        tracing::error!(error = %Chain(&error), "the filling of ranks broke off; trying again");
                     }
                     self.measure(&followed.boards);
                 }
@@ -83,6 +82,14 @@ impl RankIndexed {
                     }
                 }
             }
+        }
+    }
+
+    async fn fill_or_rest(self, indexed: Arc<IndexedBoard>) {
+        if let Err(error) = self.fill(&indexed).await {
+            tracing::warn!(error = %Chain(&error), board = %indexed.id, "ranks could not be filled; trying again");
+            // Not at once: the store is in trouble, or the board moves too fast.
+            tokio::time::sleep(self.shared.config.check_interval).await;
         }
     }
 
