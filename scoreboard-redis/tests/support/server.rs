@@ -1,6 +1,6 @@
 //! Servers that the tests start, on free loopback ports and in folders of their own. Each goes with what started it.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -83,7 +83,7 @@ impl Process {
         let input = child.stdin.take().expect("it has an input");
         self.watcher = Some((child, input));
         let limit = Instant::now() + Duration::from_secs(20);
-        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+        while !answers(self.port) {
             let log = std::fs::read_to_string(self.folder.join("log")).unwrap_or_default();
             assert!(
                 Instant::now() < limit,
@@ -136,6 +136,18 @@ impl Drop for Process {
         }
         let _ = std::fs::remove_dir_all(&self.folder);
     }
+}
+
+/// Whether a server answers here, be it that it wants a password. That it takes connections is not enough: the system does that for it before it
+/// has opened its other addresses.
+fn answers(port: u16) -> bool {
+    let asked = || {
+        let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+        stream.set_read_timeout(Some(Duration::from_secs(1)))?;
+        stream.write_all(b"PING\r\n")?;
+        stream.read_exact(&mut [0])
+    };
+    asked().is_ok()
 }
 
 pub(crate) fn cli(port: u16, arguments: &[&str]) -> String {
