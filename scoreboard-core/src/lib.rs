@@ -114,7 +114,7 @@ pub use layers::{
     RankIndexedConfig, TwoLevelCache,
 };
 pub use limiter::{Algorithm, Cell, Decision, Quota, RateLimiter, Usage};
-pub use live::{LiveEvent, LiveFrame, Snapshot, Subscription, Update};
+pub use live::{LiveEvent, LiveFrame, LiveWindow, Snapshot, Subscription, Update, WindowKind};
 pub use names::{DisplayNames, NAMES_BACKEND, NoNames};
 pub use pipeline::{
     Admission, AroundQuery, BoardError, Builder, CacheEvent, CacheMonitorConfig, CacheReaction, CacheStep,
