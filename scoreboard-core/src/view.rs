@@ -58,6 +58,11 @@ impl View {
         self.position.epoch == other.position.epoch && self.season == other.season
     }
 
+    /// Where this user stands, if in the window.
+    pub(crate) fn entry(&self, user: UserId) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.user_id == user)
+    }
+
     /// What a watcher that holds `self` must apply to hold `next`: removals first, then upserts in rank order.
     pub(crate) fn changes_to(&self, next: &Self) -> Vec<EntryChange> {
         let before: HashMap<UserId, &Entry> = self.entries.iter().map(|entry| (entry.user_id, entry)).collect();

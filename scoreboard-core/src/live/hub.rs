@@ -56,7 +56,7 @@ impl Drop for Rest {
 
 /// A watcher's place at a window.
 #[derive(Debug)]
-pub(super) struct Seat {
+pub(crate) struct Seat {
     pub(super) window: Arc<Window>,
     pub(super) state: watch::Receiver<State>,
     /// The look at the board that the watcher waits for; 0 where the window is watched already, and so follows the board.
@@ -65,7 +65,7 @@ pub(super) struct Seat {
 
 impl Hub {
     /// A place at a window, which is begun if there is none. It then listens to `announced`.
-    pub(super) fn seat(
+    pub(crate) fn seat(
         &self,
         scoreboard: &Scoreboard,
         part: &Part,

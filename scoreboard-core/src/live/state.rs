@@ -105,6 +105,11 @@ pub(super) struct Advance {
 }
 
 impl State {
+    /// The newest view, if the board was read after this request for it.
+    pub(super) fn newest_since(&self, asked: u64) -> Option<&Arc<Newest>> {
+        self.newest.as_ref().filter(|_| self.answered >= asked)
+    }
+
     /// Where the newest view is.
     pub(super) fn position(&self) -> Option<Position> {
         self.newest.as_ref().map(|newest| newest.view.position)
@@ -142,7 +147,7 @@ impl State {
         if let Some(end) = &self.end {
             return Step::End(end.clone());
         }
-        let Some(newest) = self.newest.as_ref().filter(|_| self.answered >= asked) else { return Step::Wait };
+        let Some(newest) = self.newest_since(asked) else { return Step::Wait };
         let here = newest.view.position;
         let (at, looked) = match held {
             Held::Nothing => return Step::Snapshot(newest.clone()),

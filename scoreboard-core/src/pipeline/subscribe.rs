@@ -5,8 +5,8 @@ use tokio::time::Instant;
 use crate::board::Season;
 use crate::entry::{Entry, PageQuery, Range, Ranked, RankedPage, RankedUsers};
 use crate::error::Result;
-use crate::ids::BoardId;
-use crate::live::{Extent, LiveWindow, Part, Subscription, Why, Window};
+use crate::ids::{BoardId, UserId};
+use crate::live::{Extent, LiveWindow, Part, PrivateSubscription, Subscription, Why, Window};
 use crate::pipeline::Scoreboard;
 use crate::pipeline::read::entry;
 use crate::ranking::RankStyle;
@@ -16,6 +16,9 @@ use crate::view::{View, rewind};
 
 /// How many changes a watcher may have missed and still be told of them from the log; beyond, it gets the whole view.
 const MAX_MISSED: u64 = 300;
+
+/// How far a user is seen to both sides by who finds what concerns them.
+const SIGHT: usize = 10;
 
 impl Scoreboard {
     /// Watches the top `limit` (1 to 100) of a board: [`watch`](Self::watch) with [`LiveWindow::top`].
@@ -70,6 +73,22 @@ impl Scoreboard {
         // Subscribed before the first look: what happens between the two is announced.
         let announced = self.parts.broadcaster.subscribe(board).await?;
         Ok(Subscription::new(self.clone(), &Part { board: board.clone(), window }, since, announced))
+    }
+
+    /// Watches a board for one user: what concerns them is told to nobody else.
+    ///
+    /// # Errors
+    ///
+    /// As [`watch`](Self::watch).
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is watched.
+    pub async fn watch_for(&self, board: &BoardId, user: UserId) -> Result<PrivateSubscription> {
+        self.catalogue(board, self.parts.clock.now()).await?;
+        let announced = self.parts.broadcaster.subscribe(board).await?;
+        let part = Part { board: board.clone(), window: LiveWindow::around(user, SIGHT) };
+        Ok(PrivateSubscription::new(self.clone(), self.parts.hub.seat(self, &part, Some(announced))))
     }
 
     /// What is in a window now.
