@@ -1,5 +1,6 @@
 //! Who is at the other end of a connection, once a ticket has said so.
 
+use futures_util::FutureExt;
 use scoreboard_core::UserId;
 use scoreboard_core::accounts::{Accounts, SessionEnd};
 
@@ -26,6 +27,16 @@ impl Identity {
         }
         self.0 = Some(SignedIn { user_id, session: accounts.follow_session(principal.session_id) });
         Ok(user_id)
+    }
+
+    /// Who is here.
+    pub(crate) fn user_id(&self) -> Option<UserId> {
+        self.0.as_ref().map(|held| held.user_id)
+    }
+
+    /// Whether the session has been ended.
+    pub(crate) fn is_signed_out(&mut self) -> bool {
+        self.signed_out().now_or_never().is_some()
     }
 
     /// Returns once the session has been ended; never, where nobody is signed in.

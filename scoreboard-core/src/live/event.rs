@@ -135,3 +135,39 @@ impl LiveEvent {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Timestamp;
+    use crate::live::LiveWindow;
+    use crate::score::Score;
+
+    #[test]
+    fn a_top_is_told_as_ever_and_other_windows_bear_what_they_are() {
+        let user_id = UserId::MIN;
+        let (score, updated_at) = (Score::ZERO, Timestamp::from_millis(0));
+        let entry = Entry { rank: 1, user_id, display_name: None, score, updated_at };
+        let position = Position { epoch: Epoch::new(1), version: Version::new(2) };
+        let view = View { season: Season::FIRST, position, total: 1, entries: vec![entry] };
+        let part = |window| Part { board: BoardId::main(), window };
+        let rest = r#""season":1,"epoch":1,"version":2,"total":1,"entries":[{"rank":1,"userId":"00000000-0000-0000-0000-000000000000","displayName":null,"score":0,"updatedAt":"1970-01-01T00:00:00.000Z"}]}"#;
+        let around = r#""window":"around","userId":"00000000-0000-0000-0000-000000000000","#;
+        for (window, bears) in [
+            (LiveWindow::top(10), ""),
+            (LiveWindow::around(user_id, 5), around),
+            (LiveWindow::users([user_id]).unwrap(), r#""window":"users","#),
+        ] {
+            let event = LiveEvent::snapshot(&part(window.clone()), &view, None);
+            let expected = format!(r#"{{"type":"snapshot","board":"main",{bears}{rest}"#);
+            assert_eq!(serde_json::to_string(&event).unwrap(), expected);
+            let event = LiveEvent::update(&part(window), &view, &view).unwrap();
+            let expected = format!(
+                r#"{{"type":"update","board":"main",{bears}"season":1,"epoch":1,"from":2,"version":2,"total":1,"changes":[]}}"#
+            );
+            assert_eq!(serde_json::to_string(&event).unwrap(), expected);
+        }
+        let event = LiveEvent::snapshot(&part(LiveWindow::top(10)), &view, Some(false));
+        assert!(serde_json::to_string(&event).unwrap().contains(r#""total":1,"recovered":false,"entries""#));
+    }
+}
