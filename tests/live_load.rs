@@ -13,6 +13,7 @@ use futures_util::future::join_all;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use support::client::Client;
+use support::resident::resident;
 use support::scale::scaled;
 use support::server::{Server, UNLIMITED};
 use support::user::User;
@@ -206,11 +207,4 @@ async fn hundreds_watch_without_a_gap_are_cut_and_come_back() {
     // The three changes are read for those who are deaf, who still watch.
     assert!(caused <= 5 + 3, "{caused} readings of the store");
     drop(deaf);
-}
-
-/// What a process holds in memory, in KiB.
-fn resident(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("proc(5) has it");
-    line.trim().trim_end_matches(" kB").trim().parse().expect("a number")
 }
