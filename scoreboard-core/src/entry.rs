@@ -92,6 +92,8 @@ pub struct RankedUsers {
     pub season: Season,
     /// When it is true.
     pub position: Position,
+    /// All entries of the season, not only those asked for.
+    pub total: u64,
     /// One for each user asked for, in that order; `None` for who is not on the board.
     pub entries: Vec<Option<Ranked>>,
 }
