@@ -9,6 +9,7 @@ use axum::Router;
 use axum::extract::WebSocketUpgrade;
 use axum::extract::ws::{Message, Utf8Bytes, WebSocket};
 use axum::routing::{any, post};
+use axum::serve::ListenerExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::broadcast::{self, Receiver, error::RecvError};
 
@@ -74,6 +75,8 @@ pub(crate) fn serve(address: SocketAddr, text: String) {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let listener = TcpListener::bind(address).await.expect("the address was free a moment ago");
+        // As the server's: what is sent goes at once, and does not wait to be one packet with what is sent next.
+        let listener = listener.tap_io(|stream| stream.set_nodelay(true).expect("TCP knows TCP_NODELAY"));
         axum::serve(listener, router).await.expect("it serves until it is killed");
     });
 }

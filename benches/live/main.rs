@@ -1,7 +1,7 @@
 //! A thousand who watch one board, side by side in one run: the server, and a bare axum handler that sends the same bytes to whoever is
 //! connected. Each has a core of its own, those who watch the other.
 //!
-//! The board changes two hundred times a second, which is more than either can tell a thousand: what is counted is what arrives. The
+//! The board changes five hundred times a second, which is more than either can tell a thousand: what is counted is what arrives. The
 //! rounds of both take turns. Before them it is looked how much memory each connection takes that is told nothing.
 //!
 //! Run with `cargo bench --bench live`. Needs two cores and `taskset` (util-linux).
@@ -18,24 +18,28 @@ mod load;
 mod support;
 mod watchers;
 
+use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use actions::Signer;
 use bare::BareServer;
 use cores::{Busy, GENERATOR, SERVER};
+use futures_util::future::join_all;
 use support::resident::resident;
 use support::server::{Server, UNLIMITED};
 use support::user::User;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 use watchers::Watchers;
 
 const WATCHERS: usize = 1_000;
 const ROUNDS: usize = 15;
 const MEASURED: Duration = Duration::from_secs(1);
-const PACE: Duration = Duration::from_millis(5);
+const PACE: Duration = Duration::from_millis(2);
+/// Who makes the changes, by turns: none waits for another's answer while all who watch are told.
+const WRITERS: usize = 32;
 /// Until all have been told what there is, and what was needed for that is given back.
 const SETTLED: Duration = Duration::from_secs(2);
 const AIM: f64 = 0.8;
@@ -129,7 +133,7 @@ struct Subject {
     pid: u32,
     watchers: Watchers,
     changes: Changes,
-    connection: TcpStream,
+    writers: Vec<TcpStream>,
 }
 
 /// One subject in one round.
@@ -142,26 +146,34 @@ struct Round {
 
 impl Subject {
     async fn new(name: &str, pid: u32, address: SocketAddr, changes: Changes) -> Self {
-        let connection = connect(address).await;
+        let writers = join_all((0..WRITERS).map(|_| connect(address))).await;
         let before = resident(pid);
         let watchers = Watchers::connect(address, WATCHERS).await;
         sleep(SETTLED).await;
         let each = (resident(pid) as f64 - before as f64) / WATCHERS as f64;
         println!("{name:<32} {each:>10.1} KiB");
-        Self { pid, watchers, changes, connection }
+        Self { pid, watchers, changes, writers }
     }
 
     async fn round(&mut self) -> Round {
         let [server, own] = [self.pid, std::process::id()].map(Busy::start);
         let (messages, bytes) = self.watchers.taken();
         let started = Instant::now();
-        let mut ticks = interval(PACE);
-        // Who is late does not catch up: no more is asked of one than of the other.
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        while started.elapsed() < MEASURED {
-            ticks.tick().await;
-            send(&mut self.connection, &self.changes.next()).await;
-        }
+        let changes = RefCell::new(&mut self.changes);
+        let writers = self.writers.iter_mut().enumerate().map(|(number, connection)| {
+            let changes = &changes;
+            async move {
+                let mut ticks = interval_at(started + PACE * number as u32, PACE * WRITERS as u32);
+                // Who is late does not catch up: no more is asked of one than of the other.
+                ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+                while started.elapsed() < MEASURED {
+                    ticks.tick().await;
+                    let change = changes.borrow_mut().next();
+                    send(connection, &change).await;
+                }
+            }
+        });
+        join_all(writers).await;
         let elapsed = started.elapsed();
         let (now, bytes_now) = self.watchers.taken();
         let round = Round {
