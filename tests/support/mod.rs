@@ -21,4 +21,5 @@ pub(crate) mod seed;
 pub(crate) mod server;
 pub(crate) mod user;
 pub(crate) mod wait;
+pub(crate) mod watcher;
 pub(crate) mod webdriver;
