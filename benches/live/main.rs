@@ -186,6 +186,7 @@ impl Subject {
         join_all(writers).await;
         let elapsed = started.elapsed();
         let (now, bytes_now) = self.watchers.taken();
+        assert!(now > messages, "nobody is told anything");
         let round = Round {
             per_second: (now - messages) as f64 / elapsed.as_secs_f64(),
             bytes: (bytes_now - bytes) as f64 / (now - messages).max(1) as f64,

@@ -15,6 +15,11 @@ const HANDSHAKE: &str = "GET /api/scoreboard/ws HTTP/1.1\r\nhost: scoreboard\r\n
 
 const SUBSCRIBE: &[u8] = br#"{"type":"subscribe","board":"main"}"#;
 
+const OPCODE: u8 = 0x0f;
+const TEXT: u8 = 0x1;
+const PING: u8 = 0x9;
+const PONG: u8 = 0xa;
+
 /// How many open a connection at once.
 const AT_ONCE: usize = 50;
 
@@ -74,11 +79,14 @@ async fn open(address: SocketAddr) -> TcpStream {
         head.push(stream.read_u8().await.expect("the server answers"));
     }
     assert!(head.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&head));
-    // A whole text of less than 126 bytes, masked by zeros (RFC 6455 §5.2).
-    let mut frame = vec![0x81, 0x80 | u8::try_from(SUBSCRIBE.len()).expect("short"), 0, 0, 0, 0];
-    frame.extend_from_slice(SUBSCRIBE);
-    stream.write_all(&frame).await.expect("the server reads");
+    stream.write_all(&masked(TEXT, SUBSCRIBE)).await.expect("the server reads");
     stream
+}
+
+/// A whole frame of less than 126 bytes, masked by zeros (RFC 6455 §5.2).
+fn masked(opcode: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(payload.len()).expect("short");
+    [&[0x80 | opcode, 0x80 | length, 0, 0, 0, 0], payload].concat()
 }
 
 async fn read(mut stream: TcpStream, taken: Arc<Taken>, shown: Option<watch::Sender<Vec<u8>>>) {
@@ -92,6 +100,15 @@ async fn read(mut stream: TcpStream, taken: Arc<Taken>, shown: Option<watch::Sen
         let mut at = 0;
         while let Some((head, length)) = frame(&buffer[at..filled]) {
             let payload = &buffer[at + head..at + head + length];
+            match buffer[at] & OPCODE {
+                TEXT => {}
+                PING => {
+                    stream.write_all(&masked(PONG, payload)).await.expect("the server reads");
+                    at += head + length;
+                    continue;
+                }
+                other => panic!("the server sent a frame of the kind {other}"),
+            }
             taken.messages.fetch_add(1, Ordering::Relaxed);
             taken.bytes.fetch_add(length as u64, Ordering::Relaxed);
             if let Some(shown) = &shown {
