@@ -51,3 +51,34 @@ impl Identity {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use scoreboard_core::accounts::{AccountsConfig, Hashing, Registration};
+    use scoreboard_core::memory::MemoryAccountStore;
+    use scoreboard_core::{KeyRing, RandomIds};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_has_signed_out_is_known_at_once() {
+        let mut config = AccountsConfig::default();
+        config.hashing = Hashing::Argon2id { memory_kib: 32, iterations: 1 };
+        let store = Arc::new(MemoryAccountStore::default());
+        let accounts = Accounts::builder(store, &KeyRing::random(&RandomIds)).with_config(config).build();
+        let (email, password) = ("ada@example.org".to_owned(), "correct horse battery staple".to_owned());
+        let registration =
+            Registration { email: email.clone(), password: password.clone(), display_name: "ada".to_owned() };
+        accounts.register(registration).await.unwrap();
+        let principal = accounts.authenticate(&accounts.login(&email, password).await.unwrap().token).unwrap();
+        let mut identity = Identity::default();
+        assert!(!identity.is_signed_out(), "nobody is here");
+        let ticket = accounts.issue_ticket(&principal).unwrap();
+        identity.authenticate(&accounts, &ticket.text).unwrap();
+        assert_eq!((identity.user_id(), identity.is_signed_out()), (Some(principal.user_id), false));
+        accounts.logout(&principal).await.unwrap();
+        assert!(identity.is_signed_out());
+    }
+}
