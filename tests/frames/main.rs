@@ -42,6 +42,7 @@ use std::net::SocketAddr;
 use futures_util::stream::{self, StreamExt};
 use serde_json::{Value, json};
 use support::client::Client;
+use support::resident::resident;
 use support::scale::scaled;
 use support::seed;
 use support::server::{Server, UNLIMITED};
@@ -140,12 +141,6 @@ async fn throw(server: SocketAddr, bytes: Vec<u8>) -> Option<u16> {
     }
 }
 
-fn resident_kib(server: &Server) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).expect("it runs");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it has memory");
-    line.trim().trim_end_matches(" kB").parse().expect("a number")
-}
-
 /// Waits until all places among the live connections were given back but so many.
 async fn all_but(open: u64, server: &Server) {
     let mut client = Client::new(server.address());
@@ -186,12 +181,12 @@ async fn whatever_is_sent_the_server_stays_as_it_is() {
         user.update(&action).await.expect("answered").expect(200);
         if round == ROUNDS / 5 {
             all_but(1, &server).await;
-            settled = resident_kib(&server);
+            settled = resident(server.pid());
         }
     }
     timeout(PATIENCE, watching).await.expect("the last update is seen").expect("it held together");
     all_but(0, &server).await;
-    let now = resident_kib(&server);
+    let now = resident(server.pid());
     println!("{sent} frames; {settled} KiB resident after a fifth of them, {now} KiB at the end");
     assert!(now <= settled + GROWTH_KIB, "{settled} KiB, and then {now} KiB");
     let log = server.log();
