@@ -75,7 +75,10 @@ fn speak_tls(_: &ClientConfig) -> Result<tokio_tungstenite::Connector, ConnectEr
 }
 
 fn unreachable(error: &std::io::Error) -> Cause {
-    Cause::Unreachable(error.to_string())
+    let said = error.to_string();
+    // The system's own number of an error tells people nothing.
+    let words = said.split_once(" (os error").map_or(said.as_str(), |(words, _)| words);
+    Cause::Unreachable(words.to_owned())
 }
 
 fn not_opened(error: &Error) -> Cause {
