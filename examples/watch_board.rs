@@ -10,38 +10,44 @@ use std::sync::Arc;
 use scoreboard::accounts::Accounts;
 use scoreboard::memory::{MemoryAccountStore, MemoryScoreStore};
 use scoreboard::{
-    ActionKind, BoardId, BoardSpec, ChangeOp, KeyId, KeyRing, Points, PointsRule, RandomIds, RecordRequest, Scoreboard,
-    UserId,
+    ActionKind, BoardId, BoardSpec, EntryChange, KeyId, KeyRing, Points, PointsRule, RandomIds, RecordRequest,
+    Scoreboard, UserId,
 };
 use scoreboard_axum::{App, Lifecycle, ServeConfig};
-use scoreboard_client::{Client, Event, State};
+use scoreboard_client::{Client, Event, State, View};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
-/// What the game draws, in the place of a screen.
-async fn show(url: &str, until_version: u64) -> Result<Vec<String>, Box<dyn std::error::Error>> {
+/// What the game draws on: here, one line.
+struct Screen(watch::Sender<String>);
+
+impl Screen {
+    fn draw(&self, view: &View, changes: &[EntryChange]) {
+        let rows = view.entries.iter().map(|entry| format!("{}. {}", entry.rank, entry.score));
+        // A game would let each changed row glide from its previous rank to its rank.
+        println!("at version {}, {} rows changed", view.position.version, changes.len());
+        self.0.send_replace(rows.collect::<Vec<_>>().join(", "));
+    }
+
+    /// What is drawn stays; the user is told that it may be old.
+    fn notice(&self, state: Option<State>) {
+        println!("{}", state.map_or_else(|| "live".to_owned(), |state| format!("{state:?}")));
+    }
+}
+
+async fn show(url: &str, screen: &Screen) -> Result<(), Box<dyn std::error::Error>> {
+    // In the README from here …
     let client = Client::connect(url)?;
     let mut main = client.subscribe(&BoardId::main(), 3)?;
-    let mut drawn = Vec::new();
     while let Some(event) = main.next().await {
         match event {
-            Event::Moved(moved) => {
-                let rows = moved.view.entries.iter().map(|entry| format!("{}. {}", entry.rank, entry.score));
-                drawn.push(rows.collect::<Vec<_>>().join(", "));
-                for change in moved.changes.iter().filter(|change| change.op == ChangeOp::Upsert) {
-                    // Here a row would glide from where it was to where it is.
-                    let (_from, _to) = (change.previous_rank, change.rank);
-                }
-                if moved.view.position.version.get() >= until_version {
-                    return Ok(drawn);
-                }
-            }
-            // What was drawn stays; the user is told that it may be old.
-            Event::State(State::Offline(offline)) => println!("offline: {}", offline.cause),
-            Event::State(State::Refused(refusal)) => return Err(refusal.into()),
-            Event::State(_) => {}
+            Event::Moved(moved) => screen.draw(&moved.view, &moved.changes), // the whole top, and what became of it
+            Event::State(State::Live) => screen.notice(None),
+            Event::State(state) => screen.notice(Some(state)), // connecting, catching up, offline since …, refused
         }
     }
-    Ok(drawn)
+    // … to here.
+    Ok(())
 }
 
 #[tokio::main]
@@ -61,18 +67,21 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let lifecycle = Lifecycle::default();
     tokio::spawn(scoreboard_axum::serve(listener, service, ServeConfig::default(), lifecycle, std::future::pending()));
 
-    let record = async {
+    let (line, mut drawn) = watch::channel(String::new());
+    let screen = Screen(line);
+    let play = async {
         for (round, name) in ["ada", "ben", "ada"].into_iter().enumerate() {
             let user_id = UserId::for_name("my-game", name);
             let request = RecordRequest { board: BoardId::main(), user_id, kind: "quest".parse()?, points: None };
             scoreboard.record(&KeyId::new("my-game")?, &format!("round-{round}"), request).await?;
         }
+        drawn.wait_for(|drawn| drawn == "1. 20, 2. 10").await?;
         Ok::<_, Box<dyn std::error::Error>>(())
     };
-    let (drawn, recorded) = tokio::join!(show(&url, 3), record);
-    recorded?;
-    let drawn = drawn?;
-    assert_eq!(drawn.last().map(String::as_str), Some("1. 20, 2. 10"));
-    println!("The board was drawn {} times; the last time it was: {}", drawn.len(), drawn[drawn.len() - 1]);
+    tokio::select! {
+        shown = show(&url, &screen) => return shown,
+        played = play => played?,
+    }
+    println!("The game shows what the server has: 1. 20, 2. 10.");
     Ok(())
 }
