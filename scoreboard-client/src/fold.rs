@@ -46,13 +46,13 @@ impl Fold {
     }
 
     fn snapshot(&mut self, snapshot: Snapshot) -> Folded {
-        let Snapshot { board, season, epoch, version, total, entries } = snapshot;
+        let Snapshot { board, season, epoch, version, total, entries, .. } = snapshot;
         let entries = entries.into_iter().map(ViewEntry::from).collect();
         self.hold(View { board, season, position: Position { epoch, version }, total, entries })
     }
 
     fn update(&mut self, update: Update) -> Folded {
-        let Update { board, season, epoch, from, version, total, changes } = update;
+        let Update { board, season, epoch, from, version, total, changes, .. } = update;
         let Some(view) = &self.view else { return Folded::Broken };
         if view.position.epoch != epoch || view.season != season {
             return Folded::Broken;

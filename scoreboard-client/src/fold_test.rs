@@ -1,5 +1,6 @@
 use proptest::prelude::*;
-use scoreboard_core::{BoardId, Entry, EntryChange, Epoch, Score, Season, Timestamp, Version};
+use scoreboard_core::{BoardId, EntryChange, Epoch, Score, Season, Version};
+use serde_json::{Value, json};
 
 use super::*;
 
@@ -43,22 +44,30 @@ impl Board {
     }
 }
 
+/// As it comes over the wire.
 fn snapshot(view: &View) -> LiveEvent {
-    let View { board, season, position: Position { epoch, version }, total, entries } = view.clone();
-    let entries = entries.into_iter().map(|ViewEntry { rank, user_id, display_name, score }| Entry {
-        rank,
-        user_id,
-        display_name,
-        score,
-        updated_at: Timestamp::from_millis(0),
+    let entries = view.entries.iter().map(|ViewEntry { rank, user_id, display_name, score }| {
+        json!({"rank": rank, "userId": user_id, "displayName": display_name, "score": score, "updatedAt": "2026-01-01T00:00:00.000Z"})
     });
-    LiveEvent::Snapshot(Snapshot { board, season, epoch, version, total, entries: entries.collect() })
+    event(view, json!({"type": "snapshot", "entries": entries.collect::<Vec<_>>()}))
 }
 
 fn update(held: &View, next: &View) -> LiveEvent {
-    let changes = held.changes_to(next);
-    let View { board, season, position: Position { epoch, version }, total, .. } = next.clone();
-    LiveEvent::Update(Update { board, season, epoch, from: held.position.version, version, total, changes })
+    event(next, json!({"type": "update", "from": held.position.version, "changes": held.changes_to(next)}))
+}
+
+fn event(view: &View, mut message: Value) -> LiveEvent {
+    let View { board, season, position: Position { epoch, version }, total, .. } = view;
+    for (field, value) in [
+        ("board", json!(board)),
+        ("season", json!(season)),
+        ("epoch", json!(epoch)),
+        ("version", json!(version)),
+        ("total", json!(total)),
+    ] {
+        message[field] = value;
+    }
+    serde_json::from_value(message).expect("a message")
 }
 
 const LIMIT: usize = 3;

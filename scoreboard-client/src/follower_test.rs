@@ -1,4 +1,3 @@
-use scoreboard_core::{Epoch, Season, Snapshot, Update, Version};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::advance;
@@ -12,14 +11,19 @@ fn follower() -> (Follower, watch::Receiver<Shown>) {
 }
 
 fn whole(version: u64) -> LiveEvent {
-    let (board, season, epoch) = (BoardId::main(), Season::FIRST, Epoch::new(1));
-    LiveEvent::Snapshot(Snapshot { board, season, epoch, version: Version::new(version), total: 0, entries: vec![] })
+    event(json!({"type": "snapshot", "version": version, "entries": []}))
 }
 
 fn step(from: u64) -> LiveEvent {
-    let (board, season, epoch) = (BoardId::main(), Season::FIRST, Epoch::new(1));
-    let (from, version) = (Version::new(from), Version::new(from + 1));
-    LiveEvent::Update(Update { board, season, epoch, from, version, total: 0, changes: vec![] })
+    event(json!({"type": "update", "from": from, "version": from + 1, "changes": []}))
+}
+
+/// As it comes over the wire, of a board that nobody is on.
+fn event(mut message: Value) -> LiveEvent {
+    for (field, value) in [("board", json!("main")), ("season", json!(1)), ("epoch", json!(1)), ("total", json!(0))] {
+        message[field] = value;
+    }
+    serde_json::from_value(message).expect("a message")
 }
 
 fn asked(follower: &mut Follower) -> Value {
