@@ -30,8 +30,11 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        // The cursor comes back with the terminal's own end. Where this fails, the terminal is gone.
-        let _ = ratatui::try_restore();
+        // A panic has done it already, and a second time would put the cursor above what the panic said.
+        if !std::thread::panicking() {
+            // The cursor comes back with the terminal's own end. Where this fails, the terminal is gone.
+            let _ = ratatui::try_restore();
+        }
     }
 }
 
