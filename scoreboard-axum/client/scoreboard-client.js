@@ -48,7 +48,8 @@ export function fullJitter(attempt, atLeast = 0) {
 /**
  * What a code says with which the server closed a connection: `again`, `spread` (again, but not all at once), or `never`.
  *
- * 4500 to 4999 are final. 1012 is a server that restarts. All else comes again: 4000 to 4499, and what networks and proxies do.
+ * 4500 to 4999 are final. 1012 is a server that restarts. All else comes again: 4000 to 4499, and what networks and proxies do, of
+ * which 1002, 1007 and 1009 tell too: a browser sends no such frames.
  *
  * @param {number} code
  * @returns {"again" | "spread" | "never"}

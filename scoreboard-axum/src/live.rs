@@ -7,6 +7,7 @@ mod heartbeat;
 mod identity;
 mod message;
 mod socket;
+mod unreadable;
 
 pub(crate) use connections::{Connection, Connections, Transport};
 pub(crate) use events::events;

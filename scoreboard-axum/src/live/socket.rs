@@ -15,6 +15,7 @@ use crate::live::feed::{FeedItem, feed};
 use crate::live::heartbeat::{Beat, Heartbeat};
 use crate::live::identity::Identity;
 use crate::live::message::{ClientMessage, ServerMessage, Ticket};
+use crate::live::unreadable::Unreadable;
 use crate::problem::{Code, Problem};
 use crate::state::Shared;
 
@@ -40,6 +41,8 @@ enum End {
     SignedOut,
     /// 4501: the client said what is not in the protocol; do not come again.
     BadMessage,
+    /// 1002, 1007 or 1009: no message could be made of what was sent.
+    Unreadable(Unreadable),
 }
 
 struct Session {
@@ -80,8 +83,7 @@ impl Session {
                 () = over(self.first_message_by) => return Err(End::Silent),
                 received = self.socket.recv() => match received {
                     Some(Ok(message)) => self.receive(message).await?,
-                    // Too large, not UTF-8, or no WebSocket frame at all; if the client is gone, nobody hears it.
-                    Some(Err(_)) => return Err(End::BadMessage),
+                    Some(Err(error)) => return Err(Unreadable::of(&error).map_or(End::Gone, End::Unreadable)),
                     None => return Err(End::Gone),
                 },
                 Some((board, item)) = self.feeds.next(), if !self.feeds.is_empty() => match item {
@@ -184,23 +186,33 @@ impl Session {
     /// Says why, and leaves the client a moment to read it: what is dropped with unread input takes back what was sent last.
     async fn close(mut self, end: End) {
         let (code, reason) = match end {
-            End::Gone => return,
+            End::Gone => return self.agree().await,
             End::Restart => (1012, "the server restarts"),
             End::TooSlow => (4008, "too slow"),
             End::Silent => (4008, "nothing was asked for"),
             End::SignedOut => (4500, "signed out"),
             End::BadMessage => (4501, "bad message"),
+            End::Unreadable(why) => why.close(),
         };
         metrics::counter!("scoreboard_ws_closes_total", "code" => code.to_string()).increment(1);
         let frame = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
         let goodbye = async {
             self.socket.send(Message::Close(Some(frame))).await?;
+            if let End::Unreadable(_) = end {
+                // Nothing more can be read, so nothing tells when the client has read this.
+                std::future::pending::<()>().await;
+            }
             while let Some(Ok(_)) = self.socket.recv().await {}
             Ok::<_, axum::Error>(())
         };
         if timeout(GOODBYE, goodbye).await.is_err() {
             tracing::debug!(code, "a client did not agree to a close");
         }
+    }
+
+    /// The client closes: it is answered by who reads on, and what it sends behind its close is nothing.
+    async fn agree(mut self) {
+        let _ = timeout(GOODBYE, async { while let Some(Ok(_)) = self.socket.recv().await {} }).await;
     }
 }
 

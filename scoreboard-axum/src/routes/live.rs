@@ -34,7 +34,8 @@ const MAX_WRITE_BUFFER: usize = 256 * 1024;
 /// seconds.
 ///
 /// Close codes: 1012 the server restarts, 4008 the client is too slow to read, answer or begin: come again. 4500 the session of
-/// the user who is there was ended, 4501 what was sent is no message: do not.
+/// the user who is there was ended, 4501 what was sent is no message: do not. What cannot be read at all is answered by the codes of
+/// RFC 6455: 1002 no frames, 1007 no UTF-8, 1009 more than 16 KiB.
 #[utoipa::path(
     get, path = "/api/scoreboard/ws", tag = "live",
     responses(
