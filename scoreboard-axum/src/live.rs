@@ -3,6 +3,7 @@
 mod connections;
 mod events;
 mod feed;
+mod feeds;
 mod heartbeat;
 mod identity;
 mod message;

@@ -59,8 +59,16 @@ impl Held {
 
 /// Opens a connection and watches `main`, from what is held on.
 pub(crate) async fn try_open(address: SocketAddr, held: &Held) -> Result<Socket, tungstenite::Error> {
+    try_watch(address, held, json!({ "type": "subscribe", "board": "main" })).await
+}
+
+/// The same, of what this message asks for.
+pub(crate) async fn try_watch(
+    address: SocketAddr,
+    held: &Held,
+    mut subscribe: Value,
+) -> Result<Socket, tungstenite::Error> {
     let (mut socket, _) = connect_async(format!("ws://{address}/api/scoreboard/ws")).await?;
-    let mut subscribe = json!({ "type": "subscribe", "board": "main" });
     if held.snapshots > 0 {
         subscribe["since"] = json!({ "epoch": held.epoch, "version": held.version });
     }

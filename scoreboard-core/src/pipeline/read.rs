@@ -245,10 +245,12 @@ impl Scoreboard {
         ranked: impl IntoIterator<Item = &Ranked>,
     ) -> Result<HashMap<UserId, String>, BackendError> {
         let users: Vec<UserId> = ranked.into_iter().map(|ranked| ranked.user_id).collect();
-        if users.is_empty() {
-            return Ok(HashMap::new());
-        }
-        let names = self.parts.names.display_names(&users).await;
+        if users.is_empty() { Ok(HashMap::new()) } else { self.names_of(&users).await }
+    }
+
+    /// The names of these users, of whom there is one at least.
+    pub(super) async fn names_of(&self, users: &[UserId]) -> Result<HashMap<UserId, String>, BackendError> {
+        let names = self.parts.names.display_names(users).await;
         names.map_err(|error| BackendError::new(error.kind(), NAMES_BACKEND, "display_names").because(error))
     }
 
