@@ -5,6 +5,7 @@
 mod accounts;
 mod errors;
 mod events;
+mod forged_tokens;
 mod health;
 mod input;
 mod limits;
