@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what a test cannot go on without may end it")]
 
 mod accounts;
+mod authorization;
 mod errors;
 mod events;
 mod forged_tokens;
