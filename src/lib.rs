@@ -10,6 +10,7 @@
 //! | `postgres` | `scoreboard::postgres`: every store on one PostgreSQL database |
 //! | `redis` | `scoreboard::redis`: limits, cached answers and announcements that several servers share |
 //! | `axum` | `scoreboard::axum`: the HTTP API as a router |
+//! | `client` | `scoreboard::client`: a client that follows live boards; with `client-tls` also over TLS |
 //! | `testing` | `scoreboard::testing`: the conformance kit for adapters |
 
 #![warn(missing_docs)]
@@ -18,6 +19,8 @@ pub use scoreboard_core::*;
 
 #[cfg(feature = "axum")]
 pub use scoreboard_axum as axum;
+#[cfg(feature = "client")]
+pub use scoreboard_client as client;
 #[cfg(feature = "postgres")]
 pub use scoreboard_postgres as postgres;
 #[cfg(feature = "redis")]

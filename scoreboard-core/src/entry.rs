@@ -1,6 +1,6 @@
 //! What reads answer with: entries, pages, standings.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::board::Season;
 use crate::clock::Timestamp;
@@ -114,7 +114,7 @@ pub struct ScoreRank {
 }
 
 /// A user's place with the name to show.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Entry {

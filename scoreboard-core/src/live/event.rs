@@ -1,6 +1,6 @@
 //! What watchers are told.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::board::Season;
 use crate::entry::Entry;
@@ -11,7 +11,7 @@ use crate::version::{Epoch, Position, Version};
 use crate::view::{EntryChange, View};
 
 /// The whole view at one version.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Snapshot {
@@ -41,7 +41,7 @@ pub struct Snapshot {
 }
 
 /// What turns the view at one version into that at another.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Update {
@@ -74,7 +74,7 @@ pub struct Update {
 /// `{"type":"update","board","season","epoch","from","version","total","changes"}`. Of a window around a user both bear
 /// `"window":"around"` and `"userId"` besides, of a list of users `"window":"users"`, of the top neither. A snapshot that is sent in the place of
 /// what was missed bears `"recovered":false`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum LiveEvent {
