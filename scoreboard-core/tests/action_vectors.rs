@@ -56,6 +56,11 @@ fn each_vector_is_signed_byte_for_byte_and_gets_its_verdict() {
         let signature: [u8; 32] = mac.chain_update(message).finalize().into_bytes().into();
         assert_eq!(&signature, action.hash.as_bytes(), "{about}");
     }
+    let ordinary = &list("genuine")[0]["action"];
+    let names =
+        ["id", "board", "season", "kind", "userId", "points", "issuedAt", "notBefore", "expiresAt", "keyId", "hash"];
+    let values = Value::Array(names.iter().map(|name| ordinary[name].clone()).collect());
+    assert!(serde_json::from_value::<SignedAction>(values).is_err(), "an action is no list of its values");
     for vector in list("forged") {
         let about = text(&vector["about"]);
         if let Ok(action) = serde_json::from_value::<SignedAction>(vector["action"].clone()) {
