@@ -81,6 +81,7 @@ impl DisplayNames for Names {
 /// A server in memory.
 pub(crate) struct World {
     pub(crate) router: Router,
+    pub(crate) keys: KeyRing,
     pub(crate) accounts: Accounts,
     pub(crate) users: Arc<MemoryAccountStore>,
     pub(crate) clock: ManualClock,
@@ -112,7 +113,7 @@ impl World {
         let store = Arc::new(FaultyScoreStore::new(Arc::new(MemoryScoreStore::default()), 7, FaultRates::default()));
         let names = Arc::new(Names::default());
         let scoreboard = Scoreboard::builder(store.clone())
-            .with_keys(keys)
+            .with_keys(keys.clone())
             .with_names(names.clone())
             .with_clock(time.clone())
             .with_config(core)
@@ -123,7 +124,7 @@ impl World {
         let lifecycle = Lifecycle::default();
         let app = App::new(scoreboard.clone(), accounts.clone()).with_clock(time).with_config(http);
         let router = router(app.with_lifecycle(lifecycle.clone()));
-        Self { router, accounts, users, clock, lifecycle, names, scoreboard, store }
+        Self { router, keys, accounts, users, clock, lifecycle, names, scoreboard, store }
     }
 
     /// Nothing of the store works any more, or all of it again.
