@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::time::SystemTime;
 
 /// What the server is made of; generated files and tests are not among it.
-const SOURCES: [&str; 12] = [
+const SOURCES: [&str; 14] = [
     "Cargo.lock",
     "Cargo.toml",
     "scoreboard-client/Cargo.toml",
@@ -15,9 +15,11 @@ const SOURCES: [&str; 12] = [
     "scoreboard-core/src",
     "scoreboard-postgres/src",
     "scoreboard-postgres/migrations",
+    "scoreboard-redis/src",
     "scoreboard-sqlite/src",
     "scoreboard-sqlite/migrations",
     "scoreboard-axum/Cargo.toml",
+    "scoreboard-axum/client",
     "scoreboard-axum/src",
     "scoreboard-axum/page",
 ];
