@@ -43,6 +43,9 @@ async def receive(socket, message):
         ask = {"type": "subscribe", "board": BOARD, "limit": LIMIT}
         await socket.send(json.dumps({**ask, "since": held} if held else ask))
     elif kind == "snapshot":
+        # Who resumes gets the whole view only with the word that what was missed cannot be told.
+        if held and message.get("recovered") is not False:
+            raise RuntimeError(f"told whole at {held} without a word")
         rows.clear()
         for entry in message["entries"]:
             keep(entry)

@@ -27,6 +27,8 @@ function receive(socket, message) {
       socket.send(JSON.stringify({ type: "subscribe", board, limit: Number(limit), ...(held && { since: held }) }));
       break;
     case "snapshot":
+      // Who resumes gets the whole view only with the word that what was missed cannot be told.
+      if (held !== null && message.recovered !== false) throw new Error(`told whole at ${JSON.stringify(held)} without a word`);
       rows.clear();
       message.entries.forEach(keep);
       show(message, true);
