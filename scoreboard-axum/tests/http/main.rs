@@ -13,6 +13,8 @@ mod order;
 mod pages;
 mod reads;
 mod record;
+mod second_factor;
+mod security;
 mod serving;
 mod socket;
 mod support;
