@@ -8,6 +8,7 @@
 //! | `accounts` | `scoreboard::accounts`: users, passwords, sessions, access tokens |
 //! | `sqlite` | `scoreboard::sqlite`: every store on one embedded file |
 //! | `postgres` | `scoreboard::postgres`: every store on one PostgreSQL database |
+//! | `notify` | `scoreboard::notify`: mail by SMTP, and signed webhooks, for what users are told |
 //! | `redis` | `scoreboard::redis`: limits, cached answers and announcements that several servers share |
 //! | `axum` | `scoreboard::axum`: the HTTP API as a router |
 //! | `testing` | `scoreboard::testing`: the conformance kit for adapters |
@@ -18,6 +19,8 @@ pub use scoreboard_core::*;
 
 #[cfg(feature = "axum")]
 pub use scoreboard_axum as axum;
+#[cfg(feature = "notify")]
+pub use scoreboard_notify as notify;
 #[cfg(feature = "postgres")]
 pub use scoreboard_postgres as postgres;
 #[cfg(feature = "redis")]

@@ -18,8 +18,7 @@ const ABOUT: &str = "Verified, live scoreboards. An action is signed when it sta
     also `Retry-After`.";
 
 /// What one may ask for who has to set up a second factor first, besides beginning that, which may be forbidden for another reason.
-const ENROLLING: [&str; 5] =
-    ["/api/auth/logout", "/api/auth/me", "/api/auth/mfa", "/api/auth/mfa/totp", "/api/auth/mfa/totp/confirm"];
+const ENROLLING: [&str; 4] = ["/api/auth/logout", "/api/auth/me", "/api/auth/mfa", "/api/auth/mfa/totp/confirm"];
 
 /// The API's description (OpenAPI 3.1), as `/openapi.json` answers it.
 #[must_use]

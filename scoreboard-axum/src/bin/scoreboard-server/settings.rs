@@ -10,11 +10,13 @@ mod check;
 mod layers;
 mod limit;
 mod list;
+mod messages;
 mod show;
 
 pub(crate) use accounts::Accounts;
 pub(crate) use layers::{Effective, Flag};
 pub(crate) use limit::Limit;
+pub(crate) use messages::{Mail, Sms};
 
 use list::one_or_many;
 
@@ -57,6 +59,8 @@ pub(crate) struct Settings {
     pub(crate) redis: Redis,
     pub(crate) live: Live,
     pub(crate) accounts: Accounts,
+    pub(crate) mail: Mail,
+    pub(crate) sms: Sms,
     pub(crate) fraud: Fraud,
 }
 
@@ -83,6 +87,8 @@ impl Default for Settings {
             redis: Redis::default(),
             live: Live::default(),
             accounts: Accounts::default(),
+            mail: Mail::default(),
+            sms: Sms::default(),
             fraud: Fraud::default(),
         }
     }
