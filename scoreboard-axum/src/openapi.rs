@@ -63,7 +63,7 @@ pub(crate) fn frame() -> OpenApi {
 /// Adds the failures that any such operation can end in, and the body of each.
 fn complete(operation: &mut Operation, strict_query: bool, enrolling: bool) {
     let secured = operation.security.as_ref().is_some_and(|security| !security.is_empty());
-    let user = secured && operation.security.as_ref() != Some(&vec![SecurityRequirement::new("gameServer", [""; 0])]);
+    let user = operation.security == Some(vec![SecurityRequirement::new("user", [""; 0])]);
     let has_body = operation.request_body.is_some();
     let responses = &mut operation.responses.responses;
     let common = [
