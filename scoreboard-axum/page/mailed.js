@@ -18,7 +18,11 @@ export async function fromMail({ show, say }) {
     say("Your password is changed. Log in with it.");
   });
 
-  if (what === "reset") show(reset);
+  if (what === "reset") {
+    show(reset);
+    // Who followed the link came for this, not for the board above it.
+    reset.scrollIntoView({ block: "center", behavior: "instant" });
+  }
   if (what === "confirm") {
     try {
       await request("POST", "/api/auth/email/confirm", { body: { token } });
