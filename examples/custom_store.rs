@@ -184,7 +184,8 @@ impl ScoreStore for LogStore {
         let Some(log) = logs.boards.get(board).filter(|_| known(season)) else { return Ok(None) };
         let all = log.ranking(style, None);
         let entries = users.iter().map(|user| all.iter().find(|entry| entry.user_id == *user).copied()).collect();
-        Ok(Some(RankedUsers { season: Season::FIRST, position: log.position(), entries }))
+        let total = all.len() as u64;
+        Ok(Some(RankedUsers { season: Season::FIRST, position: log.position(), total, entries }))
     }
 
     async fn score_rank(&self, board: &BoardId, style: RankStyle, score: Score) -> Result<Option<ScoreRank>> {

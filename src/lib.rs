@@ -11,6 +11,7 @@
 //! | `notify` | `scoreboard::notify`: mail by SMTP, and signed webhooks, for what users are told |
 //! | `redis` | `scoreboard::redis`: limits, cached answers and announcements that several servers share |
 //! | `axum` | `scoreboard::axum`: the HTTP API as a router |
+//! | `client` | `scoreboard::client`: a client that follows live boards; with `client-tls` also over TLS |
 //! | `testing` | `scoreboard::testing`: the conformance kit for adapters |
 
 #![warn(missing_docs)]
@@ -19,6 +20,8 @@ pub use scoreboard_core::*;
 
 #[cfg(feature = "axum")]
 pub use scoreboard_axum as axum;
+#[cfg(feature = "client")]
+pub use scoreboard_client as client;
 #[cfg(feature = "notify")]
 pub use scoreboard_notify as notify;
 #[cfg(feature = "postgres")]

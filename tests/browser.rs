@@ -32,6 +32,12 @@ const REPEAT: &str = "
     return fetch('/api/scoreboard/update', window.lastUpdate)
       .then(async (response) => ({ status: response.status, receipt: (await response.json()).receipt }));";
 
+/// Uses the refresh token that the page holds twice, as a thief would.
+const REUSE: &str = "
+    const { refreshToken } = JSON.parse(sessionStorage.getItem('scoreboard.session'));
+    const request = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ refreshToken }) };
+    return fetch('/api/auth/refresh', request).then(() => fetch('/api/auth/refresh', request)).then(({ status }) => status);";
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_round_played_on_the_page_is_seen_live_by_others_and_outlives_a_kill() {
     // As it comes: the limits, too, are those that a user meets.
@@ -123,7 +129,21 @@ async fn a_round_played_on_the_page_is_seen_live_by_others_and_outlives_a_kill()
         .wait("return document.querySelector('[data-testid=register-form]').offsetParent !== null;", json!([]))
         .await;
     browser.screenshot("phone-signed-out").await;
+    browser.wait(STATE, json!(["live"])).await;
     assert_quiet(&mut browser).await;
+
+    // A session that is ended elsewhere ends on the page at once, and the board goes on.
+    browser.press("[data-testid=show-login]").await;
+    browser.fill("[data-testid=login-form] [data-testid=email]", "ada@example.org").await;
+    browser.fill("[data-testid=login-form] [data-testid=password]", "a sentence nobody guesses").await;
+    browser.press("[data-testid=login-form] [data-testid=submit]").await;
+    browser.wait("return document.querySelector('[data-testid=logout]').offsetParent !== null;", json!([])).await;
+    browser.run(REUSE, json!([])).await;
+    let ended = "
+        const form = document.querySelector('[data-testid=login-form]');
+        return form.checkVisibility() && form.textContent.includes('Your session has ended');";
+    browser.wait(ended, json!([])).await;
+    browser.wait(STATE, json!(["live"])).await;
     assert!(server.terminate().await.success());
     server.assert_verified();
 }

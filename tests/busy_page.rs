@@ -79,6 +79,10 @@ const WATCH: &str = "
 const AROUND: &str = "
     return [...document.querySelectorAll('[data-testid=around-row]')].map(({ dataset }) => [Number(dataset.rank), dataset.userId, Number(dataset.score)]);";
 
+const OWN: &str = "
+    const { rank, userId, score } = document.querySelector('[data-testid=own-row]').dataset;
+    return [Number(rank), userId, Number(score)];";
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn at_a_hundred_updates_a_second_nothing_jumps_and_the_neighbourhood_is_right() {
     let mut server = Server::start().await;
@@ -107,6 +111,15 @@ async fn at_a_hundred_updates_a_second_nothing_jumps_and_the_neighbourhood_is_ri
     // Everyone plays, this user too.
     let arena = Arena::play(&server, &key, &["main"], &users, UPDATES_PER_SECOND);
     until("it is played", Duration::from_secs(20), async || (arena.recorded() > 50).then_some(())).await;
+    // Passed again and again, the user hears of it.
+    let news = "
+        const news = document.querySelector('[data-testid=news]');
+        return news.checkVisibility() && news.textContent;";
+    let said = browser.wait(news, json!([])).await;
+    assert!(
+        said.as_str().is_some_and(|said| said.contains(": passed by ") || said.starts_with("You are in the top")),
+        "{said}"
+    );
     // Software drawing on a machine that also runs the server, and other tests, may be late now and then. A page whose own doing it is is
     // late each time.
     let mut calm = false;
@@ -148,6 +161,9 @@ async fn at_a_hundred_updates_a_second_nothing_jumps_and_the_neighbourhood_is_ri
     browser.look(1280, 900, "light").await;
 
     drop(arena);
+    let asked =
+        "return performance.getEntriesByType('resource').filter(({ name }) => name.includes('/around?')).length;";
+    assert_eq!(browser.run(asked, json!([])).await, 0, "the neighbourhood is pushed");
     neighbourhood(&mut browser, &mut client, own).await;
     let line = "
         const line = document.querySelector('[data-testid=sparkline]');
@@ -167,7 +183,7 @@ async fn at_a_hundred_updates_a_second_nothing_jumps_and_the_neighbourhood_is_ri
     neighbourhood(&mut browser, &mut client, own).await;
 }
 
-/// The page shows the neighbourhood that the server answers: five rows with the user among them.
+/// The page shows the neighbourhood that the server answers: five rows with the user among them, whose own row says the same.
 async fn neighbourhood(browser: &mut Browser, client: &mut Client, own: &str) {
     until("the neighbourhood is right", Duration::from_secs(20), async || {
         let shown = browser.run(AROUND, json!([])).await;
@@ -178,6 +194,10 @@ async fn neighbourhood(browser: &mut Browser, client: &mut Client, own: &str) {
         let shown = shown.as_array()?;
         let at = answered.windows(5).position(|rows| rows == shown.as_slice())?;
         let place = answered.iter().position(|entry| entry[1] == own)?;
+        let row = browser.run(OWN, json!([])).await;
+        if row != answered[place] {
+            return None;
+        }
         (at..at + 5).contains(&place).then_some(())
     })
     .await;

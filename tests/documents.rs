@@ -18,6 +18,7 @@ fn sources() -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = [
         "scoreboard-core",
+        "scoreboard-client",
         "scoreboard-sqlite",
         "scoreboard-postgres",
         "scoreboard-redis",
@@ -55,15 +56,14 @@ fn between<'a>(text: &'a str, open: &'a str, close: &'a str) -> impl Iterator<It
 
 #[test]
 fn the_readme_shows_the_code_that_ran() {
-    let example = read("examples/embed_in_memory.rs");
-    let (_, rest) = example.split_once("// In the README from here …\n").expect("it marks where it starts");
-    let (code, _) = rest.split_once("    // … to here.").expect("and where it ends");
-    let unindented: String =
-        code.lines().map(|line| line.strip_prefix("    ").unwrap_or(line).to_owned() + "\n").collect();
-    assert!(
-        read("README.md").contains(unindented.trim_end()),
-        "the README shows other code than examples/embed_in_memory.rs"
-    );
+    for path in ["examples/embed_in_memory.rs", "examples/watch_board.rs"] {
+        let example = read(path);
+        let (_, rest) = example.split_once("// In the README from here …\n").expect("it marks where it starts");
+        let (code, _) = rest.split_once("    // … to here.").expect("and where it ends");
+        let unindented: String =
+            code.lines().map(|line| line.strip_prefix("    ").unwrap_or(line).to_owned() + "\n").collect();
+        assert!(read("README.md").contains(unindented.trim_end()), "the README shows other code than {path}");
+    }
 }
 
 #[test]

@@ -9,19 +9,19 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use futures_util::future::join_all;
-use futures_util::{SinkExt, StreamExt};
-use serde_json::{Value, json};
+use serde_json::Value;
 use support::client::Client;
+use support::resident::resident;
 use support::scale::scaled;
 use support::server::{Server, UNLIMITED};
 use support::user::User;
-use tokio::net::TcpStream;
+use support::watcher::{Held, open};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -37,63 +37,6 @@ const CHEAP_HASHES: [(&str, &str); 2] =
 
 /// How often watched boards were read. The space is the end of its name.
 const READS: &str = "scoreboard_live_reads_total ";
-
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
-
-/// What a watcher holds, and when it was told what.
-#[derive(Debug, Default)]
-struct Held {
-    epoch: u64,
-    version: u64,
-    /// Score and rank by user.
-    rows: BTreeMap<String, (u64, i64)>,
-    told: Vec<(u64, Instant)>,
-    snapshots: usize,
-}
-
-impl Held {
-    fn apply(&mut self, message: &Value) {
-        let number = |name: &str| message[name].as_u64().expect("a number");
-        let row = |entry: &Value| {
-            let user = entry["userId"].as_str().expect("a user").to_owned();
-            (user, (entry["rank"].as_u64().expect("a rank"), entry["score"].as_i64().expect("a score")))
-        };
-        match message["type"].as_str().expect("a type") {
-            "snapshot" => {
-                self.rows = message["entries"].as_array().expect("entries").iter().map(row).collect();
-                self.snapshots += 1;
-            }
-            "update" => {
-                assert_eq!((number("epoch"), number("from")), (self.epoch, self.version), "a gap: {message}");
-                for change in message["changes"].as_array().expect("changes") {
-                    let user = change["userId"].as_str().expect("a user");
-                    let before = self.rows.remove(user).map(|(rank, _)| rank);
-                    assert_eq!(before, change["previousRank"].as_u64(), "{message}");
-                    if change["op"] == "upsert" {
-                        self.rows.extend([row(change)]);
-                    }
-                }
-            }
-            other => panic!("{other}: {message}"),
-        }
-        (self.epoch, self.version) = (number("epoch"), number("version"));
-        self.told.push((self.version, Instant::now()));
-    }
-}
-
-/// Opens a connection and watches `main`.
-async fn open(address: SocketAddr, held: &Held) -> Socket {
-    let (mut socket, _) = timeout(PATIENCE, connect_async(format!("ws://{address}/api/scoreboard/ws")))
-        .await
-        .expect("in time")
-        .expect("it is let in");
-    let mut subscribe = json!({ "type": "subscribe", "board": "main" });
-    if held.snapshots > 0 {
-        subscribe["since"] = json!({ "epoch": held.epoch, "version": held.version });
-    }
-    socket.send(Message::text(subscribe.to_string())).await.expect("sent");
-    socket
-}
 
 /// Watches until the version that `until` says, once it says one.
 async fn follow(address: SocketAddr, mut held: Held, mut until: watch::Receiver<Option<u64>>) -> Held {
@@ -206,11 +149,4 @@ async fn hundreds_watch_without_a_gap_are_cut_and_come_back() {
     // The three changes are read for those who are deaf, who still watch.
     assert!(caused <= 5 + 3, "{caused} readings of the store");
     drop(deaf);
-}
-
-/// What a process holds in memory, in KiB.
-fn resident(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("proc(5) has it");
-    line.trim().trim_end_matches(" kB").trim().parse().expect("a number")
 }

@@ -36,6 +36,8 @@ use support::user::User;
 const SUBJECTS: usize = 5;
 const ROUNDS: usize = 7;
 const CONNECTIONS: usize = 512;
+/// To the server that commits one by one, which they keep busy as well: on a machine that is slow, more would wait longer than a change may.
+const FEW_CONNECTIONS: usize = 64;
 const CLIENTS: usize = 32;
 const MEASURED: Duration = Duration::from_secs(2);
 const HALF_LOAD_ROUNDS: usize = 5;
@@ -62,8 +64,8 @@ async fn run() {
     let one_by_one: Vec<_> = settings.iter().copied().chain([("SCOREBOARD_STORE__MAX_BATCH", "1")]).collect();
     let grouped = Server::start_as(Place::postgres().await, &settings, &[]).await;
     let single = Server::start_as(Place::postgres().await, &one_by_one, &[]).await;
-    let mut ours = Updates::on(&grouped).await;
-    let mut one = Updates::on(&single).await;
+    let mut ours = Updates::on(&grouped, CONNECTIONS).await;
+    let mut one = Updates::on(&single, FEW_CONNECTIONS).await;
     let flow = Flow::prepare();
     let mut bare = Bare::prepare().await;
 
@@ -125,10 +127,10 @@ struct Updates {
 }
 
 impl Updates {
-    async fn on(server: &Server) -> Self {
+    async fn on(server: &Server, connections: usize) -> Self {
         let users = User::register_many(server.address(), "bench", CONNECTIONS).await;
         let signer = Signer::new(server, &users);
-        Self { signer, load: Load::connect(server.address(), CONNECTIONS).await, rate: 15_000.0 }
+        Self { signer, load: Load::connect(server.address(), connections).await, rate: 15_000.0 }
     }
 
     async fn round(&mut self) -> Round {

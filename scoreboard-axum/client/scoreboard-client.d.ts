@@ -11,7 +11,7 @@ export declare function verdictOf(code: number): "again" | "spread" | "never";
 
 /** One user's place on a board. */
 export interface Entry {
-  /** From 1, without gaps. */
+  /** From 1. */
   readonly rank: number;
   readonly userId: string;
   /** `null` where no account is known. */
@@ -20,7 +20,7 @@ export interface Entry {
   readonly score: number;
 }
 
-/** The top of a board at one version. Never changed: each change makes another. */
+/** The part of a board that is followed, at one version. Never changed: each change makes another. */
 export interface View {
   readonly board: string;
   readonly season: number;
@@ -43,11 +43,52 @@ export interface Change {
   readonly score: number;
 }
 
+/** Which part of a board: its top, a user with those next to them, or some users. */
+export type WindowKind = "top" | "around" | "users";
+
+export type Part =
+  | { limit?: number; around?: undefined; radius?: undefined; users?: undefined }
+  | { around: string; radius?: number; limit?: undefined; users?: undefined }
+  | { users: Iterable<string>; limit?: undefined; around?: undefined; radius?: undefined };
+
+/** Others have passed the user; `by` is the nearest of them, if near enough to be seen. */
+export interface Overtaken {
+  type: "overtaken";
+  board: string;
+  season: number;
+  epoch: number;
+  version: number;
+  rank: number;
+  previousRank: number;
+  by: { userId: string; displayName: string | null; score: number } | null;
+}
+
+/** The user has come into the top. */
+export interface EnteredTop {
+  type: "enteredTop";
+  board: string;
+  season: number;
+  epoch: number;
+  version: number;
+  rank: number;
+  limit: number;
+}
+
+/** What only its user is told; a newer server may tell more. */
+export type PrivateMessage = Overtaken | EnteredTop;
+
 export type SubscriptionState = "catching-up" | "live" | "offline" | "ended";
 export type ClientState = "idle" | "catching-up" | "live" | "offline" | "closed";
 
 export interface SubscriptionEvents {
-  change: CustomEvent<{ view: View; previous: View | null; changes: readonly Change[] | null }>;
+  change: CustomEvent<{
+    view: View;
+    previous: View | null;
+    /** `null` where the view was sent whole. */
+    changes: readonly Change[] | null;
+    /** `false` where it was because what was missed could not be told. */
+    recovered?: false;
+  }>;
   state: CustomEvent<{ state: SubscriptionState }>;
   refused: CustomEvent<{ code: string; detail: string }>;
 }
@@ -55,17 +96,24 @@ export interface SubscriptionEvents {
 export interface ClientEvents {
   /** `retryAt` as in `Date.now()`, while offline. */
   state: CustomEvent<{ state: ClientState; reason: string | null; retryAt: number | null }>;
-  /** A private message, such as `{type: "overtaken", …}`. */
-  message: CustomEvent<{ type: string; [field: string]: unknown }>;
+  /** A private message: of each type and board one in a second at most. */
+  message: CustomEvent<PrivateMessage>;
   /** Something was refused; the connection goes on. `code` as in a problem of the API, or `ticket` where none could be had. */
   error: CustomEvent<{ code: string; detail: string; board: string | null }>;
 }
 
-/** One board that is followed. */
+/** One part of a board that is followed. */
 export declare class Subscription extends EventTarget {
   private constructor();
   readonly board: string;
-  readonly limit: number;
+  readonly window: WindowKind;
+  /** Of a top. */
+  readonly limit: number | undefined;
+  /** Of a neighbourhood: around whom. */
+  readonly around: string | undefined;
+  readonly radius: number | undefined;
+  /** Of a list of users. */
+  readonly users: readonly string[] | undefined;
   /** The board as far as it is known; `null` before the first snapshot. */
   get view(): View | null;
   get state(): SubscriptionState;
@@ -80,8 +128,8 @@ export declare class Subscription extends EventTarget {
 }
 
 export interface ClientOptions {
-  /** Gives a ticket of `POST /api/auth/ws-ticket` for each connection. */
-  ticket?: () => string | Promise<string>;
+  /** Gives a ticket of `POST /api/auth/ws-ticket` for each connection; `null` where nobody is signed in. */
+  ticket?: () => string | null | Promise<string | null>;
   /** Where the runtime has none of its own. */
   WebSocket?: typeof globalThis.WebSocket;
 }
@@ -90,8 +138,10 @@ export interface ClientOptions {
 export declare class ScoreboardClient extends EventTarget {
   constructor(server?: string | URL, options?: ClientOptions);
   get state(): ClientState;
-  /** Follows the top `limit` (10, from 1 to 100) of a board. */
-  subscribe(board: string, options?: { limit?: number }): Subscription;
+  /** Follows the top `limit` (10, 1 to 100) of a board, the user `around` with `radius` (5, 1 to 50) others on each side, or `users`. */
+  subscribe(board: string, options?: Part): Subscription;
+  /** To be called when somebody has signed in or out: asks for a ticket and shows it, on a new connection where this was somebody's. */
+  authenticate(): void;
   /** Connects now, instead of waiting longer or after a close. */
   connect(): void;
   /** Ends the connection; `connect()` takes it up again. */

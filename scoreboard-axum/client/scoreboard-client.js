@@ -48,7 +48,8 @@ export function fullJitter(attempt, atLeast = 0) {
 /**
  * What a code says with which the server closed a connection: `again`, `spread` (again, but not all at once), or `never`.
  *
- * 4500 to 4999 are final. 1012 is a server that restarts. All else comes again: 4000 to 4499, and what networks and proxies do.
+ * 4500 to 4999 are final. 1012 is a server that restarts. All else comes again: 4000 to 4499, and what networks and proxies do, of
+ * which 1002, 1007 and 1009 tell too: a browser sends no such frames.
  *
  * @param {number} code
  * @returns {"again" | "spread" | "never"}
@@ -58,14 +59,94 @@ export function verdictOf(code) {
   return code === 1012 ? "spread" : "again";
 }
 
-/** What the server said of a board, put together. Moves on only as a whole: a message that does not fit changes nothing. */
+/** The top of a board: always whole, numbered without a gap. */
+class Top {
+  kind = "top";
+
+  constructor(limit = 10) {
+    if (!isWithin(limit, 100)) throw new RangeError("limit must be a whole number from 1 to 100");
+    this.limit = limit;
+    this.fields = { limit };
+  }
+
+  isAbout() {
+    return true;
+  }
+
+  isWhole(entries, total) {
+    return entries.length === Math.min(this.limit, total) && entries.every(({ rank }, index) => rank === index + 1);
+  }
+}
+
+/** A user with those next to them: numbered without a gap, the user among them, and full even at the ends of the board; or empty. */
+class Around {
+  kind = "around";
+
+  constructor(userId, radius = 5) {
+    if (typeof userId !== "string" || userId === "") throw new TypeError("around must be a user's id");
+    if (!isWithin(radius, 50)) throw new RangeError("radius must be a whole number from 1 to 50");
+    this.around = userId.toLowerCase();
+    this.radius = radius;
+    this.fields = { window: "around", userId: this.around, radius };
+  }
+
+  // What belongs to the user before may still be on its way.
+  isAbout({ userId }) {
+    return userId === this.around;
+  }
+
+  isWhole(entries, total) {
+    if (entries.length === 0) return true;
+    const [{ rank: first }] = entries;
+    const isFull = entries.length === Math.min(2 * this.radius + 1, total) && first + entries.length - 1 <= total;
+    return isFull && entries.every(({ rank }, index) => rank === first + index) && entries.some(({ userId }) => userId === this.around);
+  }
+}
+
+/** Some users, wherever they stand: nobody else, and no two at one place. */
+class Users {
+  kind = "users";
+  #ids;
+
+  constructor(users) {
+    const ids = [...users];
+    const isList = isWithin(ids.length, 100) && ids.every((id) => typeof id === "string" && id !== "");
+    if (!isList) throw new RangeError("users must be 1 to 100 ids of users");
+    this.users = Object.freeze(ids.map((id) => id.toLowerCase()));
+    this.#ids = new Set(this.users);
+    this.fields = { window: "users", userIds: this.users };
+  }
+
+  isAbout() {
+    return true;
+  }
+
+  isWhole(entries, total) {
+    const isOne = ({ rank, userId }, index) => this.#ids.has(userId) && rank <= total && rank > (entries[index - 1]?.rank ?? 0);
+    return entries.every(isOne);
+  }
+}
+
+function isWithin(number, most) {
+  return Number.isInteger(number) && number >= 1 && number <= most;
+}
+
+/** Which part of a board is meant. */
+function partOf({ limit, around, radius, users }) {
+  const isMixed = [limit, around, users].filter((said) => said !== undefined).length > 1 || (radius !== undefined && around === undefined);
+  if (isMixed) throw new TypeError("limit, around (with radius) and users are three ways to follow a board: name one");
+  if (around !== undefined) return new Around(around, radius);
+  return users === undefined ? new Top(limit) : new Users(users);
+}
+
+/** What the server said of a part of a board, put together. Moves on only as a whole: a message that does not fit changes nothing. */
 class Fold {
-  #limit;
+  #part;
   #rows = new Map();
   view = null;
 
-  constructor(limit) {
-    this.#limit = limit;
+  constructor(part) {
+    this.#part = part;
   }
 
   get position() {
@@ -94,9 +175,8 @@ class Fold {
 
   #take(rows, { board, season, epoch, version, total }) {
     const entries = [...rows.values()].sort((a, b) => a.rank - b.rank);
-    // A view is the whole top, numbered without a gap. Anything else was not made by this board's messages alone.
-    const whole = entries.length === Math.min(this.#limit, total) && entries.every(({ rank }, index) => rank === index + 1);
-    if (!whole) return "broken";
+    // Anything else was not made by this part's messages alone.
+    if (!this.#part.isWhole(entries, total)) return "broken";
     this.#rows = rows;
     this.view = Object.freeze({ board, season, epoch, version, total, entries: Object.freeze(entries) });
     return "moved";
@@ -113,13 +193,15 @@ const ASK = Symbol("ask");
 const SET_STATE = Symbol("set state");
 
 /**
- * One board that is followed. Made by {@link ScoreboardClient#subscribe}.
+ * One part of a board that is followed. Made by {@link ScoreboardClient#subscribe}.
  *
- * Fires `change` (`detail`: `{view, previous, changes}`; `changes` is `null` where the view was sent whole), `state` (`{state}`) and
- * `refused` (`{code, detail}`; nothing follows).
+ * Fires `change` (`detail`: `{view, previous, changes, recovered}`; `changes` is `null` where the view was sent whole, `recovered` then
+ * `false` where that is because the server could not tell what was missed), `state` (`{state}`) and `refused` (`{code, detail}`;
+ * nothing follows).
  */
 export class Subscription extends EventTarget {
   #client;
+  #part;
   #fold;
   #state = "offline";
   #awaitsSnapshot = true;
@@ -128,12 +210,17 @@ export class Subscription extends EventTarget {
   #timer = null;
 
   /** @hideconstructor */
-  constructor(client, board, limit) {
+  constructor(client, board, part) {
     super();
     this.#client = client;
+    this.#part = part;
     this.board = board;
-    this.limit = limit;
-    this.#fold = new Fold(limit);
+    this.window = part.kind;
+    this.limit = part.limit;
+    this.around = part.around;
+    this.radius = part.radius;
+    this.users = part.users;
+    this.#fold = new Fold(part);
   }
 
   /** The board as far as it is known; `null` before the first snapshot. Stays, as of its version, while offline. */
@@ -150,7 +237,8 @@ export class Subscription extends EventTarget {
   unsubscribe() {
     if (this.#state === "ended") return;
     this[SET_STATE]("ended");
-    this.#client[ASK](this, { type: "unsubscribe", board: this.board });
+    const message = { type: "unsubscribe", board: this.board };
+    this.#client[ASK](this, this.window === "top" ? message : { ...message, window: this.window });
   }
 
   /** Asks for the board, from what is held on, or whole. */
@@ -159,7 +247,7 @@ export class Subscription extends EventTarget {
     const since = whole ? null : this.#fold.position;
     this.#awaitsSnapshot = since === null;
     this[SET_STATE]("catching-up");
-    const message = { type: "subscribe", board: this.board, limit: this.limit };
+    const message = { type: "subscribe", board: this.board, ...this.#part.fields };
     this.#client[ASK](this, since ? { ...message, since } : message);
   }
 
@@ -173,13 +261,15 @@ export class Subscription extends EventTarget {
   [RECEIVE](message) {
     if (message.type === "error") return this.#refused(message);
     // Until the snapshot that was asked for is here, what comes belongs to the subscription before.
-    if (message.type === "update" && this.#awaitsSnapshot) return;
+    if ((message.type === "update" && this.#awaitsSnapshot) || !this.#part.isAbout(message)) return;
     const previous = this.view;
     const outcome = message.type === "snapshot" ? this.#fold.snapshot(message) : this.#fold.update(message);
     if (outcome === "broken") return this.#askAgain();
     this.#awaitsSnapshot = false;
     this[SET_STATE]("live");
-    if (outcome === "moved") tell(this, "change", { view: this.view, previous, changes: message.changes ?? null });
+    if (outcome !== "moved") return;
+    const { changes = null, recovered } = message;
+    tell(this, "change", { view: this.view, previous, changes, recovered });
   }
 
   #refused({ code, detail }) {
@@ -203,8 +293,8 @@ export class Subscription extends EventTarget {
 }
 
 /**
- * A connection to a scoreboard server, for as many boards as the server allows. It connects with the first subscription, and again
- * whenever it is lost, until it is closed.
+ * A connection to a scoreboard server, for as many boards as the server allows, each in up to three ways. It connects with the first
+ * subscription, and again whenever it is lost, until it is closed.
  *
  * Fires `state` (`detail`: `{state, reason, retryAt}`), `message` (a private message, as the server sent it) and `error` (`{code,
  * detail}`: something was refused; the connection goes on).
@@ -213,9 +303,10 @@ export class ScoreboardClient extends EventTarget {
   #url;
   #ticket;
   #WebSocket;
-  #boards = new Map();
+  #followed = new Map();
   #socket = null;
   #isConnected = false;
+  #isSomebodys = false;
   #attempt = 0;
   #retry = null;
   #settle = null;
@@ -227,8 +318,8 @@ export class ScoreboardClient extends EventTarget {
   /**
    * @param {string | URL} [server] where the server is, with the path under which it is mounted, if any; of a page, its own origin
    * @param {object} [options]
-   * @param {() => string | Promise<string>} [options.ticket] gives a ticket of `POST /api/auth/ws-ticket` for each connection, which
-   *   is then told what only its user is told
+   * @param {() => string | null | Promise<string | null>} [options.ticket] gives a ticket of `POST /api/auth/ws-ticket` for each
+   *   connection, which is then told what only its user is told; `null` where nobody is signed in
    * @param {typeof globalThis.WebSocket} [options.WebSocket] where the runtime has none of its own
    */
   constructor(server = globalThis.location?.origin, { ticket = null, WebSocket = globalThis.WebSocket } = {}) {
@@ -252,28 +343,43 @@ export class ScoreboardClient extends EventTarget {
   }
 
   /**
-   * Follows the top of a board.
+   * Follows a part of a board: its top; a user with those next to them, wherever the user goes; or some users, wherever they stand.
+   * Each board can be followed in each of these ways once.
    *
    * @param {string} board
-   * @param {object} [options]
-   * @param {number} [options.limit] how many entries, 1 to 100; 10 if it is not said
+   * @param {object} [options] one of
+   * @param {number} [options.limit] how many entries of the top, 1 to 100; 10 if nothing is said
+   * @param {string} [options.around] the user in the middle; the view is empty while they are not on the board
+   * @param {number} [options.radius] with `around`: how many entries on each side, 1 to 50; 5 if it is not said
+   * @param {Iterable<string>} [options.users] up to 100 users; who is not on the board is not in the view
    * @returns {Subscription}
-   * @throws {Error} the board is followed already
+   * @throws {Error} the board is followed in this way already
    */
-  subscribe(board, { limit = 10 } = {}) {
-    if (this.#boards.has(board)) throw new Error(`the board ${board} is followed already`);
-    if (!Number.isInteger(limit) || limit < 1 || limit > 100) throw new RangeError("limit must be a whole number from 1 to 100");
-    const subscription = new Subscription(this, board, limit);
-    this.#boards.set(board, subscription);
+  subscribe(board, options = {}) {
+    const part = partOf(options);
+    const key = keyOf(board, part.kind);
+    if (this.#followed.has(key)) throw new Error(`the board ${board} is followed already (${part.kind})`);
+    const subscription = new Subscription(this, board, part);
+    this.#followed.set(key, subscription);
     if (this.#isConnected) subscription[ASK]();
     else if (this.#retry === null) this.connect();
     return subscription;
   }
 
+  /**
+   * To be called when somebody has signed in or out: the connection asks for a ticket now, and shows it. One that was somebody's stays
+   * theirs, so another takes its place. New connections do all of this by themselves.
+   */
+  authenticate() {
+    if (this.#isSomebodys) this.#drop();
+    if (this.#isConnected) this.#showTicket(this.#socket);
+    else if (this.#retry === null) this.connect();
+  }
+
   /** Connects now: with a ticket alone, instead of waiting longer, or after the server had closed for good. */
   connect() {
     // The server closes who connects and asks for nothing.
-    if (this.#socket || (this.#boards.size === 0 && !this.#ticket)) return;
+    if (this.#socket || (this.#followed.size === 0 && !this.#ticket)) return;
     clearTimeout(this.#retry);
     this.#retry = null;
     if (this.#listening.signal.aborted) this.#listen();
@@ -313,11 +419,11 @@ export class ScoreboardClient extends EventTarget {
       case "snapshot":
       case "update":
         // Of a board that is followed no more, something may still be on its way.
-        this.#boards.get(message.board)?.[RECEIVE](message);
+        this.#followed.get(keyOf(message.board, message.window))?.[RECEIVE](message);
         this.#tellState();
         break;
       case "error":
-        this.#boards.get(message.board)?.[RECEIVE](message);
+        if (message.board) this.#followed.get(keyOf(message.board, message.window))?.[RECEIVE](message);
         tell(this, "error", { code: message.code, detail: message.detail, board: message.board ?? null });
         this.#tellState(message.detail);
         break;
@@ -331,17 +437,19 @@ export class ScoreboardClient extends EventTarget {
 
   #begin() {
     this.#isConnected = true;
-    for (const subscription of this.#boards.values()) subscription[ASK]();
+    for (const subscription of this.#followed.values()) subscription[ASK]();
     this.#ping();
-    this.#authenticate(this.#socket);
+    this.#showTicket(this.#socket);
     this.#tellState();
   }
 
-  async #authenticate(socket) {
+  async #showTicket(socket) {
     if (!this.#ticket) return;
     try {
       const ticket = await this.#ticket();
-      if (this.#socket === socket) this.#send({ type: "authenticate", ticket });
+      if (!ticket || this.#socket !== socket) return;
+      this.#isSomebodys = true;
+      this.#send({ type: "authenticate", ticket });
     } catch (error) {
       // Boards can be followed by anyone, so they are.
       tell(this, "error", { code: "ticket", detail: String(error?.message ?? error), board: null });
@@ -350,9 +458,10 @@ export class ScoreboardClient extends EventTarget {
 
   [ASK](subscription, message) {
     const isEnded = subscription.state === "ended";
-    if (isEnded && this.#boards.get(subscription.board) === subscription) this.#boards.delete(subscription.board);
+    const key = keyOf(subscription.board, subscription.window);
+    if (isEnded && this.#followed.get(key) === subscription) this.#followed.delete(key);
     if (this.#isConnected && message) this.#send(message);
-    if (isEnded && this.#boards.size === 0 && !this.#ticket) this.#drop();
+    if (isEnded && this.#followed.size === 0 && !this.#ticket) this.#drop();
     this.#tellState();
   }
 
@@ -390,10 +499,11 @@ export class ScoreboardClient extends EventTarget {
     this.#settle = null;
     this.#retry = null;
     this.#isConnected = false;
+    this.#isSomebodys = false;
     const socket = this.#socket;
     this.#socket = null;
     socket?.close();
-    for (const subscription of this.#boards.values()) subscription[SET_STATE]("offline");
+    for (const subscription of this.#followed.values()) subscription[SET_STATE]("offline");
   }
 
   #listen() {
@@ -438,10 +548,10 @@ export class ScoreboardClient extends EventTarget {
   #tellState(reason = null) {
     if (this.#socket === null) {
       // Waiting to come again, or closed: that was told with its reason.
-      if (this.#boards.size === 0 && this.#retry === null && this.state !== "closed") this.#tell({ state: "idle", reason, retryAt: null });
+      if (this.#followed.size === 0 && this.#retry === null && this.state !== "closed") this.#tell({ state: "idle", reason, retryAt: null });
       return;
     }
-    const isLive = this.#isConnected && [...this.#boards.values()].every(({ state }) => state === "live");
+    const isLive = this.#isConnected && [...this.#followed.values()].every(({ state }) => state === "live");
     // Only a connection that lasted starts the backoff anew: a server that takes everyone in and drops them again must not be
     // met by all at once each time.
     if (isLive) {
@@ -458,6 +568,11 @@ export class ScoreboardClient extends EventTarget {
     this.#told = detail;
     tell(this, "state", detail);
   }
+}
+
+/** Messages do not name the top. */
+function keyOf(board, kind = "top") {
+  return `${kind} ${board}`;
 }
 
 function tell(target, type, detail) {

@@ -6,6 +6,7 @@ import { BoardView } from "./board.js";
 import { ConnectionBadge } from "./connection.js";
 import { number } from "./format.js";
 import { Game } from "./game.js";
+import { News } from "./news.js";
 import { showError } from "./notice.js";
 import { OwnRow } from "./own.js";
 import { Security } from "./security.js";
@@ -22,9 +23,9 @@ const say = (text) => {
 };
 
 const session = new Session();
-const scores = new ScoreboardClient();
+const scores = new ScoreboardClient(undefined, { ticket: () => session.ticket() });
 const view = new BoardView(document.getElementById("rows"), document.getElementById("empty"));
-const around = new Neighbourhood(document.getElementById("around-rows"), session, BOARD);
+const around = new Neighbourhood(document.getElementById("around-rows"), session, scores, BOARD);
 const own = new OwnRow(document.getElementById("own-row"), session, LIMIT);
 const sparkline = new Sparkline(document.getElementById("sparkline"), session, BOARD);
 // The account first: a round taken up again needs its part of the page in sight before it can take the focus.
@@ -32,24 +33,27 @@ const account = new Account(session, say);
 new Security(session, say);
 const game = new Game(session, BOARD, say);
 new ConnectionBadge(scores);
+new News(document.getElementById("news"), scores, session, BOARD);
 
 const main = scores.subscribe(BOARD, { limit: LIMIT });
 main.addEventListener("change", ({ detail: { view: top } }) => {
   view.show(top.entries);
   own.follow(top);
-  around.follow(top);
   document.getElementById("total").textContent = number(top.total);
   document.getElementById("version").textContent = number(top.version);
 });
 session.addEventListener("change", () => {
   view.ownId = session.user?.id ?? null;
+  scores.authenticate();
 });
-around.addEventListener("standing", ({ detail }) => own.answered(detail));
+session.addEventListener("leaving", () => scores.authenticate());
+scores.addEventListener("state", ({ detail: { state } }) => {
+  // The server ends the connections of a session that was ended, wherever that was done.
+  if (state === "closed") session.check();
+});
+around.addEventListener("standing", ({ detail }) => own.stands(detail));
 own.addEventListener("score", () => sparkline.refresh());
-game.addEventListener("receipt", ({ detail }) => {
-  own.redeemed(detail);
-  around.follow(detail);
-});
+game.addEventListener("receipt", ({ detail }) => own.redeemed(detail));
 
 account.begin();
 loadBoard();

@@ -2,9 +2,8 @@ import { nameOf, number } from "./format.js";
 import { Counter } from "./motion.js";
 
 /**
- * The user's own row below the board, always in sight: rank, score, and how far it is to the next place. Inside the
- * visible top it follows the live updates; below it, what the server answers about the neighbourhood. Fires `score` whenever the
- * score has changed.
+ * The user's own row below the board, always in sight: rank and score, as the user's neighbourhood has them, and how far it is to the
+ * next place. Fires `score` whenever the score has changed.
  */
 export class OwnRow extends EventTarget {
   #element;
@@ -32,21 +31,19 @@ export class OwnRow extends EventTarget {
 
   follow(top) {
     this.#top = top;
-    const { user } = this.#session;
-    if (!user) return;
-    const entry = top.entries.find(({ userId }) => userId === user.id);
-    if (entry) this.#take(entry, top);
-    this.#render();
+    if (this.#session.user) this.#render();
   }
 
-  /** The server's answer: `null` for a user who is not on the board. */
-  answered({ standing, epoch, version }) {
+  /** Where the user stands: `null` for one who is not on the board. */
+  stands({ standing, epoch, version }) {
     this.#take(standing, { epoch, version });
     this.#render();
   }
 
-  /** The receipt is the newest there is at this moment. */
+  /** The receipt is the newest there is, unless the board was faster, which also knows the rank. */
   redeemed(receipt) {
+    const { epoch, version } = this.#own ?? {};
+    if (epoch === receipt.epoch && version >= receipt.version) return;
     this.#take(receipt, receipt);
     this.#render();
   }

@@ -21,6 +21,7 @@ export class Session extends EventTarget {
   #token = null;
   #expiresAt = 0;
   #refreshing = null;
+  #isLeaving = false;
 
   /** Takes up the session this tab had before a reload; does nothing where there was none. */
   async restore() {
@@ -72,12 +73,30 @@ export class Session extends EventTarget {
     await isOnlyHolder(id);
   }
 
+  /** Fires `leaving` before it does: what was signed in for this user is to go first. */
   async signOut() {
+    this.#isLeaving = true;
+    this.dispatchEvent(new CustomEvent("leaving"));
     try {
       await this.call("POST", "/api/auth/logout");
     } finally {
+      this.#isLeaving = false;
       this.#end(false);
     }
+  }
+
+  /** A ticket for a live connection; `null` where nobody is signed in, or is about to leave. */
+  async ticket() {
+    if (!this.user || this.#isLeaving) return null;
+    const { ticket } = await this.call("POST", "/api/auth/ws-ticket");
+    return this.#isLeaving ? null : ticket;
+  }
+
+  /** Where there are signs that the session was ended: finds out, and if so, ends it here too. */
+  async check() {
+    if (!this.user || this.#isLeaving) return;
+    // What is wrong other than that is seen by whoever calls next.
+    await this.call("GET", "/api/auth/me").catch(() => {});
   }
 
   /** A request as this user: refreshes ahead of the token's end, and once where the server answers 401. */

@@ -3,10 +3,12 @@
 mod connections;
 mod events;
 mod feed;
+mod feeds;
 mod heartbeat;
 mod identity;
 mod message;
 mod socket;
+mod unreadable;
 
 pub(crate) use connections::{Connection, Connections, Transport};
 pub(crate) use events::events;

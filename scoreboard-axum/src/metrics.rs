@@ -34,7 +34,7 @@ pub(crate) fn describe() {
     describe_counter!("scoreboard_ratelimit_fallbacks_total", "Decisions made without the shared limiter.");
     describe_counter!("scoreboard_updates_total", "Updates handed in, by outcome.");
     describe_counter!("scoreboard_live_refusals_total", "Live connections refused for want of room.");
-    describe_gauge!("scoreboard_live_windows", "Tops of boards that are watched, or were within half a minute.");
+    describe_gauge!("scoreboard_live_windows", "Parts of boards that are watched, or were within half a minute.");
     describe_counter!("scoreboard_live_reads_total", "Reads of watched boards from the store.");
     describe_counter!("scoreboard_live_failures_total", "Reads of watched boards that failed, and are tried again.");
     describe_gauge!("scoreboard_ws_connections", "Open WebSocket connections.");

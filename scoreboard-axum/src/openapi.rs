@@ -1,5 +1,6 @@
 //! The API's description, made from the routes.
 
+use scoreboard_core::PrivateEvent;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
@@ -52,6 +53,9 @@ pub(crate) fn frame() -> OpenApi {
     };
     let mut schemas = vec![(ProblemBody::name().into_owned(), ProblemBody::schema())];
     ProblemBody::schemas(&mut schemas);
+    // What is sent over a WebSocket alone, no response bears.
+    schemas.push((PrivateEvent::name().into_owned(), PrivateEvent::schema()));
+    PrivateEvent::schemas(&mut schemas);
     let components = ComponentsBuilder::new()
         .schemas_from_iter(schemas)
         .security_scheme("user", bearer("The access token of a login"))

@@ -193,6 +193,24 @@ impl BoardSpec {
         }
     }
 
+    /// Whether nothing in the catalogue makes anybody's score worse.
+    pub(crate) fn scores_only_improve(&self) -> bool {
+        let improves = |points: Points| match (self.operator, self.direction) {
+            (Operator::Best, _) => true,
+            (Operator::Set, _) => false,
+            (Operator::Increment, Direction::Descending) | (Operator::Decrement, Direction::Ascending) => {
+                points.get() >= 0
+            }
+            (Operator::Increment, Direction::Ascending) | (Operator::Decrement, Direction::Descending) => {
+                points.get() <= 0
+            }
+        };
+        self.kinds.iter().all(|kind| match kind.points {
+            PointsRule::Fixed(points) => improves(points),
+            PointsRule::Range(min, max) => improves(min) && improves(max),
+        })
+    }
+
     /// The order of its entries.
     #[must_use]
     pub const fn order(&self) -> Order {

@@ -1,6 +1,6 @@
 //! What reads answer with: entries, pages, standings.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::board::Season;
 use crate::clock::Timestamp;
@@ -92,6 +92,8 @@ pub struct RankedUsers {
     pub season: Season,
     /// When it is true.
     pub position: Position,
+    /// All entries of the season, not only those asked for.
+    pub total: u64,
     /// One for each user asked for, in that order; `None` for who is not on the board.
     pub entries: Vec<Option<Ranked>>,
 }
@@ -112,7 +114,7 @@ pub struct ScoreRank {
 }
 
 /// A user's place with the name to show.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Entry {
@@ -152,7 +154,7 @@ pub struct Page {
 }
 
 /// Where one user stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Standing {
@@ -164,6 +166,11 @@ pub struct Standing {
     pub epoch: Epoch,
     /// When it is true.
     pub version: Version,
+    /// All entries of the season.
+    pub total: u64,
+    /// How many of all entries stand here or behind, in percent: 100 for who leads. Of equals all count as standing here where they share a
+    /// rank (`competition`). `null` for a user not on the board, and for `dense` ranks, which count scores and not users.
+    pub percentile: Option<f64>,
     /// `null` for a user not on the board.
     pub standing: Option<Entry>,
 }
@@ -181,8 +188,18 @@ pub struct Standings {
     pub epoch: Epoch,
     /// When it is true.
     pub version: Version,
+    /// All entries of the season, not only those asked for.
+    pub total: u64,
     /// One for each user asked for, in that order; `null` for who is not on the board.
     pub standings: Vec<Option<Entry>>,
+}
+
+/// How many of `total` entries stand at a rank of this style or behind it, in percent.
+pub(crate) fn percentile(style: RankStyle, rank: u64, total: u64) -> Option<f64> {
+    match style {
+        RankStyle::Ordinal | RankStyle::Competition => Some(100.0 * (total + 1 - rank) as f64 / total as f64),
+        RankStyle::Dense => None,
+    }
 }
 
 /// Turns entries in the board's order into ranks: what every store that counts needs.

@@ -114,7 +114,10 @@ pub use layers::{
     RankIndexedConfig, TwoLevelCache,
 };
 pub use limiter::{Algorithm, Cell, Decision, Quota, RateLimiter, Usage};
-pub use live::{LiveEvent, LiveFrame, Snapshot, Subscription, Update};
+pub use live::{
+    EnteredTop, LiveEvent, LiveFrame, LiveWindow, Overtaken, Passer, PrivateEvent, PrivateSubscription, Snapshot,
+    Subscription, Update, WindowKind,
+};
 pub use names::{DisplayNames, NAMES_BACKEND, NoNames};
 pub use pipeline::{
     Admission, AroundQuery, BoardError, Builder, CacheEvent, CacheMonitorConfig, CacheReaction, CacheStep,

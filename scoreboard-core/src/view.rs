@@ -1,8 +1,8 @@
-//! The top of a board as a watcher holds it, and what turns one into the next. Pure.
+//! A part of a board as a watcher holds it, and what turns one into the next. Pure.
 
 use std::collections::HashMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::board::Season;
 use crate::entry::rank_entries;
@@ -14,7 +14,7 @@ use crate::store::LogRow;
 use crate::version::Position;
 
 /// What becomes of an entry in a watcher's view.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ChangeOp {
@@ -25,7 +25,7 @@ pub enum ChangeOp {
 }
 
 /// One changed entry of a watcher's view.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct EntryChange {
@@ -43,7 +43,7 @@ pub struct EntryChange {
     pub score: Score,
 }
 
-/// The top of a board at one position.
+/// What is in a window of a board, in rank order, at one position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct View {
     pub(crate) season: Season,
@@ -53,6 +53,16 @@ pub(crate) struct View {
 }
 
 impl View {
+    /// Whether one may have become the other by changes: both are of one season, in one epoch.
+    pub(crate) fn is_comparable(&self, other: &Self) -> bool {
+        self.position.epoch == other.position.epoch && self.season == other.season
+    }
+
+    /// Where this user stands, if in the window.
+    pub(crate) fn entry(&self, user: UserId) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.user_id == user)
+    }
+
     /// What a watcher that holds `self` must apply to hold `next`: removals first, then upserts in rank order.
     pub(crate) fn changes_to(&self, next: &Self) -> Vec<EntryChange> {
         let before: HashMap<UserId, &Entry> = self.entries.iter().map(|entry| (entry.user_id, entry)).collect();

@@ -66,6 +66,7 @@ bites!(score_store {
     too_few_around: AroundCutShort => around_stays_full_near_the_ends, around_is_a_stretch_of_the_whole;
     any_season: AnySeason => an_unknown_season_is_answered_as_such;
     a_score_before_its_equals: ScoreBeforeEquals => a_score_is_ranked_as_a_new_user_would_be;
+    a_total_of_those_asked_for: StandingsTotalOfAsked => standings_come_as_asked;
     standings_reordered: StandingsReordered => standings_come_as_asked;
     a_history_upside_down: HistoryOldestFirst => history_is_paged_newest_first;
     a_history_that_repeats: HistoryRepeats => history_is_paged_newest_first;

@@ -90,6 +90,7 @@ pub(crate) async fn standings(
     Ok(Some(RankedUsers {
         season: found.season,
         position: found.position,
+        total: found.total,
         entries: users.iter().map(|user| ranked.get(user).copied()).collect(),
     }))
 }

@@ -7,9 +7,11 @@ use std::sync::OnceLock;
 use std::time::SystemTime;
 
 /// What the server is made of; generated files and tests are not among it.
-const SOURCES: [&str; 10] = [
+const SOURCES: [&str; 12] = [
     "Cargo.lock",
     "Cargo.toml",
+    "scoreboard-client/Cargo.toml",
+    "scoreboard-client/src",
     "scoreboard-core/src",
     "scoreboard-postgres/src",
     "scoreboard-postgres/migrations",

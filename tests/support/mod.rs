@@ -15,9 +15,11 @@ pub(crate) mod proxy;
 #[path = "../../scoreboard-redis/tests/support/server.rs"]
 pub(crate) mod redis;
 pub(crate) mod redis_wire;
+pub(crate) mod resident;
 pub(crate) mod scale;
 pub(crate) mod seed;
 pub(crate) mod server;
 pub(crate) mod user;
 pub(crate) mod wait;
+pub(crate) mod watcher;
 pub(crate) mod webdriver;

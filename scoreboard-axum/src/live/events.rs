@@ -36,7 +36,9 @@ fn encoded(
                 let json = std::str::from_utf8(&json).map_err(axum::Error::new)?;
                 Ok(Event::default().id(frame.position().to_string()).data(json))
             }
-            FeedItem::Refused(problem) => Event::default().json_data(ServerMessage::error(&problem, None)),
+            // Nobody signs in on a stream; were it a message, it would be for nobody else.
+            FeedItem::Private(event) => Event::default().json_data(event),
+            FeedItem::Refused(problem) => Event::default().json_data(ServerMessage::error(&problem)),
         }
     })
 }

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
-use scoreboard_core::{BoardId, Chain, Error, LiveFrame, Position, Scoreboard, Subscription};
+use scoreboard_core::{
+    BoardId, Chain, Error, LiveFrame, LiveWindow, Position, PrivateEvent, PrivateSubscription, Scoreboard,
+    Subscription, UserId,
+};
 
 use crate::problem::Problem;
 
@@ -16,14 +19,18 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 pub(crate) enum FeedItem {
     /// Something happened: the bytes are those of all who watch the same.
     Frame(LiveFrame),
+    /// Something concerns the user for whom the board is watched.
+    Private(PrivateEvent),
     /// The board cannot be watched; nothing follows.
     Refused(Problem),
 }
 
 /// What is asked for, and then watched.
 enum State {
-    Asked { scoreboard: Scoreboard, board: BoardId, limit: usize, since: Option<Position> },
+    Asked { scoreboard: Scoreboard, board: BoardId, window: LiveWindow, since: Option<Position> },
     Watching(Subscription),
+    AskedFor { scoreboard: Scoreboard, board: BoardId, user: UserId },
+    WatchingFor(PrivateSubscription),
 }
 
 struct Feed {
@@ -32,15 +39,15 @@ struct Feed {
     share: f64,
 }
 
-/// The top `limit` of a board as it changes. `share` (0 to 1) tells this feed's waits from those of others.
+/// A part of a board as it changes. `share` (0 to 1) tells this feed's waits from those of others.
 pub(crate) fn feed(
     scoreboard: Scoreboard,
     board: BoardId,
-    limit: usize,
+    window: LiveWindow,
     since: Option<Position>,
     share: f64,
 ) -> BoxStream<'static, FeedItem> {
-    Feed { state: State::Asked { scoreboard, board, limit, since }, share }.stream()
+    Feed { state: State::Asked { scoreboard, board, window, since }, share }.stream()
 }
 
 /// The same, of what is watched already.
@@ -48,23 +55,33 @@ pub(crate) fn feed_of(watched: Subscription, share: f64) -> BoxStream<'static, F
     Feed { state: State::Watching(watched), share }.stream()
 }
 
+/// What concerns a user on a board.
+pub(crate) fn feed_for(
+    scoreboard: Scoreboard,
+    board: BoardId,
+    user: UserId,
+    share: f64,
+) -> BoxStream<'static, FeedItem> {
+    Feed { state: State::AskedFor { scoreboard, board, user }, share }.stream()
+}
+
 impl Feed {
     fn stream(self) -> BoxStream<'static, FeedItem> {
         stream::unfold(Some(self), |feed| async {
             let mut feed = feed?;
             match feed.next().await {
-                Ok(frame) => Some((FeedItem::Frame(frame), Some(feed))),
+                Ok(item) => Some((item, Some(feed))),
                 Err(problem) => Some((FeedItem::Refused(problem), None)),
             }
         })
         .boxed()
     }
 
-    async fn next(&mut self) -> Result<LiveFrame, Problem> {
+    async fn next(&mut self) -> Result<FeedItem, Problem> {
         let mut wait = FIRST_WAIT;
         loop {
             match self.state.next().await {
-                Ok(frame) => return Ok(frame),
+                Ok(item) => return Ok(item),
                 Err(Error::Backend(error)) => {
                     tracing::debug!(error = %Chain(&error), "a watcher waits for the store");
                     tokio::time::sleep(wait.mul_f64(0.5 + self.share)).await;
@@ -77,13 +94,20 @@ impl Feed {
 }
 
 impl State {
-    async fn next(&mut self) -> Result<LiveFrame, Error> {
-        if let Self::Asked { scoreboard, board, limit, since } = self {
-            *self = Self::Watching(scoreboard.subscribe(board, *limit, *since).await?);
+    async fn next(&mut self) -> Result<FeedItem, Error> {
+        match self {
+            Self::Asked { scoreboard, board, window, since } => {
+                *self = Self::Watching(scoreboard.watch(board, window.clone(), *since).await?);
+            }
+            Self::AskedFor { scoreboard, board, user } => {
+                *self = Self::WatchingFor(scoreboard.watch_for(board, *user).await?);
+            }
+            Self::Watching(_) | Self::WatchingFor(_) => {}
         }
         match self {
-            Self::Watching(subscription) => subscription.next_frame().await,
-            Self::Asked { .. } => unreachable!("it was replaced above"),
+            Self::Watching(subscription) => subscription.next_frame().await.map(FeedItem::Frame),
+            Self::WatchingFor(subscription) => subscription.next().await.map(FeedItem::Private),
+            Self::Asked { .. } | Self::AskedFor { .. } => unreachable!("it was replaced above"),
         }
     }
 }

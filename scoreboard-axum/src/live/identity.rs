@@ -1,5 +1,6 @@
 //! Who is at the other end of a connection, once a ticket has said so.
 
+use futures_util::FutureExt;
 use scoreboard_core::UserId;
 use scoreboard_core::accounts::{Accounts, SessionEnd};
 
@@ -28,6 +29,16 @@ impl Identity {
         Ok(user_id)
     }
 
+    /// Who is here.
+    pub(crate) fn user_id(&self) -> Option<UserId> {
+        self.0.as_ref().map(|held| held.user_id)
+    }
+
+    /// Whether the session has been ended.
+    pub(crate) fn is_signed_out(&mut self) -> bool {
+        self.signed_out().now_or_never().is_some()
+    }
+
     /// Returns once the session has been ended; never, where nobody is signed in.
     ///
     /// # Cancel safety
@@ -38,5 +49,37 @@ impl Identity {
             Some(held) => held.session.ended().await,
             None => std::future::pending().await,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use scoreboard_core::accounts::{AccountsConfig, Hashing, Registration};
+    use scoreboard_core::memory::MemoryAccountStore;
+    use scoreboard_core::{KeyRing, RandomIds};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_has_signed_out_is_known_at_once() {
+        let mut config = AccountsConfig::default();
+        config.hashing = Hashing::Argon2id { memory_kib: 32, iterations: 1 };
+        let store = Arc::new(MemoryAccountStore::default());
+        let accounts = Accounts::builder(store, &KeyRing::random(&RandomIds)).with_config(config).build();
+        let (email, password) = ("ada@example.org".to_owned(), "correct horse battery staple".to_owned());
+        let registration =
+            Registration { email: email.clone(), password: password.clone(), display_name: "ada".to_owned() };
+        accounts.register(registration).await.unwrap();
+        let principal =
+            accounts.authenticate(&accounts.login(&email, password).await.unwrap().signed_in().unwrap().token).unwrap();
+        let mut identity = Identity::default();
+        assert!(!identity.is_signed_out(), "nobody is here");
+        let ticket = accounts.issue_ticket(&principal).unwrap();
+        identity.authenticate(&accounts, &ticket.text).unwrap();
+        assert_eq!((identity.user_id(), identity.is_signed_out()), (Some(principal.user_id), false));
+        accounts.logout(&principal).await.unwrap();
+        assert!(identity.is_signed_out());
     }
 }

@@ -4,17 +4,17 @@ use std::pin::pin;
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
-use futures_util::stream::BoxStream;
-use scoreboard_core::{BoardId, IdSourceExt, LiveFrame, Position, RandomIds};
+use scoreboard_core::{BoardId, IdSourceExt, LiveFrame, RandomIds};
 use serde::Serialize;
 use tokio::time::{Instant, timeout};
-use tokio_stream::{StreamExt, StreamMap};
 
 use crate::live::connections::Connection;
 use crate::live::feed::{FeedItem, feed};
+use crate::live::feeds::{About, Feeds};
 use crate::live::heartbeat::{Beat, Heartbeat};
 use crate::live::identity::Identity;
-use crate::live::message::{ClientMessage, ServerMessage, Ticket};
+use crate::live::message::{ClientMessage, ServerMessage, Subscribe, Ticket};
+use crate::live::unreadable::Unreadable;
 use crate::problem::{Code, Problem};
 use crate::state::Shared;
 
@@ -40,13 +40,15 @@ enum End {
     SignedOut,
     /// 4501: the client said what is not in the protocol; do not come again.
     BadMessage,
+    /// 1002, 1007 or 1009: no message could be made of what was sent.
+    Unreadable(Unreadable),
 }
 
 struct Session {
     app: Shared,
     connection: Connection,
     socket: WebSocket,
-    feeds: StreamMap<BoardId, BoxStream<'static, FeedItem>>,
+    feeds: Feeds,
     heartbeat: Heartbeat,
     allowance: Allowance,
     identity: Identity,
@@ -59,7 +61,7 @@ pub(crate) async fn watch(app: Shared, connection: Connection, socket: WebSocket
     let heartbeat = Heartbeat::new(&app.config.live, connection.share());
     let allowance = Allowance::new(app.config.live.messages_per_minute);
     let first_message_by = Some(Instant::now() + app.config.live.first_message);
-    let (feeds, identity) = (StreamMap::new(), Identity::default());
+    let (feeds, identity) = (Feeds::default(), Identity::default());
     let mut session = Session { app, connection, socket, feeds, heartbeat, allowance, identity, first_message_by };
     let end = match session.run().await {
         Ok(never) => match never {},
@@ -80,14 +82,10 @@ impl Session {
                 () = over(self.first_message_by) => return Err(End::Silent),
                 received = self.socket.recv() => match received {
                     Some(Ok(message)) => self.receive(message).await?,
-                    // Too large, not UTF-8, or no WebSocket frame at all; if the client is gone, nobody hears it.
-                    Some(Err(_)) => return Err(End::BadMessage),
+                    Some(Err(error)) => return Err(Unreadable::of(&error).map_or(End::Gone, End::Unreadable)),
                     None => return Err(End::Gone),
                 },
-                Some((board, item)) = self.feeds.next(), if !self.feeds.is_empty() => match item {
-                    FeedItem::Frame(frame) => self.send_frame(&frame).await?,
-                    FeedItem::Refused(problem) => self.send(&ServerMessage::error(&problem, Some(&board))).await?,
-                },
+                (board, about, item) = self.feeds.next() => self.tell(board, about, item).await?,
                 beat = self.heartbeat.due() => match beat {
                     Beat::Ping => self.send_message(Message::Ping(Default::default())).await?,
                     Beat::Dead => return Err(End::TooSlow),
@@ -121,38 +119,60 @@ impl Session {
     }
 
     async fn obey(&mut self, message: ClientMessage) -> Result<(), End> {
-        if matches!(message, ClientMessage::Subscribe { .. } | ClientMessage::Authenticate { .. }) {
+        if matches!(message, ClientMessage::Subscribe(_) | ClientMessage::Authenticate { .. }) {
             self.first_message_by = None;
         }
         match message {
-            ClientMessage::Subscribe { board, since, limit } => self.subscribe(board, since, limit).await,
-            ClientMessage::Unsubscribe { board } => {
-                self.feeds.remove(&board);
+            ClientMessage::Subscribe(subscribe) => self.subscribe(subscribe).await,
+            ClientMessage::Unsubscribe { board, window } => {
+                self.feeds.remove(&board, window);
                 Ok(())
             }
             ClientMessage::Ping {} => self.send(&ServerMessage::Pong).await,
             ClientMessage::Authenticate { ticket: Ticket(ticket) } => {
                 match self.identity.authenticate(&self.app.accounts, &ticket) {
-                    Ok(user_id) => self.send(&ServerMessage::Authenticated { user_id }).await,
-                    Err(problem) => self.send(&ServerMessage::error(&problem, None)).await,
+                    Ok(user_id) => {
+                        self.feeds.tell(&self.app.scoreboard, user_id, self.connection.share());
+                        self.send(&ServerMessage::Authenticated { user_id }).await
+                    }
+                    Err(problem) => self.send(&ServerMessage::error(&problem)).await,
                 }
             }
         }
     }
 
-    async fn subscribe(&mut self, board: BoardId, since: Option<Position>, limit: usize) -> Result<(), End> {
-        let max_boards = self.app.config.live.max_boards;
-        if self.feeds.len() >= max_boards && !self.feeds.contains_key(&board) {
-            let detail = format!("a connection may watch {max_boards} boards");
-            return self.send(&ServerMessage::error(&Problem::new(Code::InvalidRequest, detail), Some(&board))).await;
+    async fn subscribe(&mut self, Subscribe { board, window, since }: Subscribe) -> Result<(), End> {
+        let (max_boards, kind) = (self.app.config.live.max_boards, window.kind());
+        if self.feeds.boards() >= max_boards && !self.feeds.has(&board) {
+            let problem = Problem::new(Code::InvalidRequest, format!("a connection may watch {max_boards} boards"));
+            return self.send(&ServerMessage::error_of(&problem, &board, kind)).await;
         }
-        let feed = feed(self.app.scoreboard.clone(), board.clone(), limit, since, self.connection.share());
-        self.feeds.insert(board, feed);
+        let (scoreboard, share) = (&self.app.scoreboard, self.connection.share());
+        self.feeds.insert(&board, kind, feed(scoreboard.clone(), board.clone(), window, since, share));
+        if let Some(user) = self.identity.user_id() {
+            self.feeds.tell(scoreboard, user, share);
+        }
         Ok(())
     }
 
+    /// Sends what a feed has said.
+    async fn tell(&mut self, board: BoardId, about: About, item: FeedItem) -> Result<(), End> {
+        match (about, item) {
+            (_, FeedItem::Frame(frame)) => self.send_frame(&frame).await,
+            // Whose session has ended is told nothing more, though the end of it may be noticed only next.
+            (_, FeedItem::Private(_)) if self.identity.is_signed_out() => Err(End::SignedOut),
+            (_, FeedItem::Private(event)) => self.send(&event).await,
+            (About::Window(window), FeedItem::Refused(problem)) => {
+                self.feeds.remove(&board, window);
+                self.send(&ServerMessage::error_of(&problem, &board, window)).await
+            }
+            // Who watches the board is told so.
+            (About::User, FeedItem::Refused(_)) => Ok(()),
+        }
+    }
+
     async fn refuse(&mut self, detail: &'static str) -> Result<(), End> {
-        self.send(&ServerMessage::error(&Problem::new(Code::InvalidRequest, detail), None)).await?;
+        self.send(&ServerMessage::error(&Problem::new(Code::InvalidRequest, detail))).await?;
         Err(End::BadMessage)
     }
 
@@ -184,23 +204,33 @@ impl Session {
     /// Says why, and leaves the client a moment to read it: what is dropped with unread input takes back what was sent last.
     async fn close(mut self, end: End) {
         let (code, reason) = match end {
-            End::Gone => return,
+            End::Gone => return self.agree().await,
             End::Restart => (1012, "the server restarts"),
             End::TooSlow => (4008, "too slow"),
             End::Silent => (4008, "nothing was asked for"),
             End::SignedOut => (4500, "signed out"),
             End::BadMessage => (4501, "bad message"),
+            End::Unreadable(why) => why.close(),
         };
         metrics::counter!("scoreboard_ws_closes_total", "code" => code.to_string()).increment(1);
         let frame = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
         let goodbye = async {
             self.socket.send(Message::Close(Some(frame))).await?;
+            if let End::Unreadable(_) = end {
+                // Nothing more can be read, so nothing tells when the client has read this.
+                std::future::pending::<()>().await;
+            }
             while let Some(Ok(_)) = self.socket.recv().await {}
             Ok::<_, axum::Error>(())
         };
         if timeout(GOODBYE, goodbye).await.is_err() {
             tracing::debug!(code, "a client did not agree to a close");
         }
+    }
+
+    /// The client closes: it is answered by who reads on, and what it sends behind its close is nothing.
+    async fn agree(mut self) {
+        let _ = timeout(GOODBYE, async { while let Some(Ok(_)) = self.socket.recv().await {} }).await;
     }
 }
 

@@ -28,17 +28,25 @@ const MAX_WRITE_BUFFER: usize = 256 * 1024;
 
 /// Watches boards over a WebSocket, by messages of the subprotocol `scoreboard.v1`.
 ///
-/// A client sends `{"type":"subscribe","board","since"?: {"epoch","version"},"limit"?}`, `{"type":"unsubscribe","board"}`,
-/// `{"type":"ping"}`, and `{"type":"authenticate","ticket"}` with a ticket of `/api/auth/ws-ticket`, which is answered by
-/// `authenticated`, or by an `error` that leaves the connection as it was. Its first `subscribe` or `authenticate` comes within 10
-/// seconds.
+/// A client sends `{"type":"subscribe","board","since"?: {"epoch","version"},"limit"?}` for the top of a board,
+/// `{"type":"subscribe","board","window":"around","userId","radius"?,"since"?}` for a user and those next to them, 1 to 50 (5) to each side,
+/// and `{"type":"subscribe","board","window":"users","userIds":[…],"since"?}` for 1 to 100 users wherever they stand;
+/// `{"type":"unsubscribe","board","window"?}`, `{"type":"ping"}`, and `{"type":"authenticate","ticket"}` with a ticket of
+/// `/api/auth/ws-ticket`, which is answered by `authenticated`, or by an `error` that leaves the connection as it was. A message has 8 KiB
+/// at most. The first `subscribe` or `authenticate` comes within 10 seconds. Of each board a connection watches one window of each kind: another
+/// `subscribe` takes its place.
+///
+/// `snapshot`, `update` and `error` bear the `window` they are of, where it is not the top, and around a user the `userId`. Who resumes (`since`)
+/// is sent what was missed, or a snapshot with `"recovered":false`. To whom a ticket has let in, `overtaken` and `enteredTop` are sent besides, of
+/// each board that is watched, each once in a second at most.
 ///
 /// Close codes: 1012 the server restarts, 4008 the client is too slow to read, answer or begin: come again. 4500 the session of
-/// the user who is there was ended, 4501 what was sent is no message: do not.
+/// the user who is there was ended, 4501 what was sent is no message: do not. What cannot be read at all is answered by the codes of
+/// RFC 6455: 1002 no frames, 1007 no UTF-8, 1009 more than 16 KiB.
 #[utoipa::path(
     get, path = "/api/scoreboard/ws", tag = "live",
     responses(
-        (status = 101, description = "A WebSocket, on which the server sends these and `snapshot` and `update`", body = ServerMessage<'_>),
+        (status = 101, description = "A WebSocket, on which the server sends these, `snapshot` and `update` (`LiveEvent`), `overtaken` and `enteredTop` (`PrivateEvent`)", body = ServerMessage<'_>),
         (status = 400, description = "`invalid_request`: this is no WebSocket handshake"),
         (status = 403, description = "`forbidden`: the page's origin is not allowed"),
     ),

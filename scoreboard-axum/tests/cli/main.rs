@@ -16,5 +16,7 @@ mod restart;
 mod secrets;
 mod served;
 mod settings;
+mod terminal;
 mod transfer;
 mod verify;
+mod watch;

@@ -99,7 +99,11 @@ impl Served {
     }
 
     pub(crate) fn register(&self, email: &str) {
-        let body = json!({"email": email, "password": PASSWORD, "displayName": "Ada"});
+        self.register_as(email, "Ada");
+    }
+
+    pub(crate) fn register_as(&self, email: &str, name: &str) {
+        let body = json!({"email": email, "password": PASSWORD, "displayName": name});
         let (status, answer) = self.post("/api/auth/register", None, &body);
         assert_eq!(status, 201, "{answer}");
     }

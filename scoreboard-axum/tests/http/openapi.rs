@@ -131,8 +131,16 @@ async fn what_is_said_over_a_socket_is_described() {
         messages.iter().map(|message| message["properties"]["type"]["enum"][0].as_str().unwrap()).collect();
     assert_eq!(types, ["connected", "authenticated", "error", "pong"]);
     let said = description["paths"]["/api/scoreboard/ws"]["get"]["description"].as_str().unwrap();
-    for word in ["subscribe", "unsubscribe", "ping", "authenticate", "1012", "4008", "4500", "4501"] {
+    let words = ["subscribe", "unsubscribe", "ping", "authenticate", "around", "users", "radius", "recovered", "8 KiB"];
+    for word in words.into_iter().chain(["overtaken", "enteredTop", "1012", "4008", "4500", "4501"]) {
         assert!(said.contains(word), "{word}: {said}");
+    }
+    let events = schemas["PrivateEvent"]["oneOf"].as_array().unwrap();
+    assert_eq!(events.len(), 2, "{events:?}");
+    let snapshot = schemas["Snapshot"]["properties"].as_object().unwrap();
+    for field in ["window", "userId", "recovered"] {
+        assert!(snapshot.contains_key(field), "{field}: {snapshot:?}");
+        assert!(!schemas["Snapshot"]["required"].as_array().unwrap().contains(&json!(field)), "{field}");
     }
     let ticket = schemas["TicketAnswer"]["properties"].as_object().unwrap();
     assert_eq!(ticket.keys().collect::<Vec<_>>(), ["expiresIn", "ticket"]);

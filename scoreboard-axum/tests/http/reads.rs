@@ -113,15 +113,21 @@ async fn standings_and_neighbours() {
     world.tap(&bob).await;
     let standing = world.get(&format!("/api/scoreboard/users/{}", bob.id)).await.body;
     assert_eq!((&standing["standing"]["rank"], &standing["standing"]["score"]), (&json!(2), &json!(1)));
+    assert_eq!((&standing["total"], &standing["percentile"]), (&json!(2), &json!(50.0)));
+    let leads = world.get(&format!("/api/scoreboard/users/{}?style=competition", ada.id)).await.body;
+    assert_eq!(leads["percentile"], json!(100.0));
+    let dense = world.get(&format!("/api/scoreboard/users/{}?style=dense", bob.id)).await.body;
+    assert_eq!((&dense["standing"]["rank"], &dense["percentile"]), (&json!(2), &Value::Null));
     assert_eq!(world.get_as("/api/scoreboard/me", &bob).await.body, standing);
     assert_eq!(world.get_as("/api/scoreboard/me", &bob).await.header("cache-control"), "no-store");
     let nowhere = world.get(&format!("/api/scoreboard/users/{}", eve.id)).await;
     assert_eq!((nowhere.status.as_u16(), &nowhere.body["standing"]), (200, &Value::Null));
+    assert_eq!((&nowhere.body["total"], &nowhere.body["percentile"]), (&json!(2), &Value::Null));
 
     let body = json!({ "board": "main", "userIds": [eve.id, bob.id, ada.id, bob.id] });
     let several = world.post("/api/scoreboard/standings", None, &body).await.body;
     let ranks: Vec<_> = several["standings"].as_array().unwrap().iter().map(|entry| entry["rank"].as_u64()).collect();
-    assert_eq!(ranks, [None, Some(2), Some(1), Some(2)]);
+    assert_eq!((ranks, &several["total"]), (vec![None, Some(2), Some(1), Some(2)], &json!(2)));
 
     let around = world.get(&format!("/api/scoreboard/users/{}/around?radius=1", bob.id)).await.body;
     assert_eq!(around["entries"].as_array().unwrap().len(), 2);

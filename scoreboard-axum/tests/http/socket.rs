@@ -126,7 +126,7 @@ async fn what_is_no_message_closes_for_good() {
         "{\"type\":\"ping\",\"x\":1}",
         "{\"type\":\"subscribe\",\"limit\":101}",
     ];
-    let long = format!("{{\"type\":\"ping\"{}}}", " ".repeat(5_000));
+    let long = format!("{{\"type\":\"ping\"{}}}", " ".repeat(9_000));
     let bad = texts
         .into_iter()
         .chain([long.as_str()])

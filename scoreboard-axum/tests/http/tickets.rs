@@ -14,13 +14,13 @@ use crate::watcher::Watcher;
 const PATH: &str = "/api/auth/ws-ticket";
 
 impl World {
-    async fn ticket(&self, player: &Player) -> String {
+    pub(crate) async fn ticket(&self, player: &Player) -> String {
         let answer = self.post_raw(PATH, Some(&player.token), "").await;
         assert_eq!(answer.status, 201, "{}", answer.text);
         answer.body["ticket"].as_str().unwrap().to_owned()
     }
 
-    async fn log_out(&self, player: &Player) {
+    pub(crate) async fn log_out(&self, player: &Player) {
         assert_eq!(self.post_raw("/api/auth/logout", Some(&player.token), "").await.status, 204);
     }
 
@@ -43,13 +43,13 @@ impl Watcher {
         self.next().await
     }
 
-    async fn signed_in(served: &Served, world: &World, player: &Player) -> Self {
+    pub(crate) async fn signed_in(served: &Served, world: &World, player: &Player) -> Self {
         let mut watcher = Self::connect(served).await;
         watcher.assert_authenticated(&world.ticket(player).await, player).await;
         watcher
     }
 
-    async fn assert_authenticated(&mut self, ticket: &str, player: &Player) {
+    pub(crate) async fn assert_authenticated(&mut self, ticket: &str, player: &Player) {
         let answer = self.authenticate(ticket).await;
         assert_eq!(answer, json!({ "type": "authenticated", "userId": player.id.to_string() }));
     }

@@ -49,6 +49,13 @@ impl Watcher {
         }
     }
 
+    /// Nothing comes, though the server answers what it was told to say.
+    pub(crate) async fn assert_silent(&mut self, patience: Duration) {
+        if let Ok(message) = timeout(patience, self.next()).await {
+            panic!("unexpected: {message}");
+        }
+    }
+
     /// Whatever comes until the connection is closed, and the code.
     pub(crate) async fn closed(&mut self) -> (Vec<Value>, u16) {
         let mut messages = Vec::new();

@@ -3,27 +3,60 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::stream::BoxStream;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use crate::ids::BoardId;
+use crate::live::LiveWindow;
+use crate::live::names::Names;
+use crate::live::part::Part;
 use crate::live::processor::Processor;
 use crate::live::state::State;
+use crate::live::whereabouts::Whereabouts;
 use crate::live::window::Window;
 use crate::pipeline::Scoreboard;
 use crate::version::Position;
 
-/// The windows that are watched, or were a moment ago. Bounded: one for each board and number of entries, of which there are a hundred.
+/// How many windows that nobody watches, other than of a top, may be remembered. Beyond, they end at once.
+const MAX_RESTING: usize = 4_096;
+
+/// The windows that are watched, or were a moment ago.
+///
+/// Their number is bounded: of a top there are a hundred for each board. Any other is held by a subscription, of which a transport
+/// allows its connections a few, or is one of those that rest.
 #[derive(Debug, Default)]
 pub(crate) struct Hub {
-    windows: Mutex<HashMap<(BoardId, usize), Arc<Window>>>,
+    boards: Mutex<HashMap<BoardId, Windows>>,
+    resting: Arc<AtomicUsize>,
+    /// What all windows know of names.
+    pub(crate) names: Names,
+}
+
+/// The windows of a board.
+#[derive(Debug, Default)]
+struct Windows {
+    by_part: HashMap<LiveWindow, Arc<Window>>,
+    whereabouts: Arc<Whereabouts>,
+}
+
+/// A place among the windows that nobody watches; given back when it is dropped.
+#[derive(Debug)]
+pub(super) struct Rest(Option<Arc<AtomicUsize>>);
+
+impl Drop for Rest {
+    fn drop(&mut self) {
+        if let Some(resting) = &self.0 {
+            resting.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
 }
 
 /// A watcher's place at a window.
 #[derive(Debug)]
-pub(super) struct Seat {
+pub(crate) struct Seat {
     pub(super) window: Arc<Window>,
     pub(super) state: watch::Receiver<State>,
     /// The look at the board that the watcher waits for; 0 where the window is watched already, and so follows the board.
@@ -32,18 +65,18 @@ pub(super) struct Seat {
 
 impl Hub {
     /// A place at a window, which is begun if there is none. It then listens to `announced`.
-    pub(super) fn seat(
+    pub(crate) fn seat(
         &self,
         scoreboard: &Scoreboard,
-        board: &BoardId,
-        limit: usize,
+        part: &Part,
         announced: Option<BoxStream<'static, Position>>,
     ) -> Seat {
-        let mut windows = self.windows.lock();
-        let window = match windows.entry((board.clone(), limit)) {
+        let mut boards = self.boards.lock();
+        let Windows { by_part, whereabouts } = boards.entry(part.board.clone()).or_default();
+        let window = match by_part.entry(part.window.clone()) {
             Entry::Occupied(window) => window.get().clone(),
             Entry::Vacant(place) => {
-                let window = Arc::new(Window::new(board.clone(), limit));
+                let window = Arc::new(Window::new(part.clone(), whereabouts.clone()));
                 metrics::gauge!("scoreboard_live_windows").increment(1.0);
                 tokio::spawn(Processor::new(window.clone(), scoreboard.downgrade(), announced).run());
                 place.insert(window).clone()
@@ -57,25 +90,40 @@ impl Hub {
         Seat { window, state, asked }
     }
 
+    /// A place among the windows that nobody watches; `None` if there are enough. Tops always have one: they are few, and thousands
+    /// may come back to one of them.
+    pub(super) fn rest(&self, window: &Window) -> Option<Rest> {
+        if window.part.window.kind().is_top() {
+            return Some(Rest(None));
+        }
+        let rest = |resting| (resting < MAX_RESTING).then_some(resting + 1);
+        let there_is_room = self.resting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, rest).is_ok();
+        there_is_room.then(|| Rest(Some(self.resting.clone())))
+    }
+
     /// Gives a window up, unless somebody has come.
     pub(super) fn leave(&self, window: &Arc<Window>) -> bool {
-        let mut windows = self.windows.lock();
+        let mut boards = self.boards.lock();
         let unwatched = window.is_unwatched();
         if unwatched {
-            Self::remove(&mut windows, window);
+            Self::remove(&mut boards, window);
         }
         unwatched
     }
 
     /// Forgets a window that has ended: who comes next begins another.
     pub(super) fn forget(&self, window: &Arc<Window>) {
-        Self::remove(&mut self.windows.lock(), window);
+        Self::remove(&mut self.boards.lock(), window);
     }
 
-    fn remove(windows: &mut HashMap<(BoardId, usize), Arc<Window>>, window: &Arc<Window>) {
-        let key = (window.board.clone(), window.limit);
-        if windows.get(&key).is_some_and(|there| Arc::ptr_eq(there, window)) {
-            windows.remove(&key);
+    fn remove(boards: &mut HashMap<BoardId, Windows>, window: &Arc<Window>) {
+        let Part { board, window: extent } = &window.part;
+        let Some(windows) = boards.get_mut(board) else { return };
+        if windows.by_part.get(extent).is_some_and(|there| Arc::ptr_eq(there, window)) {
+            windows.by_part.remove(extent);
+        }
+        if windows.by_part.is_empty() {
+            boards.remove(board);
         }
     }
 }

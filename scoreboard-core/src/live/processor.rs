@@ -45,6 +45,17 @@ enum Wake {
 /// Nothing more is to be done.
 struct Over;
 
+/// Why a board is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// Somebody has come, and wants it as it is now, or later.
+    Asked,
+    /// It is announced to be here.
+    Told(Position),
+    /// Nothing was announced for a while.
+    Polled,
+}
+
 impl Processor {
     pub(super) fn new(
         window: Arc<Window>,
@@ -101,6 +112,11 @@ impl Processor {
 
     /// Waits for a watcher to come; if none does, the window ends.
     async fn remember(&mut self) -> Result<(), Over> {
+        let Some(scoreboard) = self.scoreboard.upgrade() else { return Err(Over) };
+        let Some(_rest) = scoreboard.hub().rest(&self.window) else {
+            return if scoreboard.hub().leave(&self.window) { Err(Over) } else { Ok(()) };
+        };
+        drop(scoreboard);
         tokio::select! {
             () = self.window.wake.notified() => Ok(()),
             () = sleep(REMEMBERED) => match self.scoreboard.upgrade() {
@@ -117,18 +133,20 @@ impl Processor {
         let (gather, poll) = (config.batch_interval, config.poll_interval);
         // Who asks from here on may want what this look does not see.
         let asked = self.window.asked();
+        let began = Instant::now();
         match self.read(&scoreboard, asked).await {
             Ok(()) => {
                 self.backoff.reset();
-                self.not_before = Instant::now() + gather;
-                self.poll_at = Instant::now() + poll;
+                let now = Instant::now();
+                self.not_before = now + self.gather(gather, now - began);
+                self.poll_at = now + poll;
                 Ok(())
             }
             Err(Error::Backend(error)) => {
                 let (wait, first) = self.backoff.failed(scoreboard.ids());
                 // Held no longer than needed: nobody else may want it any more.
                 drop(scoreboard);
-                let board = &self.window.board;
+                let board = &self.window.part.board;
                 if first {
                     tracing::warn!(board.id = %board, error = %Chain(&error), "a watched board cannot be read; its watchers wait");
                 } else {
@@ -147,8 +165,16 @@ impl Processor {
         }
     }
 
+    /// For how long changes gather until the next look. A store that ranks from memory answers in microseconds. Of one that has to
+    /// count, the windows that only one or two look through, of which there may be thousands, take a quarter of its time at most
+    /// each: the slower it gets, the less often it is asked.
+    fn gather(&self, interval: Duration, took: Duration) -> Duration {
+        if self.window.part.window.kind().is_top() { interval } else { interval.max(took * 3) }
+    }
+
     async fn read(&mut self, scoreboard: &Scoreboard, asked: u64) -> Result<(), Error> {
-        let Window { board, limit, state, .. } = &*self.window;
+        let Window { part, state, .. } = &*self.window;
+        let board = &part.board;
         if self.announced.is_none() {
             // Followed before the board is read: what happens between the two is announced.
             match scoreboard.broadcaster().subscribe(board).await {
@@ -159,11 +185,16 @@ impl Processor {
             }
         }
         metrics::counter!("scoreboard_live_reads_total").increment(1);
-        // Who asked wants what there is, whatever was announced.
-        let heard = self.heard.take().filter(|_| state.borrow().answered == asked);
-        let view = scoreboard.view(board, *limit, heard).await?;
+        let is_asked = state.borrow().answered < asked;
+        let why = match self.heard.take() {
+            // Who asked wants what there is, whatever was announced.
+            _ if is_asked => Why::Asked,
+            Some(position) => Why::Told(position),
+            None => Why::Polled,
+        };
+        let view = scoreboard.view(&self.window, why).await?;
         // Compared before it is locked: the watchers read meanwhile, and only this task writes.
-        let advance = state.borrow().compare(board, view);
+        let advance = state.borrow().compare(part, view);
         state.send_if_modified(|state| {
             let news = advance.is_some() || state.answered < asked;
             state.answered = asked;

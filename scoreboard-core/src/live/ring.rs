@@ -44,7 +44,7 @@ mod tests {
     use super::*;
     use crate::board::Season;
     use crate::ids::BoardId;
-    use crate::live::{LiveEvent, Update};
+    use crate::live::{LiveEvent, Update, WindowKind};
     use crate::version::{Epoch, Version};
 
     fn at(epoch: u64, version: u64) -> Position {
@@ -54,6 +54,8 @@ mod tests {
     fn update(from: u64) -> LiveFrame {
         LiveFrame::new(LiveEvent::Update(Update {
             board: BoardId::main(),
+            window: WindowKind::Top,
+            user_id: None,
             season: Season::FIRST,
             epoch: Epoch::new(1),
             from: Version::new(from),

@@ -3,9 +3,9 @@
 use std::sync::{Arc, OnceLock};
 
 use crate::error::Error;
-use crate::ids::BoardId;
+use crate::live::part::Part;
 use crate::live::ring::Ring;
-use crate::live::{LiveEvent, LiveFrame, Update};
+use crate::live::{LiveEvent, LiveFrame};
 use crate::version::Position;
 use crate::view::View;
 
@@ -35,9 +35,10 @@ pub(super) enum End {
 /// The newest view, and what is said of it, made when it is first needed.
 #[derive(Debug)]
 pub(super) struct Newest {
-    pub(super) board: BoardId,
+    part: Part,
     pub(super) view: View,
     snapshot: OnceLock<LiveFrame>,
+    unrecovered: OnceLock<LiveFrame>,
     unchanged: OnceLock<LiveFrame>,
 }
 
@@ -72,28 +73,27 @@ pub(super) enum Step {
 }
 
 impl Newest {
-    fn new(board: &BoardId, view: View) -> Self {
-        Self { board: board.clone(), view, snapshot: OnceLock::new(), unchanged: OnceLock::new() }
+    fn new(part: &Part, view: View) -> Self {
+        let (snapshot, unrecovered, unchanged) = Default::default();
+        Self { part: part.clone(), view, snapshot, unrecovered, unchanged }
     }
 
     /// The whole view.
     pub(super) fn snapshot(&self) -> LiveFrame {
-        self.snapshot.get_or_init(|| LiveFrame::new(LiveEvent::snapshot(&self.board, &self.view))).clone()
+        let event = || LiveEvent::snapshot(&self.part, &self.view, None);
+        self.snapshot.get_or_init(|| LiveFrame::new(event())).clone()
+    }
+
+    /// The whole view: the answer to who resumes from where nothing leads on.
+    pub(super) fn unrecovered(&self) -> LiveFrame {
+        let event = || LiveEvent::snapshot(&self.part, &self.view, Some(false));
+        self.unrecovered.get_or_init(|| LiveFrame::new(event())).clone()
     }
 
     /// An update from this view to itself: the answer to who resumes and has missed nothing.
     pub(super) fn unchanged(&self) -> LiveFrame {
-        let View { season, position, total, .. } = self.view;
-        let update = || Update {
-            board: self.board.clone(),
-            season,
-            epoch: position.epoch,
-            from: position.version,
-            version: position.version,
-            total,
-            changes: Vec::new(),
-        };
-        self.unchanged.get_or_init(|| LiveFrame::new(LiveEvent::Update(update()))).clone()
+        let event = || LiveEvent::update(&self.part, &self.view, &self.view).expect("a view is comparable with itself");
+        self.unchanged.get_or_init(|| LiveFrame::new(event())).clone()
     }
 }
 
@@ -105,18 +105,23 @@ pub(super) struct Advance {
 }
 
 impl State {
+    /// The newest view, if the board was read after this request for it.
+    pub(super) fn newest_since(&self, asked: u64) -> Option<&Arc<Newest>> {
+        self.newest.as_ref().filter(|_| self.answered >= asked)
+    }
+
     /// Where the newest view is.
     pub(super) fn position(&self) -> Option<Position> {
         self.newest.as_ref().map(|newest| newest.view.position)
     }
 
     /// What `view` adds to this; `None` if it is no newer. A page may come from a place that is behind: watchers never go back.
-    pub(super) fn compare(&self, board: &BoardId, view: View) -> Option<Advance> {
+    pub(super) fn compare(&self, part: &Part, view: View) -> Option<Advance> {
         if self.position().is_some_and(|position| view.position <= position) {
             return None;
         }
-        let update = self.newest.as_ref().and_then(|held| LiveEvent::update(board, &held.view, &view));
-        Some(Advance { newest: Arc::new(Newest::new(board, view)), update: update.map(LiveFrame::new) })
+        let update = self.newest.as_ref().and_then(|held| LiveEvent::update(part, &held.view, &view));
+        Some(Advance { newest: Arc::new(Newest::new(part, view)), update: update.map(LiveFrame::new) })
     }
 
     /// Publishes what was compared with this very state.
@@ -142,7 +147,7 @@ impl State {
         if let Some(end) = &self.end {
             return Step::End(end.clone());
         }
-        let Some(newest) = self.newest.as_ref().filter(|_| self.answered >= asked) else { return Step::Wait };
+        let Some(newest) = self.newest_since(asked) else { return Step::Wait };
         let here = newest.view.position;
         let (at, looked) = match held {
             Held::Nothing => return Step::Snapshot(newest.clone()),
@@ -164,6 +169,8 @@ impl State {
 mod tests {
     use super::*;
     use crate::board::Season;
+    use crate::ids::BoardId;
+    use crate::live::LiveWindow;
     use crate::version::{Epoch, Version};
 
     fn at(epoch: u64, version: u64) -> Position {
@@ -174,10 +181,14 @@ mod tests {
         View { season: Season::new(season), position: at(epoch, version), total: version, entries: Vec::new() }
     }
 
+    fn top() -> Part {
+        Part { board: BoardId::main(), window: LiveWindow::top(10) }
+    }
+
     fn published(views: impl IntoIterator<Item = View>) -> State {
         let mut state = State::default();
         for view in views {
-            let advance = state.compare(&BoardId::main(), view).expect("it is newer");
+            let advance = state.compare(&top(), view).expect("it is newer");
             state.advance(advance);
         }
         state
@@ -199,9 +210,9 @@ mod tests {
     fn a_page_that_is_behind_is_no_news() {
         let state = published([view(1, 5, 1)]);
         for (epoch, version) in [(1, 5), (1, 4), (0, 9)] {
-            assert!(state.compare(&BoardId::main(), view(epoch, version, 1)).is_none());
+            assert!(state.compare(&top(), view(epoch, version, 1)).is_none());
         }
-        assert!(state.compare(&BoardId::main(), view(2, 1, 1)).is_some(), "another life");
+        assert!(state.compare(&top(), view(2, 1, 1)).is_some(), "another life");
     }
 
     #[test]

@@ -8,15 +8,16 @@ use tokio::sync::watch;
 use crate::error::Result;
 use crate::ids::BoardId;
 use crate::live::hub::Seat;
-use crate::live::state::{End, Held, State, Step};
+use crate::live::part::Part;
+use crate::live::state::{End, Held, Newest, State, Step};
 use crate::live::window::Window;
-use crate::live::{LiveEvent, LiveFrame};
+use crate::live::{LiveEvent, LiveFrame, LiveWindow};
 use crate::pipeline::Scoreboard;
 use crate::version::Position;
 
-/// One watcher of the top of a board.
+/// One watcher of a part of a board: of its top, of a user's neighbourhood, or of a list of users.
 ///
-/// All who watch the same top share one task that reads the board, one comparison and one encoding of each change. A watcher holds
+/// All who watch the same share one task that reads the board, one comparison and one encoding of each change. A watcher holds
 /// nothing but its position: one that is a little behind is given the updates in between, one that is further behind the newest view.
 pub struct Subscription {
     scoreboard: Scoreboard,
@@ -25,12 +26,14 @@ pub struct Subscription {
     /// The look at the board that it waits for.
     asked: u64,
     held: Held,
+    /// It was said to hold something, and nothing has been said to it yet.
+    resumes: bool,
 }
 
 impl fmt::Debug for Subscription {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Subscription")
-            .field("board", &self.window.board)
+            .field("part", &self.window.part)
             .field("held", &self.held)
             .finish_non_exhaustive()
     }
@@ -39,25 +42,31 @@ impl fmt::Debug for Subscription {
 impl Subscription {
     pub(crate) fn new(
         scoreboard: Scoreboard,
-        board: &BoardId,
-        limit: usize,
+        part: &Part,
         since: Option<Position>,
         announced: futures_util::stream::BoxStream<'static, Position>,
     ) -> Self {
-        let Seat { window, state, asked } = scoreboard.hub().seat(&scoreboard, board, limit, Some(announced));
+        let Seat { window, state, asked } = scoreboard.hub().seat(&scoreboard, part, Some(announced));
         let held = since.map_or(Held::Nothing, |since| Held::Said(since, asked > 0));
-        Self { scoreboard, window, state, asked, held }
+        Self { scoreboard, window, state, asked, held, resumes: since.is_some() }
     }
 
     /// The board that is watched.
     #[must_use]
     pub fn board(&self) -> &BoardId {
-        &self.window.board
+        &self.window.part.board
+    }
+
+    /// Which part of it.
+    #[must_use]
+    pub fn window(&self) -> &LiveWindow {
+        &self.window.part.window
     }
 
     /// The next event: at once the first time, then whenever the board has moved. While the store fails, there is none.
     ///
-    /// Applying every event in order gives exactly the board's top at its version.
+    /// Applying every event in order gives exactly what is in the window at its version: all entries that come, go or move are among the
+    /// changes.
     ///
     /// # Errors
     ///
@@ -70,7 +79,7 @@ impl Subscription {
         Ok(self.next_frame().await?.event().clone())
     }
 
-    /// The same, as all who watch the same top share it, and encoded once for all of them.
+    /// The same, as all who watch the same share it, and encoded once for all of them.
     ///
     /// # Errors
     ///
@@ -85,11 +94,11 @@ impl Subscription {
             let step = self.state.borrow_and_update().step(self.held, self.asked);
             let frame = match step {
                 Step::Update(frame) => frame,
-                Step::Snapshot(newest) => newest.snapshot(),
+                Step::Snapshot(newest) => self.whole(&newest),
                 Step::Unchanged(newest) => newest.unchanged(),
                 Step::Missed(since, newest) => {
                     let told = self.window.missed(&self.scoreboard, since, &newest).await;
-                    told.unwrap_or_else(|| newest.snapshot())
+                    told.unwrap_or_else(|| self.whole(&newest))
                 }
                 Step::Ahead => {
                     self.asked = self.window.ask();
@@ -110,8 +119,14 @@ impl Subscription {
                 }
             };
             self.held = Held::Given(frame.position());
+            self.resumes = false;
             return Ok(frame);
         }
+    }
+
+    /// The whole view, and whether it is that because what was missed could not be told.
+    fn whole(&self, newest: &Newest) -> LiveFrame {
+        if self.resumes { newest.unrecovered() } else { newest.snapshot() }
     }
 
     /// What it says to hold was asked for.
@@ -123,8 +138,8 @@ impl Subscription {
 
     /// Takes a place at the window that came after this one.
     fn sit_down_again(&mut self) {
-        let (board, limit) = (self.window.board.clone(), self.window.limit);
-        let Seat { window, state, asked } = self.scoreboard.hub().seat(&self.scoreboard, &board, limit, None);
+        let part = self.window.part.clone();
+        let Seat { window, state, asked } = self.scoreboard.hub().seat(&self.scoreboard, &part, None);
         (self.window, self.state, self.asked) = (window, state, asked);
         if let Held::Given(at) | Held::Said(at, _) = self.held {
             self.held = Held::Said(at, asked > 0);

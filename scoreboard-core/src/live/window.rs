@@ -1,4 +1,4 @@
-//! The top of one board, and all who watch it.
+//! A part of one board, and all who watch it.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -6,11 +6,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use tokio::sync::{Notify, Semaphore, watch};
+use tokio::time::Instant;
 
-use crate::error::Chain;
+use crate::error::{BackendError, Chain};
 use crate::flight::Flights;
-use crate::ids::BoardId;
+use crate::live::part::{Extent, Part};
 use crate::live::state::{Newest, State};
+use crate::live::whereabouts::Whereabouts;
 use crate::live::{LiveEvent, LiveFrame};
 use crate::pipeline::Scoreboard;
 use crate::version::Position;
@@ -22,11 +24,12 @@ const MAX_TOLD: usize = 8;
 /// How many such answers are kept for others who were away since the same moment.
 const MAX_KEPT: usize = 8;
 
-/// The top `limit` of one board. Its watchers and its task share it.
+/// One part of one board. Its watchers and its task share it.
 #[derive(Debug)]
-pub(super) struct Window {
-    pub(super) board: BoardId,
-    pub(super) limit: usize,
+pub(crate) struct Window {
+    pub(crate) part: Part,
+    /// Shared by all windows of the board.
+    whereabouts: Arc<Whereabouts>,
     /// One place, the newest state: a watcher that is slow holds nothing up and finds that.
     pub(super) state: watch::Sender<State>,
     /// The number of the last request for a look at the board.
@@ -45,11 +48,11 @@ struct Told {
 }
 
 impl Window {
-    pub(super) fn new(board: BoardId, limit: usize) -> Self {
+    pub(super) fn new(part: Part, whereabouts: Arc<Whereabouts>) -> Self {
         let told = Told { flights: Flights::default(), permits: Semaphore::new(MAX_TOLD), kept: Mutex::default() };
         Self {
-            board,
-            limit,
+            part,
+            whereabouts,
             state: watch::Sender::new(State::default()),
             asked: AtomicU64::new(0),
             wake: Notify::new(),
@@ -73,27 +76,48 @@ impl Window {
         self.state.receiver_count() == 0
     }
 
+    /// Returns once the store was asked where the board is, later than at `since`, for this window or another of the board.
+    ///
+    /// # Errors
+    ///
+    /// That of the store.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is changed.
+    pub(crate) async fn asked_after(
+        &self,
+        since: Instant,
+        ask: impl Future<Output = Result<(), BackendError>>,
+    ) -> Result<(), BackendError> {
+        self.whereabouts.asked_after(since, ask).await
+    }
+
     /// What has happened from `since`, before the window's life, to a view of it; `None` if the store cannot tell, or tells others now.
+    ///
+    /// Only the top can be told of so: who stood around a user, or where a user stood whom nobody passed alone, the log says nothing of
+    /// without the whole board.
     pub(super) async fn missed(
         &self,
         scoreboard: &Scoreboard,
         since: Position,
         newest: &Arc<Newest>,
     ) -> Option<LiveFrame> {
+        let Extent::Top { limit } = *self.part.window.extent() else { return None };
         if let Some(frame) = self.kept(since) {
             return Some(frame);
         }
         let load = || async {
             let Ok(_permit) = self.told.permits.try_acquire() else { return Ok(None) };
-            let held = scoreboard.view_before(&self.board, self.limit, since).await?;
-            let event = held.and_then(|held| LiveEvent::update(&self.board, &held, &newest.view));
+            let held = scoreboard.view_before(&self.part.board, limit, since).await?;
+            let event = held.and_then(|held| LiveEvent::update(&self.part, &held, &newest.view));
             let frame = event.map(LiveFrame::new);
             self.keep(since, frame.as_ref());
             Ok::<_, crate::Error>(frame)
         };
         let told = self.told.flights.run((since, newest.view.position), load).await;
         told.unwrap_or_else(|error| {
-            tracing::debug!(board.id = %self.board, error = %Chain(&error), "the log was not read; the watcher gets the whole view");
+            tracing::debug!(board.id = %self.part.board, error = %Chain(&error), "the log was not read; the watcher gets the whole view");
             None
         })
     }

@@ -137,7 +137,7 @@ impl Scoreboard {
     }
 
     /// The board with its catalogue; season, version and total may be those of a moment ago.
-    pub(super) async fn catalogue(&self, board: &BoardId, now: Timestamp) -> Result<Arc<Board>> {
+    pub(crate) async fn catalogue(&self, board: &BoardId, now: Timestamp) -> Result<Arc<Board>> {
         if let Some(board) = self.parts.boards.get(board, now) {
             return Ok(board);
         }

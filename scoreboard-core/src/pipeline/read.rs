@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::board::Season;
 use crate::cursor::Cursor;
-use crate::entry::{Entry, Page, PageQuery, Range, Ranked, RankedPage, ScoreRank, Standing, Standings};
+use crate::entry::{Entry, Page, PageQuery, Range, Ranked, RankedPage, ScoreRank, Standing, Standings, percentile};
 use crate::error::{BackendError, Rejection, Result};
 use crate::ids::{BoardId, UserId};
 use crate::names::NAMES_BACKEND;
@@ -138,8 +138,10 @@ impl Scoreboard {
     ///
     /// Nothing is changed.
     pub async fn standing(&self, user: UserId, query: &StandingQuery) -> Result<Standing> {
-        let Standings { board, season, epoch, version, mut standings } = self.standings(&[user], query).await?;
-        Ok(Standing { board, season, epoch, version, standing: standings.pop().flatten() })
+        let Standings { board, season, epoch, version, total, mut standings } = self.standings(&[user], query).await?;
+        let standing = standings.pop().flatten();
+        let percentile = standing.as_ref().and_then(|standing| percentile(query.style, standing.rank, total));
+        Ok(Standing { board, season, epoch, version, total, percentile, standing })
     }
 
     /// Where several users stand, all at one version.
@@ -161,6 +163,7 @@ impl Scoreboard {
             season: found.season,
             epoch: found.position.epoch,
             version: found.position.version,
+            total: found.total,
             standings: found.entries.into_iter().map(|ranked| ranked.map(|ranked| entry(ranked, &names))).collect(),
         })
     }
@@ -242,10 +245,12 @@ impl Scoreboard {
         ranked: impl IntoIterator<Item = &Ranked>,
     ) -> Result<HashMap<UserId, String>, BackendError> {
         let users: Vec<UserId> = ranked.into_iter().map(|ranked| ranked.user_id).collect();
-        if users.is_empty() {
-            return Ok(HashMap::new());
-        }
-        let names = self.parts.names.display_names(&users).await;
+        if users.is_empty() { Ok(HashMap::new()) } else { self.names_of(&users).await }
+    }
+
+    /// The names of these users, of whom there is one at least.
+    pub(super) async fn names_of(&self, users: &[UserId]) -> Result<HashMap<UserId, String>, BackendError> {
+        let names = self.parts.names.display_names(users).await;
         names.map_err(|error| BackendError::new(error.kind(), NAMES_BACKEND, "display_names").because(error))
     }
 

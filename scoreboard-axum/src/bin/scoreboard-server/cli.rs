@@ -28,6 +28,7 @@ Examples:
   scoreboard-server export backup.jsonl                              beside a running server
   scoreboard-server copy --from sqlite://scoreboard.db --to postgres://scores@db/scores
   scoreboard-server copy --tables --from postgres://app@db/app --to postgres://scores@db/scores   of another system
+  scoreboard-server watch --url https://scores.example --board main   live, on this terminal
   scoreboard-server archive --older-than 90d --to /var/lib/scoreboard/archive   of a log on PostgreSQL";
 
 /// Verified, live scoreboards: signed actions, counted once, live on a page.
@@ -136,6 +137,8 @@ pub(crate) enum Command {
     },
     /// Play against a running server with bots
     Demo(DemoFlags),
+    /// Watch a board of a running server live, on the terminal; q quits. Where there is none, or with --plain, each change is a line
+    Watch(WatchFlags),
 }
 
 #[derive(Debug, Args)]
@@ -189,6 +192,22 @@ pub(crate) struct DemoFlags {
     /// On which board
     #[arg(long, default_value = "main")]
     pub(crate) board: BoardId,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WatchFlags {
+    /// The server to watch, http:// or https://, with the path under which it is mounted, if any
+    #[arg(long, default_value = "http://127.0.0.1:8080")]
+    pub(crate) url: String,
+    /// Which board
+    #[arg(long, default_value = "main")]
+    pub(crate) board: BoardId,
+    /// How many of its first entries
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub(crate) limit: u8,
+    /// A line for each change, as for a file or a pipe
+    #[arg(long)]
+    pub(crate) plain: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -22,6 +22,7 @@ mod signals;
 mod store;
 mod transfer;
 mod verify;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -99,6 +100,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
             Command::Copy(flags) => transfer::copy::run(settings, &flags).await?,
             Command::Archive { older_than, to, dry_run } => archive::run(settings, older_than, to, dry_run).await?,
             Command::Demo(flags) => demo::run(flags).await?,
+            Command::Watch(flags) => watch::run(&flags).await?,
         }
         Ok(ExitCode::SUCCESS)
     });

@@ -195,7 +195,7 @@ impl Live {
 
     pub(super) fn standings(&self, style: RankStyle, users: &[UserId]) -> RankedUsers {
         let entries = self.index.standings(style, users);
-        RankedUsers { season: self.season, position: self.position, entries }
+        RankedUsers { season: self.season, position: self.position, total: self.index.total(), entries }
     }
 
     pub(super) fn score_rank(&self, style: RankStyle, score: Score) -> ScoreRank {

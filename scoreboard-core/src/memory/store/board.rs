@@ -133,7 +133,7 @@ impl StoredBoard {
         let season = season.unwrap_or(self.season);
         let scores = self.seasons.get(&season)?;
         let entries = scores.standings(style, users);
-        Some(RankedUsers { season, position: self.position(), entries })
+        Some(RankedUsers { season, position: self.position(), total: scores.total(), entries })
     }
 
     pub(super) fn score_rank(&self, style: RankStyle, score: Score) -> ScoreRank {

@@ -263,7 +263,8 @@ impl Model {
             Some(board.ranked(&places, index, style))
         };
         let entries = users.iter().map(find).collect();
-        Some(RankedUsers { season: Season::FIRST, position: board.position(), entries })
+        let total = places.len() as u64;
+        Some(RankedUsers { season: Season::FIRST, position: board.position(), total, entries })
     }
 
     pub(super) fn score_rank(&self, id: &BoardId, style: RankStyle, score: Score) -> Option<ScoreRank> {

@@ -63,7 +63,7 @@ pub async fn ranks_follow_changes<F: ScoreStoreFixture>(f: &F) {
     }
 }
 
-/// Standings come in the order asked for, `None` for who is not on the board, twice for who is named twice.
+/// Standings come in the order asked for, `None` for who is not on the board, twice for who is named twice, and with them the total.
 pub async fn standings_come_as_asked<F: ScoreStoreFixture>(f: &F) {
     for play in tied(f).await {
         for style in STYLES {
@@ -73,6 +73,7 @@ pub async fn standings_come_as_asked<F: ScoreStoreFixture>(f: &F) {
             let found = play.store.standings(play.id(), None, style, &ids).await;
             let found = found.expect("standings answers").expect("the board is there");
             assert_eq!((found.season, found.position), (page.season, page.position), "true at the board's position");
+            assert_eq!(found.total, page.total, "all entries, not those asked for");
             assert_eq!(found.entries.len(), asked.len(), "one for each user asked for");
             for (asked, entry) in asked.into_iter().zip(found.entries) {
                 let expected = page.entries.iter().find(|entry| number(entry.user_id) == asked).copied();

@@ -168,6 +168,20 @@ alterations! {
         }
     }
 
+    /// The total beside standings is that of those asked for.
+    StandingsTotalOfAsked {
+        async fn standings(
+            &self,
+            store: &dyn ScoreStore,
+            board: &BoardId,
+            style: RankStyle,
+            users: &[UserId],
+        ) -> Result<Option<RankedUsers>> {
+            let found = store.standings(board, None, style, users).await?;
+            Ok(found.map(|found| RankedUsers { total: found.entries.iter().flatten().count() as u64, ..found }))
+        }
+    }
+
     /// A history comes oldest first.
     HistoryOldestFirst {
         async fn history(

@@ -1,0 +1,71 @@
+//! All that one connection watches.
+
+use std::collections::HashSet;
+
+use futures_util::stream::BoxStream;
+use scoreboard_core::{BoardId, Scoreboard, UserId, WindowKind};
+use tokio_stream::{StreamExt, StreamMap};
+
+use crate::live::feed::{FeedItem, feed_for};
+
+/// What a feed of a board is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum About {
+    /// A part of it, for everybody.
+    Window(WindowKind),
+    /// The user who is here.
+    User,
+}
+
+/// The feeds of a connection: of each board one of each kind of window, and, once somebody is here, one about them. So there are at
+/// most four for each board.
+#[derive(Default)]
+pub(crate) struct Feeds(StreamMap<(BoardId, About), BoxStream<'static, FeedItem>>);
+
+impl Feeds {
+    /// How many boards are watched.
+    pub(crate) fn boards(&self) -> usize {
+        self.0.keys().map(|(board, _)| board).collect::<HashSet<_>>().len()
+    }
+
+    pub(crate) fn has(&self, board: &BoardId) -> bool {
+        self.0.keys().any(|(watched, _)| watched == board)
+    }
+
+    /// Adds a feed, instead of the one of the same kind and board.
+    pub(crate) fn insert(&mut self, board: &BoardId, window: WindowKind, feed: BoxStream<'static, FeedItem>) {
+        self.0.insert((board.clone(), About::Window(window)), feed);
+    }
+
+    /// Ends a feed; with a board's last one, also what is told of it to the user.
+    pub(crate) fn remove(&mut self, board: &BoardId, window: WindowKind) {
+        self.0.remove(&(board.clone(), About::Window(window)));
+        if !self.0.keys().any(|(watched, about)| watched == board && *about != About::User) {
+            self.0.remove(&(board.clone(), About::User));
+        }
+    }
+
+    /// Has the user told of each board that is watched, if that is not so already.
+    pub(crate) fn tell(&mut self, scoreboard: &Scoreboard, user: UserId, share: f64) {
+        let boards: HashSet<_> = self.0.keys().map(|(board, _)| board.clone()).collect();
+        for board in boards {
+            let key = (board, About::User);
+            if !self.0.contains_key(&key) {
+                let feed = feed_for(scoreboard.clone(), key.0.clone(), user, share);
+                self.0.insert(key, feed);
+            }
+        }
+    }
+
+    /// What is said next; never anything, where nothing is watched.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost.
+    pub(crate) async fn next(&mut self) -> (BoardId, About, FeedItem) {
+        match self.0.next().await {
+            Some(((board, about), item)) => (board, about, item),
+            None => std::future::pending().await,
+        }
+    }
+}

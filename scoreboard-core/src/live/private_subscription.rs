@@ -1,0 +1,112 @@
+//! One user who is told what concerns them.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+use crate::error::Result;
+use crate::ids::BoardId;
+use crate::live::PrivateEvent;
+use crate::live::hub::Seat;
+use crate::live::private_event::Between;
+use crate::live::state::{End, Newest};
+use crate::pipeline::Scoreboard;
+
+/// How long after it has said something a subscription says nothing: what happens meanwhile is told as one.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// What concerns one user on one board: that others have passed them, and that they have come into the top. Made by
+/// [`Scoreboard::watch_for`].
+///
+/// It watches the board around the user, in a window that all share who watch the same, and compares what is there now with what was
+/// there when it looked last. The first look is compared with nothing.
+#[derive(Debug)]
+pub struct PrivateSubscription {
+    scoreboard: Scoreboard,
+    seat: Seat,
+    held: Option<Arc<Newest>>,
+    /// Found by the last look, and not told yet.
+    found: VecDeque<PrivateEvent>,
+    not_before: Instant,
+}
+
+impl PrivateSubscription {
+    pub(crate) fn new(scoreboard: Scoreboard, seat: Seat) -> Self {
+        Self { scoreboard, seat, held: None, found: VecDeque::new(), not_before: Instant::now() }
+    }
+
+    /// The board.
+    #[must_use]
+    pub fn board(&self) -> &BoardId {
+        &self.seat.window.part.board
+    }
+
+    /// What happens next: at most one event of each kind in a second, which tells what became of all that happened in it.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::UnknownBoard`](crate::Rejection::UnknownBoard) if there is no such board any more, each time; or a backend's
+    /// failure, after which it may be called again.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost.
+    pub async fn next(&mut self) -> Result<PrivateEvent> {
+        loop {
+            if let Some(event) = self.found.pop_front() {
+                return Ok(event);
+            }
+            sleep_until(self.not_before).await;
+            self.look().await?;
+        }
+    }
+
+    /// Waits for a newer view, and finds what has become of the user.
+    async fn look(&mut self) -> Result<()> {
+        let newest = loop {
+            // Seen from here on: a state that is published after this wakes the wait below.
+            let (end, newest) = {
+                let state = self.seat.state.borrow_and_update();
+                (state.end.clone(), state.newest_since(self.seat.asked).cloned())
+            };
+            match (end, newest) {
+                (Some(End::Refused(error)), _) => return Err(error),
+                (Some(End::Gone), _) => {
+                    let part = self.seat.window.part.clone();
+                    self.seat = self.scoreboard.hub().seat(&self.scoreboard, &part, None);
+                }
+                (None, Some(newest)) if self.is_news(&newest) => break newest,
+                (None, _) => {
+                    if self.seat.state.changed().await.is_err() {
+                        // The sender lives as long as the window, which is held here.
+                        std::future::pending::<()>().await;
+                    }
+                }
+            }
+        };
+        if let Some(held) = self.held.as_ref().filter(|held| held.view.is_comparable(&newest.view)) {
+            let part = &self.seat.window.part;
+            let between = Between { part, held: &held.view, next: &newest.view };
+            let overtaken = if between.fell() {
+                let board = self.scoreboard.catalogue(&part.board, self.scoreboard.clock().now()).await?;
+                between.overtaken(&board.spec)
+            } else {
+                None
+            };
+            self.found.extend(overtaken.into_iter().chain(between.entered_top()));
+        }
+        // Nothing is waited for from here on: what was found and from where it is found next change together.
+        self.held = Some(newest);
+        if !self.found.is_empty() {
+            self.not_before = Instant::now() + PAUSE;
+        }
+        Ok(())
+    }
+
+    /// A window that came after the one before may begin further back.
+    fn is_news(&self, newest: &Newest) -> bool {
+        self.held.as_ref().is_none_or(|held| newest.view.position > held.view.position)
+    }
+}
