@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::ClientRequestBuilder;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, error::CapacityError};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use crate::address::Address;
 use crate::config::ClientConfig;
@@ -26,6 +26,7 @@ const READ: usize = 16 * 1024;
 pub(crate) struct Connector {
     address: Address,
     websocket: WebSocketConfig,
+    #[cfg(feature = "tls")]
     tls: tokio_tungstenite::Connector,
 }
 
@@ -44,8 +45,18 @@ impl Connector {
             .max_write_buffer_size(config.max_write_buffer.max(1))
             .max_message_size(Some(config.max_message))
             .max_frame_size(Some(config.max_message));
+        #[cfg(feature = "tls")]
         let tls = if address.tls { speak_tls(config)? } else { tokio_tungstenite::Connector::Plain };
-        Ok(Self { address: address.clone(), websocket, tls })
+        #[cfg(not(feature = "tls"))]
+        if address.tls {
+            return Err(ConnectError::Tls("the feature `tls` of scoreboard-client is missing".to_owned()));
+        }
+        Ok(Self {
+            address: address.clone(),
+            websocket,
+            #[cfg(feature = "tls")]
+            tls,
+        })
     }
 
     /// Opens a connection.
@@ -55,11 +66,24 @@ impl Connector {
             let stream = TcpStream::connect((host.as_str(), *port)).await.map_err(|error| unreachable(&error))?;
             stream.set_nodelay(true).map_err(|error| unreachable(&error))?;
             let request = ClientRequestBuilder::new(uri.clone()).with_sub_protocol(PROTOCOL);
-            let opened = client_async_tls_with_config(request, stream, Some(self.websocket), Some(self.tls.clone()));
-            let (socket, _) = opened.await.map_err(|error| not_opened(&error))?;
-            Ok(socket)
+            self.shake_hands(request, stream).await.map_err(|error| not_opened(&error))
         };
         timeout(config.answer, open).await.unwrap_or(Err(Cause::Silent))
+    }
+
+    #[cfg(feature = "tls")]
+    async fn shake_hands(&self, request: ClientRequestBuilder, stream: TcpStream) -> Result<Socket, Error> {
+        let (config, tls) = (Some(self.websocket), Some(self.tls.clone()));
+        let (socket, _) = tokio_tungstenite::client_async_tls_with_config(request, stream, config, tls).await?;
+        Ok(socket)
+    }
+
+    /// Without TLS there is only one way.
+    #[cfg(not(feature = "tls"))]
+    async fn shake_hands(&self, request: ClientRequestBuilder, stream: TcpStream) -> Result<Socket, Error> {
+        let (stream, config) = (MaybeTlsStream::Plain(stream), Some(self.websocket));
+        let (socket, _) = tokio_tungstenite::client_async_with_config(request, stream, config).await?;
+        Ok(socket)
     }
 }
 
@@ -67,11 +91,6 @@ impl Connector {
 fn speak_tls(config: &ClientConfig) -> Result<tokio_tungstenite::Connector, ConnectError> {
     let roots = crate::tls::roots(config.tls_roots.as_deref())?;
     Ok(tokio_tungstenite::Connector::Rustls(crate::tls::config(roots)?))
-}
-
-#[cfg(not(feature = "tls"))]
-fn speak_tls(_: &ClientConfig) -> Result<tokio_tungstenite::Connector, ConnectError> {
-    Err(ConnectError::Tls("the feature `tls` of scoreboard-client is missing".to_owned()))
 }
 
 fn unreachable(error: &std::io::Error) -> Cause {

@@ -56,6 +56,7 @@ pub mod model;
 mod play;
 pub mod rate_limiter;
 pub mod score_store;
+mod token_cases;
 pub mod verifier;
 
 pub use clock::ManualClock;
@@ -66,3 +67,4 @@ pub use fixture::{
 };
 pub use ids::SeededIds;
 pub use memory::MemoryFixture;
+pub use token_cases::{TokenCase, token_cases};

@@ -8,7 +8,7 @@ use crate::driver::{ANSWER, Driver, Said};
 use crate::frame::{Frame, encoded};
 
 /// The longest message that is one, and the longest that is read at all, in bytes.
-pub(crate) const LONGEST_MESSAGE: usize = 4 * 1024;
+pub(crate) const LONGEST_MESSAGE: usize = 8 * 1024;
 pub(crate) const LONGEST_READ: usize = 16 * 1024;
 
 /// RFC 6455 §7.4.1.

@@ -40,7 +40,7 @@ pub(crate) fn cases() -> Vec<Case> {
     cases
 }
 
-/// A 4096th of the size first: of 16 MiB that is just as long as a message may be.
+/// A 4096th of the size first: of 16 MiB that is half as long as a message may be.
 fn lengths(number: String, size: usize) -> Case {
     let small = message((size / (4 * KIB)).max(message_of_least_length()));
     Case::new(number).send(&[Frame::text(small)]).answered().send(&[Frame::text(message(size))]).closed(TOO_BIG)

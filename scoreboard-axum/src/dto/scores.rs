@@ -5,8 +5,6 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
-use crate::body::object;
-
 /// What a user is about to do.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -32,7 +30,6 @@ pub(crate) struct ActionAnswer {
 #[serde(deny_unknown_fields)]
 pub(crate) struct UpdateRequest {
     /// As it was given.
-    #[serde(deserialize_with = "object")]
     pub(crate) action: SignedAction,
 }
 

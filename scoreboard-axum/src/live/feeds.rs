@@ -17,6 +17,9 @@ pub(crate) enum About {
     User,
 }
 
+/// What a feed has said, and which.
+pub(crate) type Said = (BoardId, About, FeedItem);
+
 /// The feeds of a connection: of each board one of each kind of window, and, once somebody is here, one about them. So there are at
 /// most four for each board.
 #[derive(Default)]
@@ -62,7 +65,7 @@ impl Feeds {
     /// # Cancel safety
     ///
     /// Nothing is lost.
-    pub(crate) async fn next(&mut self) -> (BoardId, About, FeedItem) {
+    pub(crate) async fn next(&mut self) -> Said {
         match self.0.next().await {
             Some(((board, about), item)) => (board, about, item),
             None => std::future::pending().await,

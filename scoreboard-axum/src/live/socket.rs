@@ -4,13 +4,14 @@ use std::pin::pin;
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
+use futures_util::{FutureExt, SinkExt};
 use scoreboard_core::{BoardId, IdSourceExt, LiveFrame, RandomIds};
 use serde::Serialize;
 use tokio::time::{Instant, timeout};
 
 use crate::live::connections::Connection;
 use crate::live::feed::{FeedItem, feed};
-use crate::live::feeds::{About, Feeds};
+use crate::live::feeds::{About, Feeds, Said};
 use crate::live::heartbeat::{Beat, Heartbeat};
 use crate::live::identity::Identity;
 use crate::live::message::{ClientMessage, ServerMessage, Subscribe, Ticket};
@@ -21,6 +22,9 @@ use crate::state::Shared;
 /// The longest message that is read at all, in bytes. Above what is allowed, so that a client that sends too much is told so before
 /// the connection is closed.
 pub(crate) const HARD_MAX_MESSAGE: usize = 16 * 1024;
+
+/// How many messages go in one write at the most; then it is looked whether the client says something, or is to go.
+const AT_ONCE: usize = 16;
 
 /// How long a client may take to agree to a close.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -85,7 +89,7 @@ impl Session {
                     Some(Err(error)) => return Err(Unreadable::of(&error).map_or(End::Gone, End::Unreadable)),
                     None => return Err(End::Gone),
                 },
-                (board, about, item) = self.feeds.next() => self.tell(board, about, item).await?,
+                said = self.feeds.next() => self.tell_all(said).await?,
                 beat = self.heartbeat.due() => match beat {
                     Beat::Ping => self.send_message(Message::Ping(Default::default())).await?,
                     Beat::Dead => return Err(End::TooSlow),
@@ -155,10 +159,21 @@ impl Session {
         Ok(())
     }
 
-    /// Sends what a feed has said.
+    /// Sends what a feed has said, and what all have to say by now, in one write: where much is told, it is the calls to the system that cost.
+    async fn tell_all(&mut self, first: Said) -> Result<(), End> {
+        let (mut said, mut room) = (Some(first), AT_ONCE);
+        while let Some((board, about, item)) = said {
+            self.tell(board, about, item).await?;
+            room -= 1;
+            said = if room > 0 { self.feeds.next().now_or_never() } else { None };
+        }
+        in_time(self.app.config.live.write_timeout, self.socket.flush()).await
+    }
+
+    /// Has what a feed has said sent, with the next flush at the latest.
     async fn tell(&mut self, board: BoardId, about: About, item: FeedItem) -> Result<(), End> {
         match (about, item) {
-            (_, FeedItem::Frame(frame)) => self.send_frame(&frame).await,
+            (_, FeedItem::Frame(frame)) => self.put_frame(&frame).await,
             // Whose session has ended is told nothing more, though the end of it may be noticed only next.
             (_, FeedItem::Private(_)) if self.identity.is_signed_out() => Err(End::SignedOut),
             (_, FeedItem::Private(event)) => self.send(&event).await,
@@ -184,21 +199,17 @@ impl Session {
         self.send_message(Message::text(text)).await
     }
 
-    /// Sends what all who watch the same are sent: the bytes are shared.
-    async fn send_frame(&mut self, frame: &LiveFrame) -> Result<(), End> {
+    /// What all who watch the same are sent: the bytes are shared. It goes with the next flush.
+    async fn put_frame(&mut self, frame: &LiveFrame) -> Result<(), End> {
         let Ok(text) = Utf8Bytes::try_from(frame.json()) else {
             tracing::error!("a frame is not UTF-8");
             return Err(End::Restart);
         };
-        self.send_message(Message::Text(text)).await
+        in_time(self.app.config.live.write_timeout, self.socket.feed(Message::Text(text))).await
     }
 
     async fn send_message(&mut self, message: Message) -> Result<(), End> {
-        match timeout(self.app.config.live.write_timeout, self.socket.send(message)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(End::Gone),
-            Err(_) => Err(End::TooSlow),
-        }
+        in_time(self.app.config.live.write_timeout, self.socket.send(message)).await
     }
 
     /// Says why, and leaves the client a moment to read it: what is dropped with unread input takes back what was sent last.
@@ -231,6 +242,15 @@ impl Session {
     /// The client closes: it is answered by who reads on, and what it sends behind its close is nothing.
     async fn agree(mut self) {
         let _ = timeout(GOODBYE, async { while let Some(Ok(_)) = self.socket.recv().await {} }).await;
+    }
+}
+
+/// Writes, as long as the client takes it.
+async fn in_time(limit: Duration, write: impl Future<Output = Result<(), axum::Error>>) -> Result<(), End> {
+    match timeout(limit, write).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) => Err(End::Gone),
+        Err(_) => Err(End::TooSlow),
     }
 }
 

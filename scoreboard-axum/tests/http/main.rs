@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "what a test cannot go on without may end it")]
 
 mod accounts;
+mod authorization;
 mod errors;
 mod events;
+mod forged_tokens;
 mod health;
 mod input;
 mod limits;

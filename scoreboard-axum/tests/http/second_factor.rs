@@ -22,7 +22,7 @@ at = mac[-1] & 15
 print('%06d' % ((struct.unpack('>I', mac[at:at + 4])[0] & 0x7fffffff) % 10**6))
 ";
 
-fn app(world: &World, secret: &str) -> String {
+pub(crate) fn app(world: &World, secret: &str) -> String {
     let now = world.clock.now().as_secs().to_string();
     let shown = Command::new("python3").args(["-c", APP, secret, &now]).output().expect("Python runs");
     assert!(shown.status.success(), "{}", String::from_utf8_lossy(&shown.stderr));
@@ -42,7 +42,7 @@ async fn verify(world: &World, waiting: &Answer, method: &str, code: &str) -> An
 }
 
 /// Sets up an app: its secret, and the recovery codes.
-async fn enrol(world: &World, player: &Player) -> (String, Vec<Value>) {
+pub(crate) async fn enrol(world: &World, player: &Player) -> (String, Vec<Value>) {
     let begun = world.post_raw("/api/auth/mfa/totp", Some(&player.token), "").await;
     assert_eq!((begun.status.as_u16(), begun.header("cache-control")), (201, "no-store"), "{}", begun.text);
     let secret = begun.body["secret"].as_str().unwrap().to_owned();

@@ -107,6 +107,7 @@ impl Mailbox {
 /// A server in memory.
 pub(crate) struct World {
     pub(crate) router: Router,
+    pub(crate) keys: KeyRing,
     pub(crate) accounts: Accounts,
     pub(crate) users: Arc<MemoryAccountStore>,
     pub(crate) mail: Arc<Mailbox>,
@@ -142,7 +143,7 @@ impl World {
         let store = Arc::new(FaultyScoreStore::new(Arc::new(MemoryScoreStore::default()), 7, FaultRates::default()));
         let names = Arc::new(Names::default());
         let scoreboard = Scoreboard::builder(store.clone())
-            .with_keys(keys)
+            .with_keys(keys.clone())
             .with_names(names.clone())
             .with_clock(time.clone())
             .with_config(core)
@@ -153,7 +154,8 @@ impl World {
         let lifecycle = Lifecycle::default();
         let app = App::new(scoreboard.clone(), accounts.clone()).with_clock(time).with_config(http);
         let router = router(app.with_lifecycle(lifecycle.clone()));
-        Self { router, accounts, users, mail, clock, lifecycle, names, scoreboard, store, addresses: AtomicU16::new(0) }
+        let addresses = AtomicU16::new(0);
+        Self { router, keys, accounts, users, mail, clock, lifecycle, names, scoreboard, store, addresses }
     }
 
     /// Nothing of the store works any more, or all of it again.

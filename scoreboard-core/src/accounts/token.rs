@@ -130,8 +130,17 @@ impl AccessTokens {
         let key = self.keys.iter().find(|key| key.encoded_header == header)?;
         let Claims { sub, sid, iat, exp, enr, .. } =
             jsonwebtoken::decode::<Claims>(token, &key.decoding, &self.validation).ok()?.claims;
+        // What no server of ours writes is no token of ours, whoever signed it.
+        if !(is_moment(iat) && is_moment(exp)) {
+            return None;
+        }
         Some(Signed { user_id: sub, session_id: sid, issued_at: iat, expires_at: exp, must_enrol: enr })
     }
+}
+
+/// Whether a [`Timestamp`] can be at this second, which is so in the years 1970 to 9999.
+fn is_moment(seconds: i64) -> bool {
+    Timestamp::from_millis(seconds.saturating_mul(1000)).as_secs() == seconds
 }
 
 impl fmt::Debug for AccessTokens {

@@ -130,7 +130,7 @@ impl Processor {
     async fn look(&mut self) -> Result<(), Over> {
         let scoreboard = self.scoreboard.upgrade().ok_or(Over)?;
         let config = scoreboard.config();
-        let (gather, poll) = (config.batch_interval, config.poll_interval);
+        let (gather, poll) = (config.batch_interval, self.window.polls(config.poll_interval).every);
         // Who asks from here on may want what this look does not see.
         let asked = self.window.asked();
         let began = Instant::now();

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::{Notify, Semaphore, watch};
@@ -37,6 +38,14 @@ pub(crate) struct Window {
     /// Wakes the task: somebody asked.
     pub(super) wake: Notify,
     told: Told,
+}
+
+/// How a window looks at a board of which nothing is announced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Polls {
+    pub(super) every: Duration,
+    /// So long ago may the store have been asked where the board is.
+    pub(crate) content_with: Duration,
 }
 
 /// What was told from the log.
@@ -74,6 +83,15 @@ impl Window {
 
     pub(super) fn is_unwatched(&self) -> bool {
         self.state.receiver_count() == 0
+    }
+
+    /// How a window looks at a board of which nothing is announced. What nobody tells is seen after `interval` at the most.
+    ///
+    /// Of tops there are few, and each asks where the board is. Of others there may be thousands: they are content with what another has asked a
+    /// moment ago, and look so much sooner. Then a board is asked for about four times in an interval, however many they are.
+    pub(crate) fn polls(&self, interval: Duration) -> Polls {
+        let content_with = if self.part.window.kind().is_top() { Duration::ZERO } else { interval / 4 };
+        Polls { every: interval - content_with, content_with }
     }
 
     /// Returns once the store was asked where the board is, later than at `since`, for this window or another of the board.

@@ -102,9 +102,9 @@ impl Scoreboard {
         match why {
             Why::Told(_) => {}
             Why::Asked => window.asked_after(now, ask()).await?,
-            // That any window has asked of late will do: however many a board has, it is asked for about once in that time.
             Why::Polled => {
-                let of_late = now.checked_sub(self.parts.config.poll_interval / 2).unwrap_or(now);
+                let of_late =
+                    now.checked_sub(window.polls(self.parts.config.poll_interval).content_with).unwrap_or(now);
                 window.asked_after(of_late, ask()).await?;
             }
         }
