@@ -8,6 +8,7 @@
 //! | `accounts` | `scoreboard::accounts`: users, passwords, sessions, access tokens |
 //! | `sqlite` | `scoreboard::sqlite`: every store on one embedded file |
 //! | `postgres` | `scoreboard::postgres`: every store on one PostgreSQL database |
+//! | `notify` | `scoreboard::notify`: mail by SMTP, and signed webhooks, for what users are told |
 //! | `redis` | `scoreboard::redis`: limits, cached answers and announcements that several servers share |
 //! | `axum` | `scoreboard::axum`: the HTTP API as a router |
 //! | `client` | `scoreboard::client`: a client that follows live boards; with `client-tls` also over TLS |
@@ -21,6 +22,8 @@ pub use scoreboard_core::*;
 pub use scoreboard_axum as axum;
 #[cfg(feature = "client")]
 pub use scoreboard_client as client;
+#[cfg(feature = "notify")]
+pub use scoreboard_notify as notify;
 #[cfg(feature = "postgres")]
 pub use scoreboard_postgres as postgres;
 #[cfg(feature = "redis")]

@@ -1,8 +1,11 @@
-import { explain, request, tooFast } from "./api.js";
+import { explain, request } from "./api.js";
 import { nameOf } from "./format.js";
-import { clearErrors, countDown, showError, showFieldError } from "./notice.js";
+import { onSubmit, reveal } from "./forms.js";
+import { SecondStep } from "./login-code.js";
+import { fromMail } from "./mailed.js";
+import { clearErrors, showError, showNotice } from "./notice.js";
 
-/** Register, log in, log out. One of the two forms is shown while nobody is signed in, the game otherwise. */
+/** Register, log in, log out. One of the forms is shown while nobody is signed in, the game otherwise. */
 export class Account {
   #session;
   #say;
@@ -13,12 +16,15 @@ export class Account {
   #join = document.getElementById("join");
   #register = document.getElementById("register-form");
   #login = document.getElementById("login-form");
+  #step;
 
   constructor(session, say) {
     this.#session = session;
     this.#say = say;
     onSubmit(this.#register, (fields) => this.#registerAndSignIn(fields));
-    onSubmit(this.#login, (fields) => this.#session.signIn(fields.email, fields.password));
+    this.#step = new SecondStep(session);
+    onSubmit(this.#login, (fields) => this.#signIn(fields.email, fields.password));
+    fromMail({ show: (form) => this.#showForm(form), say: (text) => this.#tell(text) });
     for (const button of document.querySelectorAll("[data-show]")) {
       button.addEventListener("click", () => this.#showForm(document.getElementById(button.dataset.show)));
     }
@@ -40,13 +46,28 @@ export class Account {
   async #registerAndSignIn({ email, password, displayName }) {
     await request("POST", "/api/auth/register", { body: { email, password, displayName } });
     try {
-      await this.#session.signIn(email, password);
+      await this.#signIn(email, password);
     } catch (error) {
       // The account is there: a second attempt to register could only be told that the address is taken.
       this.#showForm(this.#login);
       this.#login.elements.email.value = email;
       showError(this.#login, `Your account is made. Logging in failed: ${explain(error)}`);
     }
+  }
+
+  async #signIn(email, password) {
+    const waiting = await this.#session.signIn(email, password);
+    if (waiting) this.#showForm(this.#step.ask(waiting));
+  }
+
+  /** Something that came of a mail: said where one logs in, or, to who is signed in, where one plays. */
+  #tell(text) {
+    if (this.#session.user) {
+      showNotice(this.#signedIn, text);
+      return;
+    }
+    this.#showForm(this.#login);
+    showNotice(this.#login, text);
   }
 
   async #signOut() {
@@ -68,13 +89,14 @@ export class Account {
     this.#waiting.hidden = true;
     if (user) {
       document.getElementById("account-name").textContent = nameOf(user);
+      // What stands at the end of a step that is done is not where the next one begins.
+      if (this.#register.hidden) this.#only(this.#login);
       if (!asked) return;
       document.getElementById("choice-title").focus({ preventScroll: true });
       this.#say(`Signed in as ${nameOf(user)}.`);
       return;
     }
-    this.#register.reset();
-    this.#login.reset();
+    for (const form of this.#signedOut.querySelectorAll("form")) form.reset();
     clearErrors(this.#signedOut);
     if (ended) {
       this.#showForm(this.#login);
@@ -83,70 +105,15 @@ export class Account {
   }
 
   #showForm(form) {
-    this.#register.hidden = form !== this.#register;
-    this.#login.hidden = form !== this.#login;
+    this.#only(form);
     this.#firstField().focus({ preventScroll: true });
   }
 
+  #only(form) {
+    for (const other of this.#signedOut.querySelectorAll("form")) other.hidden = other !== form;
+  }
+
   #firstField() {
-    return (this.#login.hidden ? this.#register : this.#login).querySelector("input");
+    return this.#signedOut.querySelector("form:not([hidden]) input");
   }
-}
-
-function onSubmit(form, act) {
-  const button = form.querySelector("[type=submit]");
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    if (button.getAttribute("aria-busy") === "true") return;
-    clearErrors(form);
-    const fields = Object.fromEntries(new FormData(form));
-    if (!allFilled(form)) return;
-    button.setAttribute("aria-busy", "true");
-    try {
-      await act(fields);
-    } catch (error) {
-      refused(form, error);
-    } finally {
-      button.removeAttribute("aria-busy");
-    }
-  });
-}
-
-// Only what needs no rule is checked here; what an address or a password must be like, the server says.
-function allFilled(form) {
-  const missing = [...form.querySelectorAll("input")].filter((input) => input.value.trim() === "");
-  for (const input of missing) showFieldError(input, `${input.labels[0].textContent.trim()} is missing.`);
-  missing[0]?.focus();
-  return missing.length === 0;
-}
-
-function refused(form, error) {
-  if (error.status === 409 && form.elements.email) {
-    showFieldError(form.elements.email, error.message);
-    form.elements.email.focus();
-    return;
-  }
-  const placed = error.fields?.map(({ pointer, detail }) => {
-    const input = form.elements[pointer.split("/").at(-1)];
-    if (input) showFieldError(input, sentence(detail));
-    return input;
-  });
-  const first = placed?.find(Boolean);
-  if (first) {
-    first.focus();
-    return;
-  }
-  const shown = showError(form, explain(error));
-  if (error.retryAfter) countDown(shown, error.retryAfter, tooFast);
-}
-
-function sentence(text) {
-  return `${text[0].toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
-}
-
-function reveal(button) {
-  const input = document.getElementById(button.getAttribute("aria-controls"));
-  const shown = input.type === "text";
-  input.type = shown ? "password" : "text";
-  button.setAttribute("aria-pressed", String(!shown));
 }

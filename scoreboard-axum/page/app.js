@@ -9,6 +9,7 @@ import { Game } from "./game.js";
 import { News } from "./news.js";
 import { showError } from "./notice.js";
 import { OwnRow } from "./own.js";
+import { Security } from "./security.js";
 import { Session } from "./session.js";
 import { sleep } from "./sleep.js";
 import { Sparkline } from "./sparkline.js";
@@ -29,6 +30,7 @@ const own = new OwnRow(document.getElementById("own-row"), session, LIMIT);
 const sparkline = new Sparkline(document.getElementById("sparkline"), session, BOARD);
 // The account first: a round taken up again needs its part of the page in sight before it can take the focus.
 const account = new Account(session, say);
+new Security(session, say);
 const game = new Game(session, BOARD, say);
 new ConnectionBadge(scores);
 new News(document.getElementById("news"), scores, session, BOARD);

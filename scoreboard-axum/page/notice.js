@@ -9,6 +9,13 @@ export function showError(parent, message) {
   return error;
 }
 
+/** The same for what is no error. */
+export function showNotice(parent, message) {
+  const notice = showError(parent, message);
+  notice.classList.add("notice");
+  notice.dataset.testid = "notice";
+}
+
 /** Puts a message below one field and ties it to it for those who hear it. */
 export function showFieldError(input, message) {
   const error = document.createElement("p");

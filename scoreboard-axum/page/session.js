@@ -16,6 +16,8 @@ const OTHER_TAB_WAIT_MS = 1_500;
  */
 export class Session extends EventTarget {
   user = null;
+  /** Whether there is nothing to be done but to set up a second factor. */
+  mustEnrol = false;
   #token = null;
   #expiresAt = 0;
   #refreshing = null;
@@ -41,8 +43,31 @@ export class Session extends EventTarget {
     }
   }
 
+  /** Begins a session; where a second factor is asked for, gives the login that waits for it. */
   async signIn(email, password) {
     const answer = await request("POST", "/api/auth/login", { body: { email, password } });
+    if (answer.mfaRequired) return answer;
+    await this.#begin(answer);
+    return null;
+  }
+
+  /** Completes a login by the second factor. */
+  async complete(challengeId, method, code) {
+    const body = { challengeId, method, code };
+    try {
+      await this.#begin(await request("POST", "/api/auth/mfa/verify", { body }));
+    } catch (error) {
+      if (error.status === 401) error.message = "That code is wrong, was used, or came too late. Try another, or log in anew.";
+      throw error;
+    }
+  }
+
+  /** Trades the tokens for new ones, which may be good for more. */
+  async renew() {
+    await this.#refresh();
+  }
+
+  async #begin(answer) {
     const id = randomId();
     this.#take(id, answer);
     await isOnlyHolder(id);
@@ -108,7 +133,8 @@ export class Session extends EventTarget {
     }
   }
 
-  #take(id, { token, expiresIn, refreshToken, user }) {
+  #take(id, { token, expiresIn, refreshToken, user, mfaEnrolmentRequired = false }) {
+    this.mustEnrol = mfaEnrolmentRequired;
     this.#token = token;
     this.#expiresAt = Date.now() + expiresIn * 1000;
     store(KEY, { id, refreshToken });
@@ -120,6 +146,7 @@ export class Session extends EventTarget {
   #end(ended) {
     this.#token = null;
     this.user = null;
+    this.mustEnrol = false;
     remove(KEY);
     this.dispatchEvent(new CustomEvent("change", { detail: { ended } }));
   }

@@ -135,6 +135,11 @@ pub(crate) fn no_content() -> Response {
     (StatusCode::NO_CONTENT, [(header::CACHE_CONTROL, Caching::Private.header())]).into_response()
 }
 
+/// It is under way.
+pub(crate) fn accepted() -> Response {
+    (StatusCode::ACCEPTED, [(header::CACHE_CONTROL, Caching::Private.header())]).into_response()
+}
+
 fn encode<T: Serialize>(body: &T) -> Result<Bytes, Problem> {
     serde_json::to_vec(body).map(Bytes::from).map_err(|error| {
         tracing::error!(%error, "an answer could not be encoded");

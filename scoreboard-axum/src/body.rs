@@ -90,6 +90,14 @@ pub(crate) fn json<T: DeserializeOwned>(parts: &Parts, received: Received) -> Re
     Ok(value)
 }
 
+/// The same where there need be no body at all.
+pub(crate) fn json_or_nothing<T: DeserializeOwned + Default>(parts: &Parts, received: Received) -> Result<T, Problem> {
+    match received {
+        Ok(body) if body.is_empty() => no_query(parts).map(|()| T::default()),
+        received => json(parts, received),
+    }
+}
+
 /// `application/json`, at most with UTF-8 as its charset.
 fn is_json(content_type: &str) -> bool {
     let (essence, parameters) = content_type.split_once(';').unwrap_or((content_type, ""));

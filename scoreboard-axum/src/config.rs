@@ -61,8 +61,11 @@ pub struct Limits {
     pub generate_action: Option<Quota>,
     /// Accounts made from an address. Default: 60 an hour.
     pub register: Option<Quota>,
-    /// Logins tried from an address, and as many refreshes, counted by themselves. Default: 30 a minute.
+    /// Logins tried from an address, and as many refreshes, and codes of a second factor, each counted by themselves. Default: 30 a minute.
     pub login: Option<Quota>,
+    /// Messages that an address, or a user, makes the server send, and as many to one recipient who is named by a stranger. Default: 20 an
+    /// hour.
+    pub mail: Option<Quota>,
     /// Reads, tickets, and live connections opened, by a user or, without one, from an address. Default: 1200 a minute.
     pub read: Option<Quota>,
     /// All requests from an address, so that nobody without a token is unlimited. Default: 6000 a minute.
@@ -70,10 +73,10 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The names of the quotas before which strangers stand: of registrations, logins and refreshes. A server that loses the limiter
+    /// The names of the quotas before which strangers stand: of registrations, logins, refreshes, codes and mail. A server that loses the limiter
     /// which it shares with others had better be stricter with these than with the rest:
     /// [`FallbackLimiter::halving`](scoreboard_core::FallbackLimiter::halving).
-    pub const OF_STRANGERS: &[&str] = &["register", "login", "refresh"];
+    pub const OF_STRANGERS: &[&str] = &["register", "login", "refresh", "codes", "mail"];
 }
 
 impl Default for Limits {
@@ -83,6 +86,7 @@ impl Default for Limits {
             generate_action: quota("60/min"),
             register: quota("60/h"),
             login: quota("30/min"),
+            mail: quota("20/h"),
             read: quota("1200/min"),
             address: quota("6000/min"),
         }

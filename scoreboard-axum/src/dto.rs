@@ -4,8 +4,17 @@ mod accounts;
 mod boards;
 mod params;
 mod scores;
+mod second_factor;
+mod security;
 
 pub(crate) use accounts::{LoginRequest, RefreshRequest, RegisterRequest, SignedInAnswer, TicketAnswer, UserAnswer};
 pub(crate) use boards::{BoardAnswer, BoardsAnswer};
 pub(crate) use params::{AroundParams, HistoryParams, RankParams, StandingParams, TopParams, WatchParams, user_id};
 pub(crate) use scores::{ActionAnswer, GenerateActionRequest, ReceiptAnswer, RecordBody, StandingsBody, UpdateRequest};
+pub(crate) use second_factor::{
+    BeginTotpRequest, CodeRequest, LoginAnswer, MfaAnswer, MfaChallengeRequest, MfaVerifyRequest, RecoveryCodesAnswer,
+    TotpAnswer,
+};
+pub(crate) use security::{
+    ConfirmRequest, ForgotRequest, PasswordRequest, ResetRequest, SessionAnswer, SessionsAnswer,
+};

@@ -4,7 +4,7 @@ use scoreboard_core::PrivateEvent;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
     ComponentsBuilder, ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Response,
 };
@@ -18,15 +18,22 @@ const ABOUT: &str = "Verified, live scoreboards. An action is signed when it sta
     the body, or to `/query/…`, `/path/…` or `/header/…`. Limited routes send `RateLimit` and `RateLimit-Policy`; a 429 and a 503 \
     also `Retry-After`.";
 
+/// What one may ask for who has to set up a second factor first, besides beginning that, which may be forbidden for another reason.
+const ENROLLING: [&str; 4] = ["/api/auth/logout", "/api/auth/me", "/api/auth/mfa", "/api/auth/mfa/totp/confirm"];
+
 /// The API's description (OpenAPI 3.1), as `/openapi.json` answers it.
 #[must_use]
 pub fn openapi() -> OpenApi {
     let mut description = crate::routes::api().into_openapi();
     for (path, item) in &mut description.paths.paths {
         // Those refuse even parameters where there are none.
-        let strict_query = item.get.is_some() && path.starts_with("/api/");
-        for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
-            complete(operation, strict_query);
+        let strict_query = path.starts_with("/api/");
+        for (operation, strict_query) in
+            [(&mut item.get, strict_query), (&mut item.post, false), (&mut item.delete, false)]
+        {
+            if let Some(operation) = operation {
+                complete(operation, strict_query, ENROLLING.contains(&path.as_str()));
+            }
         }
     }
     description
@@ -58,8 +65,9 @@ pub(crate) fn frame() -> OpenApi {
 }
 
 /// Adds the failures that any such operation can end in, and the body of each.
-fn complete(operation: &mut Operation, strict_query: bool) {
+fn complete(operation: &mut Operation, strict_query: bool, enrolling: bool) {
     let secured = operation.security.as_ref().is_some_and(|security| !security.is_empty());
+    let user = operation.security == Some(vec![SecurityRequirement::new("user", [""; 0])]);
     let has_body = operation.request_body.is_some();
     let responses = &mut operation.responses.responses;
     let common = [
@@ -68,6 +76,7 @@ fn complete(operation: &mut Operation, strict_query: bool) {
         (true, "500", "`internal`: a defect of the server"),
         (true, "503", "`unavailable`: a part is away, or the server is draining or overloaded"),
         (secured, "401", "`unauthorized`: no token, or one that is forged, expired or revoked"),
+        (user && !enrolling, "403", "`forbidden`: this user has to set up a second factor first"),
         (has_body || strict_query, "400", "`invalid_request`, or another code that says why it is not valid"),
         (has_body, "408", "`request_timeout`: the body did not arrive in time"),
         (has_body, "415", "`unsupported_media_type`: the body is not `application/json`"),

@@ -33,12 +33,13 @@ pub(crate) enum Subject {
 
 impl RateLimits {
     pub(crate) fn new(limits: Limits, limiter: Arc<dyn RateLimiter>, clock: Arc<dyn Clock>) -> Self {
-        let Limits { generate_action, register, login, read, address } = limits;
+        let Limits { generate_action, register, login, mail, read, address } = limits;
         let gcra = |quota: Option<Quota>| quota.map(Quota::gcra);
         let limits = Limits {
             generate_action: gcra(generate_action),
             register: gcra(register),
             login: gcra(login),
+            mail: gcra(mail),
             read: gcra(read),
             address: gcra(address),
         };
@@ -61,6 +62,16 @@ impl RateLimits {
     /// takes a token that works once for it, of a session that a login has begun.
     pub(crate) async fn refresh(&self, address: ClientAddress) -> Result<Option<Usage>, Problem> {
         self.take("refresh", self.limits.login, Subject::Address(address)).await
+    }
+
+    /// Codes and passwords that are shown besides a login's own: as many as logins, counted apart.
+    pub(crate) async fn codes(&self, subject: Subject) -> Result<Option<Usage>, Problem> {
+        self.take("codes", self.limits.login, subject).await
+    }
+
+    /// What makes the server send a message, by who asks for it or by who gets it.
+    pub(crate) async fn mail(&self, subject: Subject) -> Result<Option<Usage>, Problem> {
+        self.take("mail", self.limits.mail, subject).await
     }
 
     pub(crate) async fn read(&self, subject: Subject) -> Result<Option<Usage>, Problem> {

@@ -23,6 +23,8 @@ mod live;
 mod metrics;
 mod page;
 mod record;
+mod second_factor;
+mod security;
 mod standings;
 mod users;
 
@@ -35,6 +37,19 @@ pub(crate) fn api() -> OpenApiRouter<Shared> {
         .routes(routes!(accounts::logout))
         .routes(routes!(accounts::ws_ticket))
         .routes(routes!(accounts::me))
+        .routes(routes!(second_factor::verify))
+        .routes(routes!(second_factor::challenge))
+        .routes(routes!(second_factor::status))
+        .routes(routes!(second_factor::begin_totp, second_factor::remove_totp))
+        .routes(routes!(second_factor::confirm_totp))
+        .routes(routes!(second_factor::recovery_codes))
+        .routes(routes!(security::change_password))
+        .routes(routes!(security::forgot_password))
+        .routes(routes!(security::reset_password))
+        .routes(routes!(security::mail_confirmation))
+        .routes(routes!(security::confirm_email))
+        .routes(routes!(security::sessions, security::end_other_sessions))
+        .routes(routes!(security::end_session))
         .routes(routes!(actions::generate_action))
         .routes(routes!(actions::update))
         .routes(routes!(board::top))

@@ -67,6 +67,12 @@ impl AppState {
         Ok(self.accounts.authenticate(token)?)
     }
 
+    /// Who asks, be it that they may do nothing yet but set up a second factor.
+    pub(crate) fn enrolling(&self, parts: &Parts) -> Result<Principal, Problem> {
+        let token = bearer(&parts.headers)?.ok_or_else(Problem::unauthorized)?;
+        Ok(self.accounts.authenticate_enrolling(token)?)
+    }
+
     /// Which trusted game server asks, by its own key.
     pub(crate) async fn game_server(&self, parts: &Parts) -> Result<KeyId, Problem> {
         let key = bearer(&parts.headers)?.ok_or_else(Problem::unauthorized)?;
@@ -77,7 +83,7 @@ impl AppState {
     /// good, even where none is needed.
     pub(crate) async fn reader(&self, parts: &Parts) -> Result<Option<Usage>, Problem> {
         let subject = match bearer(&parts.headers)? {
-            Some(token) => Subject::User(self.accounts.authenticate(token)?.user_id),
+            Some(token) => Subject::User(self.accounts.authenticate_enrolling(token)?.user_id),
             None if !self.limits.counts_reads() => return Ok(None),
             None => Subject::Address(self.address(parts)),
         };

@@ -13,20 +13,39 @@ use crate::id_source::{IdSource, RandomIds};
 use crate::ids::{SessionId, UserId};
 use crate::verifier::KeyRing;
 
+mod address;
+mod challenge;
+mod factor;
+mod factor_store;
 mod known_tokens;
 mod login;
+mod mailed_token;
+mod message;
 mod password;
+mod password_change;
+mod password_reset;
+mod recovery_codes;
 mod revocation;
+mod sealing;
+mod second_factor;
+mod sent_code;
 mod server_key;
 mod session;
+mod session_list;
 mod store;
 mod ticket;
 mod token;
+mod totp;
 mod user;
 
+pub use challenge::{FactorMethod, Login, PendingLogin};
+pub use factor::Factor;
+pub use factor_store::{FactorStore, LoginChallenge};
 pub use login::Registration;
+pub use message::{Message, MessageKind, Notifier};
 pub use password::Hashing;
 pub use revocation::SessionEnd;
+pub use second_factor::{FactorStatus, NewTotp};
 pub use server_key::ServerKeyError;
 pub use session::{Principal, SignedIn};
 pub use store::{
@@ -36,8 +55,11 @@ pub use store::{
 pub use ticket::Ticket;
 pub use user::{DisplayName, Email, Role, User};
 
+use mailed_token::MailedTokens;
 use password::PasswordGate;
 use revocation::Revocations;
+use second_factor::SecondFactors;
+use sent_code::SentCodes;
 use ticket::Tickets;
 use token::AccessTokens;
 
@@ -59,6 +81,13 @@ pub struct AccountsConfig {
     pub hashing_permits: usize,
     /// How many more may wait for that; a further one is refused as busy. Default: 8.
     pub hashing_queue: usize,
+    /// Whether an admin may do nothing but set up a second factor, as long as there is none. Only where factors are kept. Default: yes.
+    pub admins_need_factor: bool,
+    /// Whether codes for a login may be mailed, to users with an app whose address is confirmed and who need not have one: weaker than the app.
+    /// Only where mail is sent. Default: yes.
+    pub mailed_codes: bool,
+    /// Where the page is that links in mails lead to. Default: `http://127.0.0.1:8080/`.
+    pub public_url: String,
     /// How many tickets may wait to be used; a further one is refused. Default: 65,536.
     pub max_tickets: usize,
 }
@@ -74,6 +103,9 @@ impl Default for AccountsConfig {
             hashing: Hashing::default(),
             hashing_permits: (processors - 1).max(1),
             hashing_queue: 8,
+            admins_need_factor: true,
+            mailed_codes: true,
+            public_url: "http://127.0.0.1:8080/".to_owned(),
             max_tickets: 65_536,
         }
     }
@@ -101,7 +133,37 @@ pub enum AccountError {
     /// Wrong or unknown credentials, or a token that is forged, expired or revoked: never said which.
     #[error("not signed in, or the credentials are wrong")]
     Unauthorized,
-    /// Too many passwords are being hashed.
+    /// The token is good for setting up a second factor alone, which this user must have.
+    #[error("a second factor has to be set up first")]
+    FactorRequired,
+    /// The login is too old for what was asked, and no password came with it.
+    #[error("the login is too old for this: log in again, or send the password")]
+    Stale,
+    /// A second factor is in force.
+    #[error("there is a second factor already")]
+    FactorActive,
+    /// No second factor is in force, or none was begun.
+    #[error("there is no second factor")]
+    FactorMissing,
+    /// No mail is sent here.
+    #[error("no mail is sent here")]
+    NoMail,
+    /// Second factors are not kept here.
+    #[error("second factors are not kept here")]
+    NoFactors,
+    /// The code, shown by who is signed in, is wrong or was used.
+    #[error("the code is wrong, or was used")]
+    WrongCode,
+    /// Too many wrong codes were shown: none is looked at for so long.
+    #[error("too many wrong codes")]
+    TooManyCodes(Duration),
+    /// The password, shown by who is signed in, is wrong.
+    #[error("the password is wrong")]
+    WrongPassword,
+    /// There is no such session of this user.
+    #[error("there is no such session")]
+    NoSession,
+    /// Too much of the same is under way.
     #[error("too many logins at once")]
     Busy,
     /// Too many tickets wait to be used.
@@ -131,7 +193,8 @@ pub enum AccountError {
 ///         display_name: "Ada".to_owned(),
 ///     })
 ///     .await?;
-/// let signed_in = accounts.login("ada@example.org", "correct horse battery staple".to_owned()).await?;
+/// let login = accounts.login("ada@example.org", "correct horse battery staple".to_owned()).await?;
+/// let signed_in = login.signed_in().ok_or("a second factor is asked for")?;
 /// assert_eq!(accounts.authenticate(&signed_in.token)?.user_id, user.id);
 /// # Ok(())
 /// # }
@@ -144,6 +207,12 @@ pub struct Accounts {
 #[derive(Debug)]
 struct Parts {
     store: Arc<dyn AccountStore>,
+    factors: Option<SecondFactors>,
+    mail: Option<Arc<dyn Notifier>>,
+    texts: Option<Arc<dyn Notifier>>,
+    reset_tokens: MailedTokens,
+    address_tokens: MailedTokens,
+    sent_codes: SentCodes,
     tokens: AccessTokens,
     passwords: PasswordGate,
     revocations: Revocations,
@@ -158,6 +227,9 @@ struct Parts {
 #[must_use]
 pub struct AccountsBuilder {
     store: Arc<dyn AccountStore>,
+    factors: Option<Arc<dyn FactorStore>>,
+    mail: Option<Arc<dyn Notifier>>,
+    texts: Option<Arc<dyn Notifier>>,
     ring: KeyRing,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdSource>,
@@ -165,6 +237,24 @@ pub struct AccountsBuilder {
 }
 
 impl AccountsBuilder {
+    /// Keeps second factors here; without, there are none.
+    pub fn with_factors(mut self, factors: Arc<dyn FactorStore>) -> Self {
+        self.factors = Some(factors);
+        self
+    }
+
+    /// Sends mail by this: what users are told of, and codes and links for them. Without, none is sent.
+    pub fn with_mail(mut self, mail: Arc<dyn Notifier>) -> Self {
+        self.mail = Some(mail);
+        self
+    }
+
+    /// Sends codes for a login as texts by this. Without, none are.
+    pub fn with_texts(mut self, texts: Arc<dyn Notifier>) -> Self {
+        self.texts = Some(texts);
+        self
+    }
+
     /// Asks this clock.
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
@@ -186,8 +276,14 @@ impl AccountsBuilder {
     /// The accounts.
     #[must_use]
     pub fn build(self) -> Accounts {
-        let Self { store, ring, clock, ids, config } = self;
+        let Self { store, factors, mail, texts, ring, clock, ids, config } = self;
         let parts = Parts {
+            factors: factors.map(|store| SecondFactors::new(store, &ring)),
+            mail,
+            texts,
+            reset_tokens: MailedTokens::new(&ring, "password-reset"),
+            address_tokens: MailedTokens::new(&ring, "address-confirmation"),
+            sent_codes: SentCodes::new(&ring),
             tokens: AccessTokens::new(&ring, &config.issuer),
             passwords: PasswordGate::new(config.hashing, config.hashing_permits, config.hashing_queue, &*ids),
             revocations: Revocations::default(),
@@ -206,6 +302,9 @@ impl Accounts {
     pub fn builder(store: Arc<dyn AccountStore>, ring: &KeyRing) -> AccountsBuilder {
         AccountsBuilder {
             store,
+            factors: None,
+            mail: None,
+            texts: None,
             ring: ring.clone(),
             clock: Arc::new(SystemClock),
             ids: Arc::new(RandomIds),

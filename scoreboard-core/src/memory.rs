@@ -5,7 +5,7 @@
 //! | --- | --- | --- |
 //! | [`MemoryScoreStore`] | [`ScoreStore`](crate::ScoreStore) | what happened: it is the truth, and forgets nothing |
 //! | [`MemoryIncidentStore`] | [`IncidentStore`](crate::IncidentStore) | the incidents written down |
-//! | `MemoryAccountStore` (feature `accounts`) | [`AccountStore`](crate::accounts::AccountStore) | accounts, sessions, keys |
+//! | `MemoryAccountStore` (feature `accounts`) | [`AccountStore`](crate::accounts::AccountStore), [`FactorStore`](crate::accounts::FactorStore) | accounts, sessions, keys, factors |
 //! | [`MemoryRateLimiter`] | [`RateLimiter`](crate::RateLimiter) | a number of subjects |
 //! | [`MemoryBoardCache`] | [`BoardCache`](crate::BoardCache) | a number of bytes |
 //! | [`InProcessBroadcaster`] | [`Broadcaster`](crate::Broadcaster) | the boards that are watched now |

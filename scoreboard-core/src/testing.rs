@@ -32,6 +32,7 @@
 //! | --- | --- | --- |
 //! | [`score_store`] | [`ScoreStore`](crate::ScoreStore) | [`score_store_conformance!`](crate::score_store_conformance) |
 //! | [`account_store`] | [`AccountStore`](crate::accounts::AccountStore) | [`account_store_conformance!`](crate::account_store_conformance) |
+//! | [`factor_store`] | [`FactorStore`](crate::accounts::FactorStore) | [`factor_store_conformance!`](crate::factor_store_conformance) |
 //! | [`incident_store`] | [`IncidentStore`](crate::IncidentStore) | [`incident_store_conformance!`](crate::incident_store_conformance) |
 //! | [`board_cache`] | [`BoardCache`](crate::BoardCache) | [`board_cache_conformance!`](crate::board_cache_conformance) |
 //! | [`rate_limiter`] | [`RateLimiter`](crate::RateLimiter) | [`rate_limiter_conformance!`](crate::rate_limiter_conformance) |
@@ -44,6 +45,7 @@ pub mod broadcaster;
 pub mod broken;
 mod clock;
 mod drop_at;
+pub mod factor_store;
 mod faults;
 mod fixture;
 mod ids;
@@ -60,8 +62,8 @@ pub mod verifier;
 pub use clock::ManualClock;
 pub use faults::{FaultRates, FaultyBoardCache, FaultyBroadcaster, FaultyScoreStore};
 pub use fixture::{
-    AccountStoreFixture, BoardCacheFixture, BroadcasterFixture, Fixture, IncidentStoreFixture, RateLimiterFixture,
-    ScoreStoreFixture, VerifierFixture, run,
+    AccountStoreFixture, BoardCacheFixture, BroadcasterFixture, FactorStoreFixture, Fixture, IncidentStoreFixture,
+    RateLimiterFixture, ScoreStoreFixture, VerifierFixture, run,
 };
 pub use ids::SeededIds;
 pub use memory::MemoryFixture;

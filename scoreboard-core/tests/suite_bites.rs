@@ -80,14 +80,31 @@ bites!(account_store {
     sessions_without_end: NeverExpires => a_session_expires;
     a_session_that_does_not_end: EndIgnored => an_ended_session_refuses_its_tokens;
     an_end_that_is_not_listed: EndedAfter => ended_sessions_are_listed;
+    sessions_listed_that_are_over: OverListed => the_sessions_of_a_user_are_listed;
+    the_session_that_stays_ended: AllEnded => the_other_sessions_of_a_user_are_ended;
     sessions_forgotten_too_soon: ForgetsTooSoon => expired_sessions_are_forgotten;
     a_taken_address: TakenAddressTold => an_address_has_one_account, one_of_many_gets_an_address;
     an_overwritten_password: PasswordOverwritten => a_password_is_replaced_if_it_is_the_old_one, one_of_many_replaces_a_password;
     roles_that_only_grow: RolesAdded => roles_are_set;
     roles_that_are_overwritten: RolesOverwritten => roles_that_changed_meanwhile_stay;
+    any_address_confirmed: AnyAddressConfirmed => an_address_is_confirmed_once;
     a_list_that_repeats: ListRepeats => users_are_listed_by_id;
     a_replaced_server_key: ServerKeyReplaced => an_id_has_one_server_key;
     a_server_key_that_stays: ServerKeyKept => a_removed_server_key_is_gone;
+});
+
+bites!(factor_store {
+    an_overwritten_factor: Overwritten => a_factor_is_replaced_if_it_is_the_old_one, one_of_many_replaces_a_factor;
+    a_factor_that_is_taken_away: TakenAway => a_factor_is_taken_away_if_it_is_the_old_one;
+    a_factor_compared_before: CheckThenReplace => one_of_many_replaces_a_factor, one_of_many_begins_a_factor;
+    a_forgotten_step: StepForgotten => a_factor_is_kept_whole;
+    forgotten_wrong_codes: WrongForgotten => a_factor_is_kept_whole;
+    tries_without_end: TriesIgnored => a_challenge_is_tried_so_often;
+    tries_counted_after: CheckThenTry => a_challenge_is_tried_so_often_at_once;
+    a_challenge_for_ever: NeverExpires => a_challenge_expires;
+    a_code_that_stays: FirstCodeStays => a_code_takes_the_place_of_the_one_before;
+    a_challenge_that_ends_for_all: EndsForAll => a_challenge_ends_once;
+    challenges_forgotten_too_soon: ForgetsTooSoon => challenges_that_are_over_are_forgotten;
 });
 
 bites!(incident_store {
@@ -157,6 +174,7 @@ fn every_defect_is_tried() {
         include_str!("../src/testing/broken/account_store.rs"),
         include_str!("../src/testing/broken/board_cache.rs"),
         include_str!("../src/testing/broken/broadcaster.rs"),
+        include_str!("../src/testing/broken/factor_store.rs"),
         include_str!("../src/testing/broken/incident_store.rs"),
         include_str!("../src/testing/broken/rate_limiter.rs"),
         include_str!("../src/testing/broken/score_store/reads.rs"),

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use scoreboard_core::accounts::{
     CreateUser, DisplayName, Email, PasswordHash, Role, ServerKey, ServerKeyStore, TokenHash, User, UserStore,
 };
-use scoreboard_core::{BackendError, DisplayNames, KeyId, UserId};
+use scoreboard_core::{BackendError, DisplayNames, KeyId, Timestamp, UserId};
 use sqlx::PgExecutor;
 use sqlx::postgres::PgRow;
 
@@ -68,6 +68,24 @@ impl UserStore for PostgresStore {
         .bind(from.contains(&Role::Moderator))
         .bind(from.contains(&Role::Admin));
         self.execute(update).await.map(|rows| rows > 0).map_err(|failure| failure.during("set_roles"))
+    }
+
+    async fn confirm_email(&self, id: UserId, email: &Email, at: Timestamp) -> Result<bool, BackendError> {
+        // A repeat writes what is there, so that it counts a row as well.
+        let insert = sqlx::query(
+            "INSERT INTO confirmed_addresses (user_id, confirmed_at) SELECT id, $3 FROM users WHERE id = $1 AND email = $2
+             ON CONFLICT (user_id) DO UPDATE SET confirmed_at = confirmed_addresses.confirmed_at",
+        );
+        let insert = insert.bind(id.as_uuid()).bind(email.as_str()).bind(at.as_millis());
+        self.execute(insert).await.map(|rows| rows > 0).map_err(|failure| failure.during("confirm_email"))
+    }
+
+    async fn email_confirmed_at(&self, id: UserId) -> Result<Option<Timestamp>, BackendError> {
+        let at: sqlx::query::QueryScalar<'_, _, i64, _> =
+            sqlx::query_scalar("SELECT confirmed_at FROM confirmed_addresses WHERE user_id = $1").bind(id.as_uuid());
+        let at = async { Ok(at.fetch_optional(&mut *self.pool.acquire().await?).await?) };
+        let at = self.reads("email_confirmed_at", at).await?;
+        Ok(at.map(Timestamp::from_millis))
     }
 
     async fn users(&self, after: Option<UserId>, count: usize) -> Result<Vec<(User, PasswordHash)>, BackendError> {

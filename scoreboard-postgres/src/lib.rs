@@ -2,7 +2,8 @@
 //!
 //! [`PostgresStore`] implements [`ScoreStore`](scoreboard_core::ScoreStore), [`IncidentStore`](scoreboard_core::IncidentStore),
 //! [`DisplayNames`](scoreboard_core::DisplayNames) and all of
-//! [`AccountStore`](scoreboard_core::accounts::AccountStore): users, sessions, and the keys of trusted servers. With
+//! [`AccountStore`](scoreboard_core::accounts::AccountStore): users, sessions, and the keys of trusted servers; and
+//! [`FactorStore`](scoreboard_core::accounts::FactorStore), second factors. With
 //! [`PostgresBroadcaster`], several servers on one database hear of each other's changes at once; with [`ReplicaReads`], streaming
 //! replicas answer what may be read there.
 //!
@@ -78,10 +79,12 @@ mod apply;
 mod archive;
 mod boards;
 mod broadcaster;
+mod challenges;
 mod config;
 mod connection;
 mod durability;
 mod error;
+mod factors;
 mod incidents;
 mod life;
 mod log;

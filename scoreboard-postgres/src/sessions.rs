@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use scoreboard_core::accounts::{Rotation, Session, SessionStore, TokenHash};
-use scoreboard_core::{BackendError, SessionId, Timestamp};
+use scoreboard_core::{BackendError, SessionId, Timestamp, UserId};
 
 use crate::connection::{PostgresStore, commit};
 use crate::error::Failure;
@@ -23,6 +23,19 @@ impl SessionStore for PostgresStore {
             .bind(id.as_uuid())
             .bind(now.as_millis());
         self.execute(update).await.map(drop).map_err(|failure| failure.during("end_session"))
+    }
+
+    async fn sessions_of(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, BackendError> {
+        self.reads("sessions_of", self.of_user(user, now)).await
+    }
+
+    async fn end_sessions_of(
+        &self,
+        user: UserId,
+        except: Option<SessionId>,
+        now: Timestamp,
+    ) -> Result<Vec<SessionId>, BackendError> {
+        self.writes("end_sessions_of", self.end_of_user(user, except, now)).await
     }
 
     async fn ended_since(&self, since: Timestamp) -> Result<Vec<SessionId>, BackendError> {
@@ -66,12 +79,7 @@ impl PostgresStore {
         .await?;
         let Some(row) = row else { return Ok(Rotation::Refused) };
         let mut columns = Columns::of(&row);
-        let session = Session {
-            id: columns.id().map(SessionId::from_bytes)?,
-            user_id: columns.user()?,
-            created_at: columns.at()?,
-            expires_at: columns.at()?,
-        };
+        let session = decode(&mut columns)?;
         let used: bool = sqlx::query_scalar("SELECT used_at IS NOT NULL FROM refresh_tokens WHERE hash = $1")
             .bind(token.as_bytes().as_slice())
             .fetch_one(&mut *tx)
@@ -100,6 +108,30 @@ impl PostgresStore {
         Ok(Rotation::Rotated(session))
     }
 
+    async fn of_user(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, Failure> {
+        let rows = sqlx::query(
+            "SELECT id, user_id, created_at, expires_at FROM sessions
+             WHERE user_id = $1 AND ended_at IS NULL AND expires_at > $2 ORDER BY created_at DESC, id DESC",
+        );
+        let rows = rows.bind(user.as_uuid()).bind(now.as_millis()).fetch_all(&mut *self.pool.acquire().await?).await?;
+        rows.iter().map(|row| decode(&mut Columns::of(row))).collect()
+    }
+
+    async fn end_of_user(
+        &self,
+        user: UserId,
+        except: Option<SessionId>,
+        now: Timestamp,
+    ) -> Result<Vec<SessionId>, Failure> {
+        let update = sqlx::query(
+            "UPDATE sessions SET ended_at = $3 WHERE user_id = $1 AND ended_at IS NULL AND id IS DISTINCT FROM $2 RETURNING id",
+        );
+        let update = update.bind(user.as_uuid()).bind(except.map(|id| id.as_uuid())).bind(now.as_millis());
+        // One statement, and so its own transaction.
+        let rows = update.fetch_all(&mut *self.pool.acquire().await?).await.map_err(Failure::Commit)?;
+        rows.iter().map(|row| Columns::of(row).id().map(SessionId::from_bytes)).collect()
+    }
+
     async fn ended(&self, since: Timestamp) -> Result<Vec<SessionId>, Failure> {
         let rows = sqlx::query("SELECT id FROM sessions WHERE ended_at >= $1 ORDER BY ended_at, id")
             .bind(since.as_millis())
@@ -125,4 +157,13 @@ impl PostgresStore {
             }
         }
     }
+}
+
+fn decode(columns: &mut Columns<'_>) -> Result<Session, Failure> {
+    Ok(Session {
+        id: columns.id().map(SessionId::from_bytes)?,
+        user_id: columns.user()?,
+        created_at: columns.at()?,
+        expires_at: columns.at()?,
+    })
 }

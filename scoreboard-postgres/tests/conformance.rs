@@ -6,6 +6,7 @@ use support::PostgresFixture;
 
 scoreboard_core::score_store_conformance!(PostgresFixture);
 scoreboard_core::account_store_conformance!(PostgresFixture);
+scoreboard_core::factor_store_conformance!(PostgresFixture);
 scoreboard_core::incident_store_conformance!(PostgresFixture);
 
 /// The same with calls gathered into one transaction.

@@ -2,7 +2,8 @@
 //!
 //! [`SqliteStore`] implements [`ScoreStore`](scoreboard_core::ScoreStore), [`IncidentStore`](scoreboard_core::IncidentStore),
 //! [`DisplayNames`](scoreboard_core::DisplayNames) and all of
-//! [`AccountStore`](scoreboard_core::accounts::AccountStore): users, sessions, and the keys of trusted servers.
+//! [`AccountStore`](scoreboard_core::accounts::AccountStore): users, sessions, and the keys of trusted servers; and
+//! [`FactorStore`](scoreboard_core::accounts::FactorStore), second factors.
 //!
 //! # Example
 //!
@@ -60,9 +61,11 @@
 mod accounts;
 mod apply;
 mod boards;
+mod challenges;
 mod config;
 mod connection;
 mod error;
+mod factors;
 mod incidents;
 mod json;
 mod log;

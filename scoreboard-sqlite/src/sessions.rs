@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use scoreboard_core::accounts::{Rotation, Session, SessionStore, TokenHash};
-use scoreboard_core::{BackendError, SessionId, Timestamp};
+use scoreboard_core::{BackendError, SessionId, Timestamp, UserId};
 
 use crate::connection::{SqliteStore, commit};
 use crate::error::Failure;
@@ -23,6 +23,19 @@ impl SessionStore for SqliteStore {
             .bind(id.as_bytes().as_slice())
             .bind(now.as_millis());
         self.execute(update).await.map(drop).map_err(|failure| failure.during("end_session"))
+    }
+
+    async fn sessions_of(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, BackendError> {
+        self.of_user(user, now).await.map_err(|failure| failure.during("sessions_of"))
+    }
+
+    async fn end_sessions_of(
+        &self,
+        user: UserId,
+        except: Option<SessionId>,
+        now: Timestamp,
+    ) -> Result<Vec<SessionId>, BackendError> {
+        self.end_of_user(user, except, now).await.map_err(|failure| failure.during("end_sessions_of"))
     }
 
     async fn ended_since(&self, since: Timestamp) -> Result<Vec<SessionId>, BackendError> {
@@ -66,12 +79,7 @@ impl SqliteStore {
         .await?;
         let Some(row) = row else { return Ok(Rotation::Refused) };
         let mut columns = Columns::of(&row);
-        let session = Session {
-            id: columns.bytes().map(SessionId::from_bytes)?,
-            user_id: columns.user()?,
-            created_at: columns.at()?,
-            expires_at: columns.at()?,
-        };
+        let session = decode(&mut columns)?;
         let used: bool = columns.take()?;
 
         if used {
@@ -95,6 +103,35 @@ impl SqliteStore {
             .await?;
         commit(tx).await?;
         Ok(Rotation::Rotated(session))
+    }
+
+    async fn of_user(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, Failure> {
+        let rows = sqlx::query(
+            "SELECT id, user_id, created_at, expires_at FROM sessions
+             WHERE user_id = ?1 AND ended_at IS NULL AND expires_at > ?2 ORDER BY created_at DESC, id DESC",
+        );
+        let rows =
+            rows.bind(user.as_bytes().as_slice()).bind(now.as_millis()).fetch_all(&mut *self.reader().await?).await?;
+        rows.iter().map(|row| decode(&mut Columns::of(row))).collect()
+    }
+
+    async fn end_of_user(
+        &self,
+        user: UserId,
+        except: Option<SessionId>,
+        now: Timestamp,
+    ) -> Result<Vec<SessionId>, Failure> {
+        let update = sqlx::query(
+            "UPDATE sessions SET ended_at = ?3 WHERE user_id = ?1 AND ended_at IS NULL AND id IS NOT ?2 RETURNING id",
+        );
+        let update = update
+            .bind(user.as_bytes().as_slice())
+            .bind(except.as_ref().map(|id| id.as_bytes().as_slice()))
+            .bind(now.as_millis());
+        let mut tx = self.write().await?;
+        let rows = update.fetch_all(&mut *tx).await?;
+        commit(tx).await?;
+        rows.iter().map(|row| Columns::of(row).bytes().map(SessionId::from_bytes)).collect()
     }
 
     async fn ended(&self, since: Timestamp) -> Result<Vec<SessionId>, Failure> {
@@ -121,4 +158,13 @@ impl SqliteStore {
             }
         }
     }
+}
+
+fn decode(columns: &mut Columns<'_>) -> Result<Session, Failure> {
+    Ok(Session {
+        id: columns.bytes().map(SessionId::from_bytes)?,
+        user_id: columns.user()?,
+        created_at: columns.at()?,
+        expires_at: columns.at()?,
+    })
 }

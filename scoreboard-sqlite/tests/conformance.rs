@@ -6,6 +6,7 @@ use support::SqliteFixture;
 
 scoreboard_core::score_store_conformance!(SqliteFixture);
 scoreboard_core::account_store_conformance!(SqliteFixture);
+scoreboard_core::factor_store_conformance!(SqliteFixture);
 scoreboard_core::incident_store_conformance!(SqliteFixture);
 
 /// As the server runs it: behind group commit.

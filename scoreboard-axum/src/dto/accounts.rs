@@ -58,12 +58,18 @@ pub(crate) struct SignedInAnswer {
     refresh_token: String,
     /// Who.
     user: User,
+    /// There and true only if the token is good for nothing but setting up a second factor, which this user must have. Refresh once there is
+    /// one.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    mfa_enrolment_required: bool,
 }
 
 impl From<SignedIn> for SignedInAnswer {
     fn from(signed_in: SignedIn) -> Self {
-        let SignedIn { token, expires_in, refresh_token, user, .. } = signed_in;
-        Self { token, token_type: "Bearer", expires_in: expires_in.as_secs(), refresh_token, user }
+        let SignedIn { token, expires_in, refresh_token, user, must_enrol, .. } = signed_in;
+        let expires_in = expires_in.as_secs();
+        Self { token, token_type: "Bearer", expires_in, refresh_token, user, mfa_enrolment_required: must_enrol }
     }
 }
 

@@ -72,7 +72,8 @@ mod tests {
         let registration =
             Registration { email: email.clone(), password: password.clone(), display_name: "ada".to_owned() };
         accounts.register(registration).await.unwrap();
-        let principal = accounts.authenticate(&accounts.login(&email, password).await.unwrap().token).unwrap();
+        let principal =
+            accounts.authenticate(&accounts.login(&email, password).await.unwrap().signed_in().unwrap().token).unwrap();
         let mut identity = Identity::default();
         assert!(!identity.is_signed_out(), "nobody is here");
         let ticket = accounts.issue_ticket(&principal).unwrap();

@@ -1,7 +1,12 @@
 //! What core's refusals and failures are over HTTP.
 
+use std::num::NonZeroU32;
+use std::time::Duration;
+
 use scoreboard_core::accounts::{AccountError, FieldProblem};
-use scoreboard_core::{BackendError, Chain, Error, ErrorKind, InvalidValue, NAMES_BACKEND, Rejection};
+use scoreboard_core::{
+    Algorithm, BackendError, Chain, Error, ErrorKind, InvalidValue, NAMES_BACKEND, Quota, Rejection, Usage,
+};
 
 use crate::problem::{Code, FieldError, Problem};
 
@@ -71,6 +76,16 @@ impl From<AccountError> for Problem {
             AccountError::Invalid(problems) => Self::invalid_fields(problems.into_iter().map(field_error).collect()),
             AccountError::EmailTaken => Self::new(Code::Conflict, "this e-mail address has an account already"),
             AccountError::Unauthorized => Self::unauthorized(),
+            AccountError::FactorRequired => Self::forbidden("set up a second factor first: POST /api/auth/mfa/totp"),
+            AccountError::Stale => Self::forbidden("the login is too old for this: log in again, or send the password"),
+            AccountError::FactorActive => Self::new(Code::Conflict, "there is an authenticator app already"),
+            AccountError::FactorMissing => Self::new(Code::Conflict, "there is no authenticator app"),
+            AccountError::NoFactors => Self::not_found("this server has no second factors"),
+            AccountError::NoMail => Self::not_found("this server sends no mail"),
+            AccountError::NoSession => Self::not_found("there is no such session"),
+            AccountError::WrongCode => Self::invalid("/code", "is wrong, or was used"),
+            AccountError::WrongPassword => Self::invalid("/password", "is wrong"),
+            AccountError::TooManyCodes(wait) => Self::rate_limited(wrong_codes(wait)),
             AccountError::Busy => Self::unavailable("too many passwords are being checked at the moment"),
             AccountError::TooManyTickets => Self::unavailable("too many tickets are waiting to be used"),
             AccountError::Backend(error) => error.into(),
@@ -79,6 +94,13 @@ impl From<AccountError> for Problem {
             error => unknown(&error),
         }
     }
+}
+
+/// The quota that wrong codes of an account used up.
+fn wrong_codes(wait: Duration) -> Usage {
+    let limit = NonZeroU32::new(10).expect("not zero");
+    let quota = Quota { limit, period: Duration::from_secs(86_400), algorithm: Algorithm::SlidingLog };
+    Usage { policy: "wrong_codes", quota, remaining: 0, retry_after: wait, reset_after: quota.period }
 }
 
 fn field_error(FieldProblem { field, problem, .. }: FieldProblem) -> FieldError {

@@ -7,7 +7,9 @@ use scoreboard_core::accounts::{AccountError, Registration};
 
 use crate::answer::{Caching, no_content, plain};
 use crate::body::{json, within_size};
-use crate::dto::{LoginRequest, RefreshRequest, RegisterRequest, SignedInAnswer, TicketAnswer, UserAnswer};
+use crate::dto::{
+    LoginAnswer, LoginRequest, RefreshRequest, RegisterRequest, SignedInAnswer, TicketAnswer, UserAnswer,
+};
 use crate::problem::Problem;
 use crate::query::no_query;
 use crate::rate_limit::{Subject, limited};
@@ -30,19 +32,22 @@ pub(super) async fn register(State(app): State<Shared>, request: Request) -> Res
     .await
 }
 
-/// Begins a session.
+/// Begins a session, or, for a user with a second factor, a login that waits for it.
 #[utoipa::path(
     post, path = "/api/auth/login", tag = "accounts", request_body = LoginRequest,
-    responses((status = 200, description = "Signed in", body = SignedInAnswer), (status = 401, description = "`unauthorized`: the credentials are wrong")),
+    responses(
+        (status = 200, description = "Signed in, or waiting for the second factor", body = LoginAnswer),
+        (status = 401, description = "`unauthorized`: the credentials are wrong"),
+    ),
 )]
 pub(super) async fn login(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
     let (parts, body) = within_size(&app, request).await?;
     let usage = app.limits.login(app.address(&parts)).await?;
     limited(usage, async {
         let LoginRequest { email, password } = json(&parts, body)?;
-        let signed_in = app.accounts.login(&email, password).await;
-        count("login", &signed_in);
-        plain(StatusCode::OK, Caching::Private, &SignedInAnswer::from(signed_in?))
+        let login = app.accounts.login(&email, password).await;
+        count("login", &login);
+        plain(StatusCode::OK, Caching::Private, &LoginAnswer::from(login?))
     })
     .await
 }
@@ -71,7 +76,7 @@ pub(super) async fn refresh(State(app): State<Shared>, request: Request) -> Resu
 )]
 pub(super) async fn logout(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
-    let principal = app.signed_in(&parts)?;
+    let principal = app.enrolling(&parts)?;
     app.accounts.logout(&principal).await?;
     Ok(no_content())
 }
@@ -101,7 +106,7 @@ pub(super) async fn ws_ticket(State(app): State<Shared>, request: Request) -> Re
 )]
 pub(super) async fn me(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
-    let principal = app.signed_in(&parts)?;
+    let principal = app.enrolling(&parts)?;
     let usage = app.limits.read(Subject::User(principal.user_id)).await?;
     limited(usage, async {
         no_query(&parts)?;
@@ -111,12 +116,14 @@ pub(super) async fn me(State(app): State<Shared>, request: Request) -> Result<Re
     .await
 }
 
-fn count<T>(call: &'static str, outcome: &Result<T, AccountError>) {
+pub(super) fn count<T>(call: &'static str, outcome: &Result<T, AccountError>) {
     let outcome = match outcome {
         Ok(_) => "ok",
         Err(AccountError::Invalid(_)) => "invalid",
         Err(AccountError::EmailTaken) => "taken",
         Err(AccountError::Unauthorized) => "unauthorized",
+        Err(AccountError::WrongCode | AccountError::WrongPassword) => "wrong",
+        Err(AccountError::TooManyCodes(_)) => "too_many_codes",
         Err(AccountError::Busy | AccountError::TooManyTickets) => "busy",
         Err(_) => "failed",
     };

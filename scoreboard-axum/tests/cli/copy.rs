@@ -44,6 +44,28 @@ fn all_of_a_database_is_in_the_other_and_again_adds_nothing() {
 }
 
 #[test]
+fn a_second_factor_goes_where_its_user_goes() {
+    let (folder, schema) = (Folder::new(), schema());
+    let factor = r#"{"type":"factor","userId":"01990000-0000-7000-8000-000000000001","stamp":"01990000-0000-7000-8000-0000000000ff","secret":"AmsxAQID","confirmedAt":"2026-01-02T00:00:00.000Z","lastStep":58000000,"recoveryCodes":["AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="],"wrongAt":["2026-01-03T00:00:00.000Z"]}"#;
+    let (users, logs) = EXPORT.split_at(EXPORT.find(r#"{"type":"row""#).expect("there are rows"));
+    let secured = format!("{users}{factor}\n{logs}");
+    assert_eq!(folder.run_with(&["import", "-"], &secured).code, 0);
+    for (from, to) in [("sqlite://scoreboard.db", schema.url()), (schema.url(), "sqlite://other.db")] {
+        folder.ok(&["copy", "--from", from, "--to", to]);
+    }
+    let end = folder.ok(&["export", "--database-url", "sqlite://other.db"]);
+    assert_eq!(without_epochs(&end), without_epochs(&secured), "byte for byte");
+
+    let removed =
+        folder.ok(&["admin", "remove-second-factor", "ada@example.org", "--database-url", "sqlite://other.db"]);
+    assert!(removed.contains("has no second factor any more"), "{removed}");
+    let end = folder.ok(&["export", "--database-url", "sqlite://other.db"]);
+    assert_eq!(without_epochs(&end), without_epochs(EXPORT));
+    let bad = secured.replace("AmsxAQID", "?");
+    assert!(folder.run_with(&["import", "-"], &bad).one_line(1).contains("line 6: the secret is not base64"));
+}
+
+#[test]
 fn a_copy_that_is_killed_is_gone_on_with() {
     const CHANGES: usize = 6_000;
     let (folder, schema) = (Folder::new(), schema());

@@ -44,10 +44,11 @@ fn every_command_works_there_beside_two_servers() {
     let servers = [served(&folder, &schema), served(&folder, &schema)];
     servers[0].register("ada@example.org");
     let on = |args: &[&str]| folder.ok(&[args, &["--keys", "my.keys", "--database-url", schema.url()]].concat());
-    assert!(on(&["admin", "grant-role", "ada@example.org", "admin"]).ends_with("has the roles user, admin\n"));
+    assert!(on(&["admin", "grant-role", "ada@example.org", "moderator"]).ends_with("has the roles user, moderator\n"));
+    assert!(on(&["admin", "remove-second-factor", "ada@example.org"]).ends_with("has no second factor\n"));
     let credentials = json!({"email": "ada@example.org", "password": PASSWORD});
     let (status, signed_in) = servers[1].post("/api/auth/login", None, &credentials);
-    assert_eq!((status, &signed_in["user"]["roles"]), (200, &json!(["user", "admin"])));
+    assert_eq!((status, &signed_in["user"]["roles"]), (200, &json!(["user", "moderator"])));
 
     // Signed by one, counted by the other: they have the same keys.
     let token = signed_in["token"].as_str().expect("a token");

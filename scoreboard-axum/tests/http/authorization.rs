@@ -7,11 +7,14 @@ use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request};
-use scoreboard_core::accounts::{Role, UserStore};
+use scoreboard_core::accounts::{Login, MessageKind, Role, UserStore};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
+use crate::second_factor::{app, enrol};
 use crate::support::{PASSWORD, Player, World};
+
+const NEW_PASSWORD: &str = "another horse battery staple";
 
 /// Who asks. What is asked is about Ada and what is hers.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -52,13 +55,30 @@ const fn users(status: u16) -> Row {
 }
 
 /// What each of [`CALLERS`] is answered.
-const MATRIX: [(&str, &str, Row); 24] = [
+const MATRIX: [(&str, &str, Row); 39] = [
     ("post", "/api/auth/register", everyone(201)),
     ("post", "/api/auth/login", everyone(200)),
     ("post", "/api/auth/refresh", everyone(200)),
     ("post", "/api/auth/logout", users(204)),
     ("post", "/api/auth/ws-ticket", users(201)),
     ("get", "/api/auth/me", users(200)),
+    ("post", "/api/auth/mfa/verify", everyone(200)),
+    ("post", "/api/auth/mfa/challenge", everyone(202)),
+    ("get", "/api/auth/mfa", users(200)),
+    ("post", "/api/auth/mfa/totp", users(201)),
+    // Her own app, with her own codes: others have none.
+    ("delete", "/api/auth/mfa/totp", [401, 204, 409, 409, 409, 401, 401, 401]),
+    ("post", "/api/auth/mfa/totp/confirm", [401, 200, 409, 409, 409, 401, 401, 401]),
+    ("post", "/api/auth/mfa/recovery-codes", [401, 200, 409, 409, 409, 401, 401, 401]),
+    ("post", "/api/auth/password", users(204)),
+    ("post", "/api/auth/password/forgot", everyone(202)),
+    ("post", "/api/auth/password/reset", everyone(204)),
+    ("post", "/api/auth/email/confirmation", users(202)),
+    ("post", "/api/auth/email/confirm", everyone(204)),
+    ("get", "/api/auth/sessions", users(200)),
+    ("delete", "/api/auth/sessions", users(204)),
+    // Hers alone: to no other is it there.
+    ("delete", "/api/auth/sessions/{sessionId}", [401, 204, 404, 404, 404, 401, 401, 401]),
     ("post", "/api/scoreboard/generate-action", users(201)),
     // Hers alone: no role hands in another's action (400, `action_mismatch`).
     ("post", "/api/scoreboard/update", [401, 200, 400, 400, 400, 401, 401, 401]),
@@ -118,7 +138,9 @@ impl Asked {
 
     /// A request that is good in all but who sends it.
     async fn request(&self, method: &str, template: &str) -> Request<Body> {
-        let signed_in = self.world.accounts.login("ada@example.org", PASSWORD.to_owned()).await.unwrap();
+        let login = self.world.accounts.login("ada@example.org", PASSWORD.to_owned()).await.unwrap();
+        let signed_in = login.signed_in().unwrap();
+        let session = self.world.accounts.authenticate(&signed_in.token).unwrap().session_id;
         let ada = Player { token: signed_in.token, refresh_token: signed_in.refresh_token, ..self.ada.clone() };
         let query = if template.ends_with("/rank") { "?score=1" } else { "" };
         let body = match template {
@@ -131,9 +153,9 @@ impl Asked {
             "/api/scoreboard/update" => json!({ "action": self.world.action(&ada, "tap").await }),
             "/api/scoreboard/standings" => json!({ "userIds": [ada.id] }),
             "/api/scoreboard/record" => json!({ "userId": ada.id, "kind": "tap" }),
-            _ => Value::Null,
+            _ => self.security_body(method, template, &ada).await,
         };
-        let path = template.replace("{userId}", &ada.id.to_string());
+        let path = template.replace("{userId}", &ada.id.to_string()).replace("{sessionId}", &session.to_string());
         let mut request = Request::builder().method(method.to_uppercase().as_str()).uri(format!("{path}{query}"));
         if let Some(credential) = &self.credential {
             request = request.header("authorization", format!("Bearer {credential}"));
@@ -145,6 +167,50 @@ impl Asked {
             return request.body(Body::empty()).unwrap();
         }
         request.header("content-type", "application/json").body(Body::from(body.to_string())).unwrap()
+    }
+
+    /// What is sent about Ada's app, her password and her address.
+    async fn security_body(&self, method: &str, template: &str, ada: &Player) -> Value {
+        let world = &self.world;
+        let mailed = |kind, before| world.mail.behind(kind, before);
+        match (method, template) {
+            ("delete", "/api/auth/mfa/totp") | ("post", "/api/auth/mfa/recovery-codes") => {
+                json!({ "code": enrol(world, ada).await.1[0] })
+            }
+            ("post", "/api/auth/mfa/totp/confirm") => {
+                let begun = world.post("/api/auth/mfa/totp", Some(ada), &json!({})).await;
+                json!({ "code": app(world, begun.body["secret"].as_str().unwrap()) })
+            }
+            ("post", "/api/auth/mfa/verify") => {
+                let codes = enrol(world, ada).await.1;
+                json!({ "challengeId": self.waiting().await, "method": "recovery_code", "code": codes[0] })
+            }
+            ("post", "/api/auth/mfa/challenge") => {
+                enrol(world, ada).await;
+                world.post("/api/auth/email/confirmation", Some(ada), &Value::Null).await;
+                let token = mailed(MessageKind::ConfirmAddress, "#confirm=");
+                world.accounts.confirm_address(&token).await.unwrap();
+                json!({ "challengeId": self.waiting().await, "method": "email" })
+            }
+            ("post", "/api/auth/password") => json!({ "password": PASSWORD, "newPassword": NEW_PASSWORD }),
+            ("post", "/api/auth/password/forgot") => json!({ "email": "ada@example.org" }),
+            ("post", "/api/auth/password/reset") => {
+                world.accounts.forgot_password("ada@example.org").await.unwrap();
+                json!({ "token": mailed(MessageKind::PasswordReset, "#reset="), "password": NEW_PASSWORD })
+            }
+            ("post", "/api/auth/email/confirm") => {
+                json!({ "token": mailed(MessageKind::ConfirmAddress, "#confirm=") })
+            }
+            _ => Value::Null,
+        }
+    }
+
+    /// A login of Ada's that waits for the second factor.
+    async fn waiting(&self) -> String {
+        match self.world.accounts.login("ada@example.org", PASSWORD.to_owned()).await.unwrap() {
+            Login::SecondFactor(waiting) => waiting.challenge_id,
+            Login::SignedIn(_) => panic!("she has a second factor"),
+        }
     }
 
     /// The status, and of a refusal its code.

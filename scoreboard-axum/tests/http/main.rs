@@ -16,6 +16,8 @@ mod pages;
 mod private;
 mod reads;
 mod record;
+mod second_factor;
+mod security;
 mod serving;
 mod socket;
 mod support;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -12,7 +13,7 @@ use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use parking_lot::Mutex;
 use scoreboard_axum::{App, HttpConfig, Lifecycle, Limits, router};
-use scoreboard_core::accounts::{Accounts, AccountsConfig, Hashing, Registration};
+use scoreboard_core::accounts::{Accounts, AccountsConfig, Hashing, Message, MessageKind, Notifier, Registration};
 use scoreboard_core::memory::{MemoryAccountStore, MemoryScoreStore};
 use scoreboard_core::testing::{FaultRates, FaultyScoreStore, ManualClock};
 use scoreboard_core::{
@@ -49,8 +50,8 @@ impl Default for Setup {
 
 fn no_limits() -> Limits {
     let mut limits = Limits::default();
-    (limits.generate_action, limits.register, limits.login, limits.read, limits.address) =
-        (None, None, None, None, None);
+    (limits.generate_action, limits.register, limits.login, limits.mail, limits.read, limits.address) =
+        (None, None, None, None, None, None);
     limits
 }
 
@@ -78,17 +79,44 @@ impl DisplayNames for Names {
     }
 }
 
+/// Keeps what is sent.
+#[derive(Debug, Default)]
+pub(crate) struct Mailbox(Mutex<Vec<Message>>);
+
+#[async_trait]
+impl Notifier for Mailbox {
+    async fn deliver(&self, message: &Message) -> Result<(), BackendError> {
+        self.0.lock().push(message.clone());
+        Ok(())
+    }
+}
+
+impl Mailbox {
+    pub(crate) fn of(&self, kind: MessageKind) -> Vec<Message> {
+        self.0.lock().iter().filter(|message| message.kind == kind).cloned().collect()
+    }
+
+    /// What stands behind `before` in the last message of this kind, up to the next space or full stop.
+    pub(crate) fn behind(&self, kind: MessageKind, before: &str) -> String {
+        let text = self.of(kind).pop().expect("it was sent").text;
+        let (_, rest) = text.split_once(before).expect("it says so");
+        rest.split([' ', '\n', '.']).next().unwrap_or_default().to_owned()
+    }
+}
+
 /// A server in memory.
 pub(crate) struct World {
     pub(crate) router: Router,
     pub(crate) keys: KeyRing,
     pub(crate) accounts: Accounts,
     pub(crate) users: Arc<MemoryAccountStore>,
+    pub(crate) mail: Arc<Mailbox>,
     pub(crate) clock: ManualClock,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) names: Arc<Names>,
     pub(crate) scoreboard: Scoreboard,
     store: Arc<FaultyScoreStore>,
+    addresses: AtomicU16,
 }
 
 /// Someone who is signed in.
@@ -104,12 +132,14 @@ impl World {
         Self::with(Setup::default()).await
     }
 
-    pub(crate) async fn with(Setup { http, core, accounts }: Setup) -> Self {
+    pub(crate) async fn with(Setup { http, core, accounts: accounts_config }: Setup) -> Self {
         let clock = ManualClock::default();
         let time: Arc<dyn Clock> = Arc::new(clock.clone());
         let keys = KeyRing::random(&RandomIds);
         let users = Arc::new(MemoryAccountStore::default());
-        let accounts = Accounts::builder(users.clone(), &keys).with_clock(time.clone()).with_config(accounts).build();
+        let mail = Arc::new(Mailbox::default());
+        let accounts = Accounts::builder(users.clone(), &keys).with_factors(users.clone()).with_mail(mail.clone());
+        let accounts = accounts.with_clock(time.clone()).with_config(accounts_config).build();
         let store = Arc::new(FaultyScoreStore::new(Arc::new(MemoryScoreStore::default()), 7, FaultRates::default()));
         let names = Arc::new(Names::default());
         let scoreboard = Scoreboard::builder(store.clone())
@@ -124,7 +154,8 @@ impl World {
         let lifecycle = Lifecycle::default();
         let app = App::new(scoreboard.clone(), accounts.clone()).with_clock(time).with_config(http);
         let router = router(app.with_lifecycle(lifecycle.clone()));
-        Self { router, keys, accounts, users, clock, lifecycle, names, scoreboard, store }
+        let addresses = AtomicU16::new(0);
+        Self { router, keys, accounts, users, mail, clock, lifecycle, names, scoreboard, store, addresses }
     }
 
     /// Nothing of the store works any more, or all of it again.
@@ -141,7 +172,7 @@ impl World {
         let registration =
             Registration { email: email.clone(), password: PASSWORD.to_owned(), display_name: name.to_owned() };
         let user = self.accounts.register(registration).await.unwrap();
-        let signed_in = self.accounts.login(&email, PASSWORD.to_owned()).await.unwrap();
+        let signed_in = self.accounts.login(&email, PASSWORD.to_owned()).await.unwrap().signed_in().unwrap();
         Player { id: user.id, token: signed_in.token, refresh_token: signed_in.refresh_token }
     }
 
@@ -185,8 +216,24 @@ impl World {
         self.send(request.body(body.into()).unwrap()).await
     }
 
-    pub(crate) async fn send(&self, mut request: Request<Body>) -> Answer {
-        request.extensions_mut().insert(ConnectInfo(SocketAddr::from(([192, 0, 2, 1], 4711))));
+    pub(crate) async fn delete(&self, path: &str, player: &Player, body: &Value) -> Answer {
+        let request = Request::delete(path).header("authorization", format!("Bearer {}", player.token));
+        let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
+        self.send(request.header("content-type", "application/json").body(body).unwrap()).await
+    }
+
+    /// From an address that nothing came from before.
+    pub(crate) async fn send_from_elsewhere(&self, request: Request<Body>) -> Answer {
+        let [high, low] = self.addresses.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+        self.send_from(SocketAddr::from(([198, 18, high, low], 4711)), request).await
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        self.send_from(SocketAddr::from(([192, 0, 2, 1], 4711)), request).await
+    }
+
+    async fn send_from(&self, address: SocketAddr, mut request: Request<Body>) -> Answer {
+        request.extensions_mut().insert(ConnectInfo(address));
         let answered_head = request.method() == Method::HEAD;
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();

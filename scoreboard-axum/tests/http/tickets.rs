@@ -26,7 +26,13 @@ impl World {
 
     /// Another session of a player.
     async fn again(&self, player: &Player, name: &str) -> Player {
-        let signed_in = self.accounts.login(&format!("{name}@example.org"), PASSWORD.to_owned()).await.unwrap();
+        let signed_in = self
+            .accounts
+            .login(&format!("{name}@example.org"), PASSWORD.to_owned())
+            .await
+            .unwrap()
+            .signed_in()
+            .unwrap();
         Player { id: player.id, token: signed_in.token, refresh_token: signed_in.refresh_token }
     }
 }

@@ -16,6 +16,7 @@ pub(super) struct Signed {
     pub(super) session_id: SessionId,
     pub(super) issued_at: i64,
     pub(super) expires_at: i64,
+    pub(super) must_enrol: bool,
 }
 
 /// Known by their SHA-256: the tokens themselves are kept nowhere, and how long a look takes tells nothing of them.
@@ -64,7 +65,8 @@ mod tests {
     #[test]
     fn who_asks_again_is_remembered_and_the_number_is_bounded() {
         let known = KnownTokens::default();
-        let signed = Signed { user_id: UserId::MIN, session_id: SessionId::MIN, issued_at: 0, expires_at: 60 };
+        let (user_id, session_id) = (UserId::MIN, SessionId::MIN);
+        let signed = Signed { user_id, session_id, issued_at: 0, expires_at: 60, must_enrol: false };
         let digest = |n: usize| {
             let mut digest = [0; 32];
             digest[..8].copy_from_slice(&n.to_le_bytes());

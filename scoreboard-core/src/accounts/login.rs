@@ -4,7 +4,7 @@ use zeroize::Zeroizing;
 
 use crate::accounts::password::Verified;
 use crate::accounts::{
-    AccountError, Accounts, CreateUser, DisplayName, Email, FieldProblem, PasswordHash, Role, SignedIn, User,
+    AccountError, Accounts, CreateUser, DisplayName, Email, FieldProblem, Login, PasswordHash, Role, User,
 };
 use crate::error::Chain;
 use crate::id_source::IdSourceExt;
@@ -60,12 +60,15 @@ impl Accounts {
         let id = UserId::from_uuid(self.parts.ids.uuid(now));
         let user = User { id, email, display_name, roles: vec![Role::User], created_at: now };
         match self.parts.store.create_user(&user, &hash).await? {
-            CreateUser::Created => Ok(user),
+            CreateUser::Created => {
+                self.welcome(&user).await;
+                Ok(user)
+            }
             CreateUser::EmailTaken | CreateUser::IdTaken => Err(AccountError::EmailTaken),
         }
     }
 
-    /// Begins a session for who knows the password.
+    /// Begins a session for who knows the password, or, for a user with a second factor, a login that waits for it.
     ///
     /// A wrong password and an unknown address give the same answer in the same time.
     ///
@@ -76,7 +79,7 @@ impl Accounts {
     /// # Cancel safety
     ///
     /// If the future is dropped, a session may have begun of which nobody has the tokens.
-    pub async fn login(&self, email: &str, password: String) -> Result<SignedIn, AccountError> {
+    pub async fn login(&self, email: &str, password: String) -> Result<Login, AccountError> {
         let password = Zeroizing::new(password);
         let known = match Email::new(email) {
             Ok(email) => self.parts.store.user_by_email(&email).await?,
@@ -90,7 +93,17 @@ impl Accounts {
             Verified::Yes => {}
             Verified::Upgrade(new) => self.upgrade(&user, &old, &new).await,
         }
-        self.begin(user).await
+        self.password_was_right(user).await
+    }
+
+    /// Asks for the address to be confirmed, where mail is sent. The account is there either way, and the mail can be asked for again.
+    async fn welcome(&self, user: &User) {
+        match self.send_confirmation(user).await {
+            Ok(()) | Err(AccountError::NoMail) => {}
+            Err(error) => {
+                tracing::warn!(user.id = %user.id, error = %Chain(&error), "an address was not asked to be confirmed");
+            }
+        }
     }
 
     /// Keeps the better hash. If that fails, the old one is as good as before, so the login goes on.
@@ -100,7 +113,7 @@ impl Accounts {
         }
     }
 
-    fn password_problem(&self, password: &str) -> Option<String> {
+    pub(super) fn password_problem(&self, password: &str) -> Option<String> {
         let (chars, min) = (password.chars().count(), self.parts.config.min_password_chars);
         let max_bytes = self.parts.passwords.hashing().max_bytes();
         if chars < min || chars > MAX_PASSWORD_CHARS {

@@ -153,6 +153,11 @@ impl Accounts {
                 if let Err(error) = self.parts.store.forget_expired(now).await {
                     tracing::warn!(error = %Chain(&error), "expired sessions could not be forgotten; trying again");
                 }
+                if let Some(factors) = &self.parts.factors
+                    && let Err(error) = factors.store.forget_challenges(now).await
+                {
+                    tracing::warn!(error = %Chain(&error), "logins that are over could not be forgotten; trying again");
+                }
             }
         }
     }

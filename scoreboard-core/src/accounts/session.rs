@@ -21,6 +21,9 @@ pub struct SignedIn {
     pub refresh_token: String,
     /// Who signed in.
     pub user: User,
+    /// Whether the tokens are good for nothing but setting up a second factor, which this user must have. What comes of the refresh token
+    /// once there is one is good for all.
+    pub must_enrol: bool,
 }
 
 impl std::fmt::Debug for SignedIn {
@@ -45,10 +48,24 @@ impl Accounts {
     ///
     /// # Errors
     ///
-    /// [`AccountError::Unauthorized`].
+    /// [`AccountError::Unauthorized`], or [`AccountError::FactorRequired`] if the token is good for setting up a second factor alone.
     pub fn authenticate(&self, token: &str) -> Result<Principal, AccountError> {
-        let principal = self.parts.tokens.verify(token, self.parts.clock.now()).ok_or(AccountError::Unauthorized)?;
-        if self.is_revoked(principal.session_id) { Err(AccountError::Unauthorized) } else { Ok(principal) }
+        let (principal, must_enrol) = self.recognise(token)?;
+        if must_enrol { Err(AccountError::FactorRequired) } else { Ok(principal) }
+    }
+
+    /// The same for what one may do who still has to set up a second factor: that itself, and what is needed on the way.
+    ///
+    /// # Errors
+    ///
+    /// [`AccountError::Unauthorized`].
+    pub fn authenticate_enrolling(&self, token: &str) -> Result<Principal, AccountError> {
+        self.recognise(token).map(|(principal, _)| principal)
+    }
+
+    fn recognise(&self, token: &str) -> Result<(Principal, bool), AccountError> {
+        let known = self.parts.tokens.verify(token, self.parts.clock.now()).ok_or(AccountError::Unauthorized)?;
+        if self.is_revoked(known.0.session_id) { Err(AccountError::Unauthorized) } else { Ok(known) }
     }
 
     /// Trades a refresh token for the next pair of tokens. A token that was traded before ends its session.
@@ -68,7 +85,8 @@ impl Accounts {
         match self.parts.store.rotate(TokenHash::of(&presented), TokenHash::of(&next), now).await? {
             Rotation::Rotated(session) => {
                 let user = self.parts.store.user(session.user_id).await?.ok_or(AccountError::Unauthorized)?;
-                Ok(self.signed_in(user, session.id, &next, now))
+                let must_enrol = self.must_have_factor(&user) && !self.has_factor(user.id).await?;
+                Ok(self.signed_in(user, session.id, &next, now, must_enrol))
             }
             Rotation::Reused(session) => {
                 tracing::warn!(session.id = %session.id, user.id = %session.user_id,
@@ -110,7 +128,9 @@ impl Accounts {
         self.parts.store.user(principal.user_id).await?.ok_or(AccountError::Unauthorized)
     }
 
-    pub(super) async fn begin(&self, user: User) -> Result<SignedIn, AccountError> {
+    /// Begins a session of a user who has shown a second factor, or has none to show.
+    pub(super) async fn begin(&self, user: User, has_factor: bool) -> Result<SignedIn, AccountError> {
+        let must_enrol = !has_factor && self.must_have_factor(&user);
         let now = self.parts.clock.now();
         let secret = self.parts.ids.secret();
         let session = Session {
@@ -120,16 +140,28 @@ impl Accounts {
             expires_at: now.plus(self.parts.config.session_lifetime),
         };
         self.parts.store.begin_session(&session, TokenHash::of(&secret)).await?;
-        Ok(self.signed_in(user, session.id, &secret, now))
+        Ok(self.signed_in(user, session.id, &secret, now, must_enrol))
     }
 
-    fn signed_in(&self, user: User, session: SessionId, secret: &[u8; 32], now: Timestamp) -> SignedIn {
+    fn signed_in(
+        &self,
+        user: User,
+        session: SessionId,
+        secret: &[u8; 32],
+        now: Timestamp,
+        must_enrol: bool,
+    ) -> SignedIn {
         let expires_in = self.parts.config.access_lifetime;
-        let token = self.parts.tokens.issue(user.id, session, now, expires_in);
-        SignedIn { token, expires_in, refresh_token: URL_SAFE_NO_PAD.encode(secret), user }
+        let token = self.parts.tokens.issue(user.id, session, now, expires_in, must_enrol);
+        SignedIn { token, expires_in, refresh_token: URL_SAFE_NO_PAD.encode(secret), user, must_enrol }
     }
 
-    fn revoke(&self, session: SessionId, now: Timestamp) {
+    async fn has_factor(&self, user: UserId) -> Result<bool, AccountError> {
+        let factor = self.factors()?.store.factor(user).await?;
+        Ok(factor.is_some_and(|factor| factor.is_active()))
+    }
+
+    pub(super) fn revoke(&self, session: SessionId, now: Timestamp) {
         self.parts.revocations.end(session, now);
     }
 }

@@ -149,6 +149,29 @@ pub trait UserStore: DisplayNames {
     /// If the future is dropped, the roles are the old or the new ones.
     async fn set_roles(&self, id: UserId, from: &[Role], to: &[Role]) -> Result<bool, BackendError>;
 
+    /// Notes that the user's address was shown to be theirs, if it still is this one: false if it is not, or there is no such user. Durable
+    /// on `Ok`; a repeat answers true and keeps the first moment.
+    ///
+    /// # Errors
+    ///
+    /// Any [`ErrorKind`](crate::ErrorKind).
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, it was noted or was not.
+    async fn confirm_email(&self, id: UserId, email: &Email, at: Timestamp) -> Result<bool, BackendError>;
+
+    /// When the user's address was shown to be theirs, if it was.
+    ///
+    /// # Errors
+    ///
+    /// As [`user`](Self::user).
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is changed.
+    async fn email_confirmed_at(&self, id: UserId) -> Result<Option<Timestamp>, BackendError>;
+
     /// Users with their password hashes in the order of ids, behind `after` if given, at most `limit`: for moving them elsewhere.
     ///
     /// # Errors
@@ -223,6 +246,34 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// If the future is dropped, the session was ended or was not.
     async fn end_session(&self, id: SessionId, now: Timestamp) -> Result<(), BackendError>;
+
+    /// The sessions of a user that are neither ended nor over at `now`, the one that began last first.
+    ///
+    /// # Errors
+    ///
+    /// Any [`ErrorKind`](crate::ErrorKind) but `OutcomeUnknown` and `Full`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is changed.
+    async fn sessions_of(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, BackendError>;
+
+    /// Ends the sessions of a user but for `except`, and gives those that it ended. One step, durable on `Ok`; those that were ended before
+    /// stay as they are.
+    ///
+    /// # Errors
+    ///
+    /// Any [`ErrorKind`](crate::ErrorKind).
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, they were ended or were not.
+    async fn end_sessions_of(
+        &self,
+        user: UserId,
+        except: Option<SessionId>,
+        now: Timestamp,
+    ) -> Result<Vec<SessionId>, BackendError>;
 
     /// The sessions that were ended, by logout or reuse, at or after `since`.
     ///

@@ -48,6 +48,10 @@ struct Claims {
     sid: SessionId,
     iat: i64,
     exp: i64,
+    /// Only on a token that is good for setting up a second factor alone; true then. A server of before it was known refuses such a token,
+    /// as it does any claim that it does not know.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    enr: bool,
 }
 
 impl AccessTokens {
@@ -78,7 +82,14 @@ impl AccessTokens {
         }
     }
 
-    pub(super) fn issue(&self, user: UserId, session: SessionId, now: Timestamp, lifetime: Duration) -> String {
+    pub(super) fn issue(
+        &self,
+        user: UserId,
+        session: SessionId,
+        now: Timestamp,
+        lifetime: Duration,
+        must_enrol: bool,
+    ) -> String {
         let key = &self.keys[0];
         let claims = Claims {
             iss: self.issuer.clone(),
@@ -87,12 +98,13 @@ impl AccessTokens {
             sid: session,
             iat: now.as_secs(),
             exp: now.plus(lifetime).as_secs(),
+            enr: must_enrol,
         };
         jsonwebtoken::encode(&key.header, &claims, &key.encoding).expect("HMAC takes any key and the claims encode")
     }
 
-    /// Who the token says is asking, if it is ours, unaltered and in its time.
-    pub(super) fn verify(&self, token: &str, now: Timestamp) -> Option<Principal> {
+    /// Who the token says is asking, if it is ours, unaltered and in its time; and whether it is good for setting up a second factor alone.
+    pub(super) fn verify(&self, token: &str, now: Timestamp) -> Option<(Principal, bool)> {
         if token.len() > MAX_BYTES {
             return None;
         }
@@ -105,23 +117,24 @@ impl AccessTokens {
         let leeway = LEEWAY.as_secs().cast_signed();
         let now = now.as_secs();
         let in_time = signed.issued_at <= now.saturating_add(leeway) && now < signed.expires_at.saturating_add(leeway);
-        in_time.then(|| Principal {
+        let principal = Principal {
             user_id: signed.user_id,
             session_id: signed.session_id,
             expires_at: Timestamp::from_millis(signed.expires_at.saturating_mul(1000)),
-        })
+        };
+        in_time.then_some((principal, signed.must_enrol))
     }
 
     fn decode(&self, token: &str) -> Option<Signed> {
         let (header, _) = token.split_once('.')?;
         let key = self.keys.iter().find(|key| key.encoded_header == header)?;
-        let Claims { sub, sid, iat, exp, .. } =
+        let Claims { sub, sid, iat, exp, enr, .. } =
             jsonwebtoken::decode::<Claims>(token, &key.decoding, &self.validation).ok()?.claims;
         // What no server of ours writes is no token of ours, whoever signed it.
         if !(is_moment(iat) && is_moment(exp)) {
             return None;
         }
-        Some(Signed { user_id: sub, session_id: sid, issued_at: iat, expires_at: exp })
+        Some(Signed { user_id: sub, session_id: sid, issued_at: iat, expires_at: exp, must_enrol: enr })
     }
 }
 
@@ -161,9 +174,12 @@ mod tests {
         let (user, session) = (UserId::from_bytes([1; 16]), SessionId::from_bytes([2; 16]));
         let now = Timestamp::from_millis(1_700_000_000_000);
         let minutes = |n: u64| Duration::from_secs(60 * n);
-        let token = tokens.issue(user, session, now, minutes(10));
-        let principal = tokens.verify(&token, now).expect("ours");
-        assert_eq!((principal.user_id, principal.session_id), (user, session));
+        let token = tokens.issue(user, session, now, minutes(10), false);
+        let (principal, must_enrol) = tokens.verify(&token, now).expect("ours");
+        assert_eq!((principal.user_id, principal.session_id, must_enrol), (user, session, false));
+        let enrolling = tokens.issue(user, session, now, minutes(10), true);
+        assert_eq!(tokens.verify(&enrolling, now), Some((principal, true)), "and again, from what is known");
+        assert_eq!(tokens.verify(&enrolling, now), Some((principal, true)));
         assert!(tokens.verify(&token, now.plus(minutes(10)).plus(Duration::from_secs(4))).is_some(), "leeway");
         assert!(tokens.verify(&token, now.plus(minutes(11))).is_none(), "expired");
         assert!(tokens.verify(&token, now.minus(minutes(1))).is_none(), "from the future");
@@ -207,6 +223,8 @@ mod tests {
             ("exp", json!(1e300)),
             ("iat", json!(now.as_secs() + 60)),
             ("roles", json!(["admin"])),
+            ("enr", json!(null)),
+            ("enr", json!("yes")),
         ] {
             assert!(
                 tokens.verify(&sign(&tokens, header, &with(&good, key, value.clone())), now).is_none(),
@@ -229,7 +247,7 @@ mod tests {
         let now = Timestamp::from_millis(0);
         let issue = |keys: &[(&str, u8)]| {
             let tokens = AccessTokens::new(&ring(keys), "scoreboard");
-            tokens.issue(UserId::MIN, SessionId::MIN, now, Duration::from_secs(60))
+            tokens.issue(UserId::MIN, SessionId::MIN, now, Duration::from_secs(60), false)
         };
         let rotated = AccessTokens::new(&ring(&[("k2", 2), ("k1", 1)]), "scoreboard");
         assert!(rotated.verify(&issue(&[("k1", 1)]), now).is_some());

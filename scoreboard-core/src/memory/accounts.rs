@@ -10,14 +10,16 @@ use crate::accounts::ServerKey;
 use crate::error::{BackendError, ErrorKind};
 use crate::ids::KeyId;
 
+mod factors;
 mod server_keys;
 mod sessions;
 mod users;
 
+use factors::Factors;
 use sessions::Sessions;
 use users::Users;
 
-/// An [`AccountStore`](crate::accounts::AccountStore) in memory.
+/// An [`AccountStore`](crate::accounts::AccountStore) in memory, and a [`FactorStore`](crate::accounts::FactorStore).
 ///
 /// ```
 /// use scoreboard_core::Timestamp;
@@ -42,6 +44,7 @@ pub struct MemoryAccountStore {
     users: Arc<Mutex<Users>>,
     sessions: Arc<Mutex<Sessions>>,
     server_keys: Arc<Mutex<HashMap<KeyId, ServerKey>>>,
+    factors: Arc<Mutex<Factors>>,
 }
 
 impl MemoryAccountStore {

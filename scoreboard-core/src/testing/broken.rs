@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::accounts::AccountStore;
+use crate::accounts::{AccountStore, FactorStore};
 use crate::broadcast::Broadcaster;
 use crate::cache::BoardCache;
 use crate::clock::Timestamp;
@@ -15,8 +15,8 @@ use crate::fraud::IncidentStore;
 use crate::limiter::RateLimiter;
 use crate::store::ScoreStore;
 use crate::testing::fixture::{
-    AccountStoreFixture, BoardCacheFixture, BroadcasterFixture, Fixture, IncidentStoreFixture, RateLimiterFixture,
-    ScoreStoreFixture, VerifierFixture,
+    AccountStoreFixture, BoardCacheFixture, BroadcasterFixture, FactorStoreFixture, Fixture, IncidentStoreFixture,
+    RateLimiterFixture, ScoreStoreFixture, VerifierFixture,
 };
 use crate::testing::memory::MemoryFixture;
 use crate::verifier::ActionVerifier;
@@ -24,6 +24,7 @@ use crate::verifier::ActionVerifier;
 pub mod account_store;
 pub mod board_cache;
 pub mod broadcaster;
+pub mod factor_store;
 pub mod incident_store;
 pub mod rate_limiter;
 pub mod score_store;
@@ -38,6 +39,11 @@ pub trait Defect: Send + Sync + 'static {
 
     /// Spoils an account store.
     fn account_store(intact: Arc<dyn AccountStore>) -> Arc<dyn AccountStore> {
+        intact
+    }
+
+    /// Spoils a store of second factors.
+    fn factor_store(intact: Arc<dyn FactorStore>) -> Arc<dyn FactorStore> {
         intact
     }
 
@@ -79,6 +85,7 @@ pub struct Broken<D> {
     memory: MemoryFixture,
     scores: Arc<dyn ScoreStore>,
     accounts: Arc<dyn AccountStore>,
+    factors: Arc<dyn FactorStore>,
     incidents: Arc<dyn IncidentStore>,
     cache: Arc<dyn BoardCache>,
     limiter: Arc<dyn RateLimiter>,
@@ -93,6 +100,7 @@ impl<D: Defect> Fixture for Broken<D> {
         Self {
             scores: D::score_store(memory.score_store()),
             accounts: D::account_store(memory.account_store()),
+            factors: D::factor_store(memory.factor_store()),
             incidents: D::incident_store(memory.incident_store()),
             cache: D::board_cache(memory.board_cache()),
             limiter: D::rate_limiter(memory.rate_limiter()),
@@ -113,6 +121,12 @@ impl<D: Defect> ScoreStoreFixture for Broken<D> {
 impl<D: Defect> AccountStoreFixture for Broken<D> {
     fn account_store(&self) -> Arc<dyn AccountStore> {
         self.accounts.clone()
+    }
+}
+
+impl<D: Defect> FactorStoreFixture for Broken<D> {
+    fn factor_store(&self) -> Arc<dyn FactorStore> {
+        self.factors.clone()
     }
 }
 

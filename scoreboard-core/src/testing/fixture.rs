@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::accounts::AccountStore;
+use crate::accounts::{AccountStore, FactorStore};
 use crate::broadcast::Broadcaster;
 use crate::cache::BoardCache;
 use crate::clock::Timestamp;
@@ -28,6 +28,12 @@ pub trait ScoreStoreFixture: Fixture {
 pub trait AccountStoreFixture: Fixture {
     /// A handle on the fixture's store: always on the same data.
     fn account_store(&self) -> Arc<dyn AccountStore>;
+}
+
+/// What the suite [`factor_store`](crate::testing::factor_store) needs.
+pub trait FactorStoreFixture: Fixture {
+    /// A handle on the fixture's store: always on the same data.
+    fn factor_store(&self) -> Arc<dyn FactorStore>;
 }
 
 /// What the suite [`incident_store`](crate::testing::incident_store) needs.

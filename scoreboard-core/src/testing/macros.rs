@@ -119,6 +119,7 @@ macro_rules! account_store_conformance {
                 one_of_many_replaces_a_password,
                 roles_are_set,
                 roles_that_changed_meanwhile_stay,
+                an_address_is_confirmed_once,
                 users_are_listed_by_id,
                 names_of_known_users_are_given,
                 the_newest_token_is_rotated,
@@ -126,6 +127,8 @@ macro_rules! account_store_conformance {
                 a_used_token_ends_its_session,
                 an_ended_session_refuses_its_tokens,
                 ended_sessions_are_listed,
+                the_sessions_of_a_user_are_listed,
+                the_other_sessions_of_a_user_are_ended,
                 a_session_expires,
                 expired_sessions_are_forgotten,
                 one_of_two_rotates,
@@ -134,6 +137,36 @@ macro_rules! account_store_conformance {
                 an_id_has_one_server_key,
                 one_of_many_adds_a_server_key,
                 a_removed_server_key_is_gone,
+            ]
+        );
+    };
+}
+
+/// Runs the suite [`factor_store`](crate::testing::factor_store): one `#[test]` for each case, in a module `factor_store`.
+///
+/// The argument is a type that implements [`FactorStoreFixture`](crate::testing::FactorStoreFixture).
+#[macro_export]
+macro_rules! factor_store_conformance {
+    ($fixture:ty) => {
+        $crate::__conformance!(
+            factor_store,
+            $fixture,
+            [
+                a_factor_is_kept_whole,
+                a_factor_is_replaced_if_it_is_the_old_one,
+                a_factor_is_taken_away_if_it_is_the_old_one,
+                one_of_many_replaces_a_factor,
+                one_of_many_begins_a_factor,
+                a_factor_of_another_is_refused,
+                factors_are_listed_by_user,
+                a_dropped_replacement_is_all_or_nothing,
+                a_challenge_is_kept_whole,
+                a_challenge_is_tried_so_often,
+                a_challenge_is_tried_so_often_at_once,
+                a_challenge_expires,
+                a_code_takes_the_place_of_the_one_before,
+                a_challenge_ends_once,
+                challenges_that_are_over_are_forgotten,
             ]
         );
     };
@@ -332,6 +365,7 @@ mod tests {
     every_case_is_listed! {
         score_store: ["score_store.rs", "score_store/boards.rs", "score_store/applying.rs", "score_store/refusing.rs", "score_store/once.rs", "score_store/at_most.rs", "score_store/ties.rs", "score_store/ranks.rs", "score_store/pages.rs", "score_store/logs.rs", "score_store/concurrency.rs", "score_store/cancellation.rs"];
         account_store: ["account_store.rs", "account_store/users.rs", "account_store/sessions.rs", "account_store/server_keys.rs"];
+        factor_store: ["factor_store.rs", "factor_store/challenges.rs", "factor_store/factors.rs"];
         incident_store: ["incident_store.rs"];
         board_cache: ["board_cache.rs"];
         rate_limiter: ["rate_limiter.rs", "rate_limiter/sliding_log.rs", "rate_limiter/gcra.rs", "rate_limiter/cells.rs"];

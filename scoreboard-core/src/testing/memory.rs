@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::accounts::AccountStore;
+use crate::accounts::{AccountStore, FactorStore};
 use crate::broadcast::Broadcaster;
 use crate::cache::BoardCache;
 use crate::clock::{Clock, Timestamp};
@@ -17,8 +17,8 @@ use crate::memory::{
 use crate::store::ScoreStore;
 use crate::testing::ManualClock;
 use crate::testing::fixture::{
-    AccountStoreFixture, BoardCacheFixture, BroadcasterFixture, Fixture, IncidentStoreFixture, RateLimiterFixture,
-    ScoreStoreFixture, VerifierFixture,
+    AccountStoreFixture, BoardCacheFixture, BroadcasterFixture, FactorStoreFixture, Fixture, IncidentStoreFixture,
+    RateLimiterFixture, ScoreStoreFixture, VerifierFixture,
 };
 use crate::verifier::{ActionVerifier, HmacVerifier, KeyRing};
 
@@ -58,6 +58,12 @@ impl ScoreStoreFixture for MemoryFixture {
 
 impl AccountStoreFixture for MemoryFixture {
     fn account_store(&self) -> Arc<dyn AccountStore> {
+        self.accounts.clone()
+    }
+}
+
+impl FactorStoreFixture for MemoryFixture {
+    fn factor_store(&self) -> Arc<dyn FactorStore> {
         self.accounts.clone()
     }
 }

@@ -7,8 +7,10 @@ mod postgres;
 
 use std::sync::Arc;
 
-use scoreboard_core::accounts::AccountStore;
-use scoreboard_core::testing::{AccountStoreFixture, Fixture, IncidentStoreFixture, ScoreStoreFixture};
+use scoreboard_core::accounts::{AccountStore, FactorStore};
+use scoreboard_core::testing::{
+    AccountStoreFixture, FactorStoreFixture, Fixture, IncidentStoreFixture, ScoreStoreFixture,
+};
 use scoreboard_core::{IncidentStore, ScoreStore};
 use scoreboard_postgres::PostgresStore;
 
@@ -36,6 +38,12 @@ impl ScoreStoreFixture for PostgresFixture {
 
 impl AccountStoreFixture for PostgresFixture {
     fn account_store(&self) -> Arc<dyn AccountStore> {
+        Arc::new(self.store.clone())
+    }
+}
+
+impl FactorStoreFixture for PostgresFixture {
+    fn factor_store(&self) -> Arc<dyn FactorStore> {
         Arc::new(self.store.clone())
     }
 }

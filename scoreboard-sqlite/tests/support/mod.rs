@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use scoreboard_core::accounts::AccountStore;
-use scoreboard_core::testing::{AccountStoreFixture, Fixture, IncidentStoreFixture, ScoreStoreFixture};
+use scoreboard_core::accounts::{AccountStore, FactorStore};
+use scoreboard_core::testing::{
+    AccountStoreFixture, FactorStoreFixture, Fixture, IncidentStoreFixture, ScoreStoreFixture,
+};
 use scoreboard_core::{IncidentStore, ScoreStore};
 use scoreboard_sqlite::{Config, SqliteStore};
 use tempfile::TempDir;
@@ -32,6 +34,12 @@ impl ScoreStoreFixture for SqliteFixture {
 
 impl AccountStoreFixture for SqliteFixture {
     fn account_store(&self) -> Arc<dyn AccountStore> {
+        Arc::new(self.store.clone())
+    }
+}
+
+impl FactorStoreFixture for SqliteFixture {
+    fn factor_store(&self) -> Arc<dyn FactorStore> {
         Arc::new(self.store.clone())
     }
 }

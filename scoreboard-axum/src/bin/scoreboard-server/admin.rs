@@ -46,6 +46,7 @@ async fn change(settings: &Settings, stores: &Stores, command: Admin) -> Result<
         }
         Admin::GrantRole { email, role } => users::grant(stores, &email, role).await,
         Admin::RevokeRole { email, role } => users::revoke(stores, &email, role).await,
+        Admin::RemoveSecondFactor { email } => users::remove_factor(stores, &email).await,
         Admin::CreateBoard { board, spec } => boards::create(stores, board, spec).await,
         Admin::ChangeBoard { board, spec } => boards::change(stores, board, spec).await,
         Admin::ListBoards => boards::list(stores).await,

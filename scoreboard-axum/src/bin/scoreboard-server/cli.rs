@@ -226,6 +226,8 @@ pub(crate) enum Admin {
     GrantRole { email: Email, role: Role },
     /// Take a role from a user
     RevokeRole { email: Email, role: Role },
+    /// Take the second factor from a user who has lost it, and the recovery codes too
+    RemoveSecondFactor { email: Email },
     /// Make a board, with an empty catalogue
     CreateBoard {
         board: BoardId,

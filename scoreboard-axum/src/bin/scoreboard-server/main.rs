@@ -9,6 +9,7 @@ mod files;
 mod keys;
 mod lock;
 mod logging;
+mod messages;
 mod nodes;
 mod password;
 mod place;

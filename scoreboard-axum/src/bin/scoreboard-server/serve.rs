@@ -19,7 +19,7 @@ use crate::place::Place;
 use crate::settings::{Effective, Settings};
 use crate::signals::Signals;
 use crate::store::Stores;
-use crate::{logging, progress, ranks, sample};
+use crate::{logging, messages, progress, ranks, sample};
 
 /// How long a store may take to close that was still being read when it was told to: it may be what the start was waiting for.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -113,7 +113,8 @@ async fn start(effective: &Effective, http: HttpConfig) -> Result<Started> {
     durability(&stores);
 
     let nodes = Nodes::meet(settings, &place).await?;
-    let accounts = Accounts::builder(stores.accounts.clone(), &ring).with_config(settings.accounts.config()).build();
+    let accounts = Accounts::builder(stores.accounts.clone(), &ring).with_factors(stores.factors.clone());
+    let accounts = messages::carried(accounts.with_config(settings.accounts_config()), effective)?.build();
     // What is warm of users: whose sessions were ended. Nothing else of them is kept, so there is nothing else to load.
     accounts.sync_revocations().await?;
     tokio::spawn(accounts.clone().watch_revocations());
@@ -291,6 +292,7 @@ impl Settings {
         config.limits.generate_action = self.limits.generate_action.quota();
         config.limits.register = self.limits.register.quota();
         config.limits.login = self.limits.login.quota();
+        config.limits.mail = self.limits.mail.quota();
         config.limits.read = self.limits.read.quota();
         config.limits.address = self.limits.address.quota();
         config.body_timeout = Duration::from_secs(self.http.body_timeout_seconds);
@@ -336,7 +338,7 @@ mod tests {
         let (serve, defaults) = (settings.serve_config(Vec::new()), ServeConfig::default());
         assert_eq!(serve, defaults);
         assert_eq!(settings.scoreboard_config(), scoreboard_core::Config::default());
-        assert_eq!(settings.accounts.config(), scoreboard_core::accounts::AccountsConfig::default());
+        assert_eq!(settings.accounts_config(), scoreboard_core::accounts::AccountsConfig::default());
     }
 
     #[test]

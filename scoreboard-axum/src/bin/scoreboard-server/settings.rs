@@ -1,20 +1,22 @@
 //! Every setting, with its default and its bounds.
 
 use std::num::NonZeroU32;
-use std::time::Duration;
 
-use scoreboard_core::accounts::{AccountsConfig, Hashing};
 use scoreboard_core::{DeterministicRules, InvalidValue};
 use serde::{Deserialize, Serialize};
 
+mod accounts;
 mod check;
 mod layers;
 mod limit;
 mod list;
+mod messages;
 mod show;
 
+pub(crate) use accounts::Accounts;
 pub(crate) use layers::{Effective, Flag};
 pub(crate) use limit::Limit;
+pub(crate) use messages::{Mail, Sms};
 
 use list::one_or_many;
 
@@ -35,6 +37,8 @@ pub(crate) struct Settings {
     pub(crate) analytics_url: String,
     /// The key file; empty for the one beside a database file.
     pub(crate) keys: String,
+    /// Where the page is for users: links in mails lead there.
+    pub(crate) public_url: String,
     /// Origins whose pages may call this server from a browser, besides its own.
     #[serde(deserialize_with = "one_or_many")]
     pub(crate) allowed_origins: Vec<String>,
@@ -55,6 +59,8 @@ pub(crate) struct Settings {
     pub(crate) redis: Redis,
     pub(crate) live: Live,
     pub(crate) accounts: Accounts,
+    pub(crate) mail: Mail,
+    pub(crate) sms: Sms,
     pub(crate) fraud: Fraud,
 }
 
@@ -67,6 +73,7 @@ impl Default for Settings {
             accounts_url: String::new(),
             analytics_url: String::new(),
             keys: String::new(),
+            public_url: "http://127.0.0.1:8080/".to_owned(),
             allowed_origins: Vec::new(),
             trusted_proxies: Vec::new(),
             log: LogFormat::default(),
@@ -80,6 +87,8 @@ impl Default for Settings {
             redis: Redis::default(),
             live: Live::default(),
             accounts: Accounts::default(),
+            mail: Mail::default(),
+            sms: Sms::default(),
             fraud: Fraud::default(),
         }
     }
@@ -121,8 +130,10 @@ pub(crate) struct Limits {
     pub(crate) generate_action: Limit,
     /// Accounts made, an address.
     pub(crate) register: Limit,
-    /// Logins tried, an address; refreshes by themselves as many.
+    /// Logins tried, an address; refreshes and codes by themselves as many.
     pub(crate) login: Limit,
+    /// Messages sent, an address that asks for them, and a recipient.
+    pub(crate) mail: Limit,
     /// Reads, a user or, without one, an address.
     pub(crate) read: Limit,
     /// Requests of any kind, an address.
@@ -136,6 +147,7 @@ impl Default for Limits {
             generate_action: Limit::preset("60/min"),
             register: Limit::preset("60/h"),
             login: Limit::preset("30/min"),
+            mail: Limit::preset("20/h"),
             read: Limit::preset("1200/min"),
             address: Limit::preset("6000/min"),
         }
@@ -330,69 +342,6 @@ impl Default for Live {
     }
 }
 
-/// How passwords are hashed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase", try_from = "String")]
-pub(crate) enum Hash {
-    /// Argon2id.
-    #[default]
-    Argon2id,
-    /// bcrypt, at most 71 bytes.
-    Bcrypt,
-}
-
-impl TryFrom<String> for Hash {
-    type Error = InvalidValue;
-
-    fn try_from(text: String) -> Result<Self, InvalidValue> {
-        match text.as_str() {
-            "argon2id" => Ok(Self::Argon2id),
-            "bcrypt" => Ok(Self::Bcrypt),
-            _ => Err(InvalidValue::new("hash", "must be `argon2id` or `bcrypt`")),
-        }
-    }
-}
-
-/// Passwords, tokens and sessions.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Accounts {
-    /// How new passwords are hashed; older hashes are verified all the same.
-    pub(crate) hash: Hash,
-    /// Memory of one Argon2id hash.
-    pub(crate) argon2_memory_kib: u32,
-    /// Passes over that memory.
-    pub(crate) argon2_iterations: u32,
-    /// The binary logarithm of bcrypt's rounds.
-    pub(crate) bcrypt_cost: u32,
-    /// How many passwords may wait to be hashed; one more is answered 503.
-    pub(crate) hash_queue: usize,
-    /// The fewest characters of a new password.
-    pub(crate) min_password_chars: usize,
-    /// How long an access token is good.
-    pub(crate) access_token_seconds: u64,
-    /// How long a login lasts, however often it is refreshed.
-    pub(crate) session_days: u64,
-    /// `iss` and `aud` of the access tokens.
-    pub(crate) issuer: String,
-}
-
-impl Default for Accounts {
-    fn default() -> Self {
-        Self {
-            hash: Hash::default(),
-            argon2_memory_kib: 19 * 1024,
-            argon2_iterations: 2,
-            bcrypt_cost: 12,
-            hash_queue: 8,
-            min_password_chars: 15,
-            access_token_seconds: 600,
-            session_days: 30,
-            issuer: "scoreboard".to_owned(),
-        }
-    }
-}
-
 /// What is believed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -404,24 +353,5 @@ pub(crate) struct Fraud {
 impl Default for Fraud {
     fn default() -> Self {
         Self { max_outstanding: NonZeroU32::new(DeterministicRules::DEFAULT_OUTSTANDING).expect("not zero") }
-    }
-}
-
-impl Accounts {
-    /// As the library takes them.
-    pub(crate) fn config(&self) -> AccountsConfig {
-        let mut config = AccountsConfig::default();
-        config.issuer.clone_from(&self.issuer);
-        config.access_lifetime = Duration::from_secs(self.access_token_seconds);
-        config.session_lifetime = Duration::from_secs(self.session_days * 86_400);
-        config.min_password_chars = self.min_password_chars;
-        config.hashing_queue = self.hash_queue;
-        config.hashing = match self.hash {
-            Hash::Argon2id => {
-                Hashing::Argon2id { memory_kib: self.argon2_memory_kib, iterations: self.argon2_iterations }
-            }
-            Hash::Bcrypt => Hashing::Bcrypt { cost: self.bcrypt_cost },
-        };
-        config
     }
 }

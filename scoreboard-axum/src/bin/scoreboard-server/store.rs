@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::future::try_join_all;
 use scoreboard_axum::App;
-use scoreboard_core::accounts::AccountStore;
+use scoreboard_core::accounts::{AccountStore, FactorStore};
 use scoreboard_core::memory::{MemoryAccountStore, MemoryIncidentStore, MemoryScoreStore};
 use scoreboard_core::{BackendError, Chain, Clock, Epoch, ErrorKind, IncidentStore, ScoreStore, SystemClock};
 use scoreboard_postgres::{PostgresStore, ReplicaReads};
@@ -21,6 +21,8 @@ use crate::settings::Settings;
 pub(crate) struct Stores {
     pub(crate) scores: Arc<dyn ScoreStore>,
     pub(crate) accounts: Arc<dyn AccountStore>,
+    /// Where the accounts are.
+    pub(crate) factors: Arc<dyn FactorStore>,
     pub(crate) incidents: Arc<dyn IncidentStore>,
     backend: Backend,
     /// The databases of what is kept apart.
@@ -39,13 +41,17 @@ impl Stores {
     /// Opens the place; what is missing in it is made.
     pub(crate) async fn open(place: &Place) -> Result<Self> {
         match place {
-            Place::Memory => Ok(Self {
-                scores: Arc::new(fresh_memory().await?),
-                accounts: Arc::new(MemoryAccountStore::default()),
-                incidents: Arc::new(MemoryIncidentStore::default()),
-                backend: Backend::Memory,
-                apart: Vec::new(),
-            }),
+            Place::Memory => {
+                let accounts = Arc::new(MemoryAccountStore::default());
+                Ok(Self {
+                    scores: Arc::new(fresh_memory().await?),
+                    accounts: accounts.clone(),
+                    factors: accounts,
+                    incidents: Arc::new(MemoryIncidentStore::default()),
+                    backend: Backend::Memory,
+                    apart: Vec::new(),
+                })
+            }
             Place::Sqlite { config, files } => {
                 files.check_folder()?;
                 let store = SqliteStore::open(config).await.map_err(|error| no_file(files, &error))?;
@@ -93,13 +99,21 @@ impl Stores {
         }
     }
 
-    fn all_on<S: ScoreStore + AccountStore + IncidentStore + Clone>(store: S, backend: Backend) -> Self {
-        let incidents = Arc::new(store.clone());
-        Self { scores: Arc::new(store.clone()), accounts: Arc::new(store), incidents, backend, apart: Vec::new() }
+    fn all_on<S: ScoreStore + AccountStore + FactorStore + IncidentStore>(store: S, backend: Backend) -> Self {
+        let store = Arc::new(store);
+        Self {
+            scores: store.clone(),
+            accounts: store.clone(),
+            factors: store.clone(),
+            incidents: store,
+            backend,
+            apart: Vec::new(),
+        }
     }
 
     fn keep_accounts_in(&mut self, store: PostgresStore) {
         self.accounts = Arc::new(store.clone());
+        self.factors = Arc::new(store.clone());
         self.apart.push(store);
     }
 

@@ -1,6 +1,6 @@
 //! The file that `export` writes and `import` reads: JSON Lines.
 //!
-//! A header; the boards; the users in the order of their ids; the boards' logs, each in version order; a trailer with the
+//! A header; the boards; the users in the order of their ids, then their second factors in the same; the boards' logs, each in version order; a trailer with the
 //! counts, so that a file that was cut off is noticed. The same data give the same file, byte for byte.
 
 use base64::Engine;
@@ -14,8 +14,11 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) mod copy;
 pub(crate) mod export;
+mod factor_line;
 pub(crate) mod import;
 mod tables;
+
+use factor_line::FactorLine;
 
 const FORMAT: &str = "scoreboard-export";
 const VERSION: u32 = 1;
@@ -27,6 +30,7 @@ enum Line {
     Header(Header),
     Board(BoardLine),
     User(UserLine),
+    Factor(FactorLine),
     Row(RowLine),
     End(Counts),
 }

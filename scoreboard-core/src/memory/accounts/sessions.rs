@@ -8,7 +8,7 @@ use super::{MemoryAccountStore, refused};
 use crate::accounts::{Rotation, Session, SessionStore, TokenHash};
 use crate::clock::Timestamp;
 use crate::error::BackendError;
-use crate::ids::SessionId;
+use crate::ids::{SessionId, UserId};
 
 #[derive(Default)]
 pub(super) struct Sessions {
@@ -71,6 +71,29 @@ impl SessionStore for MemoryAccountStore {
         Ok(())
     }
 
+    async fn sessions_of(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, BackendError> {
+        let sessions = self.sessions.lock();
+        let own = sessions.kept.values().filter(|kept| kept.session.user_id == user && !kept.is_over(now));
+        let mut own: Vec<_> = own.map(|kept| kept.session.clone()).collect();
+        own.sort_by_key(|session| std::cmp::Reverse((session.created_at, session.id)));
+        Ok(own)
+    }
+
+    async fn end_sessions_of(
+        &self,
+        user: UserId,
+        except: Option<SessionId>,
+        now: Timestamp,
+    ) -> Result<Vec<SessionId>, BackendError> {
+        let mut sessions = self.sessions.lock();
+        let own = sessions.kept.values_mut().filter(|kept| kept.session.user_id == user && kept.ended_at.is_none());
+        let ended = own.filter(|kept| Some(kept.session.id) != except).map(|kept| {
+            kept.ended_at = Some(now);
+            kept.session.id
+        });
+        Ok(ended.collect())
+    }
+
     async fn ended_since(&self, since: Timestamp) -> Result<Vec<SessionId>, BackendError> {
         let ended = |kept: &&Kept| kept.ended_at.is_some_and(|at| at >= since);
         Ok(self.sessions.lock().kept.values().filter(ended).map(|kept| kept.session.id).collect())
@@ -89,7 +112,6 @@ impl SessionStore for MemoryAccountStore {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::UserId;
 
     fn at(millis: i64) -> Timestamp {
         Timestamp::from_millis(millis)

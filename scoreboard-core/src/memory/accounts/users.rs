@@ -7,6 +7,7 @@ use async_trait::async_trait;
 
 use super::MemoryAccountStore;
 use crate::accounts::{CreateUser, Email, PasswordHash, Role, User, UserStore};
+use crate::clock::Timestamp;
 use crate::error::BackendError;
 use crate::ids::UserId;
 use crate::names::DisplayNames;
@@ -15,6 +16,7 @@ use crate::names::DisplayNames;
 pub(super) struct Users {
     accounts: BTreeMap<UserId, (User, PasswordHash)>,
     ids: HashMap<Email, UserId>,
+    confirmed: HashMap<UserId, Timestamp>,
 }
 
 /// `user` among them, sorted, each once.
@@ -70,6 +72,19 @@ impl UserStore for MemoryAccountStore {
             }
             _ => false,
         })
+    }
+
+    async fn confirm_email(&self, id: UserId, email: &Email, at: Timestamp) -> Result<bool, BackendError> {
+        let mut users = self.users.lock();
+        let is_theirs = users.accounts.get(&id).is_some_and(|(user, _)| user.email == *email);
+        if is_theirs {
+            users.confirmed.entry(id).or_insert(at);
+        }
+        Ok(is_theirs)
+    }
+
+    async fn email_confirmed_at(&self, id: UserId) -> Result<Option<Timestamp>, BackendError> {
+        Ok(self.users.lock().confirmed.get(&id).copied())
     }
 
     async fn users(&self, after: Option<UserId>, limit: usize) -> Result<Vec<(User, PasswordHash)>, BackendError> {

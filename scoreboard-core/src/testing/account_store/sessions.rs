@@ -105,6 +105,51 @@ pub async fn ended_sessions_are_listed<F: AccountStoreFixture>(f: &F) {
     }
 }
 
+/// A user's sessions are listed, the one that began last first; not those of others, those that are over, and those that were ended.
+pub async fn the_sessions_of_a_user_are_listed<F: AccountStoreFixture>(f: &F) {
+    let store = f.account_store();
+    let of_one = |number: u64, created: i64, expires: i64| {
+        let user_id = user(1);
+        Session { id: session_id(number), user_id, created_at: at(created), expires_at: at(expires) }
+    };
+    let own = [of_one(1, 10, EXPIRES), of_one(2, 30, EXPIRES), of_one(3, 20, 1000), of_one(4, 40, EXPIRES)];
+    for session in own.iter().chain([&session(9)]) {
+        let first = token(&session.id.to_string());
+        store.begin_session(session, first).await.expect("begin_session answers");
+    }
+    store.end_session(session_id(4), at(50)).await.expect("end_session answers");
+    let listed = async |now| store.sessions_of(user(1), at(now)).await.expect("sessions_of answers");
+    let [first, second, short, _] = own;
+    assert_eq!(listed(999).await, [second.clone(), short, first.clone()], "the one that began last comes first");
+    assert_eq!(listed(1000).await, [second, first], "one is over");
+    assert_eq!(store.sessions_of(user(77), at(0)).await.expect("sessions_of answers"), [], "nobody's");
+}
+
+/// All sessions of a user are ended but for one; which ones, is told once. Those of others go on.
+pub async fn the_other_sessions_of_a_user_are_ended<F: AccountStoreFixture>(f: &F) {
+    let store = f.account_store();
+    for number in [1, 2, 3] {
+        let own = Session { user_id: user(1), ..session(number) };
+        store.begin_session(&own, token(&number.to_string())).await.expect("begin_session answers");
+    }
+    begin(f, 9, "of another").await;
+    store.end_session(session_id(3), at(5)).await.expect("end_session answers");
+    let end = async |except, now| {
+        let mut ended = store.end_sessions_of(user(1), except, at(now)).await.expect("end_sessions_of answers");
+        ended.sort();
+        ended
+    };
+    assert_eq!(end(Some(session_id(2)), 10).await, [session_id(1)], "one was ended before, one stays");
+    assert_eq!(rotate(f, "1", "x", at(11)).await, Rotation::Refused, "it was ended");
+    let stays = Session { user_id: user(1), ..session(2) };
+    assert_eq!(rotate(f, "2", "2b", at(11)).await, Rotation::Rotated(stays), "it stays");
+    assert_eq!(rotate(f, "of another", "y", at(11)).await, Rotation::Rotated(session(9)), "another's goes on");
+    assert_eq!(end(None, 20).await, [session_id(2)], "without an exception, the last one");
+    assert_eq!(end(None, 30).await, [], "there is none left");
+    assert_eq!(ended(store.as_ref(), at(6)).await, [session_id(1), session_id(2)], "they are among the ended ones");
+    assert_eq!(ended(store.as_ref(), at(11)).await, [session_id(2)], "a repeat changes nothing");
+}
+
 /// A session is over at its end, however often it was refreshed, and is not listed as ended for that.
 pub async fn a_session_expires<F: AccountStoreFixture>(f: &F) {
     begin(f, 1, "0").await;

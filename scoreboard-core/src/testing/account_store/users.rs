@@ -197,3 +197,23 @@ pub async fn names_of_known_users_are_given<F: AccountStoreFixture>(f: &F) {
     let names = f.account_store().display_names(&[]).await.expect("display_names answers");
     assert_eq!(names, HashMap::new(), "nobody has no names");
 }
+
+/// An address is confirmed if it is the user's: the first moment is kept, and other users are not meant.
+pub async fn an_address_is_confirmed_once<F: AccountStoreFixture>(f: &F) {
+    let store = f.account_store();
+    create(f, &[1, 2]).await;
+    let [one, two] = [1, 2].map(account);
+    let confirm = async |id, email: &Email, millis| {
+        store.confirm_email(id, email, at(millis)).await.expect("confirm_email answers")
+    };
+    let confirmed = async |id| store.email_confirmed_at(id).await.expect("email_confirmed_at answers");
+    assert_eq!(confirmed(one.id).await, None, "nobody has shown it yet");
+    assert!(!confirm(one.id, &two.email, 10).await, "it is another's");
+    assert_eq!((confirmed(one.id).await, confirmed(two.id).await), (None, None), "nothing was changed");
+    assert!(confirm(one.id, &one.email, 20).await, "it is theirs");
+    assert!(confirm(one.id, &one.email, 30).await, "a repeat is answered too");
+    assert_eq!(confirmed(one.id).await, Some(at(20)), "the first moment is kept");
+    assert_eq!(confirmed(two.id).await, None, "another was not meant");
+    assert!(!confirm(user(77), &one.email, 40).await, "there is no such user");
+    assert_eq!(confirmed(user(77)).await, None);
+}

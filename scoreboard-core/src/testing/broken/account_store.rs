@@ -34,6 +34,10 @@ defects! {
     EndedAfter: |store: dyn AccountStore| account_store = Altered::new(store, Alteration::EndedAfter);
     /// What expires at the moment itself is forgotten.
     ForgetsTooSoon: |store: dyn AccountStore| account_store = Altered::new(store, Alteration::ForgetsTooSoon);
+    /// Sessions that are over or ended are listed too.
+    OverListed: |store: dyn AccountStore| account_store = Altered::new(store, Alteration::OverListed);
+    /// The session that is to stay is ended with the others.
+    AllEnded: |store: dyn AccountStore| account_store = Altered::new(store, Alteration::AllEnded);
     /// A taken address is answered as if the account were made.
     TakenAddressTold: |store: dyn AccountStore| account_store = Altered::new(store, Alteration::TakenAddressTold);
     /// A password is replaced, whatever it was.
@@ -42,6 +46,8 @@ defects! {
     RolesAdded: |store: dyn AccountStore| account_store = Altered::new(store, Alteration::RolesAdded);
     /// Roles are set, whatever they were.
     RolesOverwritten: |store: dyn AccountStore| account_store = Altered::new(store, Alteration::RolesOverwritten);
+    /// An address is confirmed that is another by now.
+    AnyAddressConfirmed: |store: dyn AccountStore| account_store = Altered::new(store, Alteration::AnyAddressConfirmed);
     /// The user behind whom a list goes on is listed again.
     ListRepeats: |store: dyn AccountStore| account_store = Altered::new(store, Alteration::ListRepeats);
     /// A server key takes the place of one of the same id.
@@ -59,10 +65,13 @@ enum Alteration {
     EndIgnored,
     EndedAfter,
     ForgetsTooSoon,
+    OverListed,
+    AllEnded,
     TakenAddressTold,
     PasswordOverwritten,
     RolesAdded,
     RolesOverwritten,
+    AnyAddressConfirmed,
     ListRepeats,
     ServerKeyReplaced,
     ServerKeyKept,
@@ -134,6 +143,19 @@ impl UserStore for Altered {
         self.store.set_roles(id, from, to).await
     }
 
+    async fn confirm_email(&self, id: UserId, email: &Email, at: Timestamp) -> Result<bool> {
+        match self.store.user(id).await? {
+            Some(user) if self.is(Alteration::AnyAddressConfirmed) => {
+                self.store.confirm_email(id, &user.email, at).await
+            }
+            _ => self.store.confirm_email(id, email, at).await,
+        }
+    }
+
+    async fn email_confirmed_at(&self, id: UserId) -> Result<Option<Timestamp>> {
+        self.store.email_confirmed_at(id).await
+    }
+
     async fn users(&self, after: Option<UserId>, limit: usize) -> Result<Vec<(User, PasswordHash)>> {
         let mut users = self.store.users(after, limit).await?;
         if self.is(Alteration::ListRepeats)
@@ -183,6 +205,16 @@ impl SessionStore for Altered {
             return Ok(());
         }
         self.store.end_session(id, now).await
+    }
+
+    async fn sessions_of(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>> {
+        let now = if self.is(Alteration::OverListed) { Timestamp::from_millis(0) } else { now };
+        self.store.sessions_of(user, now).await
+    }
+
+    async fn end_sessions_of(&self, user: UserId, except: Option<SessionId>, now: Timestamp) -> Result<Vec<SessionId>> {
+        let except = except.filter(|_| !self.is(Alteration::AllEnded));
+        self.store.end_sessions_of(user, except, now).await
     }
 
     async fn ended_since(&self, since: Timestamp) -> Result<Vec<SessionId>> {

@@ -18,7 +18,7 @@ pub(super) async fn create(
     let password = password::read()?;
     // Nothing is signed here, so any ring will do.
     let ring = KeyRing::random(&RandomIds);
-    let accounts = Accounts::builder(stores.accounts.clone(), &ring).with_config(settings.accounts.config()).build();
+    let accounts = Accounts::builder(stores.accounts.clone(), &ring).with_config(settings.accounts_config()).build();
     let registration = Registration { email, password, display_name };
     let user = accounts.register(registration).await.map_err(|error| explain(&error))?;
     if roles.iter().any(|role| *role != Role::User) {
@@ -36,6 +36,21 @@ pub(super) async fn revoke(stores: &Stores, email: &Email, role: Role) -> Result
         return Err(Failure::new("every user has the role `user`: it cannot be revoked"));
     }
     edit(stores, email, |held| held.into_iter().filter(|held| *held != role).collect()).await
+}
+
+/// Whoever asks for this should be sure who they are talking to: the password is all that is left.
+pub(super) async fn remove_factor(stores: &Stores, email: &Email) -> Result<String> {
+    let Some((user, _)) = stores.accounts.user_by_email(email).await? else {
+        return Err(Failure::new(format_args!("there is no user {}", email.as_str())));
+    };
+    let Some(factor) = stores.factors.factor(user.id).await? else {
+        return Ok(format!("user {} has no second factor", user.id));
+    };
+    if stores.factors.replace_factor(user.id, Some(factor.stamp), None).await? {
+        Ok(format!("user {} has no second factor any more", user.id))
+    } else {
+        Err(Failure::new("the second factor was used meanwhile: try again if it is to go all the same"))
+    }
 }
 
 /// Changes a user's roles: again, if somebody else changed them meanwhile, so that neither change is lost.

@@ -57,6 +57,12 @@ impl Settings {
         if !self.listen.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok()) {
             return Err(("listen", "must be an address and a port, like 127.0.0.1:8080 or [::]:8080".to_owned()));
         }
+        if !self.public_url.starts_with("http://") && !self.public_url.starts_with("https://") {
+            return Err(("public_url", "must be the URL of the page, like https://scores.example/".to_owned()));
+        }
+        if !self.mail.smtp_url.is_empty() && self.mail.from.is_empty() {
+            return Err(("mail.from", "must say whom mails come from, like Scores <scores@example.org>".to_owned()));
+        }
         if !self.replica_urls.is_empty() && !self.database_url.starts_with("postgres") {
             return Err(("replica_urls", "are for a database on PostgreSQL".to_owned()));
         }

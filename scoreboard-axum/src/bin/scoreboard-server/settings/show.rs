@@ -32,9 +32,12 @@ impl Effective {
     fn line(&self, text: &mut String, key: &str, name: &str, value: &Json) -> fmt::Result {
         let origin = self.origins.get(name).map_or("default", String::as_str);
         let shown = match value {
-            Json::String(url) if ["database_url", "accounts_url", "analytics_url", "redis.url"].contains(&name) => {
+            Json::String(url)
+                if ["database_url", "accounts_url", "analytics_url", "redis.url", "mail.smtp_url"].contains(&name) =>
+            {
                 Json::String(without_password(url))
             }
+            Json::String(_) if name == "sms.secret" => Json::String(String::new()),
             Json::Array(urls) if name == "replica_urls" => {
                 urls.iter().filter_map(Json::as_str).map(without_password).collect()
             }
@@ -49,8 +52,9 @@ impl Effective {
 
 /// The URL of a database or a Redis without the password that it may hold.
 fn without_password(url: &str) -> String {
-    let Some((scheme, rest)) =
-        url.split_once("://").filter(|(scheme, _)| ["postgres", "redis"].iter().any(|known| scheme.starts_with(known)))
+    let Some((scheme, rest)) = url
+        .split_once("://")
+        .filter(|(scheme, _)| ["postgres", "redis", "smtp"].iter().any(|known| scheme.starts_with(known)))
     else {
         return url.to_owned();
     };
@@ -82,6 +86,7 @@ mod tests {
             ),
             ("postgres://me@db/scores?sslmode=require&password=secret", "postgres://me@db/scores?sslmode=require"),
             ("postgres://:secret@db?password=secret", "postgres://@db"),
+            ("smtps://me:secret@mail.example:465", "smtps://me@mail.example:465"),
             ("redis+cluster://:secret@one:7000,two:7000", "redis+cluster://@one:7000,two:7000"),
         ] {
             assert_eq!(without_password(url), shown);

@@ -10,7 +10,7 @@ use crate::failure::{Failure, Result};
 use crate::progress::{Progress, note};
 use crate::settings::Settings;
 use crate::store::Stores;
-use crate::transfer::{BoardLine, Counts, Header, Line, RowLine, UserLine};
+use crate::transfer::{BoardLine, Counts, FactorLine, Header, Line, RowLine, UserLine};
 
 /// How many rows or users are read at once.
 const CHUNK: usize = 1000;
@@ -50,6 +50,7 @@ pub(super) async fn everything(stores: &Stores, lines: &mut impl Sink, users: bo
     }
     if users {
         counts.users = all_users(stores, lines).await?;
+        all_factors(stores, lines).await?;
     }
     for board in &boards {
         counts.rows += log(stores, lines, board).await?;
@@ -70,6 +71,19 @@ async fn all_users(stores: &Stores, lines: &mut impl Sink) -> Result<u64> {
             lines.write(Line::User(UserLine::new(user, &password))).await?;
         }
         progress.at(count, 0);
+    }
+}
+
+/// They go where their users go, or a password alone would do there.
+async fn all_factors(stores: &Stores, lines: &mut impl Sink) -> Result<()> {
+    let mut after = None;
+    loop {
+        let chunk = stores.factors.factors(after, CHUNK).await?;
+        let Some(last) = chunk.last() else { return Ok(()) };
+        after = Some(last.user_id);
+        for line in chunk.into_iter().filter_map(FactorLine::new) {
+            lines.write(Line::Factor(line)).await?;
+        }
     }
 }
 

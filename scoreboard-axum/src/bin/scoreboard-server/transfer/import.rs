@@ -15,7 +15,7 @@ use crate::place::Place;
 use crate::progress::note;
 use crate::settings::Settings;
 use crate::store::Stores;
-use crate::transfer::{BoardLine, Counts, Header, Line, RowLine, UserLine};
+use crate::transfer::{BoardLine, Counts, FactorLine, Header, Line, RowLine, UserLine};
 use crate::verify::audit;
 
 use reader::Reader;
@@ -131,7 +131,7 @@ impl<'a, S: Source> Import<'a, S> {
         };
         match line {
             Line::Header(header) => header.check().map_err(|what| self.reader.bad(number, what))?,
-            Line::Board(_) | Line::User(_) | Line::Row(_) | Line::End(_) => {
+            Line::Board(_) | Line::User(_) | Line::Factor(_) | Line::Row(_) | Line::End(_) => {
                 return Err(self.reader.bad(number, "is not the header of an export"));
             }
         }
@@ -140,6 +140,7 @@ impl<'a, S: Source> Import<'a, S> {
                 Line::Header(Header { .. }) => return Err(self.reader.bad(number, "is a second header")),
                 Line::Board(board) => self.board(number, board).await?,
                 Line::User(user) => self.user(number, user).await?,
+                Line::Factor(factor) => self.factor(number, factor).await?,
                 Line::Row(row) => self.row(number, row).await?,
                 Line::End(counts) => {
                     self.apply().await?;
@@ -232,6 +233,13 @@ impl<'a, S: Source> Import<'a, S> {
                 Err(self.reader.bad(number, what))
             }
         }
+    }
+
+    /// What has become of a second factor here since stays.
+    async fn factor(&mut self, number: u64, line: FactorLine) -> Result<()> {
+        let factor = line.into_factor().map_err(|what| self.reader.bad(number, what))?;
+        self.stores.factors.replace_factor(factor.user_id, None, Some(&factor)).await?;
+        Ok(())
     }
 
     async fn row(&mut self, number: u64, row: RowLine) -> Result<()> {

@@ -1,0 +1,76 @@
+//! A forgotten password: another is set by who can read the account's mail.
+
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use crate::accounts::mailed_token::MailedTokens;
+use crate::accounts::{AccountError, Accounts, Email, FieldProblem, MessageKind};
+
+/// How long a mail may be answered.
+const LIFETIME: Duration = Duration::from_secs(30 * 60);
+
+impl Accounts {
+    /// Mails the user of this address how to set another password. Whether there is one is told nobody: where there is none nothing is
+    /// sent, and the answer is the same.
+    ///
+    /// # Errors
+    ///
+    /// [`AccountError::NoMail`] if none is sent here, or a failure of the store or the notifier.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the mail is on its way or is not.
+    pub async fn forgot_password(&self, email: &str) -> Result<(), AccountError> {
+        let mail = self.mail()?;
+        let Ok(email) = Email::new(email) else { return Ok(()) };
+        let Some((user, hash)) = self.parts.store.user_by_email(&email).await? else { return Ok(()) };
+        let expires_at = self.parts.clock.now().plus(LIFETIME);
+        let token = self.parts.reset_tokens.issue(user.id, hash.expose(), expires_at);
+        let text = format!(
+            "somebody, you we hope, has asked to set another password. Do it within {} minutes at\n\n{}#reset={token}\n\nIf it was not you, there is \
+             nothing to do: the password stays as it is.",
+            LIFETIME.as_secs() / 60,
+            self.parts.config.public_url,
+        );
+        let mut message = self.message(&user, MessageKind::PasswordReset, "set another password", &text);
+        message.expires_at = Some(expires_at);
+        Ok(mail.deliver(&message).await?)
+    }
+
+    /// Sets another password by a token that was mailed, and ends all sessions. It works once: the token stands for the password that it
+    /// replaces. A second factor stays in force.
+    ///
+    /// # Errors
+    ///
+    /// [`AccountError::Invalid`] naming `password`, [`AccountError::Unauthorized`] if the token is unknown, over, or was used,
+    /// [`AccountError::Busy`], or the store's failure.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the password is the old or the new one, and sessions may go on.
+    pub async fn reset_password(&self, token: &str, password: String) -> Result<(), AccountError> {
+        let password = Zeroizing::new(password);
+        let now = self.parts.clock.now();
+        let claimed = MailedTokens::read(token).ok_or(AccountError::Unauthorized)?;
+        let user = self.parts.store.user(claimed.user).await?.ok_or(AccountError::Unauthorized)?;
+        let (user, old) = self.parts.store.user_by_email(&user.email).await?.ok_or(AccountError::Unauthorized)?;
+        if !self.parts.reset_tokens.is_good(&claimed, old.expose(), now) {
+            return Err(AccountError::Unauthorized);
+        }
+        if let Some(problem) = self.password_problem(&password) {
+            return Err(AccountError::Invalid(vec![FieldProblem { field: "password", problem }]));
+        }
+        let new = self.parts.passwords.hash(password, &*self.parts.ids).await?;
+        if !self.parts.store.replace_password(user.id, &old, &new).await? {
+            return Err(AccountError::Unauthorized);
+        }
+        // Who reads the mail of an address has it.
+        self.parts.store.confirm_email(user.id, &user.email, now).await?;
+        for session in self.parts.store.end_sessions_of(user.id, None, now).await? {
+            self.revoke(session, now);
+        }
+        self.tell(user.id, MessageKind::PasswordChanged, "your password was changed.").await;
+        Ok(())
+    }
+}
