@@ -25,7 +25,7 @@ async fn issued(accounts: &Accounts) -> String {
     let registration =
         Registration { email: email.to_owned(), password: PASSWORD.to_owned(), display_name: "Ada".to_owned() };
     accounts.register(registration).await.expect("registered");
-    accounts.login(email, PASSWORD.to_owned()).await.expect("signed in").token
+    accounts.login(email, PASSWORD.to_owned()).await.expect("signed in").signed_in().expect("no second factor").token
 }
 
 #[tokio::test]
