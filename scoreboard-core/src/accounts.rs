@@ -2,7 +2,7 @@
 //!
 //! [`Accounts`] is the handle that a server holds: it registers and logs in users over any [`AccountStore`], and tells by
 //! a token alone, without I/O, who is asking. A login begins a **session**: the family of all refresh tokens that come of it.
-//! Each refresh token works once; presenting a used one ends the family, since somebody has a copy.
+//! Each refresh token works once, and is answered the same for ten seconds; presenting it later ends the family, since somebody has a copy.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +25,7 @@ mod password;
 mod password_change;
 mod password_reset;
 mod recovery_codes;
+mod refresh_token;
 mod revocation;
 mod sealing;
 mod second_factor;
@@ -57,6 +58,7 @@ pub use user::{DisplayName, Email, Role, User};
 
 use mailed_token::MailedTokens;
 use password::PasswordGate;
+use refresh_token::RefreshTokens;
 use revocation::Revocations;
 use second_factor::SecondFactors;
 use sent_code::SentCodes;
@@ -73,6 +75,9 @@ pub struct AccountsConfig {
     pub access_lifetime: Duration,
     /// How long a session lasts, however often it is refreshed. Default: 30 days.
     pub session_lifetime: Duration,
+    /// For how long a refresh token that was used gets the same answer again, as long as what it got was not used: for clients that lost the
+    /// answer, or ask twice at once. Default: 10 seconds.
+    pub refresh_grace: Duration,
     /// The fewest characters of a new password. Default: 15, as for a password that is the only factor (NIST SP 800-63B-4 §3.1.1.2).
     pub min_password_chars: usize,
     /// How new passwords are hashed. Others are verified all the same, and hashed anew at the next login. Default: Argon2id.
@@ -99,6 +104,7 @@ impl Default for AccountsConfig {
             issuer: "scoreboard".to_owned(),
             access_lifetime: Duration::from_secs(600),
             session_lifetime: Duration::from_secs(30 * 86_400),
+            refresh_grace: Duration::from_secs(10),
             min_password_chars: 15,
             hashing: Hashing::default(),
             hashing_permits: (processors - 1).max(1),
@@ -214,6 +220,7 @@ struct Parts {
     address_tokens: MailedTokens,
     sent_codes: SentCodes,
     tokens: AccessTokens,
+    refresh_tokens: RefreshTokens,
     passwords: PasswordGate,
     revocations: Revocations,
     tickets: Tickets,
@@ -285,6 +292,7 @@ impl AccountsBuilder {
             address_tokens: MailedTokens::new(&ring, "address-confirmation"),
             sent_codes: SentCodes::new(&ring),
             tokens: AccessTokens::new(&ring, &config.issuer),
+            refresh_tokens: RefreshTokens::new(&ring),
             passwords: PasswordGate::new(config.hashing, config.hashing_permits, config.hashing_queue, &*ids),
             revocations: Revocations::default(),
             tickets: Tickets::new(config.max_tickets),

@@ -34,7 +34,7 @@ pub(crate) struct LoginRequest {
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct RefreshRequest {
-    /// The newest one of the session. It works once.
+    /// The newest one of the session. It works once; for ten seconds, or until what it got is used, it is answered the same.
     pub(crate) refresh_token: String,
 }
 
