@@ -15,6 +15,7 @@ use crate::verifier::KeyRing;
 
 mod address;
 mod challenge;
+mod device;
 mod factor;
 mod factor_store;
 mod known_tokens;
@@ -56,6 +57,7 @@ pub use store::{
 pub use ticket::Ticket;
 pub use user::{DisplayName, Email, Role, User};
 
+use device::DeviceTokens;
 use mailed_token::MailedTokens;
 use password::PasswordGate;
 use refresh_token::RefreshTokens;
@@ -221,6 +223,7 @@ struct Parts {
     sent_codes: SentCodes,
     tokens: AccessTokens,
     refresh_tokens: RefreshTokens,
+    device_tokens: DeviceTokens,
     passwords: PasswordGate,
     revocations: Revocations,
     tickets: Tickets,
@@ -293,6 +296,7 @@ impl AccountsBuilder {
             sent_codes: SentCodes::new(&ring),
             tokens: AccessTokens::new(&ring, &config.issuer),
             refresh_tokens: RefreshTokens::new(&ring),
+            device_tokens: DeviceTokens::new(&ring),
             passwords: PasswordGate::new(config.hashing, config.hashing_permits, config.hashing_queue, &*ids),
             revocations: Revocations::default(),
             tickets: Tickets::new(config.max_tickets),

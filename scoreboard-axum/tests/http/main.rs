@@ -7,6 +7,7 @@ mod authorization;
 mod errors;
 mod events;
 mod forged_tokens;
+mod guesses;
 mod health;
 mod input;
 mod limits;

@@ -24,6 +24,9 @@ pub struct SignedIn {
     /// Whether the tokens are good for nothing but setting up a second factor, which this user must have. What comes of the refresh token
     /// once there is one is good for all.
     pub must_enrol: bool,
+    /// After a login: sent with the next one from the same device, it keeps the tries there apart from those of strangers
+    /// ([`login_subject`](Accounts::login_subject)). It opens nothing.
+    pub device_token: Option<String>,
 }
 
 impl std::fmt::Debug for SignedIn {
@@ -150,7 +153,8 @@ impl Accounts {
             expires_at: now.plus(self.parts.config.session_lifetime),
         };
         self.parts.store.begin_session(&session, TokenHash::of(&secret)).await?;
-        Ok(self.signed_in(user, session.id, &secret, now, must_enrol))
+        let device_token = Some(self.parts.device_tokens.issue(&user.email, now, &*self.parts.ids));
+        Ok(SignedIn { device_token, ..self.signed_in(user, session.id, &secret, now, must_enrol) })
     }
 
     fn signed_in(
@@ -163,7 +167,8 @@ impl Accounts {
     ) -> SignedIn {
         let expires_in = self.parts.config.access_lifetime;
         let token = self.parts.tokens.issue(user.id, session, now, expires_in, must_enrol);
-        SignedIn { token, expires_in, refresh_token: URL_SAFE_NO_PAD.encode(secret), user, must_enrol }
+        let refresh_token = URL_SAFE_NO_PAD.encode(secret);
+        SignedIn { token, expires_in, refresh_token, user, must_enrol, device_token: None }
     }
 
     async fn has_factor(&self, user: UserId) -> Result<bool, AccountError> {
