@@ -28,6 +28,7 @@ mod password_reset;
 mod recovery_codes;
 mod refresh_token;
 mod revocation;
+mod revoked_key;
 mod sealing;
 mod second_factor;
 mod sent_code;
@@ -37,6 +38,7 @@ mod session_list;
 mod store;
 mod ticket;
 mod token;
+mod token_key;
 mod totp;
 mod user;
 
@@ -47,6 +49,7 @@ pub use login::Registration;
 pub use message::{Message, MessageKind, Notifier};
 pub use password::Hashing;
 pub use revocation::SessionEnd;
+pub use revoked_key::RevokedKeyStore;
 pub use second_factor::{FactorStatus, NewTotp};
 pub use server_key::ServerKeyError;
 pub use session::{Principal, SignedIn};
@@ -55,6 +58,7 @@ pub use store::{
     UserStore,
 };
 pub use ticket::Ticket;
+pub use token_key::{PublicTokenKey, TokenAlgorithm};
 pub use user::{DisplayName, Email, Role, User};
 
 use device::DeviceTokens;
@@ -73,6 +77,8 @@ use token::AccessTokens;
 pub struct AccountsConfig {
     /// Who issues access tokens, and for whom they are: `iss` and `aud`. Default: `scoreboard`.
     pub issuer: String,
+    /// How access tokens are signed. Default: HMAC-SHA256.
+    pub token_algorithm: TokenAlgorithm,
     /// How long an access token is good. Default: 10 minutes.
     pub access_lifetime: Duration,
     /// How long a session lasts, however often it is refreshed. Default: 30 days.
@@ -104,6 +110,7 @@ impl Default for AccountsConfig {
         let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Self {
             issuer: "scoreboard".to_owned(),
+            token_algorithm: TokenAlgorithm::default(),
             access_lifetime: Duration::from_secs(600),
             session_lifetime: Duration::from_secs(30 * 86_400),
             refresh_grace: Duration::from_secs(10),
@@ -294,7 +301,7 @@ impl AccountsBuilder {
             reset_tokens: MailedTokens::new(&ring, "password-reset"),
             address_tokens: MailedTokens::new(&ring, "address-confirmation"),
             sent_codes: SentCodes::new(&ring),
-            tokens: AccessTokens::new(&ring, &config.issuer),
+            tokens: AccessTokens::new(&ring, &config.issuer, config.token_algorithm),
             refresh_tokens: RefreshTokens::new(&ring),
             device_tokens: DeviceTokens::new(&ring),
             passwords: PasswordGate::new(config.hashing, config.hashing_permits, config.hashing_queue, &*ids),
@@ -342,6 +349,12 @@ impl Accounts {
     pub async fn roles(&self, user: UserId) -> Result<Vec<Role>, AccountError> {
         let user = self.parts.store.user(user).await?.ok_or(AccountError::Unauthorized)?;
         Ok(user.roles)
+    }
+
+    /// The public halves of the keys that access tokens are verified with, the one that signs first: none where they are signed by HMAC.
+    #[must_use]
+    pub fn public_token_keys(&self) -> Vec<PublicTokenKey> {
+        self.parts.tokens.public()
     }
 
     fn is_revoked(&self, session: SessionId) -> bool {

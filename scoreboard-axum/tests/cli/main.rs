@@ -9,6 +9,7 @@ mod database;
 mod demo;
 mod first_start;
 mod folder;
+mod keys;
 mod postgres;
 mod ranks;
 mod refusals;

@@ -9,15 +9,14 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
 use crate::accounts::{Accounts, Email};
 use crate::clock::Timestamp;
 use crate::encoding::pre_authentication_encoding;
 use crate::id_source::IdSource;
-use crate::ids::KeyId;
-use crate::verifier::KeyRing;
+use crate::verifier::{KeyRing, Macs};
 
 /// How long a device is known after its last login.
 const LIFETIME: Duration = Duration::from_secs(180 * 86_400);
@@ -26,14 +25,11 @@ const EXPIRY: usize = 8;
 const MAC: usize = 32;
 
 /// Signs with the ring's first key, knows what any has signed.
-pub(super) struct DeviceTokens(Vec<Hmac<Sha256>>);
+pub(super) struct DeviceTokens(Macs);
 
 impl DeviceTokens {
     pub(super) fn new(ring: &KeyRing) -> Self {
-        let keyed = |(_, secret): (KeyId, crate::Secret)| {
-            Hmac::new_from_slice(secret.expose()).expect("HMAC takes keys of any length")
-        };
-        Self(ring.derive("known-devices").into_iter().map(keyed).collect())
+        Self(Macs::of(ring, "known-devices"))
     }
 
     /// A token for a device that signs in to this account now. Each has an id of its own, so a login that succeeds begins a new count.
@@ -41,7 +37,7 @@ impl DeviceTokens {
         let mut id = [0; ID];
         ids.fill(&mut id);
         let expiry = now.plus(LIFETIME).as_millis().to_be_bytes();
-        let mac = tag(&self.0[0], email, id, expiry).finalize().into_bytes();
+        let mac = tag(&self.0.get()[0].1, email, id, expiry).finalize().into_bytes();
         URL_SAFE_NO_PAD.encode([id.as_slice(), &expiry, &mac].concat())
     }
 
@@ -50,7 +46,7 @@ impl DeviceTokens {
         let bytes: [u8; ID + EXPIRY + MAC] = URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
         let (&id, rest) = bytes.split_first_chunk::<ID>()?;
         let (&expiry, mac) = rest.split_first_chunk::<EXPIRY>()?;
-        let ours = self.0.iter().any(|key| tag(key, email, id, expiry).verify_slice(mac).is_ok());
+        let ours = self.0.get().iter().any(|(_, key)| tag(key, email, id, expiry).verify_slice(mac).is_ok());
         (ours && now < Timestamp::from_millis(i64::from_be_bytes(expiry))).then_some(id)
     }
 }

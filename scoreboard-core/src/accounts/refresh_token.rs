@@ -5,33 +5,29 @@
 
 use std::fmt;
 
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
 use crate::accounts::TokenHash;
 use crate::encoding::pre_authentication_encoding;
-use crate::ids::KeyId;
-use crate::verifier::KeyRing;
+use crate::verifier::{KeyRing, Macs};
 
 /// Derives by the ring's first key; a key that was rotated out still finds what it had derived.
-pub(super) struct RefreshTokens(Vec<Hmac<Sha256>>);
+pub(super) struct RefreshTokens(Macs);
 
 impl RefreshTokens {
     pub(super) fn new(ring: &KeyRing) -> Self {
-        let keyed = |(_, secret): (KeyId, crate::Secret)| {
-            Hmac::new_from_slice(secret.expose()).expect("HMAC takes keys of any length")
-        };
-        Self(ring.derive("refresh-tokens").into_iter().map(keyed).collect())
+        Self(Macs::of(ring, "refresh-tokens"))
     }
 
     /// What takes the place of this token.
     pub(super) fn next(&self, token: &[u8]) -> [u8; 32] {
-        derive(&self.0[0], token)
+        derive(&self.0.get()[0].1, token)
     }
 
     /// What took the place of this token, known by its hash; `None` if the key that derived it is gone.
     pub(super) fn find(&self, token: &[u8], next: TokenHash) -> Option<[u8; 32]> {
-        self.0.iter().map(|key| derive(key, token)).find(|derived| TokenHash::of(derived) == next)
+        self.0.get().iter().map(|(_, key)| derive(key, token)).find(|derived| TokenHash::of(derived) == next)
     }
 }
 

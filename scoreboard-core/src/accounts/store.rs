@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::accounts::{Email, Role, User};
+use crate::accounts::{Email, RevokedKeyStore, Role, User};
 use crate::clock::Timestamp;
 use crate::error::{BackendError, InvalidValue};
 use crate::ids::{KeyId, SessionId, UserId};
@@ -364,6 +364,6 @@ pub trait ServerKeyStore: fmt::Debug + Send + Sync + 'static {
 }
 
 /// Everything that accounts need kept.
-pub trait AccountStore: UserStore + SessionStore + ServerKeyStore {}
+pub trait AccountStore: UserStore + SessionStore + ServerKeyStore + RevokedKeyStore {}
 
-impl<T: UserStore + SessionStore + ServerKeyStore> AccountStore for T {}
+impl<T: UserStore + SessionStore + ServerKeyStore + RevokedKeyStore> AccountStore for T {}

@@ -1,6 +1,6 @@
 //! Accounts, sessions and server keys in memory.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use crate::error::{BackendError, ErrorKind};
 use crate::ids::KeyId;
 
 mod factors;
+mod revoked_keys;
 mod server_keys;
 mod sessions;
 mod users;
@@ -45,6 +46,7 @@ pub struct MemoryAccountStore {
     sessions: Arc<Mutex<Sessions>>,
     server_keys: Arc<Mutex<HashMap<KeyId, ServerKey>>>,
     factors: Arc<Mutex<Factors>>,
+    revoked_keys: Arc<Mutex<BTreeSet<KeyId>>>,
 }
 
 impl MemoryAccountStore {

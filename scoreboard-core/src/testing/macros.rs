@@ -140,6 +140,7 @@ macro_rules! account_store_conformance {
                 an_id_has_one_server_key,
                 one_of_many_adds_a_server_key,
                 a_removed_server_key_is_gone,
+                revoked_keys_are_listed,
             ]
         );
     };
@@ -367,7 +368,7 @@ mod tests {
 
     every_case_is_listed! {
         score_store: ["score_store.rs", "score_store/boards.rs", "score_store/applying.rs", "score_store/refusing.rs", "score_store/once.rs", "score_store/at_most.rs", "score_store/ties.rs", "score_store/ranks.rs", "score_store/pages.rs", "score_store/logs.rs", "score_store/concurrency.rs", "score_store/cancellation.rs"];
-        account_store: ["account_store.rs", "account_store/users.rs", "account_store/sessions.rs", "account_store/server_keys.rs"];
+        account_store: ["account_store.rs", "account_store/users.rs", "account_store/sessions.rs", "account_store/server_keys.rs", "account_store/revoked_keys.rs"];
         factor_store: ["factor_store.rs", "factor_store/challenges.rs", "factor_store/factors.rs"];
         incident_store: ["incident_store.rs"];
         board_cache: ["board_cache.rs"];

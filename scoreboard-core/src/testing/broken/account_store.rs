@@ -10,8 +10,8 @@ use parking_lot::Mutex;
 
 use super::defects;
 use crate::accounts::{
-    AccountStore, CreateUser, Email, PasswordHash, Role, Rotation, ServerKey, ServerKeyStore, Session, SessionStore,
-    TokenHash, User, UserStore,
+    AccountStore, CreateUser, Email, PasswordHash, RevokedKeyStore, Role, Rotation, ServerKey, ServerKeyStore, Session,
+    SessionStore, TokenHash, User, UserStore,
 };
 use crate::clock::Timestamp;
 use crate::error::BackendError;
@@ -63,10 +63,13 @@ defects! {
     ServerKeyReplaced: |store: dyn AccountStore| account_store = Altered::new(store, Alteration::ServerKeyReplaced);
     /// A server key that was removed is still found.
     ServerKeyKept: |store: dyn AccountStore| account_store = Altered::new(store, Alteration::ServerKeyKept);
+    /// Only the key that was revoked first is listed.
+    RevokedKeyForgotten: |store: dyn AccountStore| account_store = Altered::new(store, Alteration::RevokedKeyForgotten);
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Alteration {
+    RevokedKeyForgotten,
     ReuseIgnored,
     UsedTokenTaken,
     CheckThenRotate,
@@ -274,5 +277,17 @@ impl ServerKeyStore for Altered {
             return Ok(self.store.server_key(id).await?.is_some());
         }
         self.store.remove_server_key(id).await
+    }
+}
+
+#[async_trait]
+impl RevokedKeyStore for Altered {
+    async fn revoke_key(&self, id: &KeyId, at: Timestamp) -> Result<bool> {
+        let forgotten = self.is(Alteration::RevokedKeyForgotten) && !self.store.revoked_keys().await?.is_empty();
+        if forgotten { Ok(true) } else { self.store.revoke_key(id, at).await }
+    }
+
+    async fn revoked_keys(&self) -> Result<Vec<KeyId>> {
+        self.store.revoked_keys().await
     }
 }
