@@ -61,10 +61,16 @@ impl AppState {
         })
     }
 
-    /// Who asks, by their access token.
+    /// Whose account it is, by their access token.
     pub(crate) fn signed_in(&self, parts: &Parts) -> Result<Principal, Problem> {
         let token = bearer(&parts.headers)?.ok_or_else(Problem::unauthorized)?;
         Ok(self.accounts.authenticate(token)?)
+    }
+
+    /// Who asks, with an account here or with none: for what all users may.
+    pub(crate) fn user(&self, parts: &Parts) -> Result<Principal, Problem> {
+        let token = bearer(&parts.headers)?.ok_or_else(Problem::unauthorized)?;
+        Ok(self.accounts.identify(token)?)
     }
 
     /// Who asks, be it that they may do nothing yet but set up a second factor.
@@ -83,7 +89,7 @@ impl AppState {
     /// good, even where none is needed.
     pub(crate) async fn reader(&self, parts: &Parts) -> Result<Option<Usage>, Problem> {
         let subject = match bearer(&parts.headers)? {
-            Some(token) => Subject::User(self.accounts.authenticate_enrolling(token)?.user_id),
+            Some(token) => Subject::User(self.accounts.identify_reader(token)?.user_id),
             None if !self.limits.counts_reads() => return Ok(None),
             None => Subject::Address(self.address(parts)),
         };

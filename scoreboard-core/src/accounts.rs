@@ -18,10 +18,12 @@ mod challenge;
 mod device;
 mod factor;
 mod factor_store;
+mod jwks_issuer;
 mod known_tokens;
 mod login;
 mod mailed_token;
 mod message;
+mod outside;
 mod password;
 mod password_change;
 mod password_reset;
@@ -45,8 +47,10 @@ mod user;
 pub use challenge::{FactorMethod, Login, PendingLogin};
 pub use factor::Factor;
 pub use factor_store::{FactorStore, LoginChallenge};
+pub use jwks_issuer::JwksIssuer;
 pub use login::Registration;
 pub use message::{Message, MessageKind, Notifier};
+pub use outside::OutsideIssuer;
 pub use password::Hashing;
 pub use revocation::SessionEnd;
 pub use revoked_key::RevokedKeyStore;
@@ -228,6 +232,7 @@ struct Parts {
     reset_tokens: MailedTokens,
     address_tokens: MailedTokens,
     sent_codes: SentCodes,
+    outside: Vec<Arc<dyn OutsideIssuer>>,
     tokens: AccessTokens,
     refresh_tokens: RefreshTokens,
     device_tokens: DeviceTokens,
@@ -247,6 +252,7 @@ pub struct AccountsBuilder {
     factors: Option<Arc<dyn FactorStore>>,
     mail: Option<Arc<dyn Notifier>>,
     texts: Option<Arc<dyn Notifier>>,
+    outside: Vec<Arc<dyn OutsideIssuer>>,
     ring: KeyRing,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdSource>,
@@ -272,6 +278,12 @@ impl AccountsBuilder {
         self
     }
 
+    /// Takes tokens of this issuer too, for [`identify`](Accounts::identify). May be called for each of several.
+    pub fn with_outside_issuer(mut self, issuer: Arc<dyn OutsideIssuer>) -> Self {
+        self.outside.push(issuer);
+        self
+    }
+
     /// Asks this clock.
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
@@ -293,11 +305,12 @@ impl AccountsBuilder {
     /// The accounts.
     #[must_use]
     pub fn build(self) -> Accounts {
-        let Self { store, factors, mail, texts, ring, clock, ids, config } = self;
+        let Self { store, factors, mail, texts, outside, ring, clock, ids, config } = self;
         let parts = Parts {
             factors: factors.map(|store| SecondFactors::new(store, &ring)),
             mail,
             texts,
+            outside,
             reset_tokens: MailedTokens::new(&ring, "password-reset"),
             address_tokens: MailedTokens::new(&ring, "address-confirmation"),
             sent_codes: SentCodes::new(&ring),
@@ -324,6 +337,7 @@ impl Accounts {
             factors: None,
             mail: None,
             texts: None,
+            outside: Vec::new(),
             ring: ring.clone(),
             clock: Arc::new(SystemClock),
             ids: Arc::new(RandomIds),

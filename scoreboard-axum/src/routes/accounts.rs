@@ -92,7 +92,7 @@ pub(super) async fn logout(State(app): State<Shared>, request: Request) -> Resul
 )]
 pub(super) async fn ws_ticket(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
-    let principal = app.signed_in(&parts)?;
+    let principal = app.user(&parts)?;
     let usage = app.limits.read(Subject::User(principal.user_id)).await?;
     limited(usage, async {
         let ticket = app.accounts.issue_ticket(&principal);

@@ -10,6 +10,7 @@ mod demo;
 mod first_start;
 mod folder;
 mod keys;
+mod outside;
 mod postgres;
 mod ranks;
 mod refusals;

@@ -12,6 +12,7 @@ mod lock;
 mod logging;
 mod messages;
 mod nodes;
+mod outside;
 mod password;
 mod place;
 mod progress;

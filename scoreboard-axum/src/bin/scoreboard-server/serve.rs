@@ -20,7 +20,7 @@ use crate::place::Place;
 use crate::settings::{Effective, Settings};
 use crate::signals::Signals;
 use crate::store::Stores;
-use crate::{logging, messages, progress, ranks, sample};
+use crate::{logging, messages, outside, progress, ranks, sample};
 
 /// How long a store may take to close that was still being read when it was told to: it may be what the start was waiting for.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -115,7 +115,11 @@ async fn start(effective: &Effective, http: HttpConfig) -> Result<Started> {
 
     let nodes = Nodes::meet(settings, &place).await?;
     let accounts = Accounts::builder(stores.accounts.clone(), &ring).with_factors(stores.factors.clone());
-    let accounts = messages::carried(accounts.with_config(settings.accounts_config()), effective)?.build();
+    let mut accounts = messages::carried(accounts.with_config(settings.accounts_config()), effective)?;
+    if let Some(issuer) = outside::issuer(effective).await? {
+        accounts = accounts.with_outside_issuer(issuer);
+    }
+    let accounts = accounts.build();
     // What is warm of users: whose sessions were ended. Nothing else of them is kept, so there is nothing else to load.
     accounts.sync_revocations().await?;
     tokio::spawn(accounts.clone().watch_revocations());
