@@ -35,6 +35,7 @@ mod sealing;
 mod second_factor;
 mod sent_code;
 mod server_key;
+mod server_signature;
 mod session;
 mod session_list;
 mod store;
@@ -56,10 +57,11 @@ pub use revocation::SessionEnd;
 pub use revoked_key::RevokedKeyStore;
 pub use second_factor::{FactorStatus, NewTotp};
 pub use server_key::ServerKeyError;
+pub use server_signature::SignedRequest;
 pub use session::{Principal, SignedIn};
 pub use store::{
-    AccountStore, CreateUser, PasswordHash, Rotation, ServerKey, ServerKeyStore, Session, SessionStore, TokenHash,
-    UserStore,
+    AccountStore, CreateUser, PasswordHash, Rotation, ServerCredential, ServerKey, ServerKeyStore, Session,
+    SessionStore, TokenHash, UserStore,
 };
 pub use ticket::Ticket;
 pub use token_key::{PublicTokenKey, TokenAlgorithm};

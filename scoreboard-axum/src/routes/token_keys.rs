@@ -6,7 +6,6 @@ use axum::response::Response;
 use crate::answer::{Caching, tagged};
 use crate::dto::TokenKeysAnswer;
 use crate::problem::Problem;
-use crate::query::no_query;
 use crate::rate_limit::limited;
 use crate::state::Shared;
 
@@ -18,9 +17,6 @@ use crate::state::Shared;
 pub(super) async fn token_keys(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
     let usage = app.reader(&parts).await?;
-    limited(usage, async {
-        no_query(&parts)?;
-        tagged(&parts, Caching::Public, &TokenKeysAnswer::from(app.accounts.public_token_keys()))
-    })
-    .await
+    limited(usage, async { tagged(&parts, Caching::Public, &TokenKeysAnswer::from(app.accounts.public_token_keys())) })
+        .await
 }

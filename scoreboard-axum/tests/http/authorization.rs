@@ -286,7 +286,7 @@ async fn every_described_route_has_a_row_that_keeps_what_the_description_says() 
             [] => &[],
             ["", "user"] => &[Expired, Ended, GameServer],
             ["user"] => &[Nobody, Expired, Ended, GameServer],
-            ["gameServer"] => &[Nobody, Ada, AnotherUser, Moderator, Admin, Expired, Ended],
+            ["gameServer", "gameServerSignature"] => &[Nobody, Ada, AnotherUser, Moderator, Admin, Expired, Ended],
             ref other => panic!("{route:?}: nobody has said who is refused where {other:?} is asked for"),
         };
         assert_eq!(refused, expected, "{route:?} asks for {schemes:?}");

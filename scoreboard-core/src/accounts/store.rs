@@ -320,10 +320,36 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
 pub struct ServerKey {
     /// Its name, in front of the secret in the key itself.
     pub id: KeyId,
-    /// The hash of the secret.
-    pub secret: TokenHash,
+    /// By what the server is known.
+    pub credential: ServerCredential,
     /// When it was made.
     pub created_at: Timestamp,
+}
+
+/// By what a trusted game server is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServerCredential {
+    /// It shows a secret that has this hash.
+    Secret(TokenHash),
+    /// It signs its requests by the other half of this Ed25519 key.
+    PublicKey([u8; 32]),
+}
+
+impl ServerCredential {
+    /// 32 bytes, and whether they are a public key: for storing.
+    #[must_use]
+    pub const fn to_parts(&self) -> (&[u8; 32], bool) {
+        match self {
+            Self::Secret(hash) => (hash.as_bytes(), false),
+            Self::PublicKey(key) => (key, true),
+        }
+    }
+
+    /// What was stored.
+    #[must_use]
+    pub const fn from_parts(bytes: [u8; 32], is_public_key: bool) -> Self {
+        if is_public_key { Self::PublicKey(bytes) } else { Self::Secret(TokenHash::from_bytes(bytes)) }
+    }
 }
 
 /// Keeps the keys of trusted game servers.

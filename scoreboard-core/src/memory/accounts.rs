@@ -24,7 +24,7 @@ use users::Users;
 ///
 /// ```
 /// use scoreboard_core::Timestamp;
-/// use scoreboard_core::accounts::{ServerKey, ServerKeyStore, TokenHash};
+/// use scoreboard_core::accounts::{ServerCredential, ServerKey, ServerKeyStore, TokenHash};
 /// use scoreboard_core::memory::MemoryAccountStore;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
@@ -32,7 +32,7 @@ use users::Users;
 /// let store = MemoryAccountStore::default();
 /// let key = ServerKey {
 ///     id: "arena-1".parse()?,
-///     secret: TokenHash::of(b"32 random bytes"),
+///     credential: ServerCredential::Secret(TokenHash::of(b"32 random bytes")),
 ///     created_at: Timestamp::from_millis(0),
 /// };
 /// assert!(store.add_server_key(&key).await?);

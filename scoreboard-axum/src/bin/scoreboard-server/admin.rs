@@ -57,7 +57,7 @@ async fn change(settings: &Settings, stores: &Stores, command: Admin) -> Result<
         Admin::ListBoards => boards::list(stores).await,
         Admin::SetKind { board, kind, kind_flags } => kinds::set(stores, board, kind, &kind_flags).await,
         Admin::RemoveKind { board, kind } => kinds::remove(stores, board, &kind).await,
-        Admin::CreateServerKey { name } => server_keys::create(stores, &name).await,
+        Admin::CreateServerKey { name, signing } => server_keys::create(stores, &name, signing).await,
         Admin::RemoveServerKey { name } => server_keys::remove(stores, &name).await,
         Admin::Incidents { limit } => incidents(stores, limit.into()).await,
         Admin::RaiseEpoch => raise_epoch(stores).await,

@@ -267,7 +267,12 @@ pub(crate) enum Admin {
     /// Begin a new epoch: to be done once after a backup was restored, so that version numbers given twice are told apart
     RaiseEpoch,
     /// Make a key with which a trusted game server records results, and print it, once
-    CreateServerKey { name: KeyId },
+    CreateServerKey {
+        name: KeyId,
+        /// Make a pair with which it signs each request, in the place of a secret that it shows; see docs/signed-requests.md
+        #[arg(long)]
+        signing: bool,
+    },
     /// Take such a key away
     RemoveServerKey { name: KeyId },
     /// List the newest incidents
