@@ -187,6 +187,43 @@ async fn of_many_refreshes_at_two_nodes_all_get_one_token_and_a_late_one_ends_th
     assert_eq!(there.post("/api/auth/refresh", &third).await.expect("refresh answers").status, 401);
 }
 
+/// The servers look for revoked keys each two seconds; each has a copy of the key file of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_is_revoked_at_one_is_refused_by_the_other() {
+    let one = Server::start_on(Place::postgres().await).await;
+    let other = one.start_beside().await;
+    let mut user = User::register(one.address(), "ada").await;
+    let action = user.issue("tap").await.expect("issue answers").expect(201)["action"].take();
+    let key = action["keyId"].as_str().expect("an id").to_owned();
+    let mut elsewhere = Client::new(other.address());
+    let me = async |client: &mut Client, token: &str| {
+        client.send("GET", "/api/auth/me", Some(token), None).await.expect("it answers").status
+    };
+    assert_eq!(me(&mut elsewhere, &user.token).await, 200);
+    let revoked = one.command(&["admin", "revoke-key", &key]);
+    assert!(revoked.status.success(), "{revoked:?}");
+    let began = Instant::now();
+    until("the other refuses the token", Duration::from_secs(4), async || {
+        (me(&mut elsewhere, &user.token).await == 401).then_some(())
+    })
+    .await;
+    println!("a revoked key's token is refused elsewhere after {:?}", began.elapsed());
+    until("so does the one", Duration::from_secs(4), async || {
+        (me(&mut user.client, &user.token).await == 401).then_some(())
+    })
+    .await;
+
+    // Where the key file has the new key, things go on; the other's copy has none that is good, and what it signs is good there alone.
+    let login = json!({"email": "ada@example.org", "password": PASSWORD});
+    let login = user.client.post("/api/auth/login", &login).await.expect("login answers").expect(200);
+    let token = login["token"].as_str().expect("a token");
+    let old = update(&mut user.client, token, &action).await.expect("update answers");
+    assert_eq!((old.status, &old.body["code"]), (400, &json!("action_signature_invalid")));
+    assert_eq!(me(&mut elsewhere, token).await, 401);
+    assert!(other.log().contains("every key of the key file was revoked"), "and it says so");
+    one.assert_verified();
+}
+
 /// A server whose database falls silent goes on with what it has, and knows what it missed soon after.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_was_cut_off_hears_of_the_others_again() {

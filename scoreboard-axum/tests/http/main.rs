@@ -13,6 +13,7 @@ mod input;
 mod limits;
 mod openapi;
 mod order;
+mod origins;
 mod pages;
 mod private;
 mod reads;
