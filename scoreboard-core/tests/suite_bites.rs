@@ -68,6 +68,8 @@ bites!(score_store {
     a_score_before_its_equals: ScoreBeforeEquals => a_score_is_ranked_as_a_new_user_would_be;
     a_total_of_those_asked_for: StandingsTotalOfAsked => standings_come_as_asked;
     standings_reordered: StandingsReordered => standings_come_as_asked;
+    forgotten_digests: DigestsForgotten => each_row_is_kept_with_its_digest;
+    times_in_seconds: SecondsKept => each_row_is_kept_with_its_digest;
     a_history_upside_down: HistoryOldestFirst => history_is_paged_newest_first;
     a_history_that_repeats: HistoryRepeats => history_is_paged_newest_first;
     stale_reads: StaleReads => reads_see_what_was_applied;

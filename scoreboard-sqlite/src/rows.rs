@@ -1,8 +1,8 @@
 //! From columns to the library's words: what does not fit is what nobody wrote.
 
 use scoreboard_core::{
-    ActionId, Direction, Epoch, Fingerprint, KindId, LogRow, Operator, Origin, Points, Position, Reached, Score,
-    Season, TieBreak, Timestamp, UserId, Version,
+    ActionId, Direction, Epoch, Fingerprint, KindId, LogRow, Operator, Origin, Points, Position, Reached, RowDigest,
+    Score, Season, TieBreak, Timestamp, UserId, Version,
 };
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Decode, Row, Sqlite, Type};
@@ -80,6 +80,12 @@ impl<'r> Columns<'r> {
         found.map(|(value, _)| *value).ok_or_else(|| Failure::stored(format!("unknown word `{text}`")))
     }
 
+    /// NULL where a release has written that knew of none.
+    pub(crate) fn digest(&mut self) -> Result<Option<RowDigest>, Failure> {
+        let bytes = self.take::<Option<&[u8]>>()?.map(<[u8; 32]>::try_from).transpose().map_err(Failure::stored)?;
+        Ok(bytes.map(RowDigest::from_bytes))
+    }
+
     /// The columns of [`LOG_COLUMNS`].
     pub(crate) fn log_row(&mut self) -> Result<LogRow, Failure> {
         Ok(LogRow {
@@ -94,6 +100,7 @@ impl<'r> Columns<'r> {
             previous: self.reached_before()?,
             score: self.score()?,
             at: self.at()?,
+            digest: self.digest()?,
         })
     }
 }
@@ -102,7 +109,7 @@ impl<'r> Columns<'r> {
 macro_rules! log_columns {
     () => {
         "log.epoch, log.version, log.action_id, log.fingerprint, log.season, log.user_id, log.kind, log.points, log.origin, \
-         log.previous_score, log.previous_version, log.previous_at, log.score, log.at"
+         log.previous_score, log.previous_version, log.previous_at, log.score, log.at, log.digest"
     };
 }
 pub(crate) use log_columns;

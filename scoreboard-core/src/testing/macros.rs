@@ -86,6 +86,9 @@ macro_rules! score_store_conformance {
                 a_scan_is_paged_by_user,
                 the_log_folds_to_the_scores,
                 totals_count_users,
+                each_row_is_kept_with_its_digest,
+                an_altered_missing_or_reordered_row_is_found,
+                a_kept_head_is_found_in_the_log,
                 one_action_at_once_counts_once,
                 many_actions_at_once_all_count,
                 at_most_holds_at_once,
@@ -363,7 +366,7 @@ mod tests {
     }
 
     every_case_is_listed! {
-        score_store: ["score_store.rs", "score_store/boards.rs", "score_store/applying.rs", "score_store/refusing.rs", "score_store/once.rs", "score_store/at_most.rs", "score_store/ties.rs", "score_store/ranks.rs", "score_store/pages.rs", "score_store/logs.rs", "score_store/concurrency.rs", "score_store/cancellation.rs"];
+        score_store: ["score_store.rs", "score_store/boards.rs", "score_store/applying.rs", "score_store/refusing.rs", "score_store/once.rs", "score_store/at_most.rs", "score_store/ties.rs", "score_store/ranks.rs", "score_store/pages.rs", "score_store/logs.rs", "score_store/digests.rs", "score_store/concurrency.rs", "score_store/cancellation.rs"];
         account_store: ["account_store.rs", "account_store/users.rs", "account_store/sessions.rs", "account_store/server_keys.rs"];
         factor_store: ["factor_store.rs", "factor_store/challenges.rs", "factor_store/factors.rs"];
         incident_store: ["incident_store.rs"];

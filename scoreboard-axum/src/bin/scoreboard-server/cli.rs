@@ -25,6 +25,7 @@ Examples:
   scoreboard-server config > scoreboard.toml                         a settings file to start from
   scoreboard-server admin create-user --email ada@example.org --display-name Ada --role admin
   scoreboard-server verify                                           fold every log again and compare
+  scoreboard-server verify --sign > heads.txt                        to be kept elsewhere, and compared later by `verify --head heads.txt`
   scoreboard-server export backup.jsonl                              beside a running server
   scoreboard-server copy --from sqlite://scoreboard.db --to postgres://scores@db/scores
   scoreboard-server copy --tables --from postgres://app@db/app --to postgres://scores@db/scores   of another system
@@ -105,6 +106,15 @@ pub(crate) enum Command {
         /// Also the files that `archive` has written, and the scores that stand on them
         #[arg(long, value_name = "FOLDER", conflicts_with = "board")]
         archive: Option<PathBuf>,
+        /// Sign the heads of the logs that agree
+        #[arg(long)]
+        sign: bool,
+        /// Also compare with the heads in a file: what an earlier `verify` has printed, kept where nobody who can write to the database can
+        #[arg(long, value_name = "FILE")]
+        head: Option<PathBuf>,
+        /// The key that the heads in the file must be signed by
+        #[arg(long, value_name = "KEY", requires = "head")]
+        public_key: Option<String>,
     },
     /// Write boards, users and logs as JSON Lines; may be used beside a running server
     Export {
