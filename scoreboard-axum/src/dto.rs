@@ -6,6 +6,7 @@ mod params;
 mod scores;
 mod second_factor;
 mod security;
+mod token_keys;
 
 pub(crate) use accounts::{LoginRequest, RefreshRequest, RegisterRequest, SignedInAnswer, TicketAnswer, UserAnswer};
 pub(crate) use boards::{BoardAnswer, BoardsAnswer};
@@ -18,3 +19,4 @@ pub(crate) use second_factor::{
 pub(crate) use security::{
     ConfirmRequest, ForgotRequest, PasswordRequest, ResetRequest, SessionAnswer, SessionsAnswer,
 };
+pub(crate) use token_keys::TokenKeysAnswer;

@@ -26,6 +26,7 @@ mod record;
 mod second_factor;
 mod security;
 mod standings;
+mod token_keys;
 mod users;
 
 /// The routes that the API's description names, and the description.
@@ -67,6 +68,7 @@ pub(crate) fn api() -> OpenApiRouter<Shared> {
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
         .routes(routes!(metrics::metrics))
+        .routes(routes!(token_keys::token_keys))
         .routes(routes!(docs::description))
 }
 

@@ -79,6 +79,10 @@ bites!(account_store {
     ignored_reuse: ReuseIgnored => a_used_token_ends_its_session;
     a_used_token_that_is_taken: UsedTokenTaken => a_used_token_ends_its_session;
     a_token_that_two_can_use: CheckThenRotate => one_of_two_rotates;
+    no_grace: NoGrace => a_token_just_used_is_answered_as_before, many_at_once_get_one_successor;
+    grace_without_end: GraceForEver => a_token_just_used_is_answered_as_before;
+    a_used_successor: UsedGivenAgain => only_the_newest_is_given_again;
+    a_successor_never_kept: OfferedTold => a_token_just_used_is_answered_as_before, many_at_once_get_one_successor;
     sessions_without_end: NeverExpires => a_session_expires;
     a_session_that_does_not_end: EndIgnored => an_ended_session_refuses_its_tokens;
     an_end_that_is_not_listed: EndedAfter => ended_sessions_are_listed;
@@ -93,6 +97,7 @@ bites!(account_store {
     a_list_that_repeats: ListRepeats => users_are_listed_by_id;
     a_replaced_server_key: ServerKeyReplaced => an_id_has_one_server_key;
     a_server_key_that_stays: ServerKeyKept => a_removed_server_key_is_gone;
+    a_revoked_key_that_is_forgotten: RevokedKeyForgotten => revoked_keys_are_listed;
 });
 
 bites!(factor_store {

@@ -55,7 +55,7 @@ const fn users(status: u16) -> Row {
 }
 
 /// What each of [`CALLERS`] is answered.
-const MATRIX: [(&str, &str, Row); 39] = [
+const MATRIX: [(&str, &str, Row); 40] = [
     ("post", "/api/auth/register", everyone(201)),
     ("post", "/api/auth/login", everyone(200)),
     ("post", "/api/auth/refresh", everyone(200)),
@@ -95,6 +95,7 @@ const MATRIX: [(&str, &str, Row); 39] = [
     // As far as one gets without a socket. Who is there, a ticket says: see `tickets`.
     ("get", "/api/scoreboard/ws", everyone(400)),
     ("get", "/api/scoreboard/events", everyone(200)),
+    ("get", "/.well-known/jwks.json", readers(200)),
     ("get", "/health", everyone(200)),
     ("get", "/health/live", everyone(200)),
     ("get", "/health/ready", everyone(200)),
@@ -285,7 +286,7 @@ async fn every_described_route_has_a_row_that_keeps_what_the_description_says() 
             [] => &[],
             ["", "user"] => &[Expired, Ended, GameServer],
             ["user"] => &[Nobody, Expired, Ended, GameServer],
-            ["gameServer"] => &[Nobody, Ada, AnotherUser, Moderator, Admin, Expired, Ended],
+            ["gameServer", "gameServerSignature"] => &[Nobody, Ada, AnotherUser, Moderator, Admin, Expired, Ended],
             ref other => panic!("{route:?}: nobody has said who is refused where {other:?} is asked for"),
         };
         assert_eq!(refused, expected, "{route:?} asks for {schemes:?}");

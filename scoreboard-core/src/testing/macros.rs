@@ -128,6 +128,9 @@ macro_rules! account_store_conformance {
                 the_newest_token_is_rotated,
                 an_unknown_token_is_refused,
                 a_used_token_ends_its_session,
+                a_token_just_used_is_answered_as_before,
+                only_the_newest_is_given_again,
+                many_at_once_get_one_successor,
                 an_ended_session_refuses_its_tokens,
                 ended_sessions_are_listed,
                 the_sessions_of_a_user_are_listed,
@@ -140,6 +143,7 @@ macro_rules! account_store_conformance {
                 an_id_has_one_server_key,
                 one_of_many_adds_a_server_key,
                 a_removed_server_key_is_gone,
+                revoked_keys_are_listed,
             ]
         );
     };
@@ -367,7 +371,7 @@ mod tests {
 
     every_case_is_listed! {
         score_store: ["score_store.rs", "score_store/boards.rs", "score_store/applying.rs", "score_store/refusing.rs", "score_store/once.rs", "score_store/at_most.rs", "score_store/ties.rs", "score_store/ranks.rs", "score_store/pages.rs", "score_store/logs.rs", "score_store/digests.rs", "score_store/concurrency.rs", "score_store/cancellation.rs"];
-        account_store: ["account_store.rs", "account_store/users.rs", "account_store/sessions.rs", "account_store/server_keys.rs"];
+        account_store: ["account_store.rs", "account_store/users.rs", "account_store/sessions.rs", "account_store/server_keys.rs", "account_store/revoked_keys.rs"];
         factor_store: ["factor_store.rs", "factor_store/challenges.rs", "factor_store/factors.rs"];
         incident_store: ["incident_store.rs"];
         board_cache: ["board_cache.rs"];

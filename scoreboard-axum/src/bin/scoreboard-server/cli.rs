@@ -261,16 +261,28 @@ pub(crate) enum Admin {
     },
     /// Take a kind of action out of a board's catalogue
     RemoveKind { board: BoardId, kind: KindId },
-    /// Sign with a new key; older ones still verify. A running server takes it up when it is restarted
+    /// Sign with a new key; those before it verify for another 25 hours. Running servers read the file again every 2 seconds
     RotateKeys {
-        /// How many older keys still verify
+        /// How many older keys stay in the file, to open what was sealed with them
         #[arg(long, default_value_t = 2, value_name = "NUMBER")]
         keep: usize,
+        /// When the new key begins to sign: by then every server must have the file
+        #[arg(long, default_value_t = 60, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=604_800))]
+        after: u64,
     },
+    /// List the keys of the key file, and what each is good for
+    ListKeys,
+    /// Refuse all that a key has signed, tokens and actions, on every server of the database; for one that has leaked
+    RevokeKey { id: KeyId },
     /// Begin a new epoch: to be done once after a backup was restored, so that version numbers given twice are told apart
     RaiseEpoch,
     /// Make a key with which a trusted game server records results, and print it, once
-    CreateServerKey { name: KeyId },
+    CreateServerKey {
+        name: KeyId,
+        /// Make a pair with which it signs each request, in the place of a secret that it shows; see docs/signed-requests.md
+        #[arg(long)]
+        signing: bool,
+    },
     /// Take such a key away
     RemoveServerKey { name: KeyId },
     /// List the newest incidents

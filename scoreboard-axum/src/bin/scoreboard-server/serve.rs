@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use scoreboard_axum::{App, HttpConfig, Lifecycle, Network, ServeConfig, service};
 use scoreboard_core::accounts::Accounts;
-use scoreboard_core::{DeterministicRules, KeyRing, RankIndexed, Scoreboard};
+use scoreboard_core::{DeterministicRules, KeyRing, RandomIds, RankIndexed, Scoreboard};
 use tokio::net::TcpListener;
 use tokio::time::{Instant, timeout};
 
 use crate::failure::{Failure, Result};
+use crate::key_watch::KeyWatch;
 use crate::keys::Keys;
 use crate::lock::Lock;
 use crate::nodes::Nodes;
@@ -19,7 +20,7 @@ use crate::place::Place;
 use crate::settings::{Effective, Settings};
 use crate::signals::Signals;
 use crate::store::Stores;
-use crate::{logging, messages, progress, ranks, sample};
+use crate::{logging, messages, outside, progress, ranks, sample};
 
 /// How long a store may take to close that was still being read when it was told to: it may be what the start was waiting for.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -106,7 +107,7 @@ async fn start(effective: &Effective, http: HttpConfig) -> Result<Started> {
         files.warn_of_readers();
     }
     // After the database, so that where that is not one of ours nothing of ours is left beside it.
-    let ring = keys(key_file.as_deref(), is_new)?;
+    let ring = keys(key_file.as_deref(), is_new, &stores).await?;
     if sample::create_if_empty(&*stores.scores).await? {
         tracing::info!("created the board `main` with a sample catalogue");
     }
@@ -114,7 +115,11 @@ async fn start(effective: &Effective, http: HttpConfig) -> Result<Started> {
 
     let nodes = Nodes::meet(settings, &place).await?;
     let accounts = Accounts::builder(stores.accounts.clone(), &ring).with_factors(stores.factors.clone());
-    let accounts = messages::carried(accounts.with_config(settings.accounts_config()), effective)?.build();
+    let mut accounts = messages::carried(accounts.with_config(settings.accounts_config()), effective)?;
+    if let Some(issuer) = outside::issuer(effective).await? {
+        accounts = accounts.with_outside_issuer(issuer);
+    }
+    let accounts = accounts.build();
     // What is warm of users: whose sessions were ended. Nothing else of them is kept, so there is nothing else to load.
     accounts.sync_revocations().await?;
     tokio::spawn(accounts.clone().watch_revocations());
@@ -222,8 +227,9 @@ fn durability(stores: &Stores) {
     }
 }
 
-fn keys(path: Option<&Path>, is_new: bool) -> Result<KeyRing> {
-    let Some(path) = path else { return Ok(Keys::fresh().ring()?) };
+/// The ring of this server, which follows its file and what was revoked.
+async fn keys(path: Option<&Path>, is_new: bool, stores: &Stores) -> Result<KeyRing> {
+    let Some(path) = path else { return Ok(KeyRing::random(&RandomIds)) };
     let (keys, fresh) = Keys::load_or_create(path)?;
     let file = path.display();
     match (fresh, is_new) {
@@ -235,7 +241,9 @@ fn keys(path: Option<&Path>, is_new: bool) -> Result<KeyRing> {
         ),
         (false, _) => {}
     }
-    Ok(keys.ring()?)
+    let (watch, ring) = KeyWatch::begin(&keys, path, stores.accounts.clone()).await?;
+    tokio::spawn(watch.follow());
+    Ok(ring)
 }
 
 /// Says where the page is, to people and programs.

@@ -11,12 +11,14 @@ mod layers;
 mod limit;
 mod list;
 mod messages;
+mod outside;
 mod show;
 
 pub(crate) use accounts::Accounts;
 pub(crate) use layers::{Effective, Flag};
 pub(crate) use limit::Limit;
 pub(crate) use messages::{Mail, Sms};
+pub(crate) use outside::Outside;
 
 use list::one_or_many;
 
@@ -59,6 +61,7 @@ pub(crate) struct Settings {
     pub(crate) redis: Redis,
     pub(crate) live: Live,
     pub(crate) accounts: Accounts,
+    pub(crate) outside: Outside,
     pub(crate) mail: Mail,
     pub(crate) sms: Sms,
     pub(crate) fraud: Fraud,
@@ -87,6 +90,7 @@ impl Default for Settings {
             redis: Redis::default(),
             live: Live::default(),
             accounts: Accounts::default(),
+            outside: Outside::default(),
             mail: Mail::default(),
             sms: Sms::default(),
             fraud: Fraud::default(),

@@ -54,6 +54,7 @@ impl Settings {
         if accounts.issuer.is_empty() || accounts.issuer.len() > 200 {
             return Err(("accounts.issuer", "must have 1 to 200 bytes".to_owned()));
         }
+        self.outside.check()?;
         if !self.listen.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok()) {
             return Err(("listen", "must be an address and a port, like 127.0.0.1:8080 or [::]:8080".to_owned()));
         }
