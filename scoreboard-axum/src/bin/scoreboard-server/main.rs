@@ -6,6 +6,7 @@ mod cli;
 mod demo;
 mod failure;
 mod files;
+mod fraud;
 mod keys;
 mod lock;
 mod logging;
