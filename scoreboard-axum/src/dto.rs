@@ -2,6 +2,7 @@
 
 mod accounts;
 mod boards;
+mod incidents;
 mod params;
 mod scores;
 mod second_factor;
@@ -10,6 +11,7 @@ mod token_keys;
 
 pub(crate) use accounts::{LoginRequest, RefreshRequest, RegisterRequest, SignedInAnswer, TicketAnswer, UserAnswer};
 pub(crate) use boards::{BoardAnswer, BoardsAnswer};
+pub(crate) use incidents::{AssignRequest, DecideRequest, IncidentAnswer, IncidentsAnswer, IncidentsParams};
 pub(crate) use params::{AroundParams, HistoryParams, RankParams, StandingParams, TopParams, WatchParams, user_id};
 pub(crate) use scores::{ActionAnswer, GenerateActionRequest, ReceiptAnswer, RecordBody, StandingsBody, UpdateRequest};
 pub(crate) use second_factor::{

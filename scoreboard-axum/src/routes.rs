@@ -19,6 +19,7 @@ mod board;
 mod boards;
 mod docs;
 mod health;
+mod incidents;
 mod live;
 mod metrics;
 mod page;
@@ -62,6 +63,10 @@ pub(crate) fn api() -> OpenApiRouter<Shared> {
         .routes(routes!(users::history))
         .routes(routes!(standings::standings))
         .routes(routes!(record::record))
+        .routes(routes!(incidents::incidents))
+        .routes(routes!(incidents::incident))
+        .routes(routes!(incidents::assign))
+        .routes(routes!(incidents::decide))
         .routes(routes!(live::socket))
         .routes(routes!(live::events))
         .routes(routes!(health::health))

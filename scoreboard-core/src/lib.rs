@@ -107,7 +107,12 @@ pub use entry::{
     Entry, Page, PageQuery, Range, Ranked, RankedPage, RankedUsers, ScoreRank, Standing, Standings, rank_entries,
 };
 pub use error::{BackendError, Chain, Error, ErrorKind, InvalidValue, PointsProblem, Rejection, Result};
-pub use fraud::{DeterministicRules, Finding, FraudDetector, Incident, IncidentStore, IssueVerdict, Verdict};
+pub use fraud::statistical;
+pub use fraud::{
+    Case, CaseStep, Deed, DeterministicRules, Finding, FraudDetector, FraudWatch, FraudWatchConfig, Incident,
+    IncidentFile, IncidentFilter, IncidentStatus, IncidentStore, IssueVerdict, Measure, Recorded, Sightings,
+    StepOutcome, Verdict, WatchProgress,
+};
 pub use hash_chain::{HashChain, Head};
 pub use id_source::{IdSource, IdSourceExt, RandomIds};
 pub use ids::{ActionId, BoardId, IncidentId, KeyId, KindId, SessionId, UserId};
@@ -115,6 +120,8 @@ pub use layers::{
     CommitListener, FallbackLimiter, GroupCommit, GroupCommitConfig, IndexProgress, IndexState, RankIndexed,
     RankIndexedConfig, TwoLevelCache,
 };
+#[cfg(feature = "accounts")]
+pub use layers::{IncidentAlerts, IncidentAlertsConfig};
 pub use limiter::{Algorithm, Cell, Decision, Quota, RateLimiter, Usage};
 pub use live::{
     EnteredTop, LiveEvent, LiveFrame, LiveWindow, Overtaken, Passer, PrivateEvent, PrivateSubscription, Snapshot,

@@ -119,6 +119,12 @@ bites!(incident_store {
     one_an_action: OneAnAction => an_action_and_rule_give_one_incident, an_incident_is_kept_whole;
     oldest_first: OldestFirst => incidents_come_newest_first;
     its_own_id: OwnIdTold => an_action_and_rule_give_one_incident;
+    a_repeat_that_is_new: AlwaysNew => an_action_and_rule_give_one_incident, one_finding_at_once_gives_one_incident;
+    a_lost_finding: FindingLost => an_incident_is_kept_whole;
+    a_filter_that_comes_late: FilteredLate => a_filter_gives_what_it_names;
+    a_revision_that_nobody_looks_at: RevisionIgnored => a_step_is_taken_from_what_was_seen, one_of_many_takes_a_step;
+    forgotten_steps: StepsForgotten => steps_are_taken_and_kept;
+    a_watch_that_goes_back: WatchedGoesBack => what_was_watched_never_goes_back;
 });
 
 bites!(board_cache {

@@ -1,8 +1,8 @@
 //! From columns to the library's words: what does not fit is what nobody wrote.
 
 use scoreboard_core::{
-    ActionId, Direction, Epoch, Fingerprint, KindId, LogRow, Operator, Origin, Points, Position, Reached, RowDigest,
-    Score, Season, TieBreak, Timestamp, UserId, Version,
+    ActionId, Direction, Epoch, Fingerprint, IncidentStatus, KindId, LogRow, Measure, Operator, Origin, Points,
+    Position, Reached, RowDigest, Score, Season, TieBreak, Timestamp, UserId, Version,
 };
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Decode, Row, Sqlite, Type};
@@ -76,8 +76,12 @@ impl<'r> Columns<'r> {
     /// One of a few words.
     pub(crate) fn word<T: Word>(&mut self) -> Result<T, Failure> {
         let text: &str = self.take()?;
-        let found = T::WORDS.iter().find(|(_, word)| *word == text);
-        found.map(|(value, _)| *value).ok_or_else(|| Failure::stored(format!("unknown word `{text}`")))
+        T::of_word(text)
+    }
+
+    /// The same, or NULL.
+    pub(crate) fn some_word<T: Word>(&mut self) -> Result<Option<T>, Failure> {
+        self.take::<Option<&str>>()?.map(T::of_word).transpose()
     }
 
     /// NULL where a release has written that knew of none.
@@ -122,6 +126,11 @@ pub(crate) trait Word: Copy + PartialEq + 'static {
         let found = Self::WORDS.iter().find(|(value, _)| *value == self);
         found.map(|(_, word)| *word).expect("every value has its word")
     }
+
+    fn of_word(text: &str) -> Result<Self, Failure> {
+        let found = Self::WORDS.iter().find(|(_, word)| *word == text);
+        found.map(|(value, _)| *value).ok_or_else(|| Failure::stored(format!("unknown word `{text}`")))
+    }
 }
 
 impl Word for Direction {
@@ -139,6 +148,16 @@ impl Word for TieBreak {
 
 impl Word for Origin {
     const WORDS: &'static [(Self, &'static str)] = &[(Self::Action, "action"), (Self::Record, "record")];
+}
+
+impl Word for Measure {
+    const WORDS: &'static [(Self, &'static str)] =
+        &[(Self::Flag, "flag"), (Self::Hold, "hold"), (Self::Block, "block")];
+}
+
+impl Word for IncidentStatus {
+    const WORDS: &'static [(Self, &'static str)] =
+        &[(Self::Open, "open"), (Self::Confirmed, "confirmed"), (Self::Dismissed, "dismissed")];
 }
 
 /// A limit as SQLite takes it; no answer is longer than the largest one.

@@ -9,6 +9,7 @@ mod events;
 mod forged_tokens;
 mod guesses;
 mod health;
+mod incidents;
 mod input;
 mod limits;
 mod openapi;

@@ -192,7 +192,12 @@ macro_rules! incident_store_conformance {
                 an_incident_is_kept_whole,
                 an_action_and_rule_give_one_incident,
                 incidents_come_newest_first,
+                a_filter_gives_what_it_names,
                 one_finding_at_once_gives_one_incident,
+                steps_are_taken_and_kept,
+                a_step_is_taken_from_what_was_seen,
+                one_of_many_takes_a_step,
+                what_was_watched_never_goes_back,
             ]
         );
     };
@@ -373,7 +378,7 @@ mod tests {
         score_store: ["score_store.rs", "score_store/boards.rs", "score_store/applying.rs", "score_store/refusing.rs", "score_store/once.rs", "score_store/at_most.rs", "score_store/ties.rs", "score_store/ranks.rs", "score_store/pages.rs", "score_store/logs.rs", "score_store/digests.rs", "score_store/concurrency.rs", "score_store/cancellation.rs"];
         account_store: ["account_store.rs", "account_store/users.rs", "account_store/sessions.rs", "account_store/server_keys.rs", "account_store/revoked_keys.rs"];
         factor_store: ["factor_store.rs", "factor_store/challenges.rs", "factor_store/factors.rs"];
-        incident_store: ["incident_store.rs"];
+        incident_store: ["incident_store.rs", "incident_store/recording.rs", "incident_store/cases.rs", "incident_store/watching.rs"];
         board_cache: ["board_cache.rs"];
         rate_limiter: ["rate_limiter.rs", "rate_limiter/sliding_log.rs", "rate_limiter/gcra.rs", "rate_limiter/cells.rs"];
         broadcaster: ["broadcaster.rs"];

@@ -1,6 +1,6 @@
 //! `admin`: what an operator changes, beside a running server or without one.
 
-use scoreboard_core::{Chain, Epoch};
+use scoreboard_core::{Chain, Epoch, IncidentFilter};
 
 use crate::cli::Admin;
 use crate::failure::{Failure, Result};
@@ -78,7 +78,7 @@ async fn raise_epoch(stores: &Stores) -> Result<String> {
 }
 
 async fn incidents(stores: &Stores, limit: usize) -> Result<String> {
-    let incidents = stores.incidents.incidents(None, limit).await?;
+    let incidents = stores.incidents.incidents(&IncidentFilter::default(), None, limit).await?;
     if incidents.is_empty() {
         return Ok("no incidents".to_owned());
     }

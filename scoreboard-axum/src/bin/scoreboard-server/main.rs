@@ -6,6 +6,7 @@ mod cli;
 mod demo;
 mod failure;
 mod files;
+mod fraud;
 mod key_watch;
 mod keys;
 mod lock;
