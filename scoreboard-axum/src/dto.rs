@@ -6,10 +6,11 @@ mod params;
 mod scores;
 mod second_factor;
 mod security;
+mod watch;
 
 pub(crate) use accounts::{LoginRequest, RefreshRequest, RegisterRequest, SignedInAnswer, TicketAnswer, UserAnswer};
 pub(crate) use boards::{BoardAnswer, BoardsAnswer};
-pub(crate) use params::{AroundParams, HistoryParams, RankParams, StandingParams, TopParams, WatchParams, user_id};
+pub(crate) use params::{AroundParams, HistoryParams, RankParams, StandingParams, TopParams, user_id};
 pub(crate) use scores::{ActionAnswer, GenerateActionRequest, ReceiptAnswer, RecordBody, StandingsBody, UpdateRequest};
 pub(crate) use second_factor::{
     BeginTotpRequest, CodeRequest, LoginAnswer, MfaAnswer, MfaChallengeRequest, MfaVerifyRequest, RecoveryCodesAnswer,
@@ -18,3 +19,4 @@ pub(crate) use second_factor::{
 pub(crate) use security::{
     ConfirmRequest, ForgotRequest, PasswordRequest, ResetRequest, SessionAnswer, SessionsAnswer,
 };
+pub(crate) use watch::WatchParams;

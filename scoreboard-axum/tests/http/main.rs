@@ -8,6 +8,7 @@ mod errors;
 mod events;
 mod forged_tokens;
 mod health;
+mod hostile;
 mod input;
 mod limits;
 mod openapi;
