@@ -2,10 +2,17 @@
 
 mod accounts;
 mod boards;
+mod incidents;
 mod params;
 mod scores;
 mod second_factor;
 mod security;
+mod token_keys;
+
+pub(crate) use accounts::{LoginRequest, RefreshRequest, RegisterRequest, SignedInAnswer, TicketAnswer, UserAnswer};
+pub(crate) use boards::{BoardAnswer, BoardsAnswer};
+pub(crate) use incidents::{AssignRequest, DecideRequest, IncidentAnswer, IncidentsAnswer, IncidentsParams};
+pub(crate) use params::{AroundParams, HistoryParams, RankParams, StandingParams, TopParams, WatchParams, user_id};
 mod watch;
 
 pub(crate) use accounts::{LoginRequest, RefreshRequest, RegisterRequest, SignedInAnswer, TicketAnswer, UserAnswer};
@@ -19,4 +26,5 @@ pub(crate) use second_factor::{
 pub(crate) use security::{
     ConfirmRequest, ForgotRequest, PasswordRequest, ResetRequest, SessionAnswer, SessionsAnswer,
 };
+pub(crate) use token_keys::TokenKeysAnswer;
 pub(crate) use watch::WatchParams;

@@ -19,6 +19,7 @@ mod board;
 mod boards;
 mod docs;
 mod health;
+mod incidents;
 mod live;
 mod metrics;
 mod page;
@@ -26,6 +27,7 @@ mod record;
 mod second_factor;
 mod security;
 mod standings;
+mod token_keys;
 mod users;
 
 /// The routes that the API's description names, and the description.
@@ -61,12 +63,17 @@ pub(crate) fn api() -> OpenApiRouter<Shared> {
         .routes(routes!(users::history))
         .routes(routes!(standings::standings))
         .routes(routes!(record::record))
+        .routes(routes!(incidents::incidents))
+        .routes(routes!(incidents::incident))
+        .routes(routes!(incidents::assign))
+        .routes(routes!(incidents::decide))
         .routes(routes!(live::socket))
         .routes(routes!(live::events))
         .routes(routes!(health::health))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
         .routes(routes!(metrics::metrics))
+        .routes(routes!(token_keys::token_keys))
         .routes(routes!(docs::description))
 }
 

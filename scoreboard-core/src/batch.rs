@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use crate::board::{BoardSpec, Season};
 use crate::clock::Timestamp;
 use crate::ids::{ActionId, BoardId, KindId, UserId};
-use crate::store::{AtMost, Change, LogRow, Origin, Outcome, Reached, Refusal};
+use crate::store::{AtMost, Change, LogRow, Origin, Outcome, Reached, Refusal, RowDigest};
 use crate::version::Position;
 
 /// What a store has read, under the locks of its transaction, before it decides a batch.
@@ -39,6 +39,8 @@ pub struct BoardState {
     pub position: Position,
     /// Entries in the current season.
     pub total: u64,
+    /// The digest of its newest row that has one.
+    pub head: Option<RowDigest>,
 }
 
 /// What a store has to write.
@@ -107,7 +109,7 @@ impl Batch {
 
         board.position.version = board.position.version.next();
         board.total += u64::from(previous.is_none());
-        let row = LogRow {
+        let mut row = LogRow {
             position: board.position,
             action_id: change.action_id,
             fingerprint: change.fingerprint,
@@ -119,7 +121,10 @@ impl Batch {
             previous,
             score,
             at: change.at,
+            digest: None,
         };
+        row.digest = Some(RowDigest::of(board.head, &change.board, &row));
+        board.head = row.digest;
         let receipt = row.receipt(&change.board, false);
         let reached = row.reached();
         if previous != Some(reached) {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use scoreboard_core::{
     ActionId, Batch, BoardId, BoardSpec, BoardState, Change, CountKey, Decided, Epoch, LogRow, Outcome, Position,
-    Reached, Season, UserId, Version,
+    Reached, RowDigest, UserId,
 };
 use sqlx::{PgConnection, Postgres, Transaction};
 use uuid::Uuid;
@@ -56,7 +56,7 @@ async fn boards(
 ) -> Result<(HashMap<BoardId, BoardState>, Numbers, Option<ActionId>), Failure> {
     let names: HashSet<&str> = changes.iter().map(|change| change.board.as_str()).collect();
     let rows = sqlx::query(
-        "SELECT id, no, direction, operator, tie_break, season, version FROM boards
+        "SELECT id, no, direction, operator, tie_break, season, version, head FROM boards
          WHERE id = ANY ($1) ORDER BY no FOR UPDATE",
     )
     .bind(Vec::from_iter(names))
@@ -78,7 +78,7 @@ async fn boards(
         };
         let season = columns.season()?;
         let position = Position { epoch: Epoch::new(0), version: columns.version()? };
-        boards.insert(id, BoardState { spec, season, position, total: 0 });
+        boards.insert(id, BoardState { spec, season, position, total: 0, head: columns.digest()? });
     }
 
     let rows = sqlx::query(
@@ -224,10 +224,11 @@ async fn write_log(tx: &mut PgConnection, rows: &[(BoardId, LogRow)], numbers: &
     let previous = || all().map(|row| row.previous);
     sqlx::query(
         "INSERT INTO log (board, version, epoch, action_id, fingerprint, season, user_id, kind, points, origin,
-                          previous_score, previous_version, previous_at, score, at)
+                          previous_score, previous_version, previous_at, score, at, digest)
          SELECT unnest($1::bigint[]), unnest($2::bigint[]), unnest($3::bigint[]), unnest($4::uuid[]), unnest($5::uuid[]),
                 unnest($6::bigint[]), unnest($7::uuid[]), unnest($8::text[]), unnest($9::bigint[]), unnest($10::text[]),
-                unnest($11::bigint[]), unnest($12::bigint[]), unnest($13::bigint[]), unnest($14::bigint[]), unnest($15::bigint[])",
+                unnest($11::bigint[]), unnest($12::bigint[]), unnest($13::bigint[]), unnest($14::bigint[]), unnest($15::bigint[]),
+                unnest($16::bytea[])",
     )
     .bind(Vec::from_iter(rows.iter().map(|(board, _)| numbers[board])))
     .bind(Vec::from_iter(all().map(|row| number(row.position.version.get()))))
@@ -244,6 +245,7 @@ async fn write_log(tx: &mut PgConnection, rows: &[(BoardId, LogRow)], numbers: &
     .bind(Vec::from_iter(previous().map(|previous| previous.map(|reached| reached.at.as_millis()))))
     .bind(Vec::from_iter(all().map(|row| row.score.get())))
     .bind(Vec::from_iter(all().map(|row| row.at.as_millis())))
+    .bind(Vec::from_iter(all().map(|row| row.digest.as_ref().map(bytes))))
     .execute(tx)
     .await?;
     Ok(())
@@ -282,25 +284,28 @@ async fn write_scores(tx: &mut PgConnection, decided: &Decided, numbers: &Number
 }
 
 async fn write_boards(tx: &mut PgConnection, decided: &Decided, numbers: &Numbers) -> Result<(), Failure> {
-    let moved: Vec<(i64, Version, Season, u64)> = decided
-        .boards
-        .iter()
-        .map(|(board, state)| (numbers[board], state.position.version, state.season, state.total))
-        .collect();
+    let moved: Vec<(i64, &BoardState)> = decided.boards.iter().map(|(board, state)| (numbers[board], state)).collect();
     // Most batches bring nobody new.
     sqlx::query(
         "WITH grown AS (
              UPDATE seasons SET total = moved.total
              FROM (SELECT unnest($1::bigint[]) AS board, unnest($3::bigint[]) AS season, unnest($4::bigint[]) AS total) AS moved
              WHERE seasons.board = moved.board AND seasons.season = moved.season AND seasons.total <> moved.total)
-         UPDATE boards SET version = moved.version
-         FROM (SELECT unnest($1::bigint[]) AS board, unnest($2::bigint[]) AS version) AS moved WHERE boards.no = moved.board",
+         UPDATE boards SET version = moved.version, head = moved.head
+         FROM (SELECT unnest($1::bigint[]) AS board, unnest($2::bigint[]) AS version, unnest($5::bytea[]) AS head) AS moved
+         WHERE boards.no = moved.board",
     )
-    .bind(Vec::from_iter(moved.iter().map(|(board, ..)| *board)))
-    .bind(Vec::from_iter(moved.iter().map(|(_, version, ..)| number(version.get()))))
-    .bind(Vec::from_iter(moved.iter().map(|(_, _, of, _)| season(*of))))
-    .bind(Vec::from_iter(moved.iter().map(|(.., total)| number(*total))))
+    .bind(Vec::from_iter(moved.iter().map(|(board, _)| *board)))
+    .bind(Vec::from_iter(moved.iter().map(|(_, state)| number(state.position.version.get()))))
+    .bind(Vec::from_iter(moved.iter().map(|(_, state)| season(state.season))))
+    .bind(Vec::from_iter(moved.iter().map(|(_, state)| number(state.total))))
+    .bind(Vec::from_iter(moved.iter().map(|(_, state)| state.head.as_ref().map(bytes))))
     .execute(tx)
     .await?;
     Ok(())
+}
+
+/// As the database takes an array of them.
+fn bytes(digest: &RowDigest) -> &[u8] {
+    digest.as_bytes()
 }

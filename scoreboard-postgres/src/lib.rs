@@ -92,6 +92,7 @@ mod migrate;
 mod parts;
 mod read;
 mod replicas;
+mod revoked_keys;
 mod rows;
 mod sessions;
 mod store;

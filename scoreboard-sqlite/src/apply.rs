@@ -53,7 +53,7 @@ async fn boards(
     let names: HashSet<&str> = changes.iter().map(|change| change.board.as_str()).collect();
     let rows = sqlx::query(
         "SELECT boards.id, boards.no, boards.direction, boards.operator, boards.tie_break,
-                boards.season, meta.epoch, boards.version, seasons.total
+                boards.season, meta.epoch, boards.version, seasons.total, boards.head
          FROM json_each(?) AS named CROSS JOIN boards ON boards.id = named.value
          JOIN seasons ON seasons.board = boards.no AND seasons.season = boards.season CROSS JOIN meta",
     )
@@ -74,8 +74,8 @@ async fn boards(
             tie_break: columns.word()?,
             ..BoardSpec::new(id.clone())
         };
-        let state =
-            BoardState { spec, season: columns.season()?, position: columns.position()?, total: columns.count()? };
+        let (season, position, total) = (columns.season()?, columns.position()?, columns.count()?);
+        let state = BoardState { spec, season, position, total, head: columns.digest()? };
         boards.insert(id, state);
     }
     Ok((boards, numbers))
@@ -190,8 +190,8 @@ async fn counts(
 
 static LOG: Insert = Insert::new(
     "INSERT OR FAIL INTO log (board, version, epoch, action_id, fingerprint, season, user_id, kind, points, origin,
-                              previous_score, previous_version, previous_at, score, at, chained_to, chain_at)",
-    17,
+                              previous_score, previous_version, previous_at, score, at, chained_to, chain_at, digest)",
+    18,
     "",
 );
 
@@ -232,7 +232,8 @@ async fn write(
             .integer(row.score.get())
             .integer(row.at.as_millis())
             .earlier(before.map(|before| before.end))
-            .integer(chain.at.as_millis());
+            .integer(chain.at.as_millis())
+            .digest(row.digest);
         chains.insert((no, row.user_id), chain);
         last.insert((no, row.user_id), (&decided.boards[board], row));
     })
@@ -263,13 +264,17 @@ async fn write(
             .integer(numbers[board])
             .number(state.position.version.get())
             .integer(i64::from(state.season.get()))
-            .number(state.total);
+            .number(state.total)
+            .digest(state.head);
     }
     let boards = boards.json();
-    sqlx::query("UPDATE OR FAIL boards SET version = moved.value ->> 1 FROM jsonb_each(?) AS moved WHERE no = moved.value ->> 0")
-        .bind(&boards)
-        .execute(&mut *tx)
-        .await?;
+    sqlx::query(
+        "UPDATE OR FAIL boards SET version = moved.value ->> 1, head = unhex(moved.value ->> 4)
+         FROM jsonb_each(?) AS moved WHERE no = moved.value ->> 0",
+    )
+    .bind(&boards)
+    .execute(&mut *tx)
+    .await?;
     sqlx::query(
         "UPDATE OR FAIL seasons SET total = moved.value ->> 3 FROM jsonb_each(?) AS moved
          WHERE board = moved.value ->> 0 AND season = moved.value ->> 2",

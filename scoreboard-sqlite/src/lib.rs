@@ -71,6 +71,7 @@ mod json;
 mod log;
 mod migrate;
 mod read;
+mod revoked_keys;
 mod rows;
 mod sessions;
 mod store;

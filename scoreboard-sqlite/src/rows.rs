@@ -1,8 +1,8 @@
 //! From columns to the library's words: what does not fit is what nobody wrote.
 
 use scoreboard_core::{
-    ActionId, Direction, Epoch, Fingerprint, KindId, LogRow, Operator, Origin, Points, Position, Reached, Score,
-    Season, TieBreak, Timestamp, UserId, Version,
+    ActionId, Direction, Epoch, Fingerprint, IncidentStatus, KindId, LogRow, Measure, Operator, Origin, Points,
+    Position, Reached, RowDigest, Score, Season, TieBreak, Timestamp, UserId, Version,
 };
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Decode, Row, Sqlite, Type};
@@ -76,8 +76,18 @@ impl<'r> Columns<'r> {
     /// One of a few words.
     pub(crate) fn word<T: Word>(&mut self) -> Result<T, Failure> {
         let text: &str = self.take()?;
-        let found = T::WORDS.iter().find(|(_, word)| *word == text);
-        found.map(|(value, _)| *value).ok_or_else(|| Failure::stored(format!("unknown word `{text}`")))
+        T::of_word(text)
+    }
+
+    /// The same, or NULL.
+    pub(crate) fn some_word<T: Word>(&mut self) -> Result<Option<T>, Failure> {
+        self.take::<Option<&str>>()?.map(T::of_word).transpose()
+    }
+
+    /// NULL where a release has written that knew of none.
+    pub(crate) fn digest(&mut self) -> Result<Option<RowDigest>, Failure> {
+        let bytes = self.take::<Option<&[u8]>>()?.map(<[u8; 32]>::try_from).transpose().map_err(Failure::stored)?;
+        Ok(bytes.map(RowDigest::from_bytes))
     }
 
     /// The columns of [`LOG_COLUMNS`].
@@ -94,6 +104,7 @@ impl<'r> Columns<'r> {
             previous: self.reached_before()?,
             score: self.score()?,
             at: self.at()?,
+            digest: self.digest()?,
         })
     }
 }
@@ -102,7 +113,7 @@ impl<'r> Columns<'r> {
 macro_rules! log_columns {
     () => {
         "log.epoch, log.version, log.action_id, log.fingerprint, log.season, log.user_id, log.kind, log.points, log.origin, \
-         log.previous_score, log.previous_version, log.previous_at, log.score, log.at"
+         log.previous_score, log.previous_version, log.previous_at, log.score, log.at, log.digest"
     };
 }
 pub(crate) use log_columns;
@@ -114,6 +125,11 @@ pub(crate) trait Word: Copy + PartialEq + 'static {
     fn as_word(self) -> &'static str {
         let found = Self::WORDS.iter().find(|(value, _)| *value == self);
         found.map(|(_, word)| *word).expect("every value has its word")
+    }
+
+    fn of_word(text: &str) -> Result<Self, Failure> {
+        let found = Self::WORDS.iter().find(|(_, word)| *word == text);
+        found.map(|(value, _)| *value).ok_or_else(|| Failure::stored(format!("unknown word `{text}`")))
     }
 }
 
@@ -132,6 +148,16 @@ impl Word for TieBreak {
 
 impl Word for Origin {
     const WORDS: &'static [(Self, &'static str)] = &[(Self::Action, "action"), (Self::Record, "record")];
+}
+
+impl Word for Measure {
+    const WORDS: &'static [(Self, &'static str)] =
+        &[(Self::Flag, "flag"), (Self::Hold, "hold"), (Self::Block, "block")];
+}
+
+impl Word for IncidentStatus {
+    const WORDS: &'static [(Self, &'static str)] =
+        &[(Self::Open, "open"), (Self::Confirmed, "confirmed"), (Self::Dismissed, "dismissed")];
 }
 
 /// A limit as SQLite takes it; no answer is longer than the largest one.

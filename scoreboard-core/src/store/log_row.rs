@@ -7,7 +7,7 @@ use crate::ids::{ActionId, BoardId, KindId, UserId};
 use crate::score::{Points, Score};
 #[cfg(doc)]
 use crate::store::Change;
-use crate::store::{Origin, Receipt};
+use crate::store::{Origin, Receipt, RowDigest};
 use crate::version::{Position, Version};
 
 /// A row of the log: one change that was applied, with all that is needed to fold it, and to take it back.
@@ -35,6 +35,8 @@ pub struct LogRow {
     pub score: Score,
     /// When it counted.
     pub at: Timestamp,
+    /// What makes the log a hash chain; `None` for a row of a release that knew of none.
+    pub digest: Option<RowDigest>,
 }
 
 impl LogRow {

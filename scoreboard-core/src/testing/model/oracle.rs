@@ -8,7 +8,7 @@ use crate::entry::{PageQuery, Range, Ranked, RankedPage, RankedUsers, ScoreRank}
 use crate::ids::{ActionId, BoardId, UserId};
 use crate::ranking::{Direction, Operator, OrderKey, RankStyle, TieBreak};
 use crate::score::Score;
-use crate::store::{Change, ChangeBoard, CreateBoard, LogRow, Outcome, Reached, Receipt, Refusal, Scan};
+use crate::store::{Change, ChangeBoard, CreateBoard, LogRow, Outcome, Reached, Receipt, Refusal, RowDigest, Scan};
 use crate::version::{Epoch, Position, Version};
 
 /// Boards as lists of log rows: every read folds and sorts them anew.
@@ -30,6 +30,10 @@ type Place = (UserId, Reached);
 impl ModelBoard {
     fn position(&self) -> Position {
         Position { epoch: self.epoch, version: Version::new(self.log.len() as u64) }
+    }
+
+    fn head(&self) -> Option<RowDigest> {
+        self.log.last().and_then(|row| row.digest)
     }
 
     /// What each user has: their last score, reached at the first row of the run of rows that left it as it is.
@@ -114,7 +118,7 @@ impl ModelBoard {
             return Err(Refusal::ScoreOutOfRange);
         }
         let after = i64::try_from(after).expect("in range");
-        Ok(LogRow {
+        let mut row = LogRow {
             position: Position { version: self.position().version.next(), ..self.position() },
             action_id: change.action_id,
             fingerprint: change.fingerprint,
@@ -126,7 +130,10 @@ impl ModelBoard {
             previous,
             score: Score::new(after).expect("in range"),
             at: change.at,
-        })
+            digest: None,
+        };
+        row.digest = Some(RowDigest::of(self.head(), &self.spec.id, &row));
+        Ok(row)
     }
 }
 
@@ -207,7 +214,8 @@ impl Model {
         let board = self.boards.get(id)?;
         let Position { epoch, version } = board.position();
         let total = board.places().len() as u64;
-        Some(Board { spec: board.spec.clone(), season: Season::FIRST, epoch, version, total, log_after: Version::ZERO })
+        let (spec, season, log_after, head) = (board.spec.clone(), Season::FIRST, Version::ZERO, board.head());
+        Some(Board { spec, season, epoch, version, total, log_after, head })
     }
 
     pub(super) fn boards(&self) -> Vec<Board> {
@@ -285,6 +293,7 @@ impl Model {
             previous: None,
             score,
             at,
+            digest: None,
         });
         let places = board.places();
         let index = places.iter().position(|(user, _)| *user == newcomer)?;
