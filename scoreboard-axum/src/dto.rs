@@ -8,15 +8,11 @@ mod scores;
 mod second_factor;
 mod security;
 mod token_keys;
-
-pub(crate) use accounts::{LoginRequest, RefreshRequest, RegisterRequest, SignedInAnswer, TicketAnswer, UserAnswer};
-pub(crate) use boards::{BoardAnswer, BoardsAnswer};
-pub(crate) use incidents::{AssignRequest, DecideRequest, IncidentAnswer, IncidentsAnswer, IncidentsParams};
-pub(crate) use params::{AroundParams, HistoryParams, RankParams, StandingParams, TopParams, WatchParams, user_id};
 mod watch;
 
 pub(crate) use accounts::{LoginRequest, RefreshRequest, RegisterRequest, SignedInAnswer, TicketAnswer, UserAnswer};
 pub(crate) use boards::{BoardAnswer, BoardsAnswer};
+pub(crate) use incidents::{AssignRequest, DecideRequest, IncidentAnswer, IncidentsAnswer, IncidentsParams};
 pub(crate) use params::{AroundParams, HistoryParams, RankParams, StandingParams, TopParams, user_id};
 pub(crate) use scores::{ActionAnswer, GenerateActionRequest, ReceiptAnswer, RecordBody, StandingsBody, UpdateRequest};
 pub(crate) use second_factor::{

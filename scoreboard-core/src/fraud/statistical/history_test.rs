@@ -21,6 +21,7 @@ fn row(version: u64, at: Timestamp, kind: &str) -> LogRow {
         previous: None,
         score: Score::ZERO,
         at,
+        digest: None,
     }
 }
 

@@ -29,6 +29,7 @@ fn rows(waits: impl IntoIterator<Item = u64>) -> Vec<LogRow> {
             previous: None,
             score: Score::ZERO,
             at,
+            digest: None,
         }
     };
     waits.into_iter().enumerate().map(row).collect()
