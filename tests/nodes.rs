@@ -62,7 +62,7 @@ impl Watcher {
     }
 }
 
-async fn counted(user: &mut User, on: &Server) -> u64 {
+async fn count_one(user: &mut User, on: &Server) -> u64 {
     let action = user.issue("tap").await.expect("issue answers").expect(201)["action"].take();
     // Signed by one, counted by another.
     let answer = update(&mut Client::new(on.address()), &user.token, &action).await.expect("update answers");
@@ -85,7 +85,7 @@ async fn what_one_counts_the_other_shows_and_pushes() {
     for round in 0..ROUNDS {
         // So that there is something old to show.
         reader.get("/api/scoreboard").await.expect("a read is answered").expect(200);
-        let version = counted(&mut user, &one).await;
+        let version = count_one(&mut user, &one).await;
         let began = Instant::now();
         if round % 2 == 1 {
             // Who names what he wants need not wait until it is announced.
