@@ -37,7 +37,8 @@ pub(crate) async fn before(
             match actor.choose(5) {
                 0 => claims.points = Points::new(claims.points.get() + 1).expect("small"),
                 1 => {
-                    claims.kind = if claims.kind.as_str() == "boss" { "quest" } else { "boss" }.parse().expect("a slug")
+                    let other = if claims.kind.as_str() == "boss" { "quest" } else { "boss" };
+                    claims.kind = other.parse().expect("a slug");
                 }
                 2 => claims.not_before = Timestamp::from_millis(0),
                 3 => claims.expires_at = claims.expires_at.plus(Duration::from_secs(86_400)),
