@@ -216,7 +216,7 @@ fn a_snapshot_of_anything_but_the_part_that_is_followed_is_not_held() {
             around(),
             "beyond all numbers",
             change(&near, |view| {
-                view.entries.iter_mut().zip(u64::MAX - 2..=u64::MAX).for_each(|(entry, rank)| entry.rank = rank)
+                view.entries.iter_mut().zip(u64::MAX - 2..=u64::MAX).for_each(|(entry, rank)| entry.rank = rank);
             }),
         ),
         (around(), "somebody else's", board.view(&LiveWindow::around(user(5), 1))),

@@ -90,8 +90,8 @@ async fn whom_it_is_watched_around_stands_out() {
     let buffer = terminal.backend().buffer();
     let is_reversed = |name: &str| {
         let rows = (4..9).map(|y| (0..40).map(|x| &buffer[(x, y)]).collect::<Vec<_>>());
-        let row = rows.filter(|row| row.iter().map(|cell| cell.symbol()).collect::<String>().contains(name));
-        row.last().is_some_and(|row| row.iter().all(|cell| cell.modifier.contains(Modifier::REVERSED)))
+        let mut found = rows.filter(|row| row.iter().map(|cell| cell.symbol()).collect::<String>().contains(name));
+        found.next().is_some_and(|row| row.iter().all(|cell| cell.modifier.contains(Modifier::REVERSED)))
     };
     assert!(is_reversed("Ben") && !is_reversed("Ada"));
 }
