@@ -18,6 +18,7 @@ pub use applying::*;
 pub use at_most::*;
 pub use boards::*;
 pub use cancellation::*;
+pub(in crate::testing) use concurrency::settle;
 pub use concurrency::*;
 pub use logs::*;
 pub use once::*;

@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use scoreboard_core::{
     ActionId, BoardId, Epoch, KindId, LogRow, Origin, Points, Reached, Score, Season, Timestamp, UserId, Version,
+    Visibility,
 };
 use serde::Serialize;
 
@@ -39,6 +40,9 @@ pub(super) enum Line<'a> {
         at: Timestamp,
         previous: Option<Previous>,
         score: Score,
+        /// Only where others are not shown it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        visibility: Option<Visibility>,
     },
     End {
         rows: u64,
@@ -75,6 +79,7 @@ impl<'a> Line<'a> {
             at: row.at,
             previous: row.previous.map(|Reached { score, version, at }| Previous { score, version, at }),
             score: row.score,
+            visibility: (row.visibility != Visibility::Shown).then_some(row.visibility),
         }
     }
 

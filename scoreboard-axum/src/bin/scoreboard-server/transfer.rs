@@ -134,8 +134,9 @@ impl UserLine {
 }
 
 impl RowLine {
-    fn new(board: &BoardId, row: &LogRow) -> Self {
-        Self {
+    /// `None` for a correction, which no change makes again.
+    fn new(board: &BoardId, row: &LogRow) -> Option<Self> {
+        Some(Self {
             board: board.clone(),
             version: row.position.version,
             id: row.action_id,
@@ -147,10 +148,11 @@ impl RowLine {
             origin: match row.origin {
                 Origin::Action => OriginWord::Action,
                 Origin::Record => OriginWord::Record,
+                Origin::Correction => return None,
             },
             at: row.at,
             score: row.score,
-        }
+        })
     }
 
     /// The change that makes this row again, or finds it.
