@@ -2,6 +2,7 @@
 
 mod accounts;
 mod boards;
+mod moderation;
 mod params;
 mod scores;
 mod second_factor;
@@ -9,6 +10,10 @@ mod security;
 
 pub(crate) use accounts::{LoginRequest, RefreshRequest, RegisterRequest, SignedInAnswer, TicketAnswer, UserAnswer};
 pub(crate) use boards::{BoardAnswer, BoardsAnswer};
+pub(crate) use moderation::{
+    ActionsRequest, LiftRequest, ModerationAnswer, ModerationsAnswer, ModerationsParams, RestrictionAnswer,
+    RestrictionRequest,
+};
 pub(crate) use params::{AroundParams, HistoryParams, RankParams, StandingParams, TopParams, WatchParams, user_id};
 pub(crate) use scores::{ActionAnswer, GenerateActionRequest, ReceiptAnswer, RecordBody, StandingsBody, UpdateRequest};
 pub(crate) use second_factor::{

@@ -21,6 +21,7 @@ mod docs;
 mod health;
 mod live;
 mod metrics;
+mod moderation;
 mod page;
 mod record;
 mod second_factor;
@@ -61,6 +62,10 @@ pub(crate) fn api() -> OpenApiRouter<Shared> {
         .routes(routes!(users::history))
         .routes(routes!(standings::standings))
         .routes(routes!(record::record))
+        .routes(routes!(moderation::void))
+        .routes(routes!(moderation::unvoid))
+        .routes(routes!(moderation::restriction, moderation::restrict, moderation::lift))
+        .routes(routes!(moderation::moderations))
         .routes(routes!(live::socket))
         .routes(routes!(live::events))
         .routes(routes!(health::health))

@@ -54,8 +54,13 @@ const fn users(status: u16) -> Row {
     [401, status, status, status, status, 401, 401, 401]
 }
 
+/// Moderators and admins.
+const fn moderators(status: u16) -> Row {
+    [401, 403, 403, status, status, 401, 401, 401]
+}
+
 /// What each of [`CALLERS`] is answered.
-const MATRIX: [(&str, &str, Row); 39] = [
+const MATRIX: [(&str, &str, Row); 45] = [
     ("post", "/api/auth/register", everyone(201)),
     ("post", "/api/auth/login", everyone(200)),
     ("post", "/api/auth/refresh", everyone(200)),
@@ -92,6 +97,12 @@ const MATRIX: [(&str, &str, Row); 39] = [
     ("get", "/api/scoreboard/rank", readers(200)),
     ("post", "/api/scoreboard/standings", readers(200)),
     ("post", "/api/scoreboard/record", [401, 401, 401, 401, 401, 401, 401, 200]),
+    ("post", "/api/admin/voids", moderators(200)),
+    ("post", "/api/admin/unvoids", moderators(200)),
+    ("get", "/api/admin/users/{userId}/restriction", moderators(200)),
+    ("put", "/api/admin/users/{userId}/restriction", moderators(200)),
+    ("delete", "/api/admin/users/{userId}/restriction", moderators(200)),
+    ("get", "/api/admin/moderations", moderators(200)),
     // As far as one gets without a socket. Who is there, a ticket says: see `tickets`.
     ("get", "/api/scoreboard/ws", everyone(400)),
     ("get", "/api/scoreboard/events", everyone(200)),
@@ -153,6 +164,13 @@ impl Asked {
             "/api/scoreboard/update" => json!({ "action": self.world.action(&ada, "tap").await }),
             "/api/scoreboard/standings" => json!({ "userIds": [ada.id] }),
             "/api/scoreboard/record" => json!({ "userId": ada.id, "kind": "tap" }),
+            "/api/admin/voids" | "/api/admin/unvoids" => {
+                json!({ "select": { "userId": ada.id }, "reason": "a test" })
+            }
+            "/api/admin/users/{userId}/restriction" if method == "put" => {
+                json!({ "restriction": "held", "reason": "a test" })
+            }
+            "/api/admin/users/{userId}/restriction" if method == "delete" => json!({ "reason": "a test" }),
             _ => self.security_body(method, template, &ada).await,
         };
         let path = template.replace("{userId}", &ada.id.to_string()).replace("{sessionId}", &session.to_string());
