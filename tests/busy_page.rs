@@ -17,6 +17,7 @@ use tokio::time::sleep;
 const UPDATES_PER_SECOND: u32 = 100;
 const WATCHED: Duration = Duration::from_secs(10);
 const WINDOWS: usize = 3;
+const FILM: usize = 10;
 const STATE: &str = "return document.querySelector('[data-testid=connection]').dataset.state === arguments[0];";
 
 /// Looks at every frame: how late it is, and whether each row that stands elsewhere than in the frame before is on its way there.
@@ -143,6 +144,10 @@ async fn at_a_hundred_updates_a_second_nothing_jumps_and_the_neighbourhood_is_ri
         println!("window {window} was not calm");
     }
     assert!(calm, "frames were late in each of {WINDOWS} windows");
+    // A short film, for people to look at; to take a picture keeps the page, so not while it is measured.
+    for picture in 0..FILM {
+        browser.screenshot(&format!("busy-film-{picture}")).await;
+    }
 
     // Without motion: rows are where they belong at once.
     let media = json!([{ "name": "prefers-reduced-motion", "value": "reduce" }]);

@@ -1,7 +1,7 @@
 //! A thousand who watch one board, side by side in one run: the server, and a bare axum handler that sends the same bytes to whoever is
 //! connected. Each has a core of its own, those who watch the other.
 //!
-//! The board changes five hundred times a second, which is more than either can tell a thousand: what is counted is what arrives. The
+//! The board changes two hundred times a second, which is more than either can tell a thousand: what is counted is what arrives. The
 //! rounds of both take turns. Before them it is looked how much memory each connection takes that is told nothing.
 //!
 //! Run with `cargo bench --bench live`. Needs two cores and `taskset` (util-linux).
@@ -37,7 +37,7 @@ use watchers::Watchers;
 const WATCHERS: usize = 1_000;
 const ROUNDS: usize = 15;
 const MEASURED: Duration = Duration::from_secs(1);
-const PACE: Duration = Duration::from_millis(2);
+const PACE: Duration = Duration::from_millis(5);
 /// Who makes the changes, by turns: none waits for another's answer while all who watch are told.
 const WRITERS: usize = 32;
 /// Until all have been told what there is, and what was needed for that is given back.

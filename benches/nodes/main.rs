@@ -43,11 +43,18 @@ const MEASURED: Duration = Duration::from_secs(2);
 const CHEAP_HASHES: [(&str, &str); 2] =
     [("SCOREBOARD_ACCOUNTS__ARGON2_MEMORY_KIB", "1024"), ("SCOREBOARD_ACCOUNTS__ARGON2_ITERATIONS", "1")];
 
-/// One subject in one round: changes a second, and changes a second of CPU time.
+/// One subject in one round: changes a second, and the CPU time that each took, of the servers and of the database, in seconds.
 #[derive(Clone, Copy)]
 struct Round {
     per_second: f64,
-    per_cpu_second: f64,
+    servers: f64,
+    database: f64,
+}
+
+impl Round {
+    fn per_cpu_second(self) -> f64 {
+        1.0 / (self.servers + self.database)
+    }
 }
 
 fn main() {
@@ -131,7 +138,7 @@ impl Cluster {
         let (seconds, database) = (elapsed.as_secs_f64(), database.seconds());
         let busy: f64 = servers.iter().map(|server| server.share(elapsed) * seconds).sum();
         self.rate = self.rate.max(answered / seconds);
-        Round { per_second: answered / seconds, per_cpu_second: answered / (busy + database) }
+        Round { per_second: answered / seconds, servers: busy / answered, database: database / answered }
     }
 }
 
@@ -141,14 +148,16 @@ fn report(rounds: &[Vec<Round>]) {
         rounds.len()
     );
     println!(
-        "{:<12} {:>12} {:>24} {:>28}",
-        "servers", "per second", "per second of CPU time", "of that, ratio to one's"
+        "{:<10} {:>12} {:>16} {:>16} {:>24} {:>26}",
+        "servers", "per second", "servers' CPU", "database's CPU", "per second of CPU time", "of that, ratio to one's"
     );
     for servers in 1..=rounds[0].len() {
         let of = |part: fn(&Round) -> f64| median(rounds.iter().map(|round| part(&round[servers - 1])));
-        let ratio = median(rounds.iter().map(|round| round[servers - 1].per_cpu_second / round[0].per_cpu_second));
-        let [wall, cpu] = [of(|round| round.per_second), of(|round| round.per_cpu_second)];
-        println!("{servers:<12} {wall:>12.0} {cpu:>24.0} {ratio:>28.2}");
+        let own = |round: &[Round]| round[servers - 1].per_cpu_second() / round[0].per_cpu_second();
+        let ratio = median(rounds.iter().map(|round| own(round)));
+        let [wall, cpu] = [of(|round| round.per_second), of(|round| round.per_cpu_second())];
+        let [own, database] = [of(|round| round.servers), of(|round| round.database)].map(|seconds| seconds * 1e6);
+        println!("{servers:<10} {wall:>12.0} {own:>13.1} µs {database:>13.1} µs {cpu:>24.0} {ratio:>26.2}");
     }
 }
 

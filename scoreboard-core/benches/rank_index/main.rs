@@ -8,6 +8,8 @@
 //! `redis-server` (Debian: `redis-server`), which it starts for itself.
 
 mod draws;
+#[path = "../../src/layers/rank_indexed/gate.rs"]
+mod gate;
 mod redis;
 mod resident;
 mod under_writer;

@@ -4,12 +4,12 @@ use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use parking_lot::{RwLock, RwLockWriteGuard};
 use scoreboard_core::{Range, RankIndex, RankStyle, UserId};
 
 use tokio::time::Instant;
 
 use crate::draws::Draws;
+use crate::gate::Gate;
 use crate::{median, reached};
 
 const MEASURED: Duration = Duration::from_millis(1500);
@@ -17,7 +17,7 @@ const MEASURED: Duration = Duration::from_millis(1500);
 /// The writer takes the lock for `step` rows at a time.
 pub(crate) fn run(index: &mut RankIndex, ids: &[UserId], version: &mut u64, step: usize) {
     let owned = std::mem::replace(index, RankIndex::new(index.order()));
-    let shared = RwLock::new(owned);
+    let shared = Gate::new(owned);
     let stop = AtomicBool::new(false);
     let (writes, rounds) = std::thread::scope(|scope| {
         let writer = scope.spawn(|| {
@@ -31,7 +31,7 @@ pub(crate) fn run(index: &mut RankIndex, ids: &[UserId], version: &mut u64, step
                     index.set(user, reached(had + 1 + (version % 100) as i64, version));
                 }
                 writes += step as u64;
-                RwLockWriteGuard::unlock_fair(index);
+                shared.pause(index);
             }
             (writes, version)
         });
@@ -57,11 +57,11 @@ pub(crate) fn run(index: &mut RankIndex, ids: &[UserId], version: &mut u64, step
         at(0.999),
         at(1.0),
     );
-    *index = shared.into_inner();
+    std::mem::swap(index, &mut *shared.write());
 }
 
 /// The times of reads, sorted, in nanoseconds.
-fn read(shared: &RwLock<RankIndex>, ids: &[UserId], round: u64) -> Vec<u64> {
+fn read(shared: &Gate<RankIndex>, ids: &[UserId], round: u64) -> Vec<u64> {
     let (mut draws, mut times) = (Draws(round + 1), Vec::with_capacity(1 << 21));
     let ends = Instant::now() + MEASURED;
     loop {

@@ -23,6 +23,7 @@ mod absorb;
 mod check;
 mod fill;
 mod follow;
+mod gate;
 mod indexed_board;
 mod progress;
 
