@@ -279,7 +279,7 @@ async fn who_is_shadowed_or_held_sees_themselves_and_who_is_banned_is_refused() 
     assert_eq!(to_ada["score"], 4);
     let list = moderator.user.client.send("GET", "/api/admin/moderations", Some(&moderator.user.token), None).await;
     let list = list.expect("an answer").expect(200);
-    let kinds: Vec<_> = list["moderations"].as_array().expect("a list").iter().map(|m| m["measure"].clone()).collect();
+    let kinds: Vec<_> = list["moderations"].as_array().expect("a list").iter().map(|m| m["act"].clone()).collect();
     assert_eq!(kinds, ["lift", "restrict", "restrict", "restrict"]);
 
     // The command line tells before it does, and a running server shows what it did.

@@ -30,8 +30,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long it takes at most until a server knows what it missed.
 const RECOVERY: Duration = Duration::from_secs(5);
 
-/// The servers follow what others have ended each five seconds.
-const FOLLOWED: Duration = Duration::from_secs(8);
+/// The servers follow what others have ended twice a second.
+const FOLLOWED: Duration = Duration::from_secs(1);
 
 struct Watcher(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
@@ -137,10 +137,91 @@ async fn who_is_signed_out_at_one_is_refused_by_the_other() {
     until("the other refuses the token", FOLLOWED, async || (me(&mut elsewhere, token).await == 401).then_some(()))
         .await;
     assert_eq!(watcher.next(FOLLOWED).await, json!({"closed": 4500}));
-    println!("refused elsewhere after {:?}", began.elapsed());
+    println!("refused elsewhere, and its socket closed, after {:?}", began.elapsed());
     let again = elsewhere.post("/api/auth/refresh", &refresh).await.expect("it answers");
     assert_eq!(again.status, 401, "the session is over for all");
     assert_eq!(me(&mut elsewhere, &user.token).await, 200, "another session of the same user goes on");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_refreshes_at_two_nodes_all_get_one_token_and_a_late_one_ends_the_session() {
+    let one = Server::start_on(Place::postgres().await).await;
+    let other = one.start_beside().await;
+    let mut user = User::register(one.address(), "ada").await;
+    let login = json!({"email": "ada@example.org", "password": PASSWORD});
+    let login = user.client.post("/api/auth/login", &login).await.expect("login answers").expect(200);
+    let first = json!({"refreshToken": login["refreshToken"]});
+    let tries = (0..50).map(|n| {
+        let (address, first) = ([&one, &other][n % 2].address(), &first);
+        async move {
+            let answer = Client::new(address).post("/api/auth/refresh", first).await.expect("refresh answers");
+            answer.expect(200)["refreshToken"].as_str().expect("a token").to_owned()
+        }
+    });
+    let mut given = futures_util::future::join_all(tries).await;
+    given.sort();
+    given.dedup();
+    assert_eq!(given.len(), 1, "one successor");
+    let second = json!({"refreshToken": given[0]});
+    let [mut here, mut there] = [&one, &other].map(|server| Client::new(server.address()));
+    let third = there.post("/api/auth/refresh", &second).await.expect("refresh answers").expect(200);
+    let token = third["token"].as_str().expect("a token");
+    let me = async |client: &mut Client| {
+        client.send("GET", "/api/auth/me", Some(token), None).await.expect("answers").status
+    };
+    assert_eq!((me(&mut here).await, me(&mut there).await), (200, 200), "the session goes on");
+
+    // As somebody who has a copy: as long as it is repeated nothing ends.
+    until("the token is taken for a copy", Duration::from_secs(15), async || {
+        let answer = here.post("/api/auth/refresh", &second).await.expect("refresh answers");
+        let same = answer.status == 200 && answer.body["refreshToken"] == third["refreshToken"];
+        assert!(same || answer.status == 401, "{}: {}", answer.status, answer.body);
+        (answer.status == 401).then_some(())
+    })
+    .await;
+    let began = Instant::now();
+    assert_eq!(me(&mut here).await, 401, "at once where it was shown");
+    until("the other refuses the token", FOLLOWED, async || (me(&mut there).await == 401).then_some(())).await;
+    println!("refused elsewhere after {:?}", began.elapsed());
+    let third = json!({"refreshToken": third["refreshToken"]});
+    assert_eq!(there.post("/api/auth/refresh", &third).await.expect("refresh answers").status, 401);
+}
+
+/// The servers look for revoked keys each two seconds; each has a copy of the key file of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_is_revoked_at_one_is_refused_by_the_other() {
+    let one = Server::start_on(Place::postgres().await).await;
+    let other = one.start_beside().await;
+    let mut user = User::register(one.address(), "ada").await;
+    let action = user.issue("tap").await.expect("issue answers").expect(201)["action"].take();
+    let key = action["keyId"].as_str().expect("an id").to_owned();
+    let mut elsewhere = Client::new(other.address());
+    let me = async |client: &mut Client, token: &str| {
+        client.send("GET", "/api/auth/me", Some(token), None).await.expect("it answers").status
+    };
+    assert_eq!(me(&mut elsewhere, &user.token).await, 200);
+    let revoked = one.command(&["admin", "revoke-key", &key]);
+    assert!(revoked.status.success(), "{revoked:?}");
+    let began = Instant::now();
+    until("the other refuses the token", Duration::from_secs(4), async || {
+        (me(&mut elsewhere, &user.token).await == 401).then_some(())
+    })
+    .await;
+    println!("a revoked key's token is refused elsewhere after {:?}", began.elapsed());
+    until("so does the one", Duration::from_secs(4), async || {
+        (me(&mut user.client, &user.token).await == 401).then_some(())
+    })
+    .await;
+
+    // Where the key file has the new key, things go on; the other's copy has none that is good, and what it signs is good there alone.
+    let login = json!({"email": "ada@example.org", "password": PASSWORD});
+    let login = user.client.post("/api/auth/login", &login).await.expect("login answers").expect(200);
+    let token = login["token"].as_str().expect("a token");
+    let old = update(&mut user.client, token, &action).await.expect("update answers");
+    assert_eq!((old.status, &old.body["code"]), (400, &json!("action_signature_invalid")));
+    assert_eq!(me(&mut elsewhere, token).await, 401);
+    assert!(other.log().contains("every key of the key file was revoked"), "and it says so");
+    one.assert_verified();
 }
 
 /// A server whose database falls silent goes on with what it has, and knows what it missed soon after.

@@ -1,5 +1,6 @@
 import { fullJitter } from "/client/scoreboard-client.js";
 import { ApiError, request } from "./api.js";
+import { deviceToken, keepDeviceToken } from "./devices.js";
 import { sleep } from "./sleep.js";
 import { load, remove, store } from "./tabstore.js";
 
@@ -45,7 +46,7 @@ export class Session extends EventTarget {
 
   /** Begins a session; where a second factor is asked for, gives the login that waits for it. */
   async signIn(email, password) {
-    const answer = await request("POST", "/api/auth/login", { body: { email, password } });
+    const answer = await request("POST", "/api/auth/login", { body: { email, password, deviceToken: deviceToken(email) } });
     if (answer.mfaRequired) return answer;
     await this.#begin(answer);
     return null;
@@ -69,6 +70,7 @@ export class Session extends EventTarget {
 
   async #begin(answer) {
     const id = randomId();
+    keepDeviceToken(answer.user.email, answer.deviceToken);
     this.#take(id, answer);
     await isOnlyHolder(id);
   }

@@ -56,6 +56,13 @@ impl ClientAddress {
         })
     }
 
+    /// The network around it, whose addresses often have one owner: the /24 of an IPv4 address, the /48 of an IPv6 one, for with IPv6 a whole
+    /// /64 counts as one address already.
+    pub(crate) fn network(self) -> IpNet {
+        let length = if self.0.is_ipv4() { 24 } else { 48 };
+        IpNet::new(self.0, length).expect("no prefix is longer than its address").trunc()
+    }
+
     /// The client behind a connection; `None` for a trusted proxy, behind which there are many.
     pub(crate) fn of_peer(peer: SocketAddr, trusted: &[Network]) -> Option<Self> {
         let peer = peer.ip().to_canonical();
@@ -132,6 +139,14 @@ mod tests {
         assert_eq!(client("10.0.0.1", &["1.1.1.1", "203.0.113.9:4711"], &["10.0.0.0/8"]), "203.0.113.9");
         assert_eq!(client("10.0.0.1", &["203.0.113.9, nonsense"], &["10.0.0.0/8"]), "10.0.0.1");
         assert_eq!(client("::ffff:10.0.0.1", &["203.0.113.9"], &["10.0.0.0/8"]), "203.0.113.9");
+    }
+
+    #[test]
+    fn a_network_is_what_lies_around() {
+        let network = |address: &str| ClientAddress::new(address.parse().unwrap()).network().to_string();
+        assert_eq!(network("192.0.2.200"), "192.0.2.0/24");
+        assert_eq!(network("::ffff:192.0.2.200"), "192.0.2.0/24");
+        assert_eq!(network("2001:db8:1:2::5"), "2001:db8:1::/48");
     }
 
     #[test]

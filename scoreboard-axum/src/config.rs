@@ -62,6 +62,9 @@ pub struct Limits {
     /// Accounts made from an address. Default: 60 an hour.
     pub register: Option<Quota>,
     /// Logins tried from an address, and as many refreshes, and codes of a second factor, each counted by themselves. Default: 30 a minute.
+    ///
+    /// With it go ten times as many logins from the network of an address (its /24, or its /48), and, after three tries at one account, a wait
+    /// before each further one, from wherever it comes: 1 s, then 2 s, 4 s … up to 15 minutes. A device that has signed in to the account before is counted for itself.
     pub login: Option<Quota>,
     /// Messages that an address, or a user, makes the server send, and as many to one recipient who is named by a stranger. Default: 20 an
     /// hour.
@@ -76,7 +79,9 @@ impl Limits {
     /// The names of the quotas before which strangers stand: of registrations, logins, refreshes, codes and mail. A server that loses the limiter
     /// which it shares with others had better be stricter with these than with the rest:
     /// [`FallbackLimiter::halving`](scoreboard_core::FallbackLimiter::halving).
-    pub const OF_STRANGERS: &[&str] = &["register", "login", "refresh", "codes", "mail"];
+    ///
+    /// The waits before tries at one account are not among them: halved, they would be longer than they may be.
+    pub const OF_STRANGERS: &[&str] = &["register", "login", "login_network", "refresh", "codes", "mail"];
 }
 
 impl Default for Limits {

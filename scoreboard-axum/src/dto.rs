@@ -2,14 +2,17 @@
 
 mod accounts;
 mod boards;
+mod incidents;
 mod moderation;
 mod params;
 mod scores;
 mod second_factor;
 mod security;
+mod token_keys;
 
 pub(crate) use accounts::{LoginRequest, RefreshRequest, RegisterRequest, SignedInAnswer, TicketAnswer, UserAnswer};
 pub(crate) use boards::{BoardAnswer, BoardsAnswer};
+pub(crate) use incidents::{AssignRequest, DecideRequest, IncidentAnswer, IncidentsAnswer, IncidentsParams};
 pub(crate) use moderation::{
     ActionsRequest, LiftRequest, ModerationAnswer, ModerationsAnswer, ModerationsParams, RestrictionAnswer,
     RestrictionRequest,
@@ -23,3 +26,4 @@ pub(crate) use second_factor::{
 pub(crate) use security::{
     ConfirmRequest, ForgotRequest, PasswordRequest, ResetRequest, SessionAnswer, SessionsAnswer,
 };
+pub(crate) use token_keys::TokenKeysAnswer;

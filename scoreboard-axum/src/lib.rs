@@ -76,6 +76,7 @@ mod request_id;
 mod router;
 mod routes;
 mod serve;
+mod signed;
 mod stalled;
 mod state;
 mod text;

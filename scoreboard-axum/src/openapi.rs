@@ -4,7 +4,9 @@ use scoreboard_core::PrivateEvent;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+};
 use utoipa::openapi::{
     ComponentsBuilder, ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Response,
 };
@@ -51,6 +53,10 @@ pub(crate) fn frame() -> OpenApi {
         let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(about)).build();
         SecurityScheme::Http(scheme)
     };
+    let signature = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description(
+        "Authorization",
+        "`Scoreboard-Ed25519 key=\"…\", time=\"…\", signature=\"…\"`: a request that a trusted game server has signed (docs/signed-requests.md)",
+    )));
     let mut schemas = vec![(ProblemBody::name().into_owned(), ProblemBody::schema())];
     ProblemBody::schemas(&mut schemas);
     // What is sent over a WebSocket alone, no response bears.
@@ -60,6 +66,7 @@ pub(crate) fn frame() -> OpenApi {
         .schemas_from_iter(schemas)
         .security_scheme("user", bearer("The access token of a login"))
         .security_scheme("gameServer", bearer("The key of a trusted game server"))
+        .security_scheme("gameServerSignature", signature)
         .build();
     OpenApiBuilder::new().info(info.build()).components(Some(components)).build()
 }

@@ -132,6 +132,14 @@ impl Problem {
         problem
     }
 
+    /// The same refusal, named after the policy that a client knows.
+    pub(crate) fn under_policy(self, policy: &'static str) -> Self {
+        match self.0.usage {
+            Some(usage) => Self::rate_limited(Usage { policy, ..usage }),
+            None => self,
+        }
+    }
+
     pub(crate) fn blocked(incident: IncidentId) -> Self {
         let mut problem = Self::new(Code::ActionBlocked, "the action was not counted");
         problem.0.incident = Some(incident);

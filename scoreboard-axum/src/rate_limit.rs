@@ -1,6 +1,7 @@
 //! Quotas at the edge, and the fields that tell clients of them.
 
 use std::fmt::Write;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,8 @@ use scoreboard_core::{Cell, Chain, Clock, Decision, Quota, RateLimiter, Usage, U
 use crate::address::ClientAddress;
 use crate::problem::Problem;
 use crate::{Limits, text::Text};
+
+mod account;
 
 /// The quotas of the routes, over the limiter that counts them.
 #[derive(Debug)]
@@ -54,8 +57,28 @@ impl RateLimits {
         self.take("register", self.limits.register, Subject::Address(address)).await
     }
 
+    /// An address has its quota, and its network ten times that: whoever guesses has many addresses, most often near each other.
     pub(crate) async fn login(&self, address: ClientAddress) -> Result<Option<Usage>, Problem> {
-        self.take("login", self.limits.login, Subject::Address(address)).await
+        const ADDRESSES: NonZeroU32 = NonZeroU32::new(10).expect("not zero");
+        let Some(quota) = self.limits.login else { return Ok(None) };
+        let wider = Quota { limit: quota.limit.saturating_mul(ADDRESSES), ..quota };
+        let [host, network] = [address.to_string(), address.network().to_string()];
+        let cells = [
+            Cell { policy: "login", subject: &host, quota },
+            Cell { policy: "login_network", subject: &network, quota: wider },
+        ];
+        self.decide(&cells).await.map(Some)
+    }
+
+    /// The tries at one account, as [`login_subject`](scoreboard_core::accounts::Accounts::login_subject) names it.
+    pub(crate) async fn login_account(&self, subject: &str) -> Result<(), Problem> {
+        if self.limits.login.is_none() {
+            return Ok(());
+        }
+        match self.decide(&account::cells(subject)).await {
+            Ok(_) => Ok(()),
+            Err(problem) => Err(problem.under_policy(account::POLICY)),
+        }
     }
 
     /// As many as logins, which are as costly for a store, but counted apart: neither shall use up the other. Nothing counts logouts: each
@@ -112,19 +135,22 @@ impl RateLimits {
             Subject::User(user) => write!(text, "{user}"),
             Subject::Address(address) => write!(text, "{address}"),
         };
-        let cells = [Cell { policy, subject: text.as_str(), quota }];
+        self.decide(&[Cell { policy, subject: text.as_str(), quota }]).await
+    }
+
+    async fn decide(&self, cells: &[Cell<'_>]) -> Result<Usage, Problem> {
         let now = self.clock.now();
-        let decision = match self.limiter.take(&cells, now).await {
+        let decision = match self.limiter.take(cells, now).await {
             Ok(decision) => decision,
             Err(error) => {
                 tracing::warn!(error = %Chain(&error), "the limiter is not available; this process counts by itself");
-                self.fallback.take(&cells, now).await?
+                self.fallback.take(cells, now).await?
             }
         };
         match decision {
             Decision::Allowed(usage) => Ok(usage),
             Decision::Limited(usage) => {
-                metrics::counter!("scoreboard_ratelimit_refusals_total", "policy" => policy).increment(1);
+                metrics::counter!("scoreboard_ratelimit_refusals_total", "policy" => usage.policy).increment(1);
                 Err(Problem::rate_limited(usage))
             }
         }

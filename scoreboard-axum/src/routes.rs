@@ -19,6 +19,7 @@ mod board;
 mod boards;
 mod docs;
 mod health;
+mod incidents;
 mod live;
 mod metrics;
 mod moderation;
@@ -27,6 +28,7 @@ mod record;
 mod second_factor;
 mod security;
 mod standings;
+mod token_keys;
 mod users;
 
 /// The routes that the API's description names, and the description.
@@ -62,6 +64,10 @@ pub(crate) fn api() -> OpenApiRouter<Shared> {
         .routes(routes!(users::history))
         .routes(routes!(standings::standings))
         .routes(routes!(record::record))
+        .routes(routes!(incidents::incidents))
+        .routes(routes!(incidents::incident))
+        .routes(routes!(incidents::assign))
+        .routes(routes!(incidents::decide))
         .routes(routes!(moderation::void))
         .routes(routes!(moderation::unvoid))
         .routes(routes!(moderation::restriction, moderation::restrict, moderation::lift))
@@ -72,6 +78,7 @@ pub(crate) fn api() -> OpenApiRouter<Shared> {
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
         .routes(routes!(metrics::metrics))
+        .routes(routes!(token_keys::token_keys))
         .routes(routes!(docs::description))
 }
 

@@ -5,17 +5,19 @@ use std::sync::Arc;
 
 use axum::http::request::Parts;
 use metrics_exporter_prometheus::PrometheusHandle;
-use scoreboard_core::accounts::{Accounts, Principal};
+use scoreboard_core::accounts::{Accounts, Principal, SignedRequest};
 use scoreboard_core::{Clock, KeyId, Scoreboard, Usage};
 
 use crate::address::ClientAddress;
 use crate::app::PartCheck;
 use crate::bearer::bearer;
+use crate::body::Received;
 use crate::health::Health;
 use crate::live::Connections;
 use crate::metrics::RouteSeries;
 use crate::problem::Problem;
 use crate::rate_limit::{RateLimits, Subject};
+use crate::signed::{SignatureField, signature};
 use crate::{App, HttpConfig, Lifecycle};
 
 /// A handle on the state.
@@ -61,10 +63,16 @@ impl AppState {
         })
     }
 
-    /// Who asks, by their access token.
+    /// Whose account it is, by their access token.
     pub(crate) fn signed_in(&self, parts: &Parts) -> Result<Principal, Problem> {
         let token = bearer(&parts.headers)?.ok_or_else(Problem::unauthorized)?;
         Ok(self.accounts.authenticate(token)?)
+    }
+
+    /// Who asks, with an account here or with none: for what all users may.
+    pub(crate) fn user(&self, parts: &Parts) -> Result<Principal, Problem> {
+        let token = bearer(&parts.headers)?.ok_or_else(Problem::unauthorized)?;
+        Ok(self.accounts.identify(token)?)
     }
 
     /// Who asks, be it that they may do nothing yet but set up a second factor.
@@ -73,8 +81,24 @@ impl AppState {
         Ok(self.accounts.authenticate_enrolling(token)?)
     }
 
-    /// Which trusted game server asks, by its own key.
-    pub(crate) async fn game_server(&self, parts: &Parts) -> Result<KeyId, Problem> {
+    /// Which trusted game server asks, by its own key or by the signature of the request, which the key of the result is a part of.
+    pub(crate) async fn game_server(&self, parts: &Parts, body: &Received) -> Result<KeyId, Problem> {
+        if let Some(SignatureField { key, time, signature }) = signature(&parts.headers)? {
+            let mut names = parts.headers.get_all("idempotency-key").iter().map(|name| name.to_str());
+            let (Some(Ok(idempotency_key)), None, Ok(body)) = (names.next(), names.next(), body) else {
+                return Err(Problem::unauthorized());
+            };
+            let request = SignedRequest {
+                key: &key,
+                time,
+                method: parts.method.as_str(),
+                target: parts.uri.path_and_query().map_or("", |target| target.as_str()),
+                idempotency_key,
+                body,
+                signature: &signature,
+            };
+            return Ok(self.accounts.authenticate_signed(&request).await?);
+        }
         let key = bearer(&parts.headers)?.ok_or_else(Problem::unauthorized)?;
         Ok(self.accounts.authenticate_server(key).await?)
     }
@@ -83,7 +107,7 @@ impl AppState {
     /// good, even where none is needed.
     pub(crate) async fn reader(&self, parts: &Parts) -> Result<Option<Usage>, Problem> {
         let subject = match bearer(&parts.headers)? {
-            Some(token) => Subject::User(self.accounts.authenticate_enrolling(token)?.user_id),
+            Some(token) => Subject::User(self.accounts.identify_reader(token)?.user_id),
             None if !self.limits.counts_reads() => return Ok(None),
             None => Subject::Address(self.address(parts)),
         };

@@ -2,7 +2,7 @@
 //!
 //! [`Accounts`] is the handle that a server holds: it registers and logs in users over any [`AccountStore`], and tells by
 //! a token alone, without I/O, who is asking. A login begins a **session**: the family of all refresh tokens that come of it.
-//! Each refresh token works once; presenting a used one ends the family, since somebody has a copy.
+//! Each refresh token works once, and is answered the same for ten seconds; presenting it later ends the family, since somebody has a copy.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,48 +15,62 @@ use crate::verifier::KeyRing;
 
 mod address;
 mod challenge;
+mod device;
 mod factor;
 mod factor_store;
+mod jwks_issuer;
 mod known_tokens;
 mod login;
 mod mailed_token;
 mod message;
+mod outside;
 mod password;
 mod password_change;
 mod password_reset;
 mod recovery_codes;
+mod refresh_token;
 mod revocation;
+mod revoked_key;
 mod sealing;
 mod second_factor;
 mod sent_code;
 mod server_key;
+mod server_signature;
 mod session;
 mod session_list;
 mod store;
 mod ticket;
 mod token;
+mod token_key;
 mod totp;
 mod user;
 
 pub use challenge::{FactorMethod, Login, PendingLogin};
 pub use factor::Factor;
 pub use factor_store::{FactorStore, LoginChallenge};
+pub use jwks_issuer::JwksIssuer;
 pub use login::Registration;
 pub use message::{Message, MessageKind, Notifier};
+pub use outside::OutsideIssuer;
 pub use password::Hashing;
 pub use revocation::SessionEnd;
+pub use revoked_key::RevokedKeyStore;
 pub use second_factor::{FactorStatus, NewTotp};
 pub use server_key::ServerKeyError;
+pub use server_signature::SignedRequest;
 pub use session::{Principal, SignedIn};
 pub use store::{
-    AccountStore, CreateUser, PasswordHash, Rotation, ServerKey, ServerKeyStore, Session, SessionStore, TokenHash,
-    UserStore,
+    AccountStore, CreateUser, PasswordHash, Rotation, ServerCredential, ServerKey, ServerKeyStore, Session,
+    SessionStore, TokenHash, UserStore,
 };
 pub use ticket::Ticket;
+pub use token_key::{PublicTokenKey, TokenAlgorithm};
 pub use user::{DisplayName, Email, Role, User};
 
+use device::DeviceTokens;
 use mailed_token::MailedTokens;
 use password::PasswordGate;
+use refresh_token::RefreshTokens;
 use revocation::Revocations;
 use second_factor::SecondFactors;
 use sent_code::SentCodes;
@@ -69,10 +83,15 @@ use token::AccessTokens;
 pub struct AccountsConfig {
     /// Who issues access tokens, and for whom they are: `iss` and `aud`. Default: `scoreboard`.
     pub issuer: String,
+    /// How access tokens are signed. Default: HMAC-SHA256.
+    pub token_algorithm: TokenAlgorithm,
     /// How long an access token is good. Default: 10 minutes.
     pub access_lifetime: Duration,
     /// How long a session lasts, however often it is refreshed. Default: 30 days.
     pub session_lifetime: Duration,
+    /// For how long a refresh token that was used gets the same answer again, as long as what it got was not used: for clients that lost the
+    /// answer, or ask twice at once. Default: 10 seconds.
+    pub refresh_grace: Duration,
     /// The fewest characters of a new password. Default: 15, as for a password that is the only factor (NIST SP 800-63B-4 §3.1.1.2).
     pub min_password_chars: usize,
     /// How new passwords are hashed. Others are verified all the same, and hashed anew at the next login. Default: Argon2id.
@@ -97,8 +116,10 @@ impl Default for AccountsConfig {
         let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Self {
             issuer: "scoreboard".to_owned(),
+            token_algorithm: TokenAlgorithm::default(),
             access_lifetime: Duration::from_secs(600),
             session_lifetime: Duration::from_secs(30 * 86_400),
+            refresh_grace: Duration::from_secs(10),
             min_password_chars: 15,
             hashing: Hashing::default(),
             hashing_permits: (processors - 1).max(1),
@@ -213,7 +234,10 @@ struct Parts {
     reset_tokens: MailedTokens,
     address_tokens: MailedTokens,
     sent_codes: SentCodes,
+    outside: Vec<Arc<dyn OutsideIssuer>>,
     tokens: AccessTokens,
+    refresh_tokens: RefreshTokens,
+    device_tokens: DeviceTokens,
     passwords: PasswordGate,
     revocations: Revocations,
     tickets: Tickets,
@@ -230,6 +254,7 @@ pub struct AccountsBuilder {
     factors: Option<Arc<dyn FactorStore>>,
     mail: Option<Arc<dyn Notifier>>,
     texts: Option<Arc<dyn Notifier>>,
+    outside: Vec<Arc<dyn OutsideIssuer>>,
     ring: KeyRing,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdSource>,
@@ -255,6 +280,12 @@ impl AccountsBuilder {
         self
     }
 
+    /// Takes tokens of this issuer too, for [`identify`](Accounts::identify). May be called for each of several.
+    pub fn with_outside_issuer(mut self, issuer: Arc<dyn OutsideIssuer>) -> Self {
+        self.outside.push(issuer);
+        self
+    }
+
     /// Asks this clock.
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
@@ -276,15 +307,18 @@ impl AccountsBuilder {
     /// The accounts.
     #[must_use]
     pub fn build(self) -> Accounts {
-        let Self { store, factors, mail, texts, ring, clock, ids, config } = self;
+        let Self { store, factors, mail, texts, outside, ring, clock, ids, config } = self;
         let parts = Parts {
             factors: factors.map(|store| SecondFactors::new(store, &ring)),
             mail,
             texts,
+            outside,
             reset_tokens: MailedTokens::new(&ring, "password-reset"),
             address_tokens: MailedTokens::new(&ring, "address-confirmation"),
             sent_codes: SentCodes::new(&ring),
-            tokens: AccessTokens::new(&ring, &config.issuer),
+            tokens: AccessTokens::new(&ring, &config.issuer, config.token_algorithm),
+            refresh_tokens: RefreshTokens::new(&ring),
+            device_tokens: DeviceTokens::new(&ring),
             passwords: PasswordGate::new(config.hashing, config.hashing_permits, config.hashing_queue, &*ids),
             revocations: Revocations::default(),
             tickets: Tickets::new(config.max_tickets),
@@ -305,6 +339,7 @@ impl Accounts {
             factors: None,
             mail: None,
             texts: None,
+            outside: Vec::new(),
             ring: ring.clone(),
             clock: Arc::new(SystemClock),
             ids: Arc::new(RandomIds),
@@ -330,6 +365,12 @@ impl Accounts {
     pub async fn roles(&self, user: UserId) -> Result<Vec<Role>, AccountError> {
         let user = self.parts.store.user(user).await?.ok_or(AccountError::Unauthorized)?;
         Ok(user.roles)
+    }
+
+    /// The public halves of the keys that access tokens are verified with, the one that signs first: none where they are signed by HMAC.
+    #[must_use]
+    pub fn public_token_keys(&self) -> Vec<PublicTokenKey> {
+        self.parts.tokens.public()
     }
 
     fn is_revoked(&self, session: SessionId) -> bool {

@@ -7,10 +7,15 @@ use std::ops::Bound;
 use crate::board::{Board, Season};
 use crate::entry::{PageQuery, Range};
 use crate::error::BackendError;
+use crate::hash_chain::{HashChain, Head};
 use crate::ids::{BoardId, UserId};
 use crate::ranking::{OrderKey, RankStyle};
-use crate::store::{LogRow, Origin, Reached, ScoreStore, Visibility};
+use crate::store::{LogRow, Origin, Reached, RowDigest, ScoreStore, Visibility};
 use crate::version::{Epoch, Position, Version};
+
+mod kept_head;
+
+pub use kept_head::{KeptHead, compare_head};
 
 /// How many rows and scores are read at once.
 const CHUNK: usize = 2_000;
@@ -19,12 +24,17 @@ const CHUNK: usize = 2_000;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub enum Audit {
-    /// The log folds to exactly the scores and totals.
+    /// The log folds to exactly the scores and totals, and each row comes to its digest.
     Clean {
         /// Up to where it was checked.
         position: Position,
         /// How many scores, over all seasons.
         scores: u64,
+        /// The newest row that has a digest; `None` if none has one.
+        head: Option<Head>,
+        /// From this version on each row has a digest: what is before it, releases have written that knew of none. `None` if the newest
+        /// row has none.
+        digests_from: Option<Version>,
     },
     /// There is no such board.
     UnknownBoard,
@@ -47,13 +57,14 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Folds a board's log from its first row and compares it with the scores, totals and ranks of every season.
+/// Folds a board's log from its first row and compares it with the scores, totals and ranks of every season, and its [hash chain](HashChain)
+/// with its digests.
 ///
 /// A correction is taken as it says: that it follows from the actions that are void is decided once, when it is made, by
 /// [`Inquiry::decide`](crate::Inquiry::decide).
 ///
 /// Where the log is whole only behind a [later version](Board::log_after), it is folded from there: each user's first row says what they had,
-/// and who has no row keeps the score that the store has, if it is one from before.
+/// and who has no row keeps the score that the store has, if it is one from before. The first digest is then taken as it is found.
 ///
 /// The board may be in use: each stretch of scores is compared with the fold at that stretch's own version. Memory: two entries a user.
 /// `progress` is told the version reached and the board's version, now and then.
@@ -90,9 +101,12 @@ async fn verify_board(
     found: Board,
     progress: &mut (impl FnMut(Version, Version) + Send),
 ) -> Result<Audit, BackendError> {
+    let begins = found.log_after;
+    let chain = if begins == Version::ZERO { HashChain::of } else { HashChain::from_later };
     let mut fold = Fold {
-        begins: found.log_after,
-        seen: found.log_after,
+        begins,
+        seen: begins,
+        chain: chain(&found.spec.id),
         board: found,
         epoch: Epoch::default(),
         users: BTreeMap::new(),
@@ -106,6 +120,9 @@ async fn verify_board(
             return Ok(Audit::Differs(difference));
         }
         progress(fold.seen, target);
+    }
+    if let Err(difference) = fold.compare_head() {
+        return Ok(Audit::Differs(difference));
     }
     let mut scores = 0;
     let mut position = fold.board.position();
@@ -129,7 +146,8 @@ async fn verify_board(
     if let Err(difference) = fold.compare_end(store).await? {
         return Ok(Audit::Differs(difference));
     }
-    Ok(Audit::Clean { position, scores })
+    let (head, digests_from) = (fold.chain.head(), fold.chain.whole_from());
+    Ok(Audit::Clean { position, scores, head, digests_from })
 }
 
 struct Fold {
@@ -138,6 +156,7 @@ struct Fold {
     begins: Version,
     /// Up to where the log has been folded.
     seen: Version,
+    chain: HashChain,
     /// The epoch of the row there.
     epoch: Epoch,
     /// What is shown.
@@ -231,6 +250,24 @@ impl Fold {
         }
         if self.begins > Version::ZERO && row.visibility != Visibility::AsBefore {
             self.told.insert(user);
+        }
+        if !self.chain.takes(row) {
+            let what = "the row does not come to its digest: it was altered, or what is before it is not what was";
+            return Err(self.differs(what.to_owned()));
+        }
+        Ok(())
+    }
+
+    /// At the version at which the board was read: its head is the digest of its newest row. A row without one leaves the head as it is.
+    fn compare_head(&self) -> Result<(), Difference> {
+        let head = self.chain.head().map(|head| head.digest);
+        // Where all that has digests is archived, the head says what cannot be read here.
+        let is_known = head.is_some() || self.begins == Version::ZERO;
+        if is_known && head != self.board.head {
+            let show = |head: Option<RowDigest>| head.map_or_else(|| "none".to_owned(), |digest| digest.to_string());
+            let what =
+                format!("the log ends with digest {}, the board's head is {}", show(head), show(self.board.head));
+            return Err(self.differs(what));
         }
         Ok(())
     }

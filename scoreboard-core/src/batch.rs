@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use crate::board::{BoardSpec, Season};
 use crate::clock::Timestamp;
 use crate::ids::{ActionId, BoardId, KindId, UserId};
-use crate::store::{AtMost, Change, LogRow, Origin, Outcome, Reached, Refusal, Restriction, Visibility};
+use crate::store::{AtMost, Change, LogRow, Origin, Outcome, Reached, Refusal, Restriction, RowDigest, Visibility};
 use crate::version::Position;
 
 /// What a store has read, under the locks of its transaction, before it decides a batch.
@@ -41,6 +41,8 @@ pub struct BoardState {
     pub position: Position,
     /// Entries in the current season.
     pub total: u64,
+    /// The digest of its newest row that has one.
+    pub head: Option<RowDigest>,
 }
 
 /// What a store has to write.
@@ -120,7 +122,7 @@ impl Batch {
         board.position.version = board.position.version.next();
         // Of who is not restricted, all that they have is shown.
         board.total += u64::from(previous.is_none() && restriction.is_none());
-        let row = LogRow {
+        let mut row = LogRow {
             position: board.position,
             action_id: change.action_id,
             fingerprint: change.fingerprint,
@@ -134,7 +136,10 @@ impl Batch {
             at: change.at,
             corrected: None,
             visibility,
+            digest: None,
         };
+        row.digest = Some(RowDigest::of(board.head, &change.board, &row));
+        board.head = row.digest;
         let receipt = row.receipt(&change.board, false);
         let reached = Reached::after(previous, score, board.position.version, change.at);
         if previous != Some(reached) || restriction.is_some() {

@@ -8,7 +8,9 @@ use crate::board::{BoardSpec, Season};
 use crate::encoding::uuid_for;
 use crate::ids::{ActionId, BoardId, UserId};
 use crate::score::{Points, Score};
-use crate::store::{LogRow, Measure, Moderation, ModerationRefusal, Origin, Reached, Restriction, Shift, Visibility};
+use crate::store::{
+    LogRow, Moderation, ModerationAct, ModerationRefusal, Origin, Reached, Restriction, RowDigest, Shift, Visibility,
+};
 use crate::version::Version;
 
 /// What a store has read, under the locks of its transaction, before it decides a decision's corrections.
@@ -92,21 +94,23 @@ impl Inquiry {
     pub fn decide(mut self, moderation: &Moderation) -> Result<Corrections, ModerationRefusal> {
         let mut dossiers = std::mem::take(&mut self.dossiers);
         dossiers.sort_by(|a, b| (&a.board, a.season, a.user).cmp(&(&b.board, b.season, b.user)));
-        let turned: HashSet<ActionId> = moderation.measure.actions().iter().copied().collect();
-        let kind = moderation.measure.kind();
+        let turned: HashSet<ActionId> = moderation.act.actions().iter().copied().collect();
+        let kind = moderation.act.kind();
         let mut corrections = Corrections::default();
         for dossier in dossiers {
             let board = self.boards.get_mut(&dossier.board).expect("a store reads the boards of its dossiers");
-            let (steps, restriction) = match &moderation.measure {
-                Measure::Void { .. } => (dossier.refold(&board.spec, &turned, true)?, dossier.restriction),
-                Measure::Unvoid { .. } => (dossier.refold(&board.spec, &turned, false)?, dossier.restriction),
-                Measure::Restrict { restriction, .. } => (dossier.restrict(Some(*restriction)), Some(*restriction)),
-                Measure::Lift { .. } => (dossier.restrict(None), None),
+            let (steps, restriction) = match &moderation.act {
+                ModerationAct::Void { .. } => (dossier.refold(&board.spec, &turned, true)?, dossier.restriction),
+                ModerationAct::Unvoid { .. } => (dossier.refold(&board.spec, &turned, false)?, dossier.restriction),
+                ModerationAct::Restrict { restriction, .. } => {
+                    (dossier.restrict(Some(*restriction)), Some(*restriction))
+                }
+                ModerationAct::Lift { .. } => (dossier.restrict(None), None),
             };
             let (mut own, mut shown) = (dossier.own, dossier.shown);
             for (number, (after, visibility)) in steps.iter().enumerate() {
                 board.position.version = board.position.version.next();
-                let row = LogRow {
+                let mut row = LogRow {
                     position: board.position,
                     action_id: dossier.id_of(moderation, number),
                     fingerprint: Fingerprint::from_bytes(*moderation.id.as_bytes()),
@@ -120,7 +124,10 @@ impl Inquiry {
                     at: moderation.at,
                     corrected: *after,
                     visibility: *visibility,
+                    digest: None,
                 };
+                row.digest = Some(RowDigest::of(board.head, &dossier.board, &row));
+                board.head = row.digest;
                 own = *after;
                 shown = row.shown_after(shown);
                 corrections.rows.push((dossier.board.clone(), row));
@@ -237,7 +244,7 @@ impl Dossier {
 
     /// Up to which version what a held user did here counts for others; `None` where no row says so, for they had none when they were held.
     fn held_at(&self) -> Option<Version> {
-        let hold = Measure::Restrict { user_id: self.user, restriction: Restriction::Held }.kind();
+        let hold = ModerationAct::Restrict { user_id: self.user, restriction: Restriction::Held }.kind();
         let is_hold = |row: &&LogRow| row.origin == Origin::Correction && row.kind == hold;
         self.rows.iter().rev().find(is_hold).map(|row| row.position.version)
     }

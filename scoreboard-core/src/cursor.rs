@@ -2,19 +2,19 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
 use crate::board::Season;
 use crate::error::Rejection;
 use crate::ids::{BoardId, KeyId};
 use crate::ranking::OrderKey;
-use crate::verifier::{KeyRing, Secret};
+use crate::verifier::{KeyRing, Macs};
 
 /// Signs and reads cursors: of the board's entries, and of a user's history.
 #[derive(Debug)]
 pub(crate) struct Cursors {
-    keys: Vec<(KeyId, Secret)>,
+    keys: Macs,
 }
 
 /// Which way a page goes on.
@@ -32,7 +32,7 @@ const MAC: usize = 16;
 
 impl Cursors {
     pub(crate) fn new(ring: &KeyRing) -> Self {
-        Self { keys: ring.derive("cursors") }
+        Self { keys: Macs::of(ring, "cursors") }
     }
 
     pub(crate) fn sign(&self, board: &BoardId, season: Season, cursor: Cursor) -> String {
@@ -44,7 +44,7 @@ impl Cursors {
         bytes.push(way);
         bytes.extend_from_slice(&key.score.to_be_bytes());
         bytes.extend_from_slice(&key.tie.to_be_bytes());
-        let mac: [u8; 32] = mac(&self.keys[0].1, board, season, &bytes).finalize().into_bytes().into();
+        let mac: [u8; 32] = mac(&self.keys.get()[0].1, board, season, &bytes).finalize().into_bytes().into();
         bytes.extend_from_slice(&mac[..MAC]);
         URL_SAFE_NO_PAD.encode(bytes)
     }
@@ -52,10 +52,10 @@ impl Cursors {
     pub(crate) fn read(&self, board: &BoardId, season: Season, text: &str) -> Result<Cursor, Rejection> {
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| Rejection::CursorInvalid)?;
         let (payload, signature) = bytes.split_at_checked(KEY).ok_or(Rejection::CursorInvalid)?;
-        let signed = |(_, key): &(KeyId, Secret)| {
+        let signed = |(_, key): &(KeyId, Hmac<Sha256>)| {
             signature.len() == MAC && mac(key, board, season, payload).verify_truncated_left(signature).is_ok()
         };
-        if !self.keys.iter().any(signed) {
+        if !self.keys.get().iter().any(signed) {
             return Err(Rejection::CursorInvalid);
         }
         let integer = |at: usize| {
@@ -68,8 +68,8 @@ impl Cursors {
     }
 }
 
-fn mac(key: &Secret, board: &BoardId, season: Season, payload: &[u8]) -> Hmac<Sha256> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key.expose()).expect("HMAC takes keys of any length");
+fn mac(key: &Hmac<Sha256>, board: &BoardId, season: Season, payload: &[u8]) -> Hmac<Sha256> {
+    let mut mac = key.clone();
     let pieces = [board.as_str().as_bytes(), &season.get().to_le_bytes(), payload];
     crate::encoding::pre_authentication_encoding("scoreboard/cursor/v1", &pieces, |bytes| mac.update(bytes));
     mac
@@ -78,6 +78,7 @@ fn mac(key: &Secret, board: &BoardId, season: Season, payload: &[u8]) -> Hmac<Sh
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Secret;
 
     #[test]
     fn a_cursor_holds_for_its_board_and_season_only() {

@@ -77,6 +77,7 @@ mod entry;
 mod error;
 mod flight;
 mod fraud;
+mod hash_chain;
 mod id_source;
 mod ids;
 mod layers;
@@ -97,7 +98,7 @@ mod view;
 mod wire;
 
 pub use action::{Claims, Fingerprint, Signature, SignedAction, VerifiedAction};
-pub use audit::{Audit, Difference, verify};
+pub use audit::{Audit, Difference, KeptHead, compare_head, verify};
 pub use batch::{Batch, BoardState, CountKey, Decided};
 pub use board::{ActionKind, Board, BoardSpec, PointsRule, Season};
 pub use broadcast::Broadcaster;
@@ -108,13 +109,21 @@ pub use entry::{
     Entry, Page, PageQuery, Range, Ranked, RankedPage, RankedUsers, ScoreRank, Standing, Standings, rank_entries,
 };
 pub use error::{BackendError, Chain, Error, ErrorKind, InvalidValue, PointsProblem, Rejection, Result};
-pub use fraud::{DeterministicRules, Finding, FraudDetector, Incident, IncidentStore, IssueVerdict, Verdict};
+pub use fraud::statistical;
+pub use fraud::{
+    Case, CaseStep, Deed, DeterministicRules, Finding, FraudDetector, FraudWatch, FraudWatchConfig, Incident,
+    IncidentFile, IncidentFilter, IncidentStatus, IncidentStore, IssueVerdict, Measure, Recorded, Sightings,
+    StepOutcome, Verdict, WatchProgress,
+};
+pub use hash_chain::{HashChain, Head};
 pub use id_source::{IdSource, IdSourceExt, RandomIds};
 pub use ids::{ActionId, BoardId, IncidentId, KeyId, KindId, ModerationId, SessionId, UserId};
 pub use layers::{
     CommitListener, FallbackLimiter, GroupCommit, GroupCommitConfig, IndexProgress, IndexState, RankIndexed,
     RankIndexedConfig, TwoLevelCache,
 };
+#[cfg(feature = "accounts")]
+pub use layers::{IncidentAlerts, IncidentAlertsConfig};
 pub use limiter::{Algorithm, Cell, Decision, Quota, RateLimiter, Usage};
 pub use live::{
     EnteredTop, LiveEvent, LiveFrame, LiveWindow, Overtaken, Passer, PrivateEvent, PrivateSubscription, Snapshot,
@@ -131,9 +140,9 @@ pub use rank_index::{IndexPage, Percentile, RankIndex};
 pub use ranking::{Ahead, Direction, Operator, Order, OrderKey, RankStyle, TieBreak};
 pub use score::{MAX_SCORE, Points, Score};
 pub use store::{
-    AtMost, CarriedOut, Change, ChangeBoard, CreateBoard, Effects, LogRow, Measure, Moderated, Moderation,
-    ModerationRefusal, ModerationStore, Origin, Outcome, Own, Reached, Receipt, Refusal, Restricted, Restriction, Scan,
-    ScoreStore, Shift, Visibility,
+    AtMost, CarriedOut, Change, ChangeBoard, CreateBoard, Effects, LogRow, Moderated, Moderation, ModerationAct,
+    ModerationRefusal, ModerationStore, Origin, Outcome, Own, Reached, Receipt, Refusal, Restricted, Restriction,
+    RowDigest, Scan, ScoreStore, Shift, Visibility,
 };
 pub use verifier::{ActionVerifier, HmacVerifier, KeyRing, Secret};
 pub use version::{Epoch, Position, Version};

@@ -9,7 +9,7 @@ use crate::broadcast::Broadcaster;
 use crate::clock::Clock;
 use crate::cursor::Cursors;
 use crate::error::BackendError;
-use crate::fraud::{FraudDetector, IncidentStore};
+use crate::fraud::{FraudDetector, IncidentStore, Sightings};
 use crate::id_source::IdSource;
 use crate::layers::{GroupCommit, TwoLevelCache};
 use crate::limiter::RateLimiter;
@@ -92,6 +92,7 @@ struct Parts {
     fraud: Arc<dyn FraudDetector>,
     incidents: Arc<dyn IncidentStore>,
     moderation: Option<Arc<dyn ModerationStore>>,
+    sightings: Sightings,
     cache: Arc<TwoLevelCache>,
     broadcaster: Arc<dyn Broadcaster>,
     names: Arc<dyn DisplayNames>,
@@ -148,6 +149,18 @@ impl Scoreboard {
     #[must_use]
     pub fn store(&self) -> Arc<dyn ScoreStore> {
         self.parts.store.clone()
+    }
+
+    /// What was found that should not be, and what people make of it.
+    #[must_use]
+    pub fn incidents(&self) -> &dyn IncidentStore {
+        &*self.parts.incidents
+    }
+
+    /// From where users play, as far as whoever takes their requests says so.
+    #[must_use]
+    pub fn sightings(&self) -> &Sightings {
+        &self.parts.sightings
     }
 
     /// The numbers that it was built with.

@@ -15,13 +15,15 @@ use crate::version::{Epoch, Position, Version};
 mod change;
 mod log_row;
 mod moderation;
+mod row_digest;
 
 pub use change::{AtMost, Change, Origin, Outcome, Receipt, Refusal};
 pub use log_row::{LogRow, Reached, Visibility};
 pub use moderation::{
-    CarriedOut, Effects, Measure, Moderated, Moderation, ModerationRefusal, ModerationStore, Own, Restricted,
+    CarriedOut, Effects, Moderated, Moderation, ModerationAct, ModerationRefusal, ModerationStore, Own, Restricted,
     Restriction, Shift,
 };
+pub use row_digest::RowDigest;
 
 /// A stretch of a board's scores in the order of user ids, all true at one version.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +69,8 @@ pub enum ChangeBoard {
 /// - **Once.** An [`ActionId`] counts at most once in the store, on whatever board.
 /// - **One version an answer.** Everything in one answer is true at the one position that it names.
 /// - **Fresh.** A read that starts after an `apply` returned sees what it applied.
+/// - **Chained.** Each row is kept with the digest that [`Batch::decide`](crate::Batch::decide) gives it, and the board with that of its newest
+///   row, from which the next one is computed.
 ///
 /// A store may archive old rows of the log that are of signed actions, and drop them. It then still refuses what it cannot recognise any more
 /// ([`Refusal::Archived`]), and says of each board behind which version its log is whole ([`Board::log_after`]). The scores stay.

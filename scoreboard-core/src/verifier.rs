@@ -5,9 +5,11 @@ use std::fmt;
 use crate::action::{Claims, SignedAction};
 use crate::error::Rejection;
 
+mod derived;
 mod hmac;
 mod keys;
 
+pub(crate) use derived::{Derived, Macs};
 pub use hmac::HmacVerifier;
 pub use keys::{KeyRing, Secret};
 

@@ -68,6 +68,8 @@ bites!(score_store {
     a_score_before_its_equals: ScoreBeforeEquals => a_score_is_ranked_as_a_new_user_would_be;
     a_total_of_those_asked_for: StandingsTotalOfAsked => standings_come_as_asked;
     standings_reordered: StandingsReordered => standings_come_as_asked;
+    forgotten_digests: DigestsForgotten => each_row_is_kept_with_its_digest;
+    times_in_seconds: SecondsKept => each_row_is_kept_with_its_digest;
     a_history_upside_down: HistoryOldestFirst => history_is_paged_newest_first;
     a_history_that_repeats: HistoryRepeats => history_is_paged_newest_first;
     stale_reads: StaleReads => reads_see_what_was_applied;
@@ -77,6 +79,10 @@ bites!(account_store {
     ignored_reuse: ReuseIgnored => a_used_token_ends_its_session;
     a_used_token_that_is_taken: UsedTokenTaken => a_used_token_ends_its_session;
     a_token_that_two_can_use: CheckThenRotate => one_of_two_rotates;
+    no_grace: NoGrace => a_token_just_used_is_answered_as_before, many_at_once_get_one_successor;
+    grace_without_end: GraceForEver => a_token_just_used_is_answered_as_before;
+    a_used_successor: UsedGivenAgain => only_the_newest_is_given_again;
+    a_successor_never_kept: OfferedTold => a_token_just_used_is_answered_as_before, many_at_once_get_one_successor;
     sessions_without_end: NeverExpires => a_session_expires;
     a_session_that_does_not_end: EndIgnored => an_ended_session_refuses_its_tokens;
     an_end_that_is_not_listed: EndedAfter => ended_sessions_are_listed;
@@ -91,6 +97,7 @@ bites!(account_store {
     a_list_that_repeats: ListRepeats => users_are_listed_by_id;
     a_replaced_server_key: ServerKeyReplaced => an_id_has_one_server_key;
     a_server_key_that_stays: ServerKeyKept => a_removed_server_key_is_gone;
+    a_revoked_key_that_is_forgotten: RevokedKeyForgotten => revoked_keys_are_listed;
 });
 
 bites!(factor_store {
@@ -112,6 +119,12 @@ bites!(incident_store {
     one_an_action: OneAnAction => an_action_and_rule_give_one_incident, an_incident_is_kept_whole;
     oldest_first: OldestFirst => incidents_come_newest_first;
     its_own_id: OwnIdTold => an_action_and_rule_give_one_incident;
+    a_repeat_that_is_new: AlwaysNew => an_action_and_rule_give_one_incident, one_finding_at_once_gives_one_incident;
+    a_lost_finding: FindingLost => an_incident_is_kept_whole;
+    a_filter_that_comes_late: FilteredLate => a_filter_gives_what_it_names;
+    a_revision_that_nobody_looks_at: RevisionIgnored => a_step_is_taken_from_what_was_seen, one_of_many_takes_a_step;
+    forgotten_steps: StepsForgotten => steps_are_taken_and_kept;
+    a_watch_that_goes_back: WatchedGoesBack => what_was_watched_never_goes_back;
 });
 
 bites!(board_cache {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use scoreboard_core::accounts::{
-    CreateUser, DisplayName, Email, PasswordHash, Role, ServerKey, ServerKeyStore, TokenHash, User, UserStore,
+    CreateUser, DisplayName, Email, PasswordHash, Role, ServerCredential, ServerKey, ServerKeyStore, User, UserStore,
 };
 use scoreboard_core::{BackendError, DisplayNames, KeyId, Timestamp, UserId};
 use sqlx::PgExecutor;
@@ -106,12 +106,14 @@ impl UserStore for PostgresStore {
 #[async_trait]
 impl ServerKeyStore for PostgresStore {
     async fn add_server_key(&self, key: &ServerKey) -> Result<bool, BackendError> {
+        let (bytes, is_public_key) = key.credential.to_parts();
         let insert = sqlx::query(
-            "INSERT INTO server_keys (id, secret, created_at) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING",
+            "INSERT INTO server_keys (id, secret, created_at, signs) VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO NOTHING",
         )
         .bind(key.id.as_str())
-        .bind(key.secret.as_bytes().as_slice())
-        .bind(key.created_at.as_millis());
+        .bind(bytes.as_slice())
+        .bind(key.created_at.as_millis())
+        .bind(is_public_key);
         self.execute(insert).await.map(|rows| rows > 0).map_err(|failure| failure.during("add_server_key"))
     }
 
@@ -168,14 +170,15 @@ async fn names(executor: impl PgExecutor<'_>, users: &[UserId]) -> Result<HashMa
 }
 
 async fn key(executor: impl PgExecutor<'_>, id: &KeyId) -> Result<Option<ServerKey>, Failure> {
-    let row = sqlx::query("SELECT id, secret, created_at FROM server_keys WHERE id = $1")
+    let row = sqlx::query("SELECT id, secret, created_at, signs FROM server_keys WHERE id = $1")
         .bind(id.as_str())
         .fetch_optional(executor)
         .await?;
     let Some(row) = row else { return Ok(None) };
     let mut columns = Columns::of(&row);
     let id = KeyId::new(columns.take()?)?;
-    Ok(Some(ServerKey { id, secret: columns.bytes().map(TokenHash::from_bytes)?, created_at: columns.at()? }))
+    let (bytes, created_at) = (columns.bytes()?, columns.at()?);
+    Ok(Some(ServerKey { id, credential: ServerCredential::from_parts(bytes, columns.take()?), created_at }))
 }
 
 fn decode(row: &PgRow) -> Result<(User, PasswordHash), Failure> {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use scoreboard_core::{
     ActionId, Batch, BoardId, BoardSpec, BoardState, Change, CountKey, Decided, Epoch, LogRow, Order, Outcome,
-    Position, Reached, Restriction, Season, UserId, Visibility,
+    Position, Reached, Restriction, RowDigest, Season, UserId, Visibility,
 };
 use sqlx::{PgConnection, Postgres, Transaction};
 use uuid::Uuid;
@@ -56,7 +56,7 @@ async fn boards(
 ) -> Result<(HashMap<BoardId, BoardState>, Numbers, Option<ActionId>), Failure> {
     let names: HashSet<&str> = changes.iter().map(|change| change.board.as_str()).collect();
     let rows = sqlx::query(
-        "SELECT id, no, direction, operator, tie_break, season, version FROM boards
+        "SELECT id, no, direction, operator, tie_break, season, version, head FROM boards
          WHERE id = ANY ($1) ORDER BY no FOR UPDATE",
     )
     .bind(Vec::from_iter(names))
@@ -78,7 +78,7 @@ async fn boards(
         };
         let season = columns.season()?;
         let position = Position { epoch: Epoch::new(0), version: columns.version()? };
-        boards.insert(id, BoardState { spec, season, position, total: 0 });
+        boards.insert(id, BoardState { spec, season, position, total: 0, head: columns.digest()? });
     }
 
     let rows = sqlx::query(
@@ -257,11 +257,12 @@ pub(crate) async fn write_log(
     let previous = || all().map(|row| row.previous);
     sqlx::query(
         "INSERT INTO log (board, version, epoch, action_id, fingerprint, season, user_id, kind, points, origin,
-                          previous_score, previous_version, previous_at, score, at, visibility, corrected_version, corrected_at)
+                          previous_score, previous_version, previous_at, score, at, visibility, corrected_version, corrected_at,
+                          digest)
          SELECT unnest($1::bigint[]), unnest($2::bigint[]), unnest($3::bigint[]), unnest($4::uuid[]), unnest($5::uuid[]),
                 unnest($6::bigint[]), unnest($7::uuid[]), unnest($8::text[]), unnest($9::bigint[]), unnest($10::text[]),
                 unnest($11::bigint[]), unnest($12::bigint[]), unnest($13::bigint[]), unnest($14::bigint[]), unnest($15::bigint[]),
-                unnest($16::text[]), unnest($17::bigint[]), unnest($18::bigint[])",
+                unnest($16::text[]), unnest($17::bigint[]), unnest($18::bigint[]), unnest($19::bytea[])",
     )
     .bind(Vec::from_iter(rows.iter().map(|(board, _)| numbers[board])))
     .bind(Vec::from_iter(all().map(|row| number(row.position.version.get()))))
@@ -281,6 +282,7 @@ pub(crate) async fn write_log(
     .bind(Vec::from_iter(all().map(|row| (row.visibility != Visibility::Shown).then(|| row.visibility.as_word()))))
     .bind(Vec::from_iter(all().map(|row| row.corrected.map(|reached| number(reached.version.get())))))
     .bind(Vec::from_iter(all().map(|row| row.corrected.map(|reached| reached.at.as_millis()))))
+    .bind(Vec::from_iter(all().map(|row| row.digest.as_ref().map(bytes))))
     .execute(tx)
     .await?;
     Ok(())
@@ -352,15 +354,22 @@ pub(crate) async fn write_boards(
              UPDATE seasons SET total = counted.total
              FROM (SELECT unnest($3::bigint[]) AS board, unnest($4::bigint[]) AS season, unnest($5::bigint[]) AS total) AS counted
              WHERE seasons.board = counted.board AND seasons.season = counted.season AND seasons.total <> counted.total)
-         UPDATE boards SET version = moved.version
-         FROM (SELECT unnest($1::bigint[]) AS board, unnest($2::bigint[]) AS version) AS moved WHERE boards.no = moved.board",
+         UPDATE boards SET version = moved.version, head = moved.head
+         FROM (SELECT unnest($1::bigint[]) AS board, unnest($2::bigint[]) AS version, unnest($6::bytea[]) AS head) AS moved
+         WHERE boards.no = moved.board",
     )
     .bind(Vec::from_iter(moved.keys().map(|board| numbers[board])))
     .bind(Vec::from_iter(moved.values().map(|state| number(state.position.version.get()))))
     .bind(Vec::from_iter(totals.keys().map(|(board, _)| numbers[board])))
     .bind(Vec::from_iter(totals.keys().map(|(_, of)| season(*of))))
     .bind(Vec::from_iter(totals.values().map(|total| number(*total))))
+    .bind(Vec::from_iter(moved.values().map(|state| state.head.as_ref().map(bytes))))
     .execute(tx)
     .await?;
     Ok(())
+}
+
+/// As the database takes an array of them.
+fn bytes(digest: &RowDigest) -> &[u8] {
+    digest.as_bytes()
 }

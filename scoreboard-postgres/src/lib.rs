@@ -93,6 +93,7 @@ mod moderations;
 mod parts;
 mod read;
 mod replicas;
+mod revoked_keys;
 mod rows;
 mod sessions;
 mod store;

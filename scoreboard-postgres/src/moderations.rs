@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use async_trait::async_trait;
 use scoreboard_core::{
     ActionId, BackendError, BoardId, BoardSpec, BoardState, CarriedOut, Corrections, Dossier, Effects, Epoch, Inquiry,
-    Measure, Moderated, Moderation, ModerationId, ModerationRefusal, ModerationStore, Order, Own, Position, Reached,
-    Restricted, Season, UserId, Version,
+    Moderated, Moderation, ModerationAct, ModerationId, ModerationRefusal, ModerationStore, Order, Own, Position,
+    Reached, Restricted, Season, UserId, Version,
 };
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, PgExecutor};
@@ -82,9 +82,9 @@ async fn weigh(tx: &mut PgConnection, moderation: &Moderation) -> Result<Result<
     if let Some(carried_out) = carried_out(&mut *tx, moderation.id).await? {
         return Ok(Err(carried_out.answer_again(moderation)));
     }
-    let (turned, users) = match &moderation.measure {
-        Measure::Void { actions } | Measure::Unvoid { actions } => {
-            let to_void = matches!(moderation.measure, Measure::Void { .. });
+    let (turned, users) = match &moderation.act {
+        ModerationAct::Void { actions } | ModerationAct::Unvoid { actions } => {
+            let to_void = matches!(moderation.act, ModerationAct::Void { .. });
             let turned = match turned(tx, actions, to_void).await? {
                 Ok(turned) => turned,
                 Err(refusal) => return Ok(Err(Moderated::Refused(refusal))),
@@ -92,12 +92,14 @@ async fn weigh(tx: &mut PgConnection, moderation: &Moderation) -> Result<Result<
             let users = turned.iter().map(|turned| (turned.board.clone(), turned.season, turned.user)).collect();
             (turned, users)
         }
-        Measure::Restrict { user_id, .. } | Measure::Lift { user_id } => (Vec::new(), everywhere(tx, *user_id).await?),
+        ModerationAct::Restrict { user_id, .. } | ModerationAct::Lift { user_id } => {
+            (Vec::new(), everywhere(tx, *user_id).await?)
+        }
     };
     let (boards, numbers) = boards(tx, &users).await?;
     let mut inquiry = Inquiry { boards, ..Inquiry::default() };
     heads(tx, users, &numbers, &mut inquiry).await?;
-    if moderation.measure.user().is_none() {
+    if moderation.act.user().is_none() {
         rows(tx, &numbers, &mut inquiry.dossiers).await?;
     }
     for turned in turned.iter().filter(|turned| turned.is_behind_archive) {
@@ -187,7 +189,7 @@ async fn boards(tx: &mut PgConnection, users: &Users) -> Result<(HashMap<BoardId
     let names: BTreeSet<&str> = users.iter().map(|(board, ..)| board.as_str()).collect();
     let rows = sqlx::query(
         "SELECT boards.id, boards.no, boards.direction, boards.operator, boards.tie_break, boards.season,
-                meta.epoch, boards.version, seasons.total
+                meta.epoch, boards.version, seasons.total, boards.head
          FROM boards JOIN seasons ON seasons.board = boards.no AND seasons.season = boards.season CROSS JOIN meta
          WHERE boards.id = ANY ($1)",
     )
@@ -208,7 +210,7 @@ async fn boards(tx: &mut PgConnection, users: &Users) -> Result<(HashMap<BoardId
         };
         let season = columns.season()?;
         let position = Position { epoch: Epoch::new(columns.count()?), version: columns.version()? };
-        boards.insert(id, BoardState { spec, season, position, total: columns.count()? });
+        boards.insert(id, BoardState { spec, season, position, total: columns.count()?, head: columns.digest()? });
     }
     Ok((boards, numbers))
 }
@@ -298,8 +300,8 @@ async fn write(tx: &mut PgConnection, weighed: &Weighed) -> Result<(), Failure> 
         write_boards(tx, &corrections.boards, &corrections.totals, numbers).await?;
     }
     let no = write_decision(tx, &effects.carried_out).await?;
-    match &effects.carried_out.moderation.measure {
-        Measure::Void { .. } | Measure::Unvoid { .. } => {
+    match &effects.carried_out.moderation.act {
+        ModerationAct::Void { .. } | ModerationAct::Unvoid { .. } => {
             sqlx::query(
                 "INSERT INTO voids (action_id, board, user_id, version, is_void, moderation)
                  SELECT unnest($1::uuid[]), unnest($2::bigint[]), unnest($3::uuid[]), unnest($4::bigint[]), $5, $6
@@ -309,12 +311,12 @@ async fn write(tx: &mut PgConnection, weighed: &Weighed) -> Result<(), Failure> 
             .bind(Vec::from_iter(turned.iter().map(|turned| numbers[&turned.board])))
             .bind(Vec::from_iter(turned.iter().map(|turned| turned.user.as_uuid())))
             .bind(Vec::from_iter(turned.iter().map(|turned| number(turned.version.get()))))
-            .bind(matches!(effects.carried_out.moderation.measure, Measure::Void { .. }))
+            .bind(matches!(effects.carried_out.moderation.act, ModerationAct::Void { .. }))
             .bind(no)
             .execute(tx)
             .await?;
         }
-        Measure::Restrict { user_id, restriction } => {
+        ModerationAct::Restrict { user_id, restriction } => {
             sqlx::query(
                 "INSERT INTO restrictions (user_id, restriction, moderation) VALUES ($1, $2, $3)
                  ON CONFLICT (user_id) DO UPDATE
@@ -327,7 +329,7 @@ async fn write(tx: &mut PgConnection, weighed: &Weighed) -> Result<(), Failure> 
             .execute(tx)
             .await?;
         }
-        Measure::Lift { user_id } => {
+        ModerationAct::Lift { user_id } => {
             sqlx::query("DELETE FROM restrictions WHERE user_id = $1").bind(user_id.as_uuid()).execute(tx).await?;
         }
     }
@@ -366,14 +368,14 @@ async fn write_places(tx: &mut PgConnection, corrections: &Corrections, numbers:
 async fn write_decision(tx: &mut PgConnection, carried_out: &CarriedOut) -> Result<i64, Failure> {
     let CarriedOut { moderation, changed, corrections } = carried_out;
     let no = sqlx::query_scalar(
-        "INSERT INTO moderations (id, at, by, reason, measure, changed, corrections)
+        "INSERT INTO moderations (id, at, by, reason, act, changed, corrections)
          VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING no",
     )
     .bind(moderation.id.as_uuid())
     .bind(moderation.at.as_millis())
     .bind(&moderation.by)
     .bind(&moderation.reason)
-    .bind(serde_json::to_string(&moderation.measure).map_err(Failure::stored)?)
+    .bind(serde_json::to_string(&moderation.act).map_err(Failure::stored)?)
     .bind(number(*changed))
     .bind(number(*corrections))
     .fetch_one(tx)
@@ -383,7 +385,7 @@ async fn write_decision(tx: &mut PgConnection, carried_out: &CarriedOut) -> Resu
 
 macro_rules! select_decisions {
     ($rest:literal) => {
-        concat!("SELECT id, at, by, reason, measure, changed, corrections FROM moderations ", $rest)
+        concat!("SELECT id, at, by, reason, act, changed, corrections FROM moderations ", $rest)
     };
 }
 
@@ -399,7 +401,7 @@ fn decode(row: &PgRow) -> Result<CarriedOut, Failure> {
         at: columns.at()?,
         by: columns.take()?,
         reason: columns.take()?,
-        measure: serde_json::from_str(columns.take()?).map_err(Failure::stored)?,
+        act: serde_json::from_str(columns.take()?).map_err(Failure::stored)?,
     };
     Ok(CarriedOut { moderation, changed: columns.count()?, corrections: columns.count()? })
 }

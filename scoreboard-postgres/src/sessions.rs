@@ -1,5 +1,7 @@
 //! Sessions and their refresh tokens.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use scoreboard_core::accounts::{Rotation, Session, SessionStore, TokenHash};
 use scoreboard_core::{BackendError, SessionId, Timestamp, UserId};
@@ -14,8 +16,14 @@ impl SessionStore for PostgresStore {
         self.writes("begin_session", self.begin(session, token)).await
     }
 
-    async fn rotate(&self, token: TokenHash, next: TokenHash, now: Timestamp) -> Result<Rotation, BackendError> {
-        self.writes("rotate", self.present(token, next, now)).await
+    async fn rotate(
+        &self,
+        token: TokenHash,
+        next: TokenHash,
+        now: Timestamp,
+        grace: Duration,
+    ) -> Result<Rotation, BackendError> {
+        self.writes("rotate", self.present(token, next, now, grace)).await
     }
 
     async fn end_session(&self, id: SessionId, now: Timestamp) -> Result<(), BackendError> {
@@ -65,7 +73,13 @@ impl PostgresStore {
         commit(tx).await
     }
 
-    async fn present(&self, token: TokenHash, next: TokenHash, now: Timestamp) -> Result<Rotation, Failure> {
+    async fn present(
+        &self,
+        token: TokenHash,
+        next: TokenHash,
+        now: Timestamp,
+        grace: Duration,
+    ) -> Result<Rotation, Failure> {
         let mut tx = self.write().await?;
         // The lock comes first: whether the token is used is then read as the one before in turn left it.
         let row = sqlx::query(
@@ -80,12 +94,21 @@ impl PostgresStore {
         let Some(row) = row else { return Ok(Rotation::Refused) };
         let mut columns = Columns::of(&row);
         let session = decode(&mut columns)?;
-        let used: bool = sqlx::query_scalar("SELECT used_at IS NOT NULL FROM refresh_tokens WHERE hash = $1")
-            .bind(token.as_bytes().as_slice())
-            .fetch_one(&mut *tx)
-            .await?;
+        let row = sqlx::query(
+            "SELECT shown.used_at, newest.hash FROM refresh_tokens AS shown
+             LEFT JOIN refresh_tokens AS newest ON newest.hash = shown.next AND newest.used_at IS NULL
+             WHERE shown.hash = $1",
+        );
+        let row = row.bind(token.as_bytes().as_slice()).fetch_one(&mut *tx).await?;
+        let mut columns = Columns::of(&row);
+        let used_at = columns.take::<Option<i64>>()?.map(Timestamp::from_millis);
+        let newest: Option<Vec<u8>> = columns.take()?;
+        let newest = newest.map(<[u8; 32]>::try_from).transpose().map_err(|_| Failure::stored("a hash of 32 bytes"))?;
 
-        if used {
+        if let Some(used_at) = used_at {
+            if let Some(next) = newest.filter(|_| now < used_at.plus(grace)) {
+                return Ok(Rotation::Repeated { session, next: TokenHash::from_bytes(next) });
+            }
             sqlx::query("UPDATE sessions SET ended_at = $1 WHERE id = $2")
                 .bind(now.as_millis())
                 .bind(session.id.as_uuid())
@@ -94,8 +117,9 @@ impl PostgresStore {
             commit(tx).await?;
             return Ok(Rotation::Reused(session));
         }
-        sqlx::query("UPDATE refresh_tokens SET used_at = $1 WHERE hash = $2")
+        sqlx::query("UPDATE refresh_tokens SET used_at = $1, next = $2 WHERE hash = $3")
             .bind(now.as_millis())
+            .bind(next.as_bytes().as_slice())
             .bind(token.as_bytes().as_slice())
             .execute(&mut *tx)
             .await?;

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use scoreboard_core::{
-    Audit, BoardId, Change, Clock, Effects, Measure, Moderated, Moderation, ModerationId, ModerationRefusal,
+    Audit, BoardId, Change, Clock, Effects, Moderated, Moderation, ModerationAct, ModerationId, ModerationRefusal,
     ModerationStore, Origin, Outcome, Restriction, ScoreStore, Season, SystemClock, Timestamp, UserId, verify,
 };
 use scoreboard_postgres::{Archive, PostgresStore};
@@ -37,10 +37,10 @@ async fn count(store: &PostgresStore, changes: &[Change]) {
     }
 }
 
-async fn moderate(store: &PostgresStore, number: u64, measure: Measure) -> Moderated {
+async fn moderate(store: &PostgresStore, number: u64, act: ModerationAct) -> Moderated {
     let id = ModerationId::from_bytes(u128::from(number).to_be_bytes());
     let (by, reason) = ("a test".to_owned(), "a test".to_owned());
-    store.moderate(&Moderation { id, at: THEN, by, reason, measure }).await.expect("a working store")
+    store.moderate(&Moderation { id, at: THEN, by, reason, act }).await.expect("a working store")
 }
 
 #[track_caller]
@@ -73,9 +73,9 @@ async fn what_needs_archived_rows_is_refused_and_all_else_goes_on() {
     let [a, b, c, d] = [new(1, 2), new(2, 4), new(4, 6), Change { origin: Origin::Record, ..old(5, 8) }];
     let archived = old(2, 3);
     count(&store, &[old(1, 1), archived.clone(), old(3, 5), d.clone(), old(6, 9), a.clone(), b.clone(), c]).await;
-    done(moderate(&store, 1, Measure::Void { actions: vec![archived.action_id] }).await);
-    done(moderate(&store, 2, Measure::Restrict { user_id: user(4), restriction: Restriction::Shadowed }).await);
-    done(moderate(&store, 3, Measure::Restrict { user_id: user(6), restriction: Restriction::Banned }).await);
+    done(moderate(&store, 1, ModerationAct::Void { actions: vec![archived.action_id] }).await);
+    done(moderate(&store, 2, ModerationAct::Restrict { user_id: user(4), restriction: Restriction::Shadowed }).await);
+    done(moderate(&store, 3, ModerationAct::Restrict { user_id: user(6), restriction: Restriction::Banned }).await);
     let parts =
         Archive { now: SystemClock.now().plus(DAY * 20), older_than: DAY * 3, folder: folder.path().to_owned() };
     store.archive(&parts, |_, _| {}).await.expect("it is archived");
@@ -87,25 +87,25 @@ async fn what_needs_archived_rows_is_refused_and_all_else_goes_on() {
     clean().await;
 
     // Its row is in the file.
-    let refused = moderate(&store, 4, Measure::Unvoid { actions: vec![archived.action_id] }).await;
+    let refused = moderate(&store, 4, ModerationAct::Unvoid { actions: vec![archived.action_id] }).await;
     assert_eq!(refused, Moderated::Refused(ModerationRefusal::UnknownActions(vec![archived.action_id])));
     // What is left of the user's rows does not say with what they begin.
     for (number, action) in [(5, &b), (6, &d)] {
-        let refused = moderate(&store, number, Measure::Void { actions: vec![action.action_id] }).await;
+        let refused = moderate(&store, number, ModerationAct::Void { actions: vec![action.action_id] }).await;
         let expected = ModerationRefusal::Archived { board: BoardId::main(), user: action.user_id };
         assert_eq!(refused, Moderated::Refused(expected));
     }
     assert_eq!(store.voided(&[b.action_id, d.action_id]).await.expect("a working store"), HashSet::new());
 
     // The row says what the user had before it.
-    done(moderate(&store, 7, Measure::Void { actions: vec![a.action_id] }).await);
+    done(moderate(&store, 7, ModerationAct::Void { actions: vec![a.action_id] }).await);
     let expected = |of_first| sorted(vec![(user(1), of_first), (user(2), 1), (user(3), 1), (user(5), 1)]);
     assert_eq!(scores(&store).await, expected(1));
     clean().await;
-    done(moderate(&store, 8, Measure::Unvoid { actions: vec![a.action_id] }).await);
+    done(moderate(&store, 8, ModerationAct::Unvoid { actions: vec![a.action_id] }).await);
     assert_eq!(scores(&store).await, expected(2));
-    done(moderate(&store, 9, Measure::Lift { user_id: user(4) }).await);
-    done(moderate(&store, 10, Measure::Lift { user_id: user(6) }).await);
+    done(moderate(&store, 9, ModerationAct::Lift { user_id: user(4) }).await);
+    done(moderate(&store, 10, ModerationAct::Lift { user_id: user(6) }).await);
     count(&store, &[new(4, 10), new(6, 11)]).await;
     assert_eq!(scores(&store).await, sorted([expected(2), vec![(user(4), 2), (user(6), 2)]].concat()));
     clean().await;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use scoreboard_core::accounts::{
-    CreateUser, DisplayName, Email, PasswordHash, Role, ServerKey, ServerKeyStore, TokenHash, User, UserStore,
+    CreateUser, DisplayName, Email, PasswordHash, Role, ServerCredential, ServerKey, ServerKeyStore, User, UserStore,
 };
 use scoreboard_core::{BackendError, DisplayNames, KeyId, Timestamp, UserId};
 use sqlx::SqliteExecutor;
@@ -102,12 +102,14 @@ impl UserStore for SqliteStore {
 #[async_trait]
 impl ServerKeyStore for SqliteStore {
     async fn add_server_key(&self, key: &ServerKey) -> Result<bool, BackendError> {
+        let (bytes, is_public_key) = key.credential.to_parts();
         let insert = sqlx::query(
-            "INSERT INTO server_keys (id, secret, created_at) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING",
+            "INSERT INTO server_keys (id, secret, created_at, signs) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
         )
         .bind(key.id.as_str())
-        .bind(key.secret.as_bytes().as_slice())
-        .bind(key.created_at.as_millis());
+        .bind(bytes.as_slice())
+        .bind(key.created_at.as_millis())
+        .bind(is_public_key);
         self.execute(insert).await.map(|rows| rows > 0).map_err(|failure| failure.during("add_server_key"))
     }
 
@@ -166,14 +168,15 @@ async fn names(executor: impl SqliteExecutor<'_>, users: &[UserId]) -> Result<Ha
 }
 
 async fn key(executor: impl SqliteExecutor<'_>, id: &KeyId) -> Result<Option<ServerKey>, Failure> {
-    let row = sqlx::query("SELECT id, secret, created_at FROM server_keys WHERE id = ?")
+    let row = sqlx::query("SELECT id, secret, created_at, signs FROM server_keys WHERE id = ?")
         .bind(id.as_str())
         .fetch_optional(executor)
         .await?;
     let Some(row) = row else { return Ok(None) };
     let mut columns = Columns::of(&row);
     let id = KeyId::new(columns.take()?)?;
-    Ok(Some(ServerKey { id, secret: columns.bytes().map(TokenHash::from_bytes)?, created_at: columns.at()? }))
+    let (bytes, created_at) = (columns.bytes()?, columns.at()?);
+    Ok(Some(ServerKey { id, credential: ServerCredential::from_parts(bytes, columns.take()?), created_at }))
 }
 
 fn decode(row: &SqliteRow) -> Result<(User, PasswordHash), Failure> {

@@ -63,7 +63,7 @@ pub(crate) async fn boards(
     let names: HashSet<&str> = names.map(BoardId::as_str).collect();
     let rows = sqlx::query(
         "SELECT boards.id, boards.no, boards.direction, boards.operator, boards.tie_break,
-                boards.season, meta.epoch, boards.version, seasons.total
+                boards.season, meta.epoch, boards.version, seasons.total, boards.head
          FROM json_each(?) AS named CROSS JOIN boards ON boards.id = named.value
          JOIN seasons ON seasons.board = boards.no AND seasons.season = boards.season CROSS JOIN meta",
     )
@@ -84,8 +84,8 @@ pub(crate) async fn boards(
             tie_break: columns.word()?,
             ..BoardSpec::new(id.clone())
         };
-        let state =
-            BoardState { spec, season: columns.season()?, position: columns.position()?, total: columns.count()? };
+        let (season, position, total) = (columns.season()?, columns.position()?, columns.count()?);
+        let state = BoardState { spec, season, position, total, head: columns.digest()? };
         boards.insert(id, state);
     }
     Ok((boards, numbers))
@@ -229,8 +229,8 @@ async fn counts(
 static LOG: Insert = Insert::new(
     "INSERT OR FAIL INTO log (board, version, epoch, action_id, fingerprint, season, user_id, kind, points, origin,
                               previous_score, previous_version, previous_at, score, at, visibility,
-                              corrected_version, corrected_at, chained_to, chain_at)",
-    20,
+                              corrected_version, corrected_at, chained_to, chain_at, digest)",
+    21,
     "",
 );
 
@@ -318,7 +318,8 @@ pub(crate) async fn write_log(
             .word_if((row.visibility != Visibility::Shown).then(|| row.visibility.as_word()))
             .reached_when(row.corrected)
             .earlier(before.map(|before| before.end))
-            .integer(chain.at.as_millis());
+            .integer(chain.at.as_millis())
+            .digest(row.digest);
         chains.insert(key, chain);
     })
     .await
@@ -388,12 +389,15 @@ pub(crate) async fn write_boards(
 ) -> Result<(), Failure> {
     let mut boards = Rows::new();
     for (board, state) in moved {
-        boards.row().integer(numbers[board]).number(state.position.version.get());
+        boards.row().integer(numbers[board]).number(state.position.version.get()).digest(state.head);
     }
-    sqlx::query("UPDATE OR FAIL boards SET version = moved.value ->> 1 FROM jsonb_each(?) AS moved WHERE no = moved.value ->> 0")
-        .bind(boards.json())
-        .execute(&mut *tx)
-        .await?;
+    sqlx::query(
+        "UPDATE OR FAIL boards SET version = moved.value ->> 1, head = unhex(moved.value ->> 2)
+         FROM jsonb_each(?) AS moved WHERE no = moved.value ->> 0",
+    )
+    .bind(boards.json())
+    .execute(&mut *tx)
+    .await?;
     let mut seasons = Rows::new();
     for ((board, season), total) in totals {
         seasons.row().integer(numbers[board]).integer(i64::from(season.get())).number(*total);

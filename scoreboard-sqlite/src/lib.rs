@@ -72,6 +72,7 @@ mod log;
 mod migrate;
 mod moderations;
 mod read;
+mod revoked_keys;
 mod rows;
 mod sessions;
 mod store;

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use async_trait::async_trait;
 use scoreboard_core::{
-    ActionId, BackendError, BoardId, CarriedOut, Corrections, Dossier, Effects, Inquiry, Measure, Moderated,
-    Moderation, ModerationId, ModerationRefusal, ModerationStore, Order, Own, Reached, Restricted, Season, UserId,
+    ActionId, BackendError, BoardId, CarriedOut, Corrections, Dossier, Effects, Inquiry, Moderated, Moderation,
+    ModerationAct, ModerationId, ModerationRefusal, ModerationStore, Order, Own, Reached, Restricted, Season, UserId,
 };
 use sqlx::sqlite::SqliteRow;
 use sqlx::{SqliteConnection, SqliteExecutor};
@@ -69,18 +69,20 @@ async fn weigh(tx: &mut SqliteConnection, moderation: &Moderation) -> Result<Res
     if let Some(carried_out) = carried_out(&mut *tx, moderation.id).await? {
         return Ok(Err(carried_out.answer_again(moderation)));
     }
-    let (turned, users) = match &moderation.measure {
-        Measure::Void { actions } => match turned(tx, actions, true).await? {
+    let (turned, users) = match &moderation.act {
+        ModerationAct::Void { actions } => match turned(tx, actions, true).await? {
             Ok(turned) => turned,
             Err(refusal) => return Ok(Err(Moderated::Refused(refusal))),
         },
-        Measure::Unvoid { actions } => match turned(tx, actions, false).await? {
+        ModerationAct::Unvoid { actions } => match turned(tx, actions, false).await? {
             Ok(turned) => turned,
             Err(refusal) => return Ok(Err(Moderated::Refused(refusal))),
         },
-        Measure::Restrict { user_id, .. } | Measure::Lift { user_id } => (Vec::new(), everywhere(tx, *user_id).await?),
+        ModerationAct::Restrict { user_id, .. } | ModerationAct::Lift { user_id } => {
+            (Vec::new(), everywhere(tx, *user_id).await?)
+        }
     };
-    let needs_rows = moderation.measure.user().is_none();
+    let needs_rows = moderation.act.user().is_none();
     let (boards, numbers) = boards(tx, users.iter().map(|(board, ..)| board)).await?;
     let (mut inquiry, mut chains) = (Inquiry { boards, ..Inquiry::default() }, Chains::new());
     for (board, season, user) in users {
@@ -254,21 +256,21 @@ async fn write(tx: &mut SqliteConnection, weighed: &Weighed) -> Result<(), Failu
     write_aside(tx, aside, &chains).await?;
     write_boards(tx, &corrections.boards, &corrections.totals, numbers).await?;
     let no = write_decision(tx, &effects.carried_out).await?;
-    match &effects.carried_out.moderation.measure {
-        Measure::Void { .. } => {
+    match &effects.carried_out.moderation.act {
+        ModerationAct::Void { .. } => {
             sqlx::query("INSERT OR FAIL INTO voids (action_id, moderation) SELECT unhex(value), ?2 FROM json_each(?1)")
                 .bind(hex_array(turned.iter().map(ActionId::as_bytes)))
                 .bind(no)
                 .execute(tx)
                 .await?;
         }
-        Measure::Unvoid { .. } => {
+        ModerationAct::Unvoid { .. } => {
             sqlx::query("DELETE FROM voids WHERE action_id IN (SELECT unhex(value) FROM json_each(?))")
                 .bind(hex_array(turned.iter().map(ActionId::as_bytes)))
                 .execute(tx)
                 .await?;
         }
-        Measure::Restrict { user_id, restriction } => {
+        ModerationAct::Restrict { user_id, restriction } => {
             sqlx::query(
                 "INSERT OR FAIL INTO restrictions (user_id, restriction, moderation) VALUES (?, ?, ?)
                  ON CONFLICT (user_id) DO UPDATE
@@ -281,7 +283,7 @@ async fn write(tx: &mut SqliteConnection, weighed: &Weighed) -> Result<(), Failu
             .execute(tx)
             .await?;
         }
-        Measure::Lift { user_id } => {
+        ModerationAct::Lift { user_id } => {
             sqlx::query("DELETE FROM restrictions WHERE user_id = ?")
                 .bind(user_id.as_bytes().as_slice())
                 .execute(tx)
@@ -306,14 +308,14 @@ async fn write_decision(tx: &mut SqliteConnection, carried_out: &CarriedOut) -> 
     let CarriedOut { moderation, changed, corrections } = carried_out;
     let number = |count: u64| i64::try_from(count).map_err(Failure::stored);
     let no = sqlx::query_scalar(
-        "INSERT OR FAIL INTO moderations (id, at, by, reason, measure, changed, corrections)
+        "INSERT OR FAIL INTO moderations (id, at, by, reason, act, changed, corrections)
          VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING no",
     )
     .bind(moderation.id.as_bytes().as_slice())
     .bind(moderation.at.as_millis())
     .bind(&moderation.by)
     .bind(&moderation.reason)
-    .bind(serde_json::to_string(&moderation.measure).map_err(Failure::stored)?)
+    .bind(serde_json::to_string(&moderation.act).map_err(Failure::stored)?)
     .bind(number(*changed)?)
     .bind(number(*corrections)?)
     .fetch_one(tx)
@@ -323,7 +325,7 @@ async fn write_decision(tx: &mut SqliteConnection, carried_out: &CarriedOut) -> 
 
 macro_rules! select_decisions {
     ($rest:literal) => {
-        concat!("SELECT id, at, by, reason, measure, changed, corrections FROM moderations ", $rest)
+        concat!("SELECT id, at, by, reason, act, changed, corrections FROM moderations ", $rest)
     };
 }
 
@@ -340,7 +342,7 @@ fn decode(row: &SqliteRow) -> Result<CarriedOut, Failure> {
         at: columns.at()?,
         by: columns.take()?,
         reason: columns.take()?,
-        measure: serde_json::from_str(columns.take()?).map_err(Failure::stored)?,
+        act: serde_json::from_str(columns.take()?).map_err(Failure::stored)?,
     };
     Ok(CarriedOut { moderation, changed: columns.count()?, corrections: columns.count()? })
 }

@@ -1,5 +1,7 @@
 //! Sessions and their refresh tokens.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use scoreboard_core::accounts::{Rotation, Session, SessionStore, TokenHash};
 use scoreboard_core::{BackendError, SessionId, Timestamp, UserId};
@@ -14,8 +16,14 @@ impl SessionStore for SqliteStore {
         self.begin(session, token).await.map_err(|failure| failure.during("begin_session"))
     }
 
-    async fn rotate(&self, token: TokenHash, next: TokenHash, now: Timestamp) -> Result<Rotation, BackendError> {
-        self.present(token, next, now).await.map_err(|failure| failure.during("rotate"))
+    async fn rotate(
+        &self,
+        token: TokenHash,
+        next: TokenHash,
+        now: Timestamp,
+        grace: Duration,
+    ) -> Result<Rotation, BackendError> {
+        self.present(token, next, now, grace).await.map_err(|failure| failure.during("rotate"))
     }
 
     async fn end_session(&self, id: SessionId, now: Timestamp) -> Result<(), BackendError> {
@@ -65,13 +73,19 @@ impl SqliteStore {
         commit(tx).await
     }
 
-    async fn present(&self, token: TokenHash, next: TokenHash, now: Timestamp) -> Result<Rotation, Failure> {
+    async fn present(
+        &self,
+        token: TokenHash,
+        next: TokenHash,
+        now: Timestamp,
+        grace: Duration,
+    ) -> Result<Rotation, Failure> {
         let mut tx = self.write().await?;
         let row = sqlx::query(
-            "SELECT sessions.id, sessions.user_id, sessions.created_at, sessions.expires_at,
-                    refresh_tokens.used_at IS NOT NULL
-             FROM refresh_tokens JOIN sessions ON sessions.id = refresh_tokens.session
-             WHERE refresh_tokens.hash = ? AND sessions.ended_at IS NULL AND sessions.expires_at > ?",
+            "SELECT sessions.id, sessions.user_id, sessions.created_at, sessions.expires_at, shown.used_at, newest.hash
+             FROM refresh_tokens AS shown JOIN sessions ON sessions.id = shown.session
+                  LEFT JOIN refresh_tokens AS newest ON newest.hash = shown.next AND newest.used_at IS NULL
+             WHERE shown.hash = ? AND sessions.ended_at IS NULL AND sessions.expires_at > ?",
         )
         .bind(token.as_bytes().as_slice())
         .bind(now.as_millis())
@@ -80,9 +94,14 @@ impl SqliteStore {
         let Some(row) = row else { return Ok(Rotation::Refused) };
         let mut columns = Columns::of(&row);
         let session = decode(&mut columns)?;
-        let used: bool = columns.take()?;
+        let used_at = columns.take::<Option<i64>>()?.map(Timestamp::from_millis);
+        let newest: Option<Vec<u8>> = columns.take()?;
+        let newest = newest.map(<[u8; 32]>::try_from).transpose().map_err(|_| Failure::stored("a hash of 32 bytes"))?;
 
-        if used {
+        if let Some(used_at) = used_at {
+            if let Some(next) = newest.filter(|_| now < used_at.plus(grace)) {
+                return Ok(Rotation::Repeated { session, next: TokenHash::from_bytes(next) });
+            }
             sqlx::query("UPDATE sessions SET ended_at = ? WHERE id = ?")
                 .bind(now.as_millis())
                 .bind(session.id.as_bytes().as_slice())
@@ -91,8 +110,9 @@ impl SqliteStore {
             commit(tx).await?;
             return Ok(Rotation::Reused(session));
         }
-        sqlx::query("UPDATE refresh_tokens SET used_at = ? WHERE hash = ?")
+        sqlx::query("UPDATE refresh_tokens SET used_at = ?, next = ? WHERE hash = ?")
             .bind(now.as_millis())
+            .bind(next.as_bytes().as_slice())
             .bind(token.as_bytes().as_slice())
             .execute(&mut *tx)
             .await?;

@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use scoreboard_core::{Reached, Version};
+use scoreboard_core::{Reached, RowDigest, Version};
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{Arguments, AssertSqlSafe, SqliteConnection};
 
@@ -100,6 +100,13 @@ impl Values {
     /// A version that there may not be.
     pub(crate) fn earlier(&mut self, version: Option<Version>) -> &mut Self {
         self.value(version.map(number))
+    }
+
+    pub(crate) fn digest(&mut self, digest: Option<RowDigest>) -> &mut Self {
+        match &digest {
+            Some(digest) => self.value(&digest.as_bytes()[..]),
+            None => self.value(None::<&[u8]>),
+        }
     }
 
     fn value<'v>(&mut self, value: impl sqlx::Encode<'v, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>) -> &mut Self {

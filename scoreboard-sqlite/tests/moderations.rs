@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use scoreboard_core::{
-    Audit, BoardId, Change, Fingerprint, Measure, Moderated, Moderation, ModerationId, ModerationStore, Origin,
+    Audit, BoardId, Change, Fingerprint, Moderated, Moderation, ModerationAct, ModerationId, ModerationStore, Origin,
     Outcome, PageQuery, Points, Range, RankStyle, ScoreStore, Season, Timestamp, UserId, verify,
 };
 use scoreboard_sqlite::sqlx::migrate::{Migrate, Migrator};
@@ -13,7 +13,7 @@ use scoreboard_sqlite::{Config, SqliteStore};
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
 /// The first release with decisions.
-const WITH_DECISIONS: i64 = 4;
+const WITH_DECISIONS: i64 = 8;
 
 /// Writes a file as the release before did: a board, and a row for each of these users with a point.
 async fn write_before(path: &Path, users: u8) {
@@ -52,14 +52,14 @@ async fn a_file_of_before_takes_decisions() {
     write_before(&path, 3).await;
     let store = SqliteStore::open(&Config::new(&path)).await.expect("it opens");
     let user = |number: u8| UserId::from_bytes([number; 16]);
-    let moderation = |number, measure| Moderation {
+    let moderation = |number, act| Moderation {
         id: ModerationId::from_bytes([number; 16]),
         at: Timestamp::from_millis(100),
         by: "a test".to_owned(),
         reason: "a test".to_owned(),
-        measure,
+        act,
     };
-    let void = Measure::Void { actions: vec![scoreboard_core::ActionId::from_bytes([1; 16])] };
+    let void = ModerationAct::Void { actions: vec![scoreboard_core::ActionId::from_bytes([1; 16])] };
     let done = store.moderate(&moderation(1, void)).await.unwrap();
     assert!(matches!(done, Moderated::Done(_)), "{done:?}");
     let change = Change {

@@ -28,13 +28,17 @@ pub(crate) struct LoginRequest {
     /// As registered.
     #[schema(format = "password")]
     pub(crate) password: String,
+    /// What the last login from this device has given for this account: so that strangers who guess its password hold nobody up here.
+    #[serde(default)]
+    #[schema(max_length = 200)]
+    pub(crate) device_token: Option<String>,
 }
 
 /// Who wants to stay in.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct RefreshRequest {
-    /// The newest one of the session. It works once.
+    /// The newest one of the session. It works once; for ten seconds, or until what it got is used, it is answered the same.
     pub(crate) refresh_token: String,
 }
 
@@ -63,13 +67,23 @@ pub(crate) struct SignedInAnswer {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[schema(required = false)]
     mfa_enrolment_required: bool,
+    /// After a login: to be kept on this device, and sent with its next login to this account. It opens nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device_token: Option<String>,
 }
 
 impl From<SignedIn> for SignedInAnswer {
     fn from(signed_in: SignedIn) -> Self {
-        let SignedIn { token, expires_in, refresh_token, user, must_enrol, .. } = signed_in;
-        let expires_in = expires_in.as_secs();
-        Self { token, token_type: "Bearer", expires_in, refresh_token, user, mfa_enrolment_required: must_enrol }
+        let SignedIn { token, expires_in, refresh_token, user, must_enrol, device_token, .. } = signed_in;
+        Self {
+            token,
+            token_type: "Bearer",
+            expires_in: expires_in.as_secs(),
+            refresh_token,
+            user,
+            mfa_enrolment_required: must_enrol,
+            device_token,
+        }
     }
 }
 

@@ -38,13 +38,16 @@ pub(super) async fn register(State(app): State<Shared>, request: Request) -> Res
     responses(
         (status = 200, description = "Signed in, or waiting for the second factor", body = LoginAnswer),
         (status = 401, description = "`unauthorized`: the credentials are wrong"),
+        (status = 429, description = "`rate_limited`: too many logins of this address, of its network, or tries at this account: after three each waits twice as long as the one before, up to 15 minutes, but on a device that sends its `deviceToken`"),
     ),
 )]
 pub(super) async fn login(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
     let (parts, body) = within_size(&app, request).await?;
     let usage = app.limits.login(app.address(&parts)).await?;
     limited(usage, async {
-        let LoginRequest { email, password } = json(&parts, body)?;
+        let LoginRequest { email, password, device_token } = json(&parts, body)?;
+        // Before anybody is looked for, and whether there is such a user or not: so that it tells nothing.
+        app.limits.login_account(&app.accounts.login_subject(&email, device_token.as_deref())).await?;
         let login = app.accounts.login(&email, password).await;
         count("login", &login);
         plain(StatusCode::OK, Caching::Private, &LoginAnswer::from(login?))
@@ -89,7 +92,7 @@ pub(super) async fn logout(State(app): State<Shared>, request: Request) -> Resul
 )]
 pub(super) async fn ws_ticket(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
-    let principal = app.signed_in(&parts)?;
+    let principal = app.user(&parts)?;
     let usage = app.limits.read(Subject::User(principal.user_id)).await?;
     limited(usage, async {
         let ticket = app.accounts.issue_ticket(&principal);

@@ -19,7 +19,7 @@ use crate::state::Shared;
 )]
 pub(super) async fn generate_action(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
     let (parts, body) = within_size(&app, request).await?;
-    let user = app.signed_in(&parts)?.user_id;
+    let user = app.user(&parts)?.user_id;
     let usage = app.limits.generate_action(user).await?;
     limited(usage, async {
         let GenerateActionRequest { board, kind, points } = json(&parts, body)?;
@@ -41,12 +41,16 @@ pub(super) async fn generate_action(State(app): State<Shared>, request: Request)
 )]
 pub(super) async fn update(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
     let (parts, body) = within_size(&app, request).await?;
-    let user = app.signed_in(&parts)?.user_id;
+    let user = app.user(&parts)?.user_id;
     let admission = app.scoreboard.admit(user).await.inspect_err(|error| count(&Err(error)))?;
     limited(admission.usage().copied(), async {
         let UpdateRequest { action } = json(&parts, body)?;
         let receipt = app.scoreboard.submit_admitted(admission, action).await;
         count(&receipt.as_ref());
+        if receipt.is_ok() {
+            let address = app.address(&parts).to_string();
+            app.scoreboard.sightings().saw(user, &address, app.clock.now());
+        }
         plain(StatusCode::OK, Caching::Private, &ReceiptAnswer { receipt: receipt? })
     })
     .await

@@ -6,7 +6,7 @@ use axum::http::request::Parts;
 use axum::response::Response;
 use scoreboard_core::accounts::Role;
 use scoreboard_core::{
-    ActionId, IdSourceExt, Measure, Moderation, ModerationId, ModerationRefusal, RandomIds, Rejection, UserId,
+    ActionId, IdSourceExt, Moderation, ModerationAct, ModerationId, ModerationRefusal, RandomIds, Rejection, UserId,
 };
 
 use crate::answer::{Caching, plain};
@@ -34,7 +34,7 @@ const MAX_REASON: usize = 500;
     ),
 )]
 pub(super) async fn void(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
-    actions(&app, request, |actions| Measure::Void { actions }).await
+    actions(&app, request, |actions| ModerationAct::Void { actions }).await
 }
 
 /// Lets void actions count again.
@@ -48,10 +48,14 @@ pub(super) async fn void(State(app): State<Shared>, request: Request) -> Result<
     ),
 )]
 pub(super) async fn unvoid(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
-    actions(&app, request, |actions| Measure::Unvoid { actions }).await
+    actions(&app, request, |actions| ModerationAct::Unvoid { actions }).await
 }
 
-async fn actions(app: &AppState, request: Request, measure: fn(Vec<ActionId>) -> Measure) -> Result<Response, Problem> {
+async fn actions(
+    app: &AppState,
+    request: Request,
+    act: fn(Vec<ActionId>) -> ModerationAct,
+) -> Result<Response, Problem> {
     let (parts, body) = within_size(app, request).await?;
     let moderator = app.signed_in(&parts)?.user_id;
     let usage = app.limits.read(Subject::User(moderator)).await?;
@@ -60,7 +64,7 @@ async fn actions(app: &AppState, request: Request, measure: fn(Vec<ActionId>) ->
         let ActionsRequest { id, actions, select, reason, dry_run } = json(&parts, body)?;
         let decision = Decision::new(app, id, moderator, reason, dry_run)?;
         // What is selected may be something else the second time; the decision is the same.
-        if let Some(answer) = decision.answer_again(app, &measure(Vec::new())).await? {
+        if let Some(answer) = decision.answer_again(app, &act(Vec::new())).await? {
             return answer;
         }
         let actions = match (actions, select) {
@@ -68,7 +72,7 @@ async fn actions(app: &AppState, request: Request, measure: fn(Vec<ActionId>) ->
             (None, Some(select)) => app.scoreboard.select(&select.into()).await?,
             _ => return Err(Problem::invalid("", "must have either `actions` or `select`")),
         };
-        decision.make(app, measure(actions)).await
+        decision.make(app, act(actions)).await
     })
     .await
 }
@@ -92,8 +96,8 @@ pub(super) async fn restrict(State(app): State<Shared>, request: Request) -> Res
         is_moderator(&app, moderator).await?;
         let user_id = user_id(&mut parts).await?;
         let RestrictionRequest { id, restriction, reason, dry_run } = json(&parts, body)?;
-        let measure = Measure::Restrict { user_id, restriction };
-        Decision::new(&app, id, moderator, reason, dry_run)?.make(&app, measure).await
+        let act = ModerationAct::Restrict { user_id, restriction };
+        Decision::new(&app, id, moderator, reason, dry_run)?.make(&app, act).await
     })
     .await
 }
@@ -117,7 +121,7 @@ pub(super) async fn lift(State(app): State<Shared>, request: Request) -> Result<
         is_moderator(&app, moderator).await?;
         let user_id = user_id(&mut parts).await?;
         let LiftRequest { id, reason, dry_run } = json(&parts, body)?;
-        Decision::new(&app, id, moderator, reason, dry_run)?.make(&app, Measure::Lift { user_id }).await
+        Decision::new(&app, id, moderator, reason, dry_run)?.make(&app, ModerationAct::Lift { user_id }).await
     })
     .await
 }
@@ -175,7 +179,7 @@ async fn is_moderator(app: &AppState, user: UserId) -> Result<(), Problem> {
     if may { Ok(()) } else { Err(Problem::forbidden("this is for moderators")) }
 }
 
-/// A decision without its measure.
+/// A decision without its act.
 struct Decision {
     id: ModerationId,
     by: String,
@@ -200,19 +204,23 @@ impl Decision {
     }
 
     /// The answer to one of this kind that was carried out before.
-    async fn answer_again(&self, app: &AppState, like: &Measure) -> Result<Option<Result<Response, Problem>>, Problem> {
+    async fn answer_again(
+        &self,
+        app: &AppState,
+        like: &ModerationAct,
+    ) -> Result<Option<Result<Response, Problem>>, Problem> {
         let Some(carried_out) = app.scoreboard.carried_out(self.id).await? else { return Ok(None) };
-        let Moderation { by, reason, measure, .. } = &carried_out.moderation;
-        if (by, reason, measure.kind()) != (&self.by, &self.reason, like.kind()) {
+        let Moderation { by, reason, act, .. } = &carried_out.moderation;
+        if (by, reason, act.kind()) != (&self.by, &self.reason, like.kind()) {
             return Err(Problem::new(Code::Conflict, ModerationRefusal::IdUsed.to_string()));
         }
         let answer = ModerationAnswer { moderation: Some(carried_out), replayed: true, preview: None };
         Ok(Some(plain(StatusCode::OK, Caching::Private, &answer)))
     }
 
-    async fn make(self, app: &AppState, measure: Measure) -> Result<Response, Problem> {
+    async fn make(self, app: &AppState, act: ModerationAct) -> Result<Response, Problem> {
         let Self { id, by, reason, dry_run } = self;
-        let moderation = Moderation { id, at: app.clock.now(), by, reason, measure };
+        let moderation = Moderation { id, at: app.clock.now(), by, reason, act };
         let answer = if dry_run {
             let preview = app.scoreboard.preview(&moderation).await?;
             ModerationAnswer { moderation: None, replayed: preview.replayed, preview: Some(preview) }

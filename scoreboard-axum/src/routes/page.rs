@@ -25,8 +25,8 @@ macro_rules! assets {
 }
 
 assets! {
-    "account.js" "action.js" "api.js" "app.js" "around.js" "board.css" "board.js" "connection.js" "fight.js"
-    "format.js" "forms.js" "game.js" "kinds.js" "login-code.js" "mailed.js" "motion.js" "news.js" "notice.js" "own.js"
+    "account.js" "action.js" "api.js" "app.js" "around.js" "board.css" "board.js" "connection.js" "devices.js"
+    "fight.js" "format.js" "forms.js" "game.js" "kinds.js" "login-code.js" "mailed.js" "motion.js" "news.js" "notice.js" "own.js"
     "play.css" "security.css" "security.js" "session.js" "sleep.js" "sparkline.js" "stars.js" "style.css"
     "tabstore.js" "theme.js"
 }

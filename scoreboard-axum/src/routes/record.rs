@@ -13,7 +13,7 @@ use crate::state::Shared;
 
 /// Counts a result that a trusted game server vouches for, exactly once under its idempotency key.
 #[utoipa::path(
-    post, path = "/api/scoreboard/record", tag = "actions", security(("gameServer" = [])), request_body = RecordBody,
+    post, path = "/api/scoreboard/record", tag = "actions", security(("gameServer" = []), ("gameServerSignature" = [])), request_body = RecordBody,
     params(("Idempotency-Key" = String, Header, description = "Names the result: sent again with the same body, it gets the first receipt", min_length = 1, max_length = 255, pattern = "^[!-~]{1,255}$")),
     responses(
         (status = 200, description = "The receipt", body = ReceiptAnswer),
@@ -25,7 +25,7 @@ pub(super) async fn record(State(app): State<Shared>, request: Request) -> Resul
     let (parts, body) = within_size(&app, request).await?;
     // No quota but the address': who holds a key is trusted, and may have a whole tournament to record. What is more than the store
     // can take is refused by its queue.
-    let server = app.game_server(&parts).await?;
+    let server = app.game_server(&parts, &body).await?;
     let key = idempotency_key(&parts.headers)?;
     let RecordBody { board, user_id, kind, points } = json(&parts, body)?;
     let request = RecordRequest { board, user_id, kind, points };

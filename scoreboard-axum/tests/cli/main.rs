@@ -9,6 +9,8 @@ mod database;
 mod demo;
 mod first_start;
 mod folder;
+mod keys;
+mod outside;
 mod postgres;
 mod ranks;
 mod refusals;

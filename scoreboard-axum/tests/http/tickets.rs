@@ -218,6 +218,7 @@ async fn a_refresh_token_that_is_used_again_closes_the_sockets_of_its_session() 
     let old = json!({ "refreshToken": ada.refresh_token });
     assert_eq!(world.post("/api/auth/refresh", None, &old).await.status, 200);
     watcher.assert_open().await;
+    world.clock.advance(std::time::Duration::from_secs(10));
     world.post("/api/auth/refresh", None, &old).await.assert_problem(401, "unauthorized");
     watcher.assert_signed_out().await;
     served.stop().await;

@@ -4,20 +4,20 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
 use crate::clock::Timestamp;
 use crate::encoding::pre_authentication_encoding;
 use crate::ids::{KeyId, UserId};
-use crate::verifier::KeyRing;
+use crate::verifier::{KeyRing, Macs};
 
 const ID: usize = 16;
 const EXPIRY: usize = 8;
 const MAC: usize = 32;
 
 /// Signs tokens of one purpose with the ring's first key, verifies with any.
-pub(super) struct MailedTokens(Vec<Hmac<Sha256>>);
+pub(super) struct MailedTokens(Macs);
 
 impl fmt::Debug for MailedTokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -33,17 +33,14 @@ pub(super) struct Claimed {
 }
 
 impl MailedTokens {
-    pub(super) fn new(ring: &KeyRing, purpose: &str) -> Self {
-        let keyed = |(_, secret): (KeyId, crate::Secret)| {
-            Hmac::new_from_slice(secret.expose()).expect("HMAC takes keys of any length")
-        };
-        Self(ring.derive(purpose).into_iter().map(keyed).collect())
+    pub(super) fn new(ring: &KeyRing, purpose: &'static str) -> Self {
+        Self(Macs::of(ring, purpose))
     }
 
     /// A token for this user, good until then and as long as `state` is what it is now: by what is in it, a token works once, or for
     /// one address.
     pub(super) fn issue(&self, user: UserId, state: &str, expires_at: Timestamp) -> String {
-        let mac = tag(&self.0[0], user, state, expires_at).finalize().into_bytes();
+        let mac = tag(&self.0.get()[0].1, user, state, expires_at).finalize().into_bytes();
         let expiry = expires_at.as_millis().to_be_bytes();
         URL_SAFE_NO_PAD.encode([user.as_bytes().as_slice(), &expiry, &mac].concat())
     }
@@ -59,8 +56,10 @@ impl MailedTokens {
 
     /// Whether it is one of ours, in its time, for this state.
     pub(super) fn is_good(&self, claimed: &Claimed, state: &str, now: Timestamp) -> bool {
-        let signed = |key| tag(key, claimed.user, state, claimed.expires_at).verify_slice(&claimed.mac).is_ok();
-        now < claimed.expires_at && self.0.iter().any(signed)
+        let signed = |(_, key): &(KeyId, Hmac<Sha256>)| {
+            tag(key, claimed.user, state, claimed.expires_at).verify_slice(&claimed.mac).is_ok()
+        };
+        now < claimed.expires_at && self.0.get().iter().any(signed)
     }
 }
 

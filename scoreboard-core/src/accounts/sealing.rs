@@ -7,12 +7,13 @@ use zeroize::Zeroizing;
 
 use crate::id_source::IdSource;
 use crate::ids::{KeyId, UserId};
-use crate::verifier::KeyRing;
+use crate::verifier::{Derived, KeyRing};
 
-/// Seals with the ring's first key, opens with any. A purpose's keys open nothing of another purpose.
+/// Seals with the ring's first key, opens with any, a retired one too: what it sealed is sealed anew when it is next used. A purpose's keys
+/// open nothing of another purpose.
 pub(super) struct Sealing {
     purpose: &'static str,
-    keys: Vec<(KeyId, LessSafeKey)>,
+    keys: Derived<Vec<(KeyId, LessSafeKey)>>,
 }
 
 impl Sealing {
@@ -21,12 +22,14 @@ impl Sealing {
             let key = UnboundKey::new(&AES_256_GCM, secret.expose()).expect("AES-256 takes 32 bytes");
             (id, LessSafeKey::new(key))
         };
-        Self { purpose, keys: ring.derive(purpose).into_iter().map(key).collect() }
+        let keys = Derived::new(ring, move |ring| ring.derive_opening(purpose).into_iter().map(key).collect());
+        Self { purpose, keys }
     }
 
     /// The key's id behind its length, a nonce of 96 random bits, and what was sealed.
     pub(super) fn seal(&self, owner: UserId, secret: &[u8], ids: &dyn IdSource) -> Vec<u8> {
-        let (id, key) = &self.keys[0];
+        let keys = self.keys.get();
+        let (id, key) = &keys[0];
         let mut nonce = [0; NONCE_LEN];
         ids.fill(&mut nonce);
         let mut sealed = Zeroizing::new(secret.to_vec());
@@ -43,7 +46,8 @@ impl Sealing {
         let (&length, rest) = sealed.split_first()?;
         let (id, rest) = rest.split_at_checked(usize::from(length))?;
         let (nonce, rest) = rest.split_first_chunk::<NONCE_LEN>()?;
-        let (_, key) = self.keys.iter().find(|(known, _)| known.as_str().as_bytes() == id)?;
+        let keys = self.keys.get();
+        let (_, key) = keys.iter().find(|(known, _)| known.as_str().as_bytes() == id)?;
         let mut opened = Zeroizing::new(rest.to_vec());
         let aad = self.bound_to(owner);
         let length = key.open_in_place(Nonce::assume_unique_for_key(*nonce), aad, &mut opened).ok()?.len();
@@ -53,7 +57,8 @@ impl Sealing {
 
     /// Whether what is sealed is under the key that seals now.
     pub(super) fn is_current(&self, sealed: &[u8]) -> bool {
-        let id = self.keys[0].0.as_str().as_bytes();
+        let keys = self.keys.get();
+        let id = keys[0].0.as_str().as_bytes();
         sealed.split_first().is_some_and(|(&length, rest)| usize::from(length) == id.len() && rest.starts_with(id))
     }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
@@ -11,15 +11,14 @@ use crate::accounts::{
     AccountError, Accounts, FactorMethod, LoginChallenge, MessageKind, Notifier, TokenHash, User, challenge,
 };
 use crate::id_source::IdSource;
-use crate::ids::KeyId;
-use crate::verifier::KeyRing;
+use crate::verifier::{KeyRing, Macs};
 
 /// How many codes are sent for one login.
 const MAX_SENT: u32 = 3;
 const DIGITS: usize = 8;
 
 /// Hashes codes under keys of the ring: eight digits are few, and whoever reads the store shall not try them all.
-pub(super) struct SentCodes(Vec<Hmac<Sha256>>);
+pub(super) struct SentCodes(Macs);
 
 impl fmt::Debug for SentCodes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -29,10 +28,12 @@ impl fmt::Debug for SentCodes {
 
 impl SentCodes {
     pub(super) fn new(ring: &KeyRing) -> Self {
-        let keyed = |(_, secret): (KeyId, crate::Secret)| {
-            Hmac::new_from_slice(secret.expose()).expect("HMAC takes keys of any length")
-        };
-        Self(ring.derive("sent-codes").into_iter().map(keyed).collect())
+        Self(Macs::of(ring, "sent-codes"))
+    }
+
+    /// What is kept of a code for this login.
+    fn kept(&self, challenge: TokenHash, code: &str) -> TokenHash {
+        Self::hash(&self.0.get()[0].1, challenge, code)
     }
 
     /// Bound to its login.
@@ -46,7 +47,7 @@ impl SentCodes {
     fn is_right(&self, challenge: &LoginChallenge, code: &str) -> bool {
         let Some(sent) = challenge.code else { return false };
         let digits: String = code.chars().filter(|letter| *letter != ' ').collect();
-        self.0.iter().any(|key| {
+        self.0.get().iter().any(|(_, key)| {
             let shown = Self::hash(key, challenge.id, &digits);
             bool::from(shown.as_bytes().ct_eq(sent.as_bytes()))
         })
@@ -83,7 +84,7 @@ impl Accounts {
     pub async fn send_code(&self, challenge_id: &str, method: FactorMethod) -> Result<(), AccountError> {
         let id = challenge::hash(challenge_id)?;
         let (now, code) = (self.parts.clock.now(), random(&*self.parts.ids));
-        let hash = SentCodes::hash(&self.parts.sent_codes.0[0], id, &code);
+        let hash = self.parts.sent_codes.kept(id, &code);
         let waits = self.factors()?.store.set_challenge_code(id, hash, MAX_SENT, now).await?;
         let waits = waits.ok_or(AccountError::Unauthorized)?;
         let user = self.parts.store.user(waits.user_id).await?.ok_or(AccountError::Unauthorized)?;
@@ -146,7 +147,7 @@ mod tests {
             sent: 1,
             code: sent,
         };
-        let sent = Some(SentCodes::hash(&codes.0[0], one, &code));
+        let sent = Some(codes.kept(one, &code));
         assert!(codes.is_right(&waits(one, sent), &code));
         assert!(codes.is_right(&waits(one, sent), &format!("{} {}", &code[..4], &code[4..])));
         assert!(!codes.is_right(&waits(other, sent), &code), "of another login");

@@ -2,7 +2,7 @@
 
 use subtle::ConstantTimeEq;
 
-use crate::accounts::{AccountError, Accounts, ServerKey, TokenHash};
+use crate::accounts::{AccountError, Accounts, ServerCredential, ServerKey, TokenHash};
 use crate::error::InvalidValue;
 use crate::id_source::IdSourceExt;
 use crate::ids::KeyId;
@@ -34,7 +34,8 @@ impl Accounts {
     /// If the future is dropped, a key may have been made whose text nobody has: remove it.
     pub async fn create_server_key(&self, id: &KeyId) -> Result<String, ServerKeyError> {
         let secret = self.parts.ids.secret();
-        let key = ServerKey { id: id.clone(), secret: TokenHash::of(&secret), created_at: self.parts.clock.now() };
+        let credential = ServerCredential::Secret(TokenHash::of(&secret));
+        let key = ServerKey { id: id.clone(), credential, created_at: self.parts.clock.now() };
         if !self.parts.store.add_server_key(&key).await? {
             return Err(ServerKeyError::Taken(id.clone()));
         }
@@ -53,7 +54,8 @@ impl Accounts {
     pub async fn authenticate_server(&self, text: &str) -> Result<KeyId, AccountError> {
         let (id, secret) = parse(text).map_err(|_| AccountError::Unauthorized)?;
         let key = self.parts.store.server_key(&id).await?.ok_or(AccountError::Unauthorized)?;
-        let same: bool = key.secret.as_bytes().ct_eq(TokenHash::of(&secret).as_bytes()).into();
+        let ServerCredential::Secret(hash) = key.credential else { return Err(AccountError::Unauthorized) };
+        let same: bool = hash.as_bytes().ct_eq(TokenHash::of(&secret).as_bytes()).into();
         if same { Ok(id) } else { Err(AccountError::Unauthorized) }
     }
 }

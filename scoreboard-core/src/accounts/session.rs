@@ -17,13 +17,16 @@ pub struct SignedIn {
     pub token: String,
     /// How long it is good.
     pub expires_in: Duration,
-    /// Gets the next pair of tokens, once.
+    /// Gets the next pair of tokens, once; for ten seconds, the same again.
     pub refresh_token: String,
     /// Who signed in.
     pub user: User,
     /// Whether the tokens are good for nothing but setting up a second factor, which this user must have. What comes of the refresh token
     /// once there is one is good for all.
     pub must_enrol: bool,
+    /// After a login: sent with the next one from the same device, it keeps the tries there apart from those of strangers
+    /// ([`login_subject`](Accounts::login_subject)). It opens nothing.
+    pub device_token: Option<String>,
 }
 
 impl std::fmt::Debug for SignedIn {
@@ -68,25 +71,29 @@ impl Accounts {
         if self.is_revoked(known.0.session_id) { Err(AccountError::Unauthorized) } else { Ok(known) }
     }
 
-    /// Trades a refresh token for the next pair of tokens. A token that was traded before ends its session.
+    /// Trades a refresh token for the next pair of tokens. A token that was traded just now gets the same refresh token again, as long as
+    /// that was not used ([`refresh_grace`](crate::accounts::AccountsConfig::refresh_grace)); one that was traded before ends its session.
     ///
     /// # Errors
     ///
     /// [`AccountError::Unauthorized`], or the store's failure: if its kind is
-    /// [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown), the token may be used up.
+    /// [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown), the token may be used up. Try again at once with the same.
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, the token may be used up.
+    /// If the future is dropped, the token may be used up: try again at once with the same.
     pub async fn refresh(&self, refresh_token: &str) -> Result<SignedIn, AccountError> {
         let presented = URL_SAFE_NO_PAD.decode(refresh_token).map_err(|_| AccountError::Unauthorized)?;
         let now = self.parts.clock.now();
-        let next = self.parts.ids.secret();
-        match self.parts.store.rotate(TokenHash::of(&presented), TokenHash::of(&next), now).await? {
-            Rotation::Rotated(session) => {
-                let user = self.parts.store.user(session.user_id).await?.ok_or(AccountError::Unauthorized)?;
-                let must_enrol = self.must_have_factor(&user) && !self.has_factor(user.id).await?;
-                Ok(self.signed_in(user, session.id, &next, now, must_enrol))
+        let tokens = &self.parts.refresh_tokens;
+        let next = tokens.next(&presented);
+        let grace = self.parts.config.refresh_grace;
+        match self.parts.store.rotate(TokenHash::of(&presented), TokenHash::of(&next), now, grace).await? {
+            Rotation::Rotated(session) => self.go_on(&session, &next, now).await,
+            Rotation::Repeated { session, next } => {
+                let next = tokens.find(&presented, next).ok_or(AccountError::Unauthorized)?;
+                metrics::counter!("scoreboard_refresh_repeats_total").increment(1);
+                self.go_on(&session, &next, now).await
             }
             Rotation::Reused(session) => {
                 tracing::warn!(session.id = %session.id, user.id = %session.user_id,
@@ -97,6 +104,12 @@ impl Accounts {
             }
             Rotation::Refused => Err(AccountError::Unauthorized),
         }
+    }
+
+    async fn go_on(&self, session: &Session, next: &[u8; 32], now: Timestamp) -> Result<SignedIn, AccountError> {
+        let user = self.parts.store.user(session.user_id).await?.ok_or(AccountError::Unauthorized)?;
+        let must_enrol = self.must_have_factor(&user) && !self.has_factor(user.id).await?;
+        Ok(self.signed_in(user, session.id, next, now, must_enrol))
     }
 
     /// Ends the session; its access tokens are refused from now on.
@@ -140,7 +153,8 @@ impl Accounts {
             expires_at: now.plus(self.parts.config.session_lifetime),
         };
         self.parts.store.begin_session(&session, TokenHash::of(&secret)).await?;
-        Ok(self.signed_in(user, session.id, &secret, now, must_enrol))
+        let device_token = Some(self.parts.device_tokens.issue(&user.email, now, &*self.parts.ids));
+        Ok(SignedIn { device_token, ..self.signed_in(user, session.id, &secret, now, must_enrol) })
     }
 
     fn signed_in(
@@ -153,7 +167,8 @@ impl Accounts {
     ) -> SignedIn {
         let expires_in = self.parts.config.access_lifetime;
         let token = self.parts.tokens.issue(user.id, session, now, expires_in, must_enrol);
-        SignedIn { token, expires_in, refresh_token: URL_SAFE_NO_PAD.encode(secret), user, must_enrol }
+        let refresh_token = URL_SAFE_NO_PAD.encode(secret);
+        SignedIn { token, expires_in, refresh_token, user, must_enrol, device_token: None }
     }
 
     async fn has_factor(&self, user: UserId) -> Result<bool, AccountError> {

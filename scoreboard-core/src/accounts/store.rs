@@ -1,10 +1,11 @@
 //! Where accounts, sessions and the keys of trusted servers are kept.
 
 use std::fmt;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::accounts::{Email, Role, User};
+use crate::accounts::{Email, RevokedKeyStore, Role, User};
 use crate::clock::Timestamp;
 use crate::error::{BackendError, InvalidValue};
 use crate::ids::{KeyId, SessionId, UserId};
@@ -203,6 +204,14 @@ pub struct Session {
 pub enum Rotation {
     /// It was the session's newest: it is used up, and the next one is the newest.
     Rotated(Session),
+    /// It was used just now, and what took its place, whose hash this is, is the newest still: nothing was changed. Its client lost the answer,
+    /// or asked twice at once.
+    Repeated {
+        /// The session, which goes on.
+        session: Session,
+        /// The hash of the token that took its place.
+        next: TokenHash,
+    },
     /// It was used before: somebody has a copy, so the session has been ended.
     Reused(Session),
     /// It was never one, or its session is over.
@@ -223,9 +232,11 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// If the future is dropped, the session was begun or was not.
     async fn begin_session(&self, session: &Session, token: TokenHash) -> Result<(), BackendError>;
 
-    /// Uses up a refresh token and puts `next` in its place, or finds that it was used before and ends its session.
+    /// Uses up a refresh token and puts `next` in its place, or finds that it was used before and ends its session, unless that was less than
+    /// `grace` ago (also by a clock that is behind the one of then) and what took its place is the newest still.
     ///
-    /// Atomic, durable on `Ok`: of two that present one token at once, one is `Rotated` and the other `Reused`.
+    /// Atomic, durable on `Ok`: of many that present one token at once, one is `Rotated` and the others are `Repeated` with its `next`, or, with
+    /// no grace, the first of them is `Reused`.
     ///
     /// # Errors
     ///
@@ -233,8 +244,14 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, the token may have been used up; presenting it again then ends the session.
-    async fn rotate(&self, token: TokenHash, next: TokenHash, now: Timestamp) -> Result<Rotation, BackendError>;
+    /// If the future is dropped, the token may have been used up; presenting it again after `grace` then ends the session.
+    async fn rotate(
+        &self,
+        token: TokenHash,
+        next: TokenHash,
+        now: Timestamp,
+        grace: Duration,
+    ) -> Result<Rotation, BackendError>;
 
     /// Ends a session. Durable on `Ok`; a repeat changes nothing, and neither does an unknown id.
     ///
@@ -303,10 +320,36 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
 pub struct ServerKey {
     /// Its name, in front of the secret in the key itself.
     pub id: KeyId,
-    /// The hash of the secret.
-    pub secret: TokenHash,
+    /// By what the server is known.
+    pub credential: ServerCredential,
     /// When it was made.
     pub created_at: Timestamp,
+}
+
+/// By what a trusted game server is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServerCredential {
+    /// It shows a secret that has this hash.
+    Secret(TokenHash),
+    /// It signs its requests by the other half of this Ed25519 key.
+    PublicKey([u8; 32]),
+}
+
+impl ServerCredential {
+    /// 32 bytes, and whether they are a public key: for storing.
+    #[must_use]
+    pub const fn to_parts(&self) -> (&[u8; 32], bool) {
+        match self {
+            Self::Secret(hash) => (hash.as_bytes(), false),
+            Self::PublicKey(key) => (key, true),
+        }
+    }
+
+    /// What was stored.
+    #[must_use]
+    pub const fn from_parts(bytes: [u8; 32], is_public_key: bool) -> Self {
+        if is_public_key { Self::PublicKey(bytes) } else { Self::Secret(TokenHash::from_bytes(bytes)) }
+    }
 }
 
 /// Keeps the keys of trusted game servers.
@@ -347,6 +390,6 @@ pub trait ServerKeyStore: fmt::Debug + Send + Sync + 'static {
 }
 
 /// Everything that accounts need kept.
-pub trait AccountStore: UserStore + SessionStore + ServerKeyStore {}
+pub trait AccountStore: UserStore + SessionStore + ServerKeyStore + RevokedKeyStore {}
 
-impl<T: UserStore + SessionStore + ServerKeyStore> AccountStore for T {}
+impl<T: UserStore + SessionStore + ServerKeyStore + RevokedKeyStore> AccountStore for T {}

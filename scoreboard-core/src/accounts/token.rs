@@ -3,17 +3,15 @@
 use std::fmt;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::accounts::known_tokens::{KnownTokens, Signed};
 use crate::accounts::session::Principal;
+use crate::accounts::token_key::{self, PublicTokenKey, TokenAlgorithm, TokenKey};
 use crate::clock::Timestamp;
-use crate::ids::{KeyId, SessionId, UserId};
-use crate::verifier::KeyRing;
+use crate::ids::{SessionId, UserId};
+use crate::verifier::{Derived, KeyRing};
 
 /// No token of ours is longer, and nothing longer is looked at.
 const MAX_BYTES: usize = 4096;
@@ -22,20 +20,15 @@ const LEEWAY: Duration = Duration::from_secs(5);
 
 /// Issues and verifies access tokens.
 pub(super) struct AccessTokens {
-    /// The first signs.
-    keys: Vec<TokenKey>,
+    keys: Derived<TokenKeys>,
     issuer: String,
-    validation: Validation,
-    known: KnownTokens,
+    algorithm: TokenAlgorithm,
 }
 
-struct TokenKey {
-    header: Header,
-    /// The header as it stands in a token. A token is only looked at if it begins with one of these to the letter: so no
-    /// other algorithm, type, key or extension can be asked for.
-    encoded_header: String,
-    encoding: EncodingKey,
-    decoding: DecodingKey,
+/// What a state of the ring comes to. Its tokens are forgotten with it, so that one of a key that was retired is looked at again.
+struct TokenKeys {
+    keys: Vec<TokenKey>,
+    known: KnownTokens,
 }
 
 /// All required: a token without one does not decode.
@@ -55,31 +48,11 @@ struct Claims {
 }
 
 impl AccessTokens {
-    pub(super) fn new(ring: &KeyRing, issuer: &str) -> Self {
-        let key = |(id, secret): (KeyId, crate::Secret)| {
-            let mut header = Header::new(Algorithm::HS256);
-            header.typ = Some("at+jwt".to_owned());
-            header.kid = Some(id.to_string());
-            let json = serde_json::to_vec(&header).expect("a header always encodes");
-            TokenKey {
-                header,
-                encoded_header: URL_SAFE_NO_PAD.encode(json),
-                encoding: EncodingKey::from_secret(secret.expose()),
-                decoding: DecodingKey::from_secret(secret.expose()),
-            }
-        };
-        let mut validation = Validation::new(Algorithm::HS256);
-        validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
-        validation.set_issuer(&[issuer]);
-        validation.set_audience(&[issuer]);
-        // Checked below, by the injected clock.
-        validation.validate_exp = false;
-        Self {
-            keys: ring.derive("access-tokens").into_iter().map(key).collect(),
-            issuer: issuer.to_owned(),
-            validation,
-            known: KnownTokens::default(),
-        }
+    pub(super) fn new(ring: &KeyRing, issuer: &str, algorithm: TokenAlgorithm) -> Self {
+        let of = issuer.to_owned();
+        let keys =
+            Derived::new(ring, move |ring| TokenKeys { keys: token_key::of(ring, &of), known: KnownTokens::default() });
+        Self { keys, issuer: issuer.to_owned(), algorithm }
     }
 
     pub(super) fn issue(
@@ -90,7 +63,8 @@ impl AccessTokens {
         lifetime: Duration,
         must_enrol: bool,
     ) -> String {
-        let key = &self.keys[0];
+        let keys = self.keys.get();
+        let key = keys.keys.iter().find(|key| key.algorithm == self.algorithm).expect("each key of the ring has both");
         let claims = Claims {
             iss: self.issuer.clone(),
             aud: self.issuer.clone(),
@@ -100,7 +74,15 @@ impl AccessTokens {
             exp: now.plus(lifetime).as_secs(),
             enr: must_enrol,
         };
-        jsonwebtoken::encode(&key.header, &claims, &key.encoding).expect("HMAC takes any key and the claims encode")
+        jsonwebtoken::encode(&key.header, &claims, &key.encoding)
+            .expect("the key is of its algorithm and the claims encode")
+    }
+
+    /// The public halves of the keys, where there are such: the one that signs first.
+    pub(super) fn public(&self) -> Vec<PublicTokenKey> {
+        let keys = self.keys.get();
+        let signing = keys.keys.iter().filter(|key| key.algorithm == self.algorithm);
+        signing.filter_map(|key| key.public.clone()).collect()
     }
 
     /// Who the token says is asking, if it is ours, unaltered and in its time; and whether it is good for setting up a second factor alone.
@@ -109,9 +91,10 @@ impl AccessTokens {
             return None;
         }
         let digest = Sha256::digest(token).into();
-        let signed = self.known.get(&digest).or_else(|| {
-            let signed = self.decode(token)?;
-            self.known.insert(digest, signed);
+        let keys = self.keys.get();
+        let signed = keys.known.get(&digest).or_else(|| {
+            let signed = keys.decode(token)?;
+            keys.known.insert(digest, signed);
             Some(signed)
         })?;
         let leeway = LEEWAY.as_secs().cast_signed();
@@ -124,12 +107,14 @@ impl AccessTokens {
         };
         in_time.then_some((principal, signed.must_enrol))
     }
+}
 
+impl TokenKeys {
     fn decode(&self, token: &str) -> Option<Signed> {
         let (header, _) = token.split_once('.')?;
         let key = self.keys.iter().find(|key| key.encoded_header == header)?;
         let Claims { sub, sid, iat, exp, enr, .. } =
-            jsonwebtoken::decode::<Claims>(token, &key.decoding, &self.validation).ok()?.claims;
+            jsonwebtoken::decode::<Claims>(token, &key.decoding, &key.validation).ok()?.claims;
         // What no server of ours writes is no token of ours, whoever signed it.
         if !(is_moment(iat) && is_moment(exp)) {
             return None;
@@ -145,16 +130,23 @@ fn is_moment(seconds: i64) -> bool {
 
 impl fmt::Debug for AccessTokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kids: Vec<_> = self.keys.iter().map(|key| &key.header.kid).collect();
-        f.debug_struct("AccessTokens").field("keys", &kids).field("issuer", &self.issuer).finish_non_exhaustive()
+        f.debug_struct("AccessTokens")
+            .field("keys", &self.keys)
+            .field("issuer", &self.issuer)
+            .field("algorithm", &self.algorithm)
+            .finish()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::Secret;
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use jsonwebtoken::Algorithm;
     use serde_json::json;
+
+    use super::*;
+    use crate::{KeyId, Secret};
 
     fn ring(ids: &[(&str, u8)]) -> KeyRing {
         let key = |(id, byte): &(&str, u8)| (KeyId::new(id).expect("slug"), Secret::from_bytes([*byte; 32]));
@@ -163,14 +155,15 @@ mod tests {
 
     fn sign(tokens: &AccessTokens, header: &str, claims: &serde_json::Value) -> String {
         let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims.to_string()));
-        let key = &tokens.keys[0].encoding;
+        let keys = tokens.keys.get();
+        let key = &keys.keys[0].encoding;
         let signature = jsonwebtoken::crypto::sign(message.as_bytes(), key, Algorithm::HS256).expect("signs");
         format!("{message}.{signature}")
     }
 
     #[test]
     fn only_our_own_tokens_in_their_time_are_taken() {
-        let tokens = AccessTokens::new(&ring(&[("k1", 1)]), "scoreboard");
+        let tokens = AccessTokens::new(&ring(&[("k1", 1)]), "scoreboard", TokenAlgorithm::Hs256);
         let (user, session) = (UserId::from_bytes([1; 16]), SessionId::from_bytes([2; 16]));
         let now = Timestamp::from_millis(1_700_000_000_000);
         let minutes = |n: u64| Duration::from_secs(60 * n);
@@ -246,12 +239,65 @@ mod tests {
     fn a_key_that_was_rotated_out_still_verifies_and_a_strange_one_does_not() {
         let now = Timestamp::from_millis(0);
         let issue = |keys: &[(&str, u8)]| {
-            let tokens = AccessTokens::new(&ring(keys), "scoreboard");
+            let tokens = AccessTokens::new(&ring(keys), "scoreboard", TokenAlgorithm::Hs256);
             tokens.issue(UserId::MIN, SessionId::MIN, now, Duration::from_secs(60), false)
         };
-        let rotated = AccessTokens::new(&ring(&[("k2", 2), ("k1", 1)]), "scoreboard");
+        let rotated = AccessTokens::new(&ring(&[("k2", 2), ("k1", 1)]), "scoreboard", TokenAlgorithm::Hs256);
         assert!(rotated.verify(&issue(&[("k1", 1)]), now).is_some());
         assert!(rotated.verify(&issue(&[("k1", 9)]), now).is_none(), "the id of a key is not the key");
         assert!(rotated.verify(&issue(&[("k3", 1)]), now).is_none());
+    }
+
+    #[test]
+    fn a_key_that_is_retired_verifies_nothing_any_more_not_even_what_was_taken_before() {
+        let now = Timestamp::from_millis(0);
+        let key = |id: &str, byte| (KeyId::new(id).expect("slug"), Secret::from_bytes([byte; 32]));
+        for algorithm in [TokenAlgorithm::Hs256, TokenAlgorithm::EdDsa] {
+            let ring = KeyRing::new(vec![key("k1", 1)]).expect("a key");
+            let tokens = AccessTokens::new(&ring, "scoreboard", algorithm);
+            let issue = || tokens.issue(UserId::MIN, SessionId::MIN, now, Duration::from_secs(60), false);
+            let old = issue();
+            assert!(tokens.verify(&old, now).is_some() && tokens.verify(&old, now).is_some());
+            ring.replace(vec![key("k2", 2), key("k1", 1)], vec![]).expect("sound");
+            let new = issue();
+            assert!(
+                tokens.verify(&old, now).is_some() && tokens.verify(&new, now).is_some(),
+                "the old one still verifies"
+            );
+            ring.replace(vec![key("k2", 2)], vec![key("k1", 1)]).expect("sound");
+            assert!(tokens.verify(&old, now).is_none() && tokens.verify(&new, now).is_some(), "{algorithm:?}");
+        }
+    }
+
+    #[test]
+    fn tokens_of_either_algorithm_are_taken_and_neither_passes_for_the_other() {
+        let now = Timestamp::from_millis(0);
+        let [mac, eddsa] = [TokenAlgorithm::Hs256, TokenAlgorithm::EdDsa]
+            .map(|algorithm| AccessTokens::new(&ring(&[("k1", 1)]), "scoreboard", algorithm));
+        let issue =
+            |tokens: &AccessTokens| tokens.issue(UserId::MIN, SessionId::MIN, now, Duration::from_secs(60), false);
+        let (one, other) = (issue(&mac), issue(&eddsa));
+        for tokens in [&mac, &eddsa] {
+            assert!(
+                tokens.verify(&one, now).is_some() && tokens.verify(&other, now).is_some(),
+                "while servers are restarted one by one"
+            );
+        }
+        let header = |token: &str| token.split('.').next().expect("a header").to_owned();
+        let rest = |token: &str| token.split_once('.').expect("more").1.to_owned();
+        for mixed in [format!("{}.{}", header(&one), rest(&other)), format!("{}.{}", header(&other), rest(&one))] {
+            assert!(mac.verify(&mixed, now).is_none() && eddsa.verify(&mixed, now).is_none());
+        }
+        // The public half as the secret of a MAC (RFC 8725 §2.1).
+        let public = &eddsa.public()[0];
+        let claims = other.split('.').nth(1).expect("claims");
+        for header in [header(&one), header(&other)] {
+            let message = format!("{header}.{claims}");
+            let key = jsonwebtoken::EncodingKey::from_secret(&public.bytes);
+            let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &key, Algorithm::HS256).expect("signs");
+            assert!(eddsa.verify(&format!("{message}.{signature}"), now).is_none());
+        }
+        assert!(mac.public().is_empty(), "what is secret has no public half");
+        assert_eq!((eddsa.public().len(), public.id.as_str()), (1, "k1"));
     }
 }

@@ -1,6 +1,6 @@
 //! Accounts, sessions and server keys in memory.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use crate::error::{BackendError, ErrorKind};
 use crate::ids::KeyId;
 
 mod factors;
+mod revoked_keys;
 mod server_keys;
 mod sessions;
 mod users;
@@ -23,7 +24,7 @@ use users::Users;
 ///
 /// ```
 /// use scoreboard_core::Timestamp;
-/// use scoreboard_core::accounts::{ServerKey, ServerKeyStore, TokenHash};
+/// use scoreboard_core::accounts::{ServerCredential, ServerKey, ServerKeyStore, TokenHash};
 /// use scoreboard_core::memory::MemoryAccountStore;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
@@ -31,7 +32,7 @@ use users::Users;
 /// let store = MemoryAccountStore::default();
 /// let key = ServerKey {
 ///     id: "arena-1".parse()?,
-///     secret: TokenHash::of(b"32 random bytes"),
+///     credential: ServerCredential::Secret(TokenHash::of(b"32 random bytes")),
 ///     created_at: Timestamp::from_millis(0),
 /// };
 /// assert!(store.add_server_key(&key).await?);
@@ -45,6 +46,7 @@ pub struct MemoryAccountStore {
     sessions: Arc<Mutex<Sessions>>,
     server_keys: Arc<Mutex<HashMap<KeyId, ServerKey>>>,
     factors: Arc<Mutex<Factors>>,
+    revoked_keys: Arc<Mutex<BTreeSet<KeyId>>>,
 }
 
 impl MemoryAccountStore {

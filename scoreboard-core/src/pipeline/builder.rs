@@ -7,7 +7,7 @@ use crate::broadcast::Broadcaster;
 use crate::cache::BoardCache;
 use crate::clock::{Clock, SystemClock};
 use crate::cursor::Cursors;
-use crate::fraud::{DeterministicRules, FraudDetector, IncidentStore};
+use crate::fraud::{DeterministicRules, FraudDetector, IncidentStore, Sightings};
 use crate::id_source::{IdSource, RandomIds};
 use crate::layers::{GroupCommit, GroupCommitConfig, TwoLevelCache};
 use crate::limiter::{Quota, RateLimiter};
@@ -223,6 +223,7 @@ impl Builder {
                 fraud,
                 incidents,
                 moderation: self.moderation,
+                sightings: Sightings::default(),
                 cache,
                 broadcaster,
                 names,

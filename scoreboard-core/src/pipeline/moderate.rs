@@ -9,6 +9,7 @@ use crate::cache::BoardCache;
 use crate::clock::Timestamp;
 use crate::entry::{Entry, PageQuery, Range, rank_entries};
 use crate::error::{Rejection, Result};
+use crate::fraud::IncidentFilter;
 use crate::ids::{ActionId, BoardId, ModerationId, UserId};
 use crate::pipeline::Scoreboard;
 use crate::pipeline::publish::publish;
@@ -309,14 +310,14 @@ impl Scoreboard {
 
     /// The users about whom a rule has written incidents down, and where.
     async fn found_by(&self, rule: &str) -> Result<BTreeSet<(BoardId, UserId)>> {
+        let filter = IncidentFilter { rule: Some(rule.to_owned()), ..IncidentFilter::default() };
         let (mut found, mut before, mut read) = (BTreeSet::new(), None, 0);
         loop {
-            let incidents = self.parts.incidents.incidents(before, INCIDENTS).await?;
+            let incidents = self.parts.incidents.incidents(&filter, before, INCIDENTS).await?;
             before = incidents.last().map(|incident| incident.id);
             read += incidents.len();
             let ended = incidents.len() < INCIDENTS || read >= MAX_INCIDENTS;
-            let by_rule = incidents.into_iter().filter(|incident| incident.rule == rule);
-            found.extend(by_rule.map(|incident| (incident.board, incident.user_id)));
+            found.extend(incidents.into_iter().map(|incident| (incident.board, incident.user_id)));
             if ended {
                 return Ok(found);
             }
@@ -364,7 +365,7 @@ impl Scoreboard {
 }
 
 fn bounded(moderation: &Moderation) -> Result<(), Rejection> {
-    let is_bounded = moderation.measure.actions().len() <= MAX_MODERATED;
+    let is_bounded = moderation.act.actions().len() <= MAX_MODERATED;
     if is_bounded { Ok(()) } else { Err(Rejection::TooManyActions(MAX_MODERATED)) }
 }
 

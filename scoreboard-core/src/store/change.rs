@@ -1,6 +1,6 @@
 //! Changes on their way into a store, and what became of them.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::action::Fingerprint;
 use crate::board::Season;
@@ -35,7 +35,7 @@ pub struct Change {
 }
 
 /// Who vouches for a change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Origin {
     /// An action that the server signed.

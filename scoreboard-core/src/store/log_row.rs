@@ -9,7 +9,7 @@ use crate::ids::{ActionId, BoardId, KindId, UserId};
 use crate::score::{Points, Score};
 #[cfg(doc)]
 use crate::store::Change;
-use crate::store::{Origin, Receipt};
+use crate::store::{Origin, Receipt, RowDigest};
 use crate::version::{Position, Version};
 
 /// A row of the log: one change that was applied, or one correction, with all that is needed to fold it, and to take it back.
@@ -41,6 +41,8 @@ pub struct LogRow {
     pub corrected: Option<Reached>,
     /// What others are shown of the user from this row on.
     pub visibility: Visibility,
+    /// What makes the log a hash chain; `None` for a row of a release that knew of none.
+    pub digest: Option<RowDigest>,
 }
 
 /// What others are shown of what a user has.

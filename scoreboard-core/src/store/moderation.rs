@@ -28,14 +28,14 @@ pub struct Moderation {
     pub reason: String,
     /// What is to be done.
     #[serde(flatten)]
-    pub measure: Measure,
+    pub act: ModerationAct,
 }
 
 /// What a decision does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(tag = "measure", rename_all = "lowercase", rename_all_fields = "camelCase")]
-pub enum Measure {
+#[serde(tag = "act", rename_all = "lowercase", rename_all_fields = "camelCase")]
+pub enum ModerationAct {
     /// These actions do not count, as if they had never been done.
     Void {
         /// Which.
@@ -60,14 +60,14 @@ pub enum Measure {
     },
 }
 
-impl Measure {
+impl ModerationAct {
     /// The kind that its corrections bear in the log.
     #[must_use]
     pub fn kind(&self) -> KindId {
         let word = match self {
             Self::Void { .. } => "void",
             Self::Unvoid { .. } => "unvoid",
-            Self::Restrict { restriction, .. } => restriction.measure(),
+            Self::Restrict { restriction, .. } => restriction.act(),
             Self::Lift { .. } => "lift",
         };
         KindId::new(word).expect("the words of measures are slugs")
@@ -107,7 +107,7 @@ pub enum Restriction {
 
 impl Restriction {
     /// What one does to a user to make them so.
-    const fn measure(self) -> &'static str {
+    const fn act(self) -> &'static str {
         match self {
             Self::Held => "hold",
             Self::Shadowed => "shadow",
@@ -158,9 +158,9 @@ impl CarriedOut {
     /// What to answer who hands in a decision with this one's id.
     #[must_use]
     pub fn answer_again(&self, moderation: &Moderation) -> Moderated {
-        let Moderation { by, reason, measure, .. } = &self.moderation;
+        let Moderation { by, reason, act, .. } = &self.moderation;
         // When it was decided is when it was carried out first: who tries again need not know.
-        if (by, reason, measure) == (&moderation.by, &moderation.reason, &moderation.measure) {
+        if (by, reason, act) == (&moderation.by, &moderation.reason, &moderation.act) {
             Moderated::Done(Effects { carried_out: self.clone(), replayed: true, shifts: Vec::new() })
         } else {
             Moderated::Refused(ModerationRefusal::IdUsed)
@@ -264,7 +264,7 @@ impl fmt::Display for First<'_> {
 pub trait ModerationStore: fmt::Debug + Send + Sync + 'static {
     /// Carries a decision out, in one transaction, durably on `Ok`.
     ///
-    /// One whose id was carried out before, with the same measure, reason and author, changes nothing and is answered as replayed. Actions that
+    /// One whose id was carried out before, with the same act, reason and author, changes nothing and is answered as replayed. Actions that
     /// are void already are not voided twice, and so on: a decision that finds nothing to do is kept all the same. An action may be named
     /// on any board; a correction is no action.
     ///

@@ -86,6 +86,9 @@ macro_rules! score_store_conformance {
                 a_scan_is_paged_by_user,
                 the_log_folds_to_the_scores,
                 totals_count_users,
+                each_row_is_kept_with_its_digest,
+                an_altered_missing_or_reordered_row_is_found,
+                a_kept_head_is_found_in_the_log,
                 one_action_at_once_counts_once,
                 many_actions_at_once_all_count,
                 at_most_holds_at_once,
@@ -125,6 +128,9 @@ macro_rules! account_store_conformance {
                 the_newest_token_is_rotated,
                 an_unknown_token_is_refused,
                 a_used_token_ends_its_session,
+                a_token_just_used_is_answered_as_before,
+                only_the_newest_is_given_again,
+                many_at_once_get_one_successor,
                 an_ended_session_refuses_its_tokens,
                 ended_sessions_are_listed,
                 the_sessions_of_a_user_are_listed,
@@ -137,6 +143,7 @@ macro_rules! account_store_conformance {
                 an_id_has_one_server_key,
                 one_of_many_adds_a_server_key,
                 a_removed_server_key_is_gone,
+                revoked_keys_are_listed,
             ]
         );
     };
@@ -185,7 +192,12 @@ macro_rules! incident_store_conformance {
                 an_incident_is_kept_whole,
                 an_action_and_rule_give_one_incident,
                 incidents_come_newest_first,
+                a_filter_gives_what_it_names,
                 one_finding_at_once_gives_one_incident,
+                steps_are_taken_and_kept,
+                a_step_is_taken_from_what_was_seen,
+                one_of_many_takes_a_step,
+                what_was_watched_never_goes_back,
             ]
         );
     };
@@ -399,10 +411,10 @@ mod tests {
     }
 
     every_case_is_listed! {
-        score_store: ["score_store.rs", "score_store/boards.rs", "score_store/applying.rs", "score_store/refusing.rs", "score_store/once.rs", "score_store/at_most.rs", "score_store/ties.rs", "score_store/ranks.rs", "score_store/pages.rs", "score_store/logs.rs", "score_store/concurrency.rs", "score_store/cancellation.rs"];
-        account_store: ["account_store.rs", "account_store/users.rs", "account_store/sessions.rs", "account_store/server_keys.rs"];
+        score_store: ["score_store.rs", "score_store/boards.rs", "score_store/applying.rs", "score_store/refusing.rs", "score_store/once.rs", "score_store/at_most.rs", "score_store/ties.rs", "score_store/ranks.rs", "score_store/pages.rs", "score_store/logs.rs", "score_store/digests.rs", "score_store/concurrency.rs", "score_store/cancellation.rs"];
+        account_store: ["account_store.rs", "account_store/users.rs", "account_store/sessions.rs", "account_store/server_keys.rs", "account_store/revoked_keys.rs"];
         factor_store: ["factor_store.rs", "factor_store/challenges.rs", "factor_store/factors.rs"];
-        incident_store: ["incident_store.rs"];
+        incident_store: ["incident_store.rs", "incident_store/recording.rs", "incident_store/cases.rs", "incident_store/watching.rs"];
         moderation_store: ["moderation_store.rs", "moderation_store/deciding.rs", "moderation_store/restricting.rs", "moderation_store/together.rs", "moderation_store/voiding.rs"];
         board_cache: ["board_cache.rs"];
         rate_limiter: ["rate_limiter.rs", "rate_limiter/sliding_log.rs", "rate_limiter/gcra.rs", "rate_limiter/cells.rs"];

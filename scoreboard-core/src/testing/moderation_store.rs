@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::ids::{ActionId, ModerationId};
-use crate::store::{Effects, Measure, Moderated, Moderation, ModerationRefusal, ModerationStore, Receipt, Restriction};
+use crate::store::{
+    Effects, Moderated, Moderation, ModerationAct, ModerationRefusal, ModerationStore, Receipt, Restriction,
+};
 use crate::testing::fixture::ModerationStoreFixture;
 use crate::testing::play::{Play, at, user};
 
@@ -33,14 +35,14 @@ impl Moderator {
     }
 
     /// A decision of its own, not carried out yet.
-    fn decision(&self, measure: Measure) -> Moderation {
+    fn decision(&self, act: ModerationAct) -> Moderation {
         let made = self.made.fetch_add(1, Ordering::Relaxed);
         Moderation {
             id: ModerationId::from_bytes(u128::from(made).to_be_bytes()),
             at: at(5_000 + i64::try_from(made).expect("few decisions")),
             by: "a moderator".to_owned(),
             reason: "'why' \"not\"? äß".to_owned(),
-            measure,
+            act,
         }
     }
 
@@ -49,33 +51,33 @@ impl Moderator {
     }
 
     /// Carries out a decision that must be carried out. Whoever answers from memory learns of it by being asked where the boards are.
-    async fn done(&self, play: &Play, measure: Measure) -> Effects {
-        let effects = done(self.moderate(&self.decision(measure)).await);
+    async fn done(&self, play: &Play, act: ModerationAct) -> Effects {
+        let effects = done(self.moderate(&self.decision(act)).await);
         play.board().await;
         effects
     }
 
-    async fn refused(&self, measure: Measure) -> ModerationRefusal {
-        match self.moderate(&self.decision(measure)).await {
+    async fn refused(&self, act: ModerationAct) -> ModerationRefusal {
+        match self.moderate(&self.decision(act)).await {
             Moderated::Refused(refusal) => refusal,
             Moderated::Done(effects) => panic!("the decision must be refused, but: {effects:?}"),
         }
     }
 
     async fn void(&self, play: &Play, receipts: &[&Receipt]) -> Effects {
-        self.done(play, Measure::Void { actions: ids(receipts) }).await
+        self.done(play, ModerationAct::Void { actions: ids(receipts) }).await
     }
 
     async fn unvoid(&self, play: &Play, receipts: &[&Receipt]) -> Effects {
-        self.done(play, Measure::Unvoid { actions: ids(receipts) }).await
+        self.done(play, ModerationAct::Unvoid { actions: ids(receipts) }).await
     }
 
     async fn restrict(&self, play: &Play, number: u64, restriction: Restriction) -> Effects {
-        self.done(play, Measure::Restrict { user_id: user(number), restriction }).await
+        self.done(play, ModerationAct::Restrict { user_id: user(number), restriction }).await
     }
 
     async fn lift(&self, play: &Play, number: u64) -> Effects {
-        self.done(play, Measure::Lift { user_id: user(number) }).await
+        self.done(play, ModerationAct::Lift { user_id: user(number) }).await
     }
 
     /// What a restricted user has.

@@ -2,6 +2,7 @@
 //!
 //! The ways are those of RFC 8725, of the vectors that Project Wycheproof has for JSON Web Signatures, and our own.
 
+use aws_lc_rs::signature::Ed25519KeyPair;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
@@ -26,7 +27,7 @@ pub struct TokenCase {
     pub good: bool,
 }
 
-/// The cases around a token that was just issued with the first key of this ring.
+/// The cases around a token that was just issued with the first key of this ring, by either algorithm.
 ///
 /// # Panics
 ///
@@ -49,6 +50,8 @@ struct Forger {
     ring: KeyRing,
     /// The very key that tokens are signed with: what only its owner can make shows which check refuses it.
     key: Vec<u8>,
+    /// Signs with that.
+    pair: Option<Ed25519KeyPair>,
     header: Members,
     claims: Members,
     now: i64,
@@ -65,25 +68,44 @@ impl Forger {
             members
         };
         let claims = members(parts[1], &["iss", "aud", "sub", "sid", "iat", "exp"]);
+        let header = members(parts[0], &["typ", "alg", "kid"]);
+        let is_pair = header[1].1 == "\"EdDSA\"";
+        let purpose = if is_pair { "access-tokens-ed25519" } else { "access-tokens" };
+        let key = ring.derive(purpose)[0].1.expose().to_vec();
         Self {
-            key: ring.derive("access-tokens")[0].1.expose().to_vec(),
+            pair: is_pair.then(|| pair(&key)),
+            key,
             ring: ring.clone(),
-            header: members(parts[0], &["typ", "alg", "kid"]),
+            header,
             now: claims[4].1.parse().expect("a number"),
             claims,
         }
     }
 
+    /// The signature that is right for this message.
+    fn sign(&self, message: &str) -> Vec<u8> {
+        match &self.pair {
+            Some(pair) => pair.sign(message.as_bytes()).as_ref().to_vec(),
+            None => sha256(message, &self.key),
+        }
+    }
+
+    fn signed(&self, header: &str, claims: &str) -> String {
+        let message = format!("{}.{}", encode(header), encode(claims));
+        let signature = encode(self.sign(&message));
+        format!("{message}.{signature}")
+    }
+
     fn token(&self) -> String {
-        hs256(&object(&self.header), &object(&self.claims), &self.key)
+        self.signed(&object(&self.header), &object(&self.claims))
     }
 
     fn with_header(&self, header: &str) -> String {
-        hs256(header, &object(&self.claims), &self.key)
+        self.signed(header, &object(&self.claims))
     }
 
     fn with_claims(&self, claims: &str) -> String {
-        hs256(&object(&self.header), claims, &self.key)
+        self.signed(&object(&self.header), claims)
     }
 
     /// The three parts of a token that is good.
@@ -92,6 +114,10 @@ impl Forger {
         let mut parts = token.split('.').map(str::to_owned);
         std::array::from_fn(|_| parts.next().expect("three parts"))
     }
+}
+
+fn pair(seed: &[u8]) -> Ed25519KeyPair {
+    Ed25519KeyPair::from_seed_unchecked(seed).expect("a seed is any 32 bytes")
 }
 
 fn good(what: impl Into<String>, token: impl Into<String>) -> TokenCase {

@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
 use crate::action::{Claims, Signature, SignedAction};
 use crate::error::Rejection;
 use crate::ids::KeyId;
-use crate::verifier::{ActionVerifier, KeyRing};
+use crate::verifier::{ActionVerifier, KeyRing, Macs};
 
 /// The default [`ActionVerifier`]: HMAC-SHA256 with the keys of a [`KeyRing`].
 ///
@@ -26,30 +26,28 @@ use crate::verifier::{ActionVerifier, KeyRing};
 /// # Ok::<(), scoreboard_core::InvalidValue>(())
 /// ```
 pub struct HmacVerifier {
-    /// With the key schedule done: signing clones it.
-    keys: Vec<(KeyId, Hmac<Sha256>)>,
+    keys: Macs,
 }
 
 impl HmacVerifier {
     /// Signs with the ring's first key, verifies with all.
     #[must_use]
     pub fn new(ring: &KeyRing) -> Self {
-        let keyed = |(id, secret): (KeyId, super::Secret)| {
-            (id, Hmac::new_from_slice(secret.expose()).expect("HMAC takes keys of any length"))
-        };
-        Self { keys: ring.derive("actions").into_iter().map(keyed).collect() }
+        Self { keys: Macs::of(ring, "actions") }
     }
 }
 
 impl ActionVerifier for HmacVerifier {
     fn sign(&self, claims: Claims) -> SignedAction {
-        let (key_id, key) = &self.keys[0];
+        let keys = self.keys.get();
+        let (key_id, key) = &keys[0];
         let hash = Signature::from_bytes(mac(key, key_id, &claims).finalize().into_bytes().into());
         SignedAction { claims, key_id: key_id.clone(), hash }
     }
 
     fn verify(&self, action: &SignedAction) -> Result<(), Rejection> {
-        let (id, key) = self.keys.iter().find(|(id, _)| *id == action.key_id).ok_or(Rejection::SignatureInvalid)?;
+        let keys = self.keys.get();
+        let (id, key) = keys.iter().find(|(id, _)| *id == action.key_id).ok_or(Rejection::SignatureInvalid)?;
         // `verify_slice` compares in constant time.
         mac(key, id, &action.claims).verify_slice(action.hash.as_bytes()).map_err(|_| Rejection::SignatureInvalid)
     }
@@ -81,6 +79,6 @@ fn mac(key: &Hmac<Sha256>, key_id: &KeyId, claims: &Claims) -> Hmac<Sha256> {
 
 impl fmt::Debug for HmacVerifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HmacVerifier").field("keys", &self.keys.iter().map(|(id, _)| id).collect::<Vec<_>>()).finish()
+        f.debug_struct("HmacVerifier").field("keys", &self.keys).finish()
     }
 }

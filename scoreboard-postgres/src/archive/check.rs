@@ -5,14 +5,13 @@ use std::io;
 use std::path::Path;
 
 use futures_util::TryStreamExt;
-use scoreboard_core::{BackendError, BoardId, LogRow, Reached, Score, Season, Timestamp, UserId, Version};
-use serde::Deserialize;
+use scoreboard_core::{BackendError, BoardId, Head, LogRow, Reached, Season, UserId, Version};
 use sha2::{Digest, Sha256};
 use sqlx::{Connection, PgConnection};
 use tokio::fs::File;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
-use crate::archive::{alone, file_of, release};
+use crate::archive::{alone, chain, file_of, line, release};
 use crate::boards;
 use crate::connection::PostgresStore;
 use crate::error::Failure;
@@ -21,37 +20,14 @@ use crate::rows::{Columns, log_columns};
 /// What a user had when the log begins, if anything, on each board, and the version of the row that left it.
 type Left = BTreeMap<(BoardId, Season, UserId), (Version, Option<Reached>)>;
 
-/// A line of an archive, as far as it is looked at.
-#[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
-enum Line {
-    Header {},
-    Row {
-        board: BoardId,
-        version: Version,
-        season: Season,
-        user_id: UserId,
-        at: Timestamp,
-        previous: Option<Previous>,
-        score: Score,
-    },
-    End {},
-}
-
-#[derive(Deserialize)]
-struct Previous {
-    score: Score,
-    version: Version,
-    at: Timestamp,
-}
-
 /// What the file says is wrong with it, or with the database.
-type Found = Result<(), String>;
+pub(super) type Found = Result<(), String>;
 
 impl PostgresStore {
     /// Compares the archives in a folder with the database: each file is the one that was proven when its part was dropped, and what each
-    /// user had when the log of a board begins is what their newest row before it has left. `None` if all is so, else the first difference,
-    /// in a sentence.
+    /// user had when the log of a board begins is what their newest row before it has left; and with what the database still has of it, the
+    /// log is [one chain](scoreboard_core::HashChain) from its first row on, without a gap, with the heads that were kept of it. `None` if all
+    /// is so, else the first difference, in a sentence.
     ///
     /// With [`verify`](scoreboard_core::verify), which folds the log from there, all scores are proven. Servers may go on meanwhile; nothing
     /// is archived. Memory: an entry for each user of each board with an archive.
@@ -63,10 +39,10 @@ impl PostgresStore {
     /// # Cancel safety
     ///
     /// Nothing is changed.
-    pub async fn check_archive(&self, folder: &Path) -> Result<Option<String>, BackendError> {
+    pub async fn check_archive(&self, folder: &Path, kept: &[(BoardId, Head)]) -> Result<Option<String>, BackendError> {
         let checked = async {
             let mut connection = alone(self).await?;
-            let found = check(&mut connection, folder).await;
+            let found = check(&mut connection, folder, kept).await;
             release(&mut connection).await;
             found
         };
@@ -74,15 +50,18 @@ impl PostgresStore {
     }
 }
 
-async fn check(connection: &mut PgConnection, folder: &Path) -> Result<Found, Failure> {
+async fn check(connection: &mut PgConnection, folder: &Path, kept: &[(BoardId, Head)]) -> Result<Found, Failure> {
     let parts = sqlx::query("SELECT no, digest FROM log_parts WHERE digest IS NOT NULL ORDER BY no");
-    let mut left = Left::new();
+    let (mut left, mut files) = (Left::new(), Vec::new());
     for row in parts.fetch_all(&mut *connection).await? {
         let mut columns = Columns::of(&row);
         let (no, digest): (i64, [u8; 32]) = (columns.take()?, columns.bytes()?);
         let path = folder.join(file_of(no));
         let wrong = match read(&path, &mut left).await {
-            Ok(found) if found == digest => continue,
+            Ok(found) if found == digest => {
+                files.push(path);
+                continue;
+            }
             Ok(_) => "is not the file that was proven when its part was dropped".to_owned(),
             Err(error) => error.to_string(),
         };
@@ -102,12 +81,10 @@ async fn check(connection: &mut PgConnection, folder: &Path) -> Result<Found, Fa
     }
     // Who had nothing left any more has no score.
     left.retain(|_, (_, reached)| reached.is_some());
-    Ok(match left.first_key_value() {
-        None => Ok(()),
-        Some(((board, _, user), (version, _))) => {
-            Err(format!("{board}: user {user} has a row of version {version} in the archive, and no score"))
-        }
-    })
+    if let Some(((board, _, user), (version, _))) = left.first_key_value() {
+        return Ok(Err(format!("{board}: user {user} has a row of version {version} in the archive, and no score")));
+    }
+    chain::check(&mut tx, &files, kept).await
 }
 
 /// Reads a file to its end, and gives the digest of all of it.
@@ -116,10 +93,8 @@ async fn read(path: &Path, left: &mut Left) -> io::Result<[u8; 32]> {
     let (mut digest, mut text) = (Sha256::new(), Vec::new());
     while file.read_until(b'\n', &mut text).await? > 0 {
         digest.update(&text);
-        if let Line::Row { board, version, season, user_id, at, previous, score } = serde_json::from_slice(&text)? {
-            let previous = previous.map(|Previous { score, version, at }| Reached { score, version, at });
-            let reached = Reached::after(previous, score, version, at);
-            leave(left, (board, season, user_id), version, Some(reached));
+        if let Some((board, row)) = line::read(&text)? {
+            leave(left, (board, row.season, row.user_id), row.position.version, row.after());
         }
         text.clear();
     }

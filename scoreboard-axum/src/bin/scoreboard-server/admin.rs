@@ -1,6 +1,6 @@
 //! `admin`: what an operator changes, beside a running server or without one.
 
-use scoreboard_core::{Chain, Epoch, Restriction};
+use scoreboard_core::{Chain, Epoch, IncidentFilter, Restriction};
 
 use crate::cli::Admin;
 use crate::failure::{Failure, Result};
@@ -14,17 +14,18 @@ mod boards;
 mod kinds;
 mod moderation;
 mod server_keys;
+mod signing_keys;
 mod users;
 
 /// Does what was asked, and says so.
 pub(crate) async fn run(settings: &Settings, command: Admin) -> Result<()> {
     let place = Place::of_command(settings)?;
-    if let Admin::RotateKeys { keep } = command {
+    if let Admin::RotateKeys { keep, after } = command {
         if let Place::Sqlite { files, .. } = &place {
             files.check_folder()?;
         }
-        let file = place.key_file(settings)?.expect("what is kept has keys that are kept");
-        return rotate_keys(&file, keep);
+        let file = key_file(settings, &place)?;
+        return signing_keys::rotate(&file, keep, std::time::Duration::from_secs(after));
     }
     // What makes something new may come before the first start.
     let makes_something =
@@ -35,7 +36,11 @@ pub(crate) async fn run(settings: &Settings, command: Admin) -> Result<()> {
         // With the database come its keys, as at a first start: later, one without the other is a loss.
         Keys::load_or_create(&file)?;
     }
-    let done = change(settings, &stores, command).await;
+    let done = match &command {
+        Admin::ListKeys => signing_keys::list(&stores, &key_file(settings, &place)?).await,
+        Admin::RevokeKey { id } => signing_keys::revoke(&stores, &key_file(settings, &place)?, id).await,
+        _ => change(settings, &stores, command).await,
+    };
     stores.close().await;
     print(&done?)
 }
@@ -53,7 +58,7 @@ async fn change(settings: &Settings, stores: &Stores, command: Admin) -> Result<
         Admin::ListBoards => boards::list(stores).await,
         Admin::SetKind { board, kind, kind_flags } => kinds::set(stores, board, kind, &kind_flags).await,
         Admin::RemoveKind { board, kind } => kinds::remove(stores, board, &kind).await,
-        Admin::CreateServerKey { name } => server_keys::create(stores, &name).await,
+        Admin::CreateServerKey { name, signing } => server_keys::create(stores, &name, signing).await,
         Admin::RemoveServerKey { name } => server_keys::remove(stores, &name).await,
         Admin::Void { which, decision } => moderation::void(stores, which, decision).await,
         Admin::Unvoid { which, decision } => moderation::unvoid(stores, which, decision).await,
@@ -66,20 +71,14 @@ async fn change(settings: &Settings, stores: &Stores, command: Admin) -> Result<
         Admin::Moderations { limit } => moderation::list(stores, limit.into()).await,
         Admin::Incidents { limit } => incidents(stores, limit.into()).await,
         Admin::RaiseEpoch => raise_epoch(stores).await,
-        Admin::RotateKeys { .. } => unreachable!("needs no store, so it was done before one was opened"),
+        Admin::RotateKeys { .. } | Admin::ListKeys | Admin::RevokeKey { .. } => {
+            unreachable!("needs the key file, so it was done before")
+        }
     }
 }
 
-fn rotate_keys(path: &std::path::Path, keep: usize) -> Result<()> {
-    let (mut keys, fresh) = Keys::load_or_create(path)?;
-    if !fresh {
-        keys.rotate(keep);
-        keys.replace(path)?;
-    }
-    let ids: Vec<_> = keys.ids().map(|id| id.as_str()).collect();
-    let (signs, older) = ids.split_first().map_or(("", [].as_slice()), |(signs, older)| (*signs, older));
-    let older = if older.is_empty() { "none".to_owned() } else { older.join(", ") };
-    print(&format!("{signs} signs from the server's next start on; older keys that still verify: {older}"))
+fn key_file(settings: &Settings, place: &Place) -> Result<std::path::PathBuf> {
+    Ok(place.key_file(settings)?.expect("what is kept has keys that are kept"))
 }
 
 async fn raise_epoch(stores: &Stores) -> Result<String> {
@@ -89,7 +88,7 @@ async fn raise_epoch(stores: &Stores) -> Result<String> {
 }
 
 async fn incidents(stores: &Stores, limit: usize) -> Result<String> {
-    let incidents = stores.incidents.incidents(None, limit).await?;
+    let incidents = stores.incidents.incidents(&IncidentFilter::default(), None, limit).await?;
     if incidents.is_empty() {
         return Ok("no incidents".to_owned());
     }

@@ -28,6 +28,7 @@ Examples:
   scoreboard-server admin create-user --email ada@example.org --display-name Ada --role admin
   scoreboard-server admin void --user ID --from 2026-11-01T00:00:00Z --reason 'a bot' --dry-run
   scoreboard-server verify                                           fold every log again and compare
+  scoreboard-server verify --sign > heads.txt                        to be kept elsewhere, and compared later by `verify --head heads.txt`
   scoreboard-server export backup.jsonl                              beside a running server
   scoreboard-server copy --from sqlite://scoreboard.db --to postgres://scores@db/scores
   scoreboard-server copy --tables --from postgres://app@db/app --to postgres://scores@db/scores   of another system
@@ -108,6 +109,15 @@ pub(crate) enum Command {
         /// Also the files that `archive` has written, and the scores that stand on them
         #[arg(long, value_name = "FOLDER", conflicts_with = "board")]
         archive: Option<PathBuf>,
+        /// Sign the heads of the logs that agree
+        #[arg(long)]
+        sign: bool,
+        /// Also compare with the heads in a file: what an earlier `verify` has printed, kept where nobody who can write to the database can
+        #[arg(long, value_name = "FILE")]
+        head: Option<PathBuf>,
+        /// The key that the heads in the file must be signed by
+        #[arg(long, value_name = "KEY", requires = "head")]
+        public_key: Option<String>,
     },
     /// Write boards, users and logs as JSON Lines; may be used beside a running server
     Export {
@@ -254,16 +264,28 @@ pub(crate) enum Admin {
     },
     /// Take a kind of action out of a board's catalogue
     RemoveKind { board: BoardId, kind: KindId },
-    /// Sign with a new key; older ones still verify. A running server takes it up when it is restarted
+    /// Sign with a new key; those before it verify for another 25 hours. Running servers read the file again every 2 seconds
     RotateKeys {
-        /// How many older keys still verify
+        /// How many older keys stay in the file, to open what was sealed with them
         #[arg(long, default_value_t = 2, value_name = "NUMBER")]
         keep: usize,
+        /// When the new key begins to sign: by then every server must have the file
+        #[arg(long, default_value_t = 60, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=604_800))]
+        after: u64,
     },
+    /// List the keys of the key file, and what each is good for
+    ListKeys,
+    /// Refuse all that a key has signed, tokens and actions, on every server of the database; for one that has leaked
+    RevokeKey { id: KeyId },
     /// Begin a new epoch: to be done once after a backup was restored, so that version numbers given twice are told apart
     RaiseEpoch,
     /// Make a key with which a trusted game server records results, and print it, once
-    CreateServerKey { name: KeyId },
+    CreateServerKey {
+        name: KeyId,
+        /// Make a pair with which it signs each request, in the place of a secret that it shows; see docs/signed-requests.md
+        #[arg(long)]
+        signing: bool,
+    },
     /// Take such a key away
     RemoveServerKey { name: KeyId },
     /// Make actions void: they count no longer

@@ -3,6 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -14,7 +15,10 @@ use crate::failure::{Failure, Result};
 const FORMAT: &str = "scoreboard-keys";
 const VERSION: u32 = 1;
 
-/// The keys of a file, the one that signs first.
+/// For how long a key verifies after the next one began to sign: longer than any action lives, and than any token.
+const OVERLAP: Duration = Duration::from_secs(25 * 3600);
+
+/// The keys of a file, the newest first.
 #[derive(Debug)]
 pub(crate) struct Keys(Vec<Key>);
 
@@ -23,6 +27,17 @@ struct Key {
     id: KeyId,
     secret: Secret,
     created_at: Timestamp,
+    /// Later than it was made, so that all servers know it by then.
+    signs_from: Option<Timestamp>,
+}
+
+/// What the keys of a file are good for at a moment. Each key is in one of these.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct InForce {
+    /// The first signs, all verify.
+    pub(crate) verify: Vec<KeyId>,
+    /// Only open what was sealed with them.
+    pub(crate) open: Vec<KeyId>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -40,6 +55,8 @@ struct DocumentKey {
     /// 32 bytes, base64.
     secret: String,
     created_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    signs_from: Option<Timestamp>,
 }
 
 impl Keys {
@@ -90,16 +107,23 @@ impl Keys {
         for key in document.keys {
             let bytes = STANDARD.decode(&key.secret).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
             let secret = bytes.ok_or_else(|| format!("the key `{}` is not 32 bytes in base64", key.id))?;
-            keys.push(Key { id: key.id, secret: Secret::from_bytes(secret), created_at: key.created_at });
+            keys.push(Key {
+                id: key.id,
+                secret: Secret::from_bytes(secret),
+                created_at: key.created_at,
+                signs_from: key.signs_from,
+            });
         }
-        let keys = Self(keys);
-        keys.ring().map_err(|error| error.to_string())?;
-        Ok(keys)
+        // A ring refuses what would be no set of keys.
+        KeyRing::new(keys.iter().map(|key| (key.id.clone(), key.secret.clone())).collect())
+            .map_err(|error| error.to_string())?;
+        Ok(Self(keys))
     }
 
-    /// Puts a fresh key in front, which signs from now on, and keeps `keep` of those that signed before it.
-    pub(crate) fn rotate(&mut self, keep: usize) {
-        let fresh = Key::fresh();
+    /// Puts a fresh key in front, which signs after a while, and keeps `keep` of those before it.
+    pub(crate) fn rotate(&mut self, keep: usize, after: Duration) {
+        let mut fresh = Key::fresh();
+        fresh.signs_from = Some(fresh.created_at.plus(after));
         self.0.truncate(keep);
         self.0.insert(0, fresh);
     }
@@ -109,14 +133,35 @@ impl Keys {
         self.write(path, Place::Over).map_err(|error| cannot("write", path, &error))
     }
 
-    /// The ids, the one that signs first.
+    /// The ids, the newest first.
     pub(crate) fn ids(&self) -> impl Iterator<Item = &KeyId> {
         self.0.iter().map(|key| &key.id)
     }
 
-    /// The ring that the scoreboard signs and verifies with.
-    pub(crate) fn ring(&self) -> Result<KeyRing, scoreboard_core::InvalidValue> {
-        KeyRing::new(self.0.iter().map(|key| (key.id.clone(), key.secret.clone())).collect())
+    /// What each is good for at this moment, given which were revoked.
+    pub(crate) fn in_force(&self, revoked: &[KeyId], now: Timestamp) -> InForce {
+        let is_good = |key: &&Key| !revoked.contains(&key.id);
+        let (mut verify, mut open) = (Vec::new(), Vec::new());
+        // The newest that signs by now, or, where none does yet, the oldest.
+        let signs = self.0.iter().filter(is_good).find(|key| key.begins() <= now);
+        verify.extend(signs.or_else(|| self.0.iter().rfind(is_good)).map(|key| key.id.clone()));
+        let mut next: Option<Timestamp> = None;
+        for key in &self.0 {
+            let is_over = next.is_some_and(|began| began.plus(OVERLAP) <= now);
+            if !is_good(&key) || is_over && !verify.contains(&key.id) {
+                open.push(key.id.clone());
+            } else if !verify.contains(&key.id) {
+                verify.push(key.id.clone());
+            }
+            next = Some(key.begins());
+        }
+        InForce { verify, open }
+    }
+
+    /// Each with its secret.
+    pub(crate) fn with_secrets(&self, ids: &[KeyId]) -> Vec<(KeyId, Secret)> {
+        let key = |id: &KeyId| self.0.iter().find(|key| key.id == *id);
+        ids.iter().filter_map(key).map(|key| (key.id.clone(), key.secret.clone())).collect()
     }
 
     /// Whole or not at all, whenever the machine stops: written aside, made durable, then moved into place.
@@ -158,13 +203,18 @@ impl Key {
         let mut chance = [0; 4];
         RandomIds.fill(&mut chance);
         let id = KeyId::new(&format!("k{day}-{:08x}", u32::from_le_bytes(chance))).expect("letters, digits and a dash");
-        Self { id, secret: Secret::from_bytes(RandomIds.secret()), created_at: now }
+        Self { id, secret: Secret::from_bytes(RandomIds.secret()), created_at: now, signs_from: None }
+    }
+
+    fn begins(&self) -> Timestamp {
+        self.signs_from.unwrap_or(self.created_at)
     }
 }
 
 impl From<&Key> for DocumentKey {
     fn from(key: &Key) -> Self {
-        Self { id: key.id.clone(), secret: STANDARD.encode(key.secret.expose()), created_at: key.created_at }
+        let Key { id, secret, created_at, signs_from } = key.clone();
+        Self { id, secret: STANDARD.encode(secret.expose()), created_at, signs_from }
     }
 }
 
@@ -237,16 +287,44 @@ mod tests {
     fn rotation_signs_with_a_new_key_and_keeps_the_newest_of_the_old() {
         let mut keys = Keys::fresh();
         let first = keys.0[0].id.clone();
-        keys.rotate(2);
+        let rotate = |keys: &mut Keys, keep| keys.rotate(keep, Duration::ZERO);
+        rotate(&mut keys, 2);
         assert_eq!(keys.0.len(), 2);
         assert_eq!(keys.0[1].id, first);
-        keys.rotate(2);
-        keys.rotate(2);
+        rotate(&mut keys, 2);
+        rotate(&mut keys, 2);
         let ids: std::collections::HashSet<_> = keys.ids().collect();
         assert_eq!(ids.len(), 3, "no id twice");
         assert!(!ids.contains(&first));
-        keys.rotate(0);
+        rotate(&mut keys, 0);
         assert_eq!(keys.0.len(), 1);
+    }
+
+    #[test]
+    fn a_new_key_verifies_before_it_signs_and_an_old_one_until_what_it_signed_is_over() {
+        let at = |hours: u64| Timestamp::from_millis(1_700_000_000_000).plus(Duration::from_secs(hours * 3600));
+        let key = |id: &str, made: u64, signs: Option<u64>| Key {
+            id: KeyId::new(id).unwrap(),
+            secret: Secret::from_bytes([1; 32]),
+            created_at: at(made),
+            signs_from: signs.map(at),
+        };
+        let keys = Keys(vec![key("c", 200, Some(201)), key("b", 100, None), key("a", 0, None)]);
+        let seen = |now: u64, revoked: &[&str]| {
+            let revoked: Vec<_> = revoked.iter().map(|id| KeyId::new(id).unwrap()).collect();
+            let InForce { verify, open } = keys.in_force(&revoked, at(now));
+            let words = |ids: Vec<KeyId>| ids.iter().map(|id| id.as_str()).collect::<Vec<_>>().join(" ");
+            format!("{} | {}", words(verify), words(open))
+        };
+        assert_eq!(seen(200, &[]), "b c | a");
+        assert_eq!(seen(201, &[]), "c b | a");
+        assert_eq!(seen(225, &[]), "c b | a");
+        assert_eq!(seen(226, &[]), "c | b a");
+        assert_eq!(seen(124, &[]), "b c a | ", "the next signs since 24 hours");
+        assert_eq!(seen(201, &["c"]), "b | c a", "the one before signs again");
+        assert_eq!(seen(200, &["b"]), "a c | b", "where the next does not sign yet, an older one does");
+        assert_eq!(seen(200, &["a", "b"]), "c | b a");
+        assert_eq!(seen(200, &["a", "b", "c"]), " | c b a");
     }
 
     #[cfg(unix)]

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use scoreboard_axum::{App, HttpConfig, Lifecycle, Network, ServeConfig, service};
 use scoreboard_core::accounts::Accounts;
-use scoreboard_core::{DeterministicRules, KeyRing, RankIndexed, Scoreboard};
+use scoreboard_core::{DeterministicRules, FraudWatch, KeyRing, RandomIds, RankIndexed, Scoreboard};
 use tokio::net::TcpListener;
 use tokio::time::{Instant, timeout};
 
 use crate::failure::{Failure, Result};
+use crate::key_watch::KeyWatch;
 use crate::keys::Keys;
 use crate::lock::Lock;
 use crate::nodes::Nodes;
@@ -19,7 +20,7 @@ use crate::place::Place;
 use crate::settings::{Effective, Settings};
 use crate::signals::Signals;
 use crate::store::Stores;
-use crate::{logging, messages, progress, ranks, sample};
+use crate::{fraud, logging, messages, outside, progress, ranks, sample};
 
 /// How long a store may take to close that was still being read when it was told to: it may be what the start was waiting for.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -65,6 +66,7 @@ struct Started {
     lifecycle: Lifecycle,
     scoreboard: Scoreboard,
     ranks: Option<RankIndexed>,
+    watch: Option<FraudWatch>,
     stores: Stores,
     _lock: Option<Lock>,
 }
@@ -106,7 +108,7 @@ async fn start(effective: &Effective, http: HttpConfig) -> Result<Started> {
         files.warn_of_readers();
     }
     // After the database, so that where that is not one of ours nothing of ours is left beside it.
-    let ring = keys(key_file.as_deref(), is_new)?;
+    let ring = keys(key_file.as_deref(), is_new, &stores).await?;
     if sample::create_if_empty(&*stores.scores).await? {
         tracing::info!("created the board `main` with a sample catalogue");
     }
@@ -114,7 +116,11 @@ async fn start(effective: &Effective, http: HttpConfig) -> Result<Started> {
 
     let nodes = Nodes::meet(settings, &place).await?;
     let accounts = Accounts::builder(stores.accounts.clone(), &ring).with_factors(stores.factors.clone());
-    let accounts = messages::carried(accounts.with_config(settings.accounts_config()), effective)?.build();
+    let mut accounts = messages::carried(accounts.with_config(settings.accounts_config()), effective)?;
+    if let Some(issuer) = outside::issuer(effective).await? {
+        accounts = accounts.with_outside_issuer(issuer);
+    }
+    let accounts = accounts.build();
     // What is warm of users: whose sessions were ended. Nothing else of them is kept, so there is nothing else to load.
     accounts.sync_revocations().await?;
     tokio::spawn(accounts.clone().watch_revocations());
@@ -130,7 +136,7 @@ async fn start(effective: &Effective, http: HttpConfig) -> Result<Started> {
         .with_broadcaster(broadcaster)
         .with_keys(ring)
         .with_fraud_detector(Arc::new(DeterministicRules::new(settings.fraud.max_outstanding)))
-        .with_incidents(stores.incidents.clone())
+        .with_incidents(fraud::told(stores.incidents.clone(), effective)?)
         .with_moderation(stores.moderation.clone())
         .with_names(stores.accounts.clone())
         .with_config(config);
@@ -141,16 +147,21 @@ async fn start(effective: &Effective, http: HttpConfig) -> Result<Started> {
     let app = stores.attend(nodes.attend(app.with_lifecycle(lifecycle.clone())));
 
     nodes.follow(&scoreboard);
-    Ok(Started { listener, app, config: serve, lifecycle, scoreboard, ranks, stores, _lock: lock })
+    let watched = settings.fraud.watch().map_err(|rule| effective.refuse("fraud.steady_kinds", rule))?;
+    let watch = watched.map(|config| FraudWatch::new(scoreboard.clone(), config));
+    Ok(Started { listener, app, config: serve, lifecycle, scoreboard, ranks, watch, stores, _lock: lock })
 }
 
 impl Started {
     /// Serves until there is a signal, and closes.
     async fn serve(self, signals: Signals) -> Result<()> {
-        let Self { listener, app, config, lifecycle, scoreboard, ranks: _, stores, _lock } = self;
+        let Self { listener, app, config, lifecycle, scoreboard, ranks: _, watch, stores, _lock } = self;
         tokio::spawn(scoreboard.clone().keep_warm());
         tokio::spawn(scoreboard.clone().monitor_cache());
         tokio::spawn(scoreboard.clone().write_through());
+        if let Some(watch) = watch {
+            tokio::spawn(watch.follow());
+        }
         announce(&listener)?;
         lifecycle.ready();
         scoreboard_axum::serve(listener, service(app), config, lifecycle, stop(signals)).await;
@@ -223,8 +234,9 @@ fn durability(stores: &Stores) {
     }
 }
 
-fn keys(path: Option<&Path>, is_new: bool) -> Result<KeyRing> {
-    let Some(path) = path else { return Ok(Keys::fresh().ring()?) };
+/// The ring of this server, which follows its file and what was revoked.
+async fn keys(path: Option<&Path>, is_new: bool, stores: &Stores) -> Result<KeyRing> {
+    let Some(path) = path else { return Ok(KeyRing::random(&RandomIds)) };
     let (keys, fresh) = Keys::load_or_create(path)?;
     let file = path.display();
     match (fresh, is_new) {
@@ -236,7 +248,9 @@ fn keys(path: Option<&Path>, is_new: bool) -> Result<KeyRing> {
         ),
         (false, _) => {}
     }
-    Ok(keys.ring()?)
+    let (watch, ring) = KeyWatch::begin(&keys, path, stores.accounts.clone()).await?;
+    tokio::spawn(watch.follow());
+    Ok(ring)
 }
 
 /// Says where the page is, to people and programs.

@@ -2,21 +2,25 @@
 
 use std::num::NonZeroU32;
 
-use scoreboard_core::{DeterministicRules, InvalidValue};
+use scoreboard_core::InvalidValue;
 use serde::{Deserialize, Serialize};
 
 mod accounts;
 mod check;
+mod fraud;
 mod layers;
 mod limit;
 mod list;
 mod messages;
+mod outside;
 mod show;
 
 pub(crate) use accounts::Accounts;
+pub(crate) use fraud::{Alerts, Fraud};
 pub(crate) use layers::{Effective, Flag};
 pub(crate) use limit::Limit;
 pub(crate) use messages::{Mail, Sms};
+pub(crate) use outside::Outside;
 
 use list::one_or_many;
 
@@ -59,9 +63,11 @@ pub(crate) struct Settings {
     pub(crate) redis: Redis,
     pub(crate) live: Live,
     pub(crate) accounts: Accounts,
+    pub(crate) outside: Outside,
     pub(crate) mail: Mail,
     pub(crate) sms: Sms,
     pub(crate) fraud: Fraud,
+    pub(crate) alerts: Alerts,
 }
 
 impl Default for Settings {
@@ -87,9 +93,11 @@ impl Default for Settings {
             redis: Redis::default(),
             live: Live::default(),
             accounts: Accounts::default(),
+            outside: Outside::default(),
             mail: Mail::default(),
             sms: Sms::default(),
             fraud: Fraud::default(),
+            alerts: Alerts::default(),
         }
     }
 }
@@ -339,19 +347,5 @@ impl Default for Live {
             max_connections: 20_000,
             max_connections_per_address: 6000,
         }
-    }
-}
-
-/// What is believed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Fraud {
-    /// How many actions a user may have under way.
-    pub(crate) max_outstanding: NonZeroU32,
-}
-
-impl Default for Fraud {
-    fn default() -> Self {
-        Self { max_outstanding: NonZeroU32::new(DeterministicRules::DEFAULT_OUTSTANDING).expect("not zero") }
     }
 }

@@ -33,7 +33,7 @@ impl ServerKeyStore for MemoryAccountStore {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::accounts::TokenHash;
+    use crate::accounts::{ServerCredential, TokenHash};
     use crate::clock::Timestamp;
 
     #[tokio::test]
@@ -41,7 +41,7 @@ mod tests {
         let store = MemoryAccountStore::new();
         let key = |secret: &[u8]| ServerKey {
             id: "arena-1".parse().unwrap(),
-            secret: TokenHash::of(secret),
+            credential: ServerCredential::Secret(TokenHash::of(secret)),
             created_at: Timestamp::from_millis(0),
         };
         assert!(store.add_server_key(&key(b"one")).await.unwrap());

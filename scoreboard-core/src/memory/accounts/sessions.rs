@@ -1,6 +1,7 @@
 //! Sessions and their refresh tokens.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -14,12 +15,29 @@ use crate::ids::{SessionId, UserId};
 pub(super) struct Sessions {
     kept: BTreeMap<SessionId, Kept>,
     /// Every token there ever was, so that a used one is known again.
-    tokens: HashMap<TokenHash, SessionId>,
+    tokens: HashMap<TokenHash, Token>,
+    /// Those that were ended, by when: who follows them asks often.
+    ended: BTreeSet<(Timestamp, SessionId)>,
+}
+
+#[derive(Clone, Copy)]
+struct Token {
+    session: SessionId,
+    /// When it was used, and what took its place.
+    used: Option<(Timestamp, TokenHash)>,
+}
+
+impl Sessions {
+    /// Ends a session if it was not ended before; true if so.
+    fn end(&mut self, id: SessionId, now: Timestamp) -> bool {
+        let Some(kept) = self.kept.get_mut(&id).filter(|kept| kept.ended_at.is_none()) else { return false };
+        kept.ended_at = Some(now);
+        self.ended.insert((now, id))
+    }
 }
 
 struct Kept {
     session: Session,
-    newest: TokenHash,
     ended_at: Option<Timestamp>,
 }
 
@@ -34,40 +52,49 @@ impl SessionStore for MemoryAccountStore {
     async fn begin_session(&self, session: &Session, token: TokenHash) -> Result<(), BackendError> {
         let mut sessions = self.sessions.lock();
         if let Some(kept) = sessions.kept.get(&session.id) {
-            let repeat = kept.session == *session && sessions.tokens.get(&token) == Some(&session.id);
+            let repeat = kept.session == *session
+                && sessions.tokens.get(&token).is_some_and(|token| token.session == session.id);
             return if repeat { Ok(()) } else { Err(refused("begin session", "the id names another session")) };
         }
         if sessions.tokens.contains_key(&token) {
             return Err(refused("begin session", "the token is known already"));
         }
-        sessions.tokens.insert(token, session.id);
-        sessions.kept.insert(session.id, Kept { session: session.clone(), newest: token, ended_at: None });
+        sessions.tokens.insert(token, Token { session: session.id, used: None });
+        sessions.kept.insert(session.id, Kept { session: session.clone(), ended_at: None });
         Ok(())
     }
 
-    async fn rotate(&self, token: TokenHash, next: TokenHash, now: Timestamp) -> Result<Rotation, BackendError> {
+    async fn rotate(
+        &self,
+        token: TokenHash,
+        next: TokenHash,
+        now: Timestamp,
+        grace: Duration,
+    ) -> Result<Rotation, BackendError> {
         let mut sessions = self.sessions.lock();
-        let Sessions { kept, tokens } = &mut *sessions;
-        let Some(kept) = tokens.get(&token).and_then(|id| kept.get_mut(id)) else { return Ok(Rotation::Refused) };
-        if kept.is_over(now) {
+        let Some(&Token { session, used }) = sessions.tokens.get(&token) else { return Ok(Rotation::Refused) };
+        let Some(kept) = sessions.kept.get(&session).filter(|kept| !kept.is_over(now)) else {
             return Ok(Rotation::Refused);
+        };
+        let session = kept.session.clone();
+        if let Some((used_at, next)) = used {
+            let is_newest = sessions.tokens.get(&next).is_some_and(|next| next.used.is_none());
+            if is_newest && now < used_at.plus(grace) {
+                return Ok(Rotation::Repeated { session, next });
+            }
+            sessions.end(session.id, now);
+            return Ok(Rotation::Reused(session));
         }
-        if kept.newest != token {
-            kept.ended_at = Some(now);
-            return Ok(Rotation::Reused(kept.session.clone()));
-        }
-        if tokens.contains_key(&next) {
+        if sessions.tokens.contains_key(&next) {
             return Err(refused("rotate", "the next token is known already"));
         }
-        kept.newest = next;
-        tokens.insert(next, kept.session.id);
-        Ok(Rotation::Rotated(kept.session.clone()))
+        sessions.tokens.insert(token, Token { session: session.id, used: Some((now, next)) });
+        sessions.tokens.insert(next, Token { session: session.id, used: None });
+        Ok(Rotation::Rotated(session))
     }
 
     async fn end_session(&self, id: SessionId, now: Timestamp) -> Result<(), BackendError> {
-        if let Some(kept) = self.sessions.lock().kept.get_mut(&id) {
-            kept.ended_at.get_or_insert(now);
-        }
+        self.sessions.lock().end(id, now);
         Ok(())
     }
 
@@ -86,25 +113,23 @@ impl SessionStore for MemoryAccountStore {
         now: Timestamp,
     ) -> Result<Vec<SessionId>, BackendError> {
         let mut sessions = self.sessions.lock();
-        let own = sessions.kept.values_mut().filter(|kept| kept.session.user_id == user && kept.ended_at.is_none());
-        let ended = own.filter(|kept| Some(kept.session.id) != except).map(|kept| {
-            kept.ended_at = Some(now);
-            kept.session.id
-        });
-        Ok(ended.collect())
+        let own = sessions.kept.values().filter(|kept| kept.session.user_id == user).map(|kept| kept.session.id);
+        let mut others: Vec<_> = own.filter(|&id| Some(id) != except).collect();
+        others.retain(|&id| sessions.end(id, now));
+        Ok(others)
     }
 
     async fn ended_since(&self, since: Timestamp) -> Result<Vec<SessionId>, BackendError> {
-        let ended = |kept: &&Kept| kept.ended_at.is_some_and(|at| at >= since);
-        Ok(self.sessions.lock().kept.values().filter(ended).map(|kept| kept.session.id).collect())
+        Ok(self.sessions.lock().ended.range((since, SessionId::MIN)..).map(|&(_, id)| id).collect())
     }
 
     async fn forget_expired(&self, before: Timestamp) -> Result<u64, BackendError> {
         let mut sessions = self.sessions.lock();
-        let Sessions { kept, tokens } = &mut *sessions;
+        let Sessions { kept, tokens, ended } = &mut *sessions;
         let count = kept.len();
         kept.retain(|_, kept| kept.session.expires_at >= before);
-        tokens.retain(|_, id| kept.contains_key(id));
+        tokens.retain(|_, token| kept.contains_key(&token.session));
+        ended.retain(|(_, id)| kept.contains_key(id));
         Ok((count - kept.len()) as u64)
     }
 }
@@ -121,6 +146,15 @@ mod tests {
         TokenHash::from_bytes([n; 32])
     }
 
+    async fn rotate(
+        store: &MemoryAccountStore,
+        token: TokenHash,
+        next: TokenHash,
+        now: i64,
+    ) -> Result<Rotation, BackendError> {
+        store.rotate(token, next, at(now), Duration::ZERO).await
+    }
+
     async fn begun(n: u8, expires: i64) -> (MemoryAccountStore, Session) {
         let store = MemoryAccountStore::new();
         let id = SessionId::from_bytes([n; 16]);
@@ -132,11 +166,11 @@ mod tests {
     #[tokio::test]
     async fn a_token_used_twice_ends_its_session() {
         let (store, session) = begun(1, 1000).await;
-        assert_eq!(store.rotate(token(1), token(2), at(1)).await.unwrap(), Rotation::Rotated(session.clone()));
-        assert_eq!(store.rotate(token(2), token(3), at(2)).await.unwrap(), Rotation::Rotated(session.clone()));
-        assert_eq!(store.rotate(token(1), token(4), at(3)).await.unwrap(), Rotation::Reused(session.clone()));
-        assert_eq!(store.rotate(token(3), token(5), at(4)).await.unwrap(), Rotation::Refused);
-        assert_eq!(store.rotate(token(1), token(5), at(4)).await.unwrap(), Rotation::Refused);
+        assert_eq!(rotate(&store, token(1), token(2), 1).await.unwrap(), Rotation::Rotated(session.clone()));
+        assert_eq!(rotate(&store, token(2), token(3), 2).await.unwrap(), Rotation::Rotated(session.clone()));
+        assert_eq!(rotate(&store, token(1), token(4), 3).await.unwrap(), Rotation::Reused(session.clone()));
+        assert_eq!(rotate(&store, token(3), token(5), 4).await.unwrap(), Rotation::Refused);
+        assert_eq!(rotate(&store, token(1), token(5), 4).await.unwrap(), Rotation::Refused);
         assert_eq!(store.ended_since(at(3)).await.unwrap(), [session.id]);
         assert!(store.ended_since(at(4)).await.unwrap().is_empty());
     }
@@ -144,13 +178,13 @@ mod tests {
     #[tokio::test]
     async fn a_session_that_is_over_gives_nothing() {
         let (store, session) = begun(1, 1000).await;
-        assert_eq!(store.rotate(token(1), token(2), at(1000)).await.unwrap(), Rotation::Refused);
-        assert_eq!(store.rotate(token(9), token(2), at(0)).await.unwrap(), Rotation::Refused);
+        assert_eq!(rotate(&store, token(1), token(2), 1000).await.unwrap(), Rotation::Refused);
+        assert_eq!(rotate(&store, token(9), token(2), 0).await.unwrap(), Rotation::Refused);
         store.end_session(session.id, at(5)).await.unwrap();
         store.end_session(session.id, at(9)).await.unwrap();
         store.end_session(SessionId::from_bytes([9; 16]), at(9)).await.unwrap();
         assert!(store.ended_since(at(6)).await.unwrap().is_empty(), "a repeat changes nothing");
-        assert_eq!(store.rotate(token(1), token(2), at(6)).await.unwrap(), Rotation::Refused);
+        assert_eq!(rotate(&store, token(1), token(2), 6).await.unwrap(), Rotation::Refused);
     }
 
     #[tokio::test]
@@ -164,17 +198,20 @@ mod tests {
 
     #[tokio::test]
     async fn expired_sessions_are_forgotten_with_their_tokens() {
-        let (store, _) = begun(1, 1000).await;
+        let (store, session) = begun(1, 1000).await;
+        store.end_session(session.id, at(5)).await.unwrap();
         assert_eq!(store.forget_expired(at(1000)).await.unwrap(), 0);
         assert_eq!(store.forget_expired(at(1001)).await.unwrap(), 1);
-        assert!(store.sessions.lock().tokens.is_empty());
+        let sessions = store.sessions.lock();
+        assert!(sessions.tokens.is_empty() && sessions.ended.is_empty());
+        drop(sessions);
         assert_eq!(store.forget_expired(at(1001)).await.unwrap(), 0);
     }
 
     #[tokio::test]
     async fn of_many_at_once_one_rotates() {
         let (store, session) = begun(1, 1000).await;
-        let tries = (10..30).map(|n| store.rotate(token(1), token(n), at(1)));
+        let tries = (10..30).map(|n| rotate(&store, token(1), token(n), 1));
         let outcomes = futures_util::future::try_join_all(tries).await.unwrap();
         assert_eq!(outcomes.iter().filter(|o| **o == Rotation::Rotated(session.clone())).count(), 1);
         assert_eq!(outcomes.iter().filter(|o| **o == Rotation::Reused(session.clone())).count(), 1);

@@ -12,7 +12,7 @@ use crate::ids::{KindId, UserId};
 use crate::rank_index::IndexPage;
 use crate::ranking::RankStyle;
 use crate::score::Score;
-use crate::store::{ChangeBoard, LogRow, Origin, Reached, Scan};
+use crate::store::{ChangeBoard, LogRow, Origin, Reached, RowDigest, Scan};
 use crate::version::{Epoch, Position, Version};
 
 pub(super) struct StoredBoard {
@@ -71,7 +71,8 @@ impl StoredBoard {
     pub(super) fn board(&self) -> Board {
         let Position { epoch, version } = self.position();
         let total = self.current().total();
-        Board { spec: self.spec.clone(), season: self.season, epoch, version, total, log_after: Version::ZERO }
+        let (spec, season, log_after, head) = (self.spec.clone(), self.season, Version::ZERO, self.head());
+        Board { spec, season, epoch, version, total, log_after, head }
     }
 
     pub(super) fn state(&self) -> BoardState {
@@ -80,7 +81,12 @@ impl StoredBoard {
             season: self.season,
             position: self.position(),
             total: self.current().total(),
+            head: self.head(),
         }
+    }
+
+    fn head(&self) -> Option<RowDigest> {
+        self.log.last().and_then(|row| row.digest)
     }
 
     /// What a user has in the current season, whoever is shown it.

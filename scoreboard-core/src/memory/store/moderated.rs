@@ -10,8 +10,8 @@ use crate::correction::{Corrections, Inquiry};
 use crate::error::BackendError;
 use crate::ids::{ActionId, BoardId, ModerationId, UserId};
 use crate::store::{
-    CarriedOut, Effects, LogRow, Measure, Moderated as Answer, Moderation, ModerationRefusal, ModerationStore, Origin,
-    Own, Restricted, Restriction,
+    CarriedOut, Effects, LogRow, Moderated as Answer, Moderation, ModerationAct, ModerationRefusal, ModerationStore,
+    Origin, Own, Restricted, Restriction,
 };
 
 /// The decisions that were carried out, and what holds by them.
@@ -49,7 +49,7 @@ impl Truth {
             return Err(Box::new(carried_out.answer_again(moderation)));
         }
         let refused = |refusal| Box::new(Answer::Refused(refusal));
-        let (turned, inquiry) = self.inquire(&moderation.measure).map_err(refused)?;
+        let (turned, inquiry) = self.inquire(&moderation.act).map_err(refused)?;
         let corrections = inquiry.decide(moderation).map_err(refused)?;
         let effects = Effects {
             carried_out: CarriedOut {
@@ -63,13 +63,13 @@ impl Truth {
         Ok(Weighed { turned, corrections, effects })
     }
 
-    /// Which actions the measure turns, and what is known of those whom it concerns.
-    fn inquire(&self, measure: &Measure) -> Result<(HashSet<ActionId>, Inquiry), ModerationRefusal> {
+    /// Which actions the act turns, and what is known of those whom it concerns.
+    fn inquire(&self, act: &ModerationAct) -> Result<(HashSet<ActionId>, Inquiry), ModerationRefusal> {
         let mut turned = HashSet::new();
         let mut inquiry = Inquiry::default();
-        match measure {
-            Measure::Void { actions } | Measure::Unvoid { actions } => {
-                let to_void = matches!(measure, Measure::Void { .. });
+        match act {
+            ModerationAct::Void { actions } | ModerationAct::Unvoid { actions } => {
+                let to_void = matches!(act, ModerationAct::Void { .. });
                 let found: Vec<_> = actions.iter().map(|action| (*action, self.counted(*action))).collect();
                 let unknown: Vec<_> =
                     found.iter().filter(|(_, row)| row.is_none()).map(|(action, _)| *action).collect();
@@ -93,7 +93,7 @@ impl Truth {
                     .dossiers
                     .retain(|dossier| keys.contains(&(dossier.board.clone(), dossier.season, dossier.user)));
             }
-            Measure::Restrict { user_id, .. } | Measure::Lift { user_id } => {
+            ModerationAct::Restrict { user_id, .. } | ModerationAct::Lift { user_id } => {
                 for board in self.boards.keys() {
                     self.read_dossiers(board, *user_id, &mut inquiry);
                 }
@@ -128,16 +128,16 @@ impl Truth {
         for place in corrections.places {
             self.moved(&place.board).place(&place);
         }
-        let Moderation { id, measure, .. } = &effects.carried_out.moderation;
-        match measure {
-            Measure::Void { .. } => self.moderated.void.extend(turned),
-            Measure::Unvoid { .. } => self.moderated.void.retain(|action| !turned.contains(action)),
-            Measure::Restrict { user_id, restriction } => {
+        let Moderation { id, act, .. } = &effects.carried_out.moderation;
+        match act {
+            ModerationAct::Void { .. } => self.moderated.void.extend(turned),
+            ModerationAct::Unvoid { .. } => self.moderated.void.retain(|action| !turned.contains(action)),
+            ModerationAct::Restrict { user_id, restriction } => {
                 if self.moderated.restriction(*user_id) != Some(*restriction) {
                     self.moderated.restricted.insert(*user_id, (*restriction, *id));
                 }
             }
-            Measure::Lift { user_id } => drop(self.moderated.restricted.remove(user_id)),
+            ModerationAct::Lift { user_id } => drop(self.moderated.restricted.remove(user_id)),
         }
         self.moderated.carried_out.push(effects.carried_out.clone());
         effects

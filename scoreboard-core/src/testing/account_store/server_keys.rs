@@ -1,6 +1,6 @@
 //! Keys of trusted game servers.
 
-use crate::accounts::{ServerKey, TokenHash};
+use crate::accounts::{ServerCredential, ServerKey, TokenHash};
 use crate::ids::KeyId;
 use crate::testing::fixture::AccountStoreFixture;
 use crate::testing::play::at;
@@ -8,7 +8,7 @@ use crate::testing::play::at;
 fn key(id: &str, secret: &str) -> ServerKey {
     ServerKey {
         id: KeyId::new(id).expect("the suite names keys by slugs"),
-        secret: TokenHash::of(secret.as_bytes()),
+        credential: ServerCredential::Secret(TokenHash::of(secret.as_bytes())),
         created_at: at(5),
     }
 }
@@ -16,10 +16,13 @@ fn key(id: &str, secret: &str) -> ServerKey {
 /// A key is kept whole, and told from others.
 pub async fn a_server_key_is_kept_whole<F: AccountStoreFixture>(f: &F) {
     let (store, one, two) = (f.account_store(), key("eu-1", "one"), key("eu_1", "two"));
-    for key in [&one, &two] {
+    // The same bytes, and another credential.
+    let (bytes, _) = one.credential.to_parts();
+    let signing = ServerKey { credential: ServerCredential::PublicKey(*bytes), ..key("signing", "") };
+    for key in [&one, &two, &signing] {
         assert!(store.add_server_key(key).await.expect("add_server_key answers"), "{} is new", key.id);
     }
-    for key in [one, two] {
+    for key in [one, two, signing] {
         assert_eq!(store.server_key(&key.id).await.expect("server_key answers"), Some(key));
     }
     let unknown = store.server_key(&key("eu", "x").id).await.expect("server_key answers");

@@ -10,6 +10,7 @@ use crate::testing::fixture::AccountStoreFixture;
 use crate::testing::play::{at, user};
 
 const EXPIRES: i64 = 100_000;
+const GRACE: Duration = Duration::from_secs(10);
 
 fn session_id(number: u64) -> SessionId {
     SessionId::from_bytes(u128::from(number).to_be_bytes())
@@ -28,8 +29,17 @@ async fn begin<F: AccountStoreFixture>(f: &F, number: u64, first: &str) {
     f.account_store().begin_session(&session(number), token(first)).await.expect("begin_session answers");
 }
 
+/// Without grace, but where a case is about it.
 async fn rotate<F: AccountStoreFixture>(f: &F, old: &str, next: &str, now: Timestamp) -> Rotation {
-    f.account_store().rotate(token(old), token(next), now).await.expect("rotate answers")
+    f.account_store().rotate(token(old), token(next), now, Duration::ZERO).await.expect("rotate answers")
+}
+
+async fn rotate_gracefully<F: AccountStoreFixture>(f: &F, old: &str, next: &str, now: Timestamp) -> Rotation {
+    f.account_store().rotate(token(old), token(next), now, GRACE).await.expect("rotate answers")
+}
+
+fn repeated(number: u64, next: &str) -> Rotation {
+    Rotation::Repeated { session: session(number), next: token(next) }
 }
 
 async fn ended(store: &dyn AccountStore, since: Timestamp) -> Vec<SessionId> {
@@ -74,6 +84,62 @@ pub async fn a_used_token_ends_its_session<F: AccountStoreFixture>(f: &F) {
         }
     }
     assert_eq!(ended(f.account_store().as_ref(), at(20)).await, [session_id(1), session_id(2)], "reuse ends a session");
+}
+
+/// For a while a used token is answered with what took its place, however often and whatever is offered anew; then it ends its session.
+pub async fn a_token_just_used_is_answered_as_before<F: AccountStoreFixture>(f: &F) {
+    begin(f, 1, "old").await;
+    assert_eq!(rotate_gracefully(f, "old", "next", at(1000)).await, Rotation::Rotated(session(1)));
+    for (offered, now) in [("a", 1000), ("b", 5000), ("next", 10_999), ("c", 900)] {
+        let rule = format!("{} ms after it was used", now - 1000);
+        assert_eq!(rotate_gracefully(f, "old", offered, at(now)).await, repeated(1, "next"), "{rule}");
+    }
+    for offered in ["a", "b", "c"] {
+        assert_eq!(rotate(f, offered, "x", at(2000)).await, Rotation::Refused, "{offered} never came into force");
+    }
+    assert_eq!(ended(f.account_store().as_ref(), at(0)).await, [], "a repeat ends nothing");
+    let rotation = rotate_gracefully(f, "old", "d", at(11_000)).await;
+    assert_eq!(rotation, Rotation::Reused(session(1)), "ten seconds after it was used");
+    assert_eq!(rotate_gracefully(f, "next", "x", at(11_001)).await, Rotation::Refused, "the session is over");
+    assert_eq!(rotate_gracefully(f, "old", "x", at(2000)).await, Rotation::Refused, "nor is there grace any more");
+    assert_eq!(ended(f.account_store().as_ref(), at(11_000)).await, [session_id(1)], "reuse ends a session");
+}
+
+/// Once what took its place was used as well, a used token ends its session, however soon: its client had the answer.
+pub async fn only_the_newest_is_given_again<F: AccountStoreFixture>(f: &F) {
+    begin(f, 1, "0").await;
+    assert_eq!(rotate_gracefully(f, "0", "1", at(10)).await, Rotation::Rotated(session(1)));
+    assert_eq!(rotate_gracefully(f, "1", "2", at(11)).await, Rotation::Rotated(session(1)));
+    assert_eq!(rotate_gracefully(f, "1", "x", at(12)).await, repeated(1, "2"), "the last one used");
+    assert_eq!(rotate_gracefully(f, "0", "x", at(13)).await, Rotation::Reused(session(1)), "the one before");
+    assert_eq!(rotate_gracefully(f, "2", "x", at(14)).await, Rotation::Refused, "the session is over");
+}
+
+/// Of many that present one token at once, one puts its own in its place, and all are told of that one.
+pub async fn many_at_once_get_one_successor<F: AccountStoreFixture>(f: &F) {
+    begin(f, 1, "old").await;
+    let tasks: Vec<_> = (0..50)
+        .map(|n| {
+            let (store, old, next) = (f.account_store(), token("old"), token(&n.to_string()));
+            tokio::spawn(async move { (next, store.rotate(old, next, at(10), GRACE).await) })
+        })
+        .collect();
+    let (mut winners, mut told) = (Vec::new(), Vec::new());
+    for task in tasks {
+        let (own, rotation) = task.await.expect("rotate does not panic");
+        match rotation.expect("rotate answers") {
+            Rotation::Rotated(found) => {
+                assert_eq!(found, session(1));
+                winners.push(own);
+            }
+            Rotation::Repeated { next, .. } => told.push(next),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((winners.len(), told.len()), (1, 49), "one rotates");
+    assert!(told.iter().all(|next| *next == winners[0]), "all are told of the same");
+    let rotation = f.account_store().rotate(winners[0], token("last"), at(11), GRACE).await.expect("rotate answers");
+    assert_eq!(rotation, Rotation::Rotated(session(1)), "it is in force");
 }
 
 /// A session that was ended refuses its tokens; others go on, those of the same user too.
@@ -178,14 +244,14 @@ pub async fn expired_sessions_are_forgotten<F: AccountStoreFixture>(f: &F) {
     assert_eq!(rotate(f, "3", "x", at(500)).await, Rotation::Rotated(third), "the third one goes on");
 }
 
-/// Of two that present one token at once, one is rotated and the other finds it used.
+/// Of two that present one token at once, and there is no grace, one is rotated and the other finds it used.
 pub async fn one_of_two_rotates<F: AccountStoreFixture>(f: &F) {
     for round in 1..=20 {
         let first = format!("{round}");
         begin(f, round, &first).await;
         let tasks = ["a", "b"].map(|next| {
             let (store, old, next) = (f.account_store(), token(&first), token(&format!("{round}{next}")));
-            tokio::spawn(async move { store.rotate(old, next, at(10)).await })
+            tokio::spawn(async move { store.rotate(old, next, at(10), Duration::ZERO).await })
         });
         let mut rotations = Vec::new();
         for task in tasks {
@@ -212,7 +278,7 @@ pub async fn a_dropped_rotation_is_all_or_nothing<F: AccountStoreFixture>(f: &F)
             let (old, next) = (format!("{number} old"), format!("{number} next"));
             begin(f, number, &old).await;
             let store = f.account_store();
-            let done = drop_after(polls, store.rotate(token(&old), token(&next), at(10))).await;
+            let done = drop_after(polls, store.rotate(token(&old), token(&next), at(10), Duration::ZERO)).await;
             tokio::time::sleep(patience).await;
             let asked = rotate(f, &next, &format!("{number} after"), at(11)).await;
             assert!(!matches!(asked, Rotation::Reused(_)), "dropped after {polls} polls: {asked:?} of a new token");

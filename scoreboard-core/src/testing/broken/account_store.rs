@@ -3,14 +3,15 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
 
 use super::defects;
 use crate::accounts::{
-    AccountStore, CreateUser, Email, PasswordHash, Role, Rotation, ServerKey, ServerKeyStore, Session, SessionStore,
-    TokenHash, User, UserStore,
+    AccountStore, CreateUser, Email, PasswordHash, RevokedKeyStore, Role, Rotation, ServerKey, ServerKeyStore, Session,
+    SessionStore, TokenHash, User, UserStore,
 };
 use crate::clock::Timestamp;
 use crate::error::BackendError;
@@ -26,6 +27,14 @@ defects! {
     UsedTokenTaken: |store: dyn AccountStore| account_store = Altered::new(store, Alteration::UsedTokenTaken);
     /// Whether a token was used is looked up before it is used up.
     CheckThenRotate: |store: dyn AccountStore| account_store = Altered::new(store, Alteration::CheckThenRotate);
+    /// A token that was just used ends its session too.
+    NoGrace: |store: dyn AccountStore| account_store = Altered::new(store, Alteration::NoGrace);
+    /// A used token is answered with what took its place for ever.
+    GraceForEver: |store: dyn AccountStore| account_store = Altered::new(store, Alteration::GraceForEver);
+    /// A token that was just used is answered with what took its place, be that used as well.
+    UsedGivenAgain: |store: dyn AccountStore| account_store = Altered::new(store, Alteration::UsedGivenAgain);
+    /// Who repeats is told that what he offers is in force.
+    OfferedTold: |store: dyn AccountStore| account_store = Altered::new(store, Alteration::OfferedTold);
     /// Sessions have no end.
     NeverExpires: |store: dyn AccountStore| account_store = Altered::new(store, Alteration::NeverExpires);
     /// A session that was ended goes on.
@@ -54,13 +63,20 @@ defects! {
     ServerKeyReplaced: |store: dyn AccountStore| account_store = Altered::new(store, Alteration::ServerKeyReplaced);
     /// A server key that was removed is still found.
     ServerKeyKept: |store: dyn AccountStore| account_store = Altered::new(store, Alteration::ServerKeyKept);
+    /// Only the key that was revoked first is listed.
+    RevokedKeyForgotten: |store: dyn AccountStore| account_store = Altered::new(store, Alteration::RevokedKeyForgotten);
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Alteration {
+    RevokedKeyForgotten,
     ReuseIgnored,
     UsedTokenTaken,
     CheckThenRotate,
+    NoGrace,
+    GraceForEver,
+    UsedGivenAgain,
+    OfferedTold,
     NeverExpires,
     EndIgnored,
     EndedAfter,
@@ -81,8 +97,8 @@ struct Altered {
     store: Arc<dyn AccountStore>,
     alteration: Alteration,
     used: Mutex<HashSet<TokenHash>>,
-    /// The sessions of rotated tokens.
-    rotated: Mutex<HashMap<TokenHash, Session>>,
+    /// The sessions of rotated tokens, and what took their place.
+    rotated: Mutex<HashMap<TokenHash, (Session, TokenHash)>>,
 }
 
 impl Altered {
@@ -176,26 +192,41 @@ impl SessionStore for Altered {
         self.store.begin_session(session, token).await
     }
 
-    async fn rotate(&self, token: TokenHash, next: TokenHash, now: Timestamp) -> Result<Rotation> {
+    async fn rotate(&self, token: TokenHash, next: TokenHash, now: Timestamp, grace: Duration) -> Result<Rotation> {
         let was_used = self.used.lock().contains(&token);
         match self.alteration {
             Alteration::ReuseIgnored if was_used => return Ok(Rotation::Refused),
             Alteration::UsedTokenTaken | Alteration::CheckThenRotate => {
                 tokio::task::yield_now().await;
                 let session = self.rotated.lock().get(&token).cloned();
-                if let Some(session) = session
+                if let Some((session, _)) = session
                     && (self.is(Alteration::UsedTokenTaken) || !was_used)
                 {
                     return Ok(Rotation::Rotated(session));
                 }
             }
+            Alteration::UsedGivenAgain => {
+                if let Some((session, next)) = self.rotated.lock().get(&token).cloned() {
+                    return Ok(Rotation::Repeated { session, next });
+                }
+            }
             _ => {}
         }
+        let grace = match self.alteration {
+            Alteration::NoGrace => Duration::ZERO,
+            Alteration::GraceForEver => Duration::MAX,
+            _ => grace,
+        };
         let now = if self.is(Alteration::NeverExpires) { Timestamp::from_millis(0) } else { now };
-        let rotation = self.store.rotate(token, next, now).await?;
+        let mut rotation = self.store.rotate(token, next, now, grace).await?;
         if let Rotation::Rotated(session) = &rotation {
             self.used.lock().insert(token);
-            self.rotated.lock().insert(token, session.clone());
+            self.rotated.lock().insert(token, (session.clone(), next));
+        }
+        if self.is(Alteration::OfferedTold)
+            && let Rotation::Repeated { next: told, .. } = &mut rotation
+        {
+            *told = next;
         }
         Ok(rotation)
     }
@@ -246,5 +277,17 @@ impl ServerKeyStore for Altered {
             return Ok(self.store.server_key(id).await?.is_some());
         }
         self.store.remove_server_key(id).await
+    }
+}
+
+#[async_trait]
+impl RevokedKeyStore for Altered {
+    async fn revoke_key(&self, id: &KeyId, at: Timestamp) -> Result<bool> {
+        let forgotten = self.is(Alteration::RevokedKeyForgotten) && !self.store.revoked_keys().await?.is_empty();
+        if forgotten { Ok(true) } else { self.store.revoke_key(id, at).await }
+    }
+
+    async fn revoked_keys(&self) -> Result<Vec<KeyId>> {
+        self.store.revoked_keys().await
     }
 }

@@ -10,7 +10,7 @@ use crate::board::Season;
 use crate::error::BackendError;
 use crate::ids::{ActionId, BoardId, ModerationId, UserId};
 use crate::store::{
-    CarriedOut, Effects, Measure, Moderated, Moderation, ModerationStore, Own, Restricted, Restriction,
+    CarriedOut, Effects, Moderated, Moderation, ModerationAct, ModerationStore, Own, Restricted, Restriction,
 };
 
 defects! {
@@ -60,18 +60,20 @@ fn another(moderation: &Moderation, number: usize) -> Moderation {
 impl Altered {
     fn spoilt(&self, moderation: &Moderation) -> Moderation {
         let mut spoilt = moderation.clone();
-        match (self.alteration, &mut spoilt.measure) {
-            (Alteration::NeverUnvoids, Measure::Unvoid { actions }) => actions.clear(),
-            (Alteration::BanShadows, Measure::Restrict { restriction, .. }) if *restriction == Restriction::Banned => {
+        match (self.alteration, &mut spoilt.act) {
+            (Alteration::NeverUnvoids, ModerationAct::Unvoid { actions }) => actions.clear(),
+            (Alteration::BanShadows, ModerationAct::Restrict { restriction, .. })
+                if *restriction == Restriction::Banned =>
+            {
                 *restriction = Restriction::Shadowed;
             }
-            (Alteration::ShadowHolds, Measure::Restrict { restriction, .. })
+            (Alteration::ShadowHolds, ModerationAct::Restrict { restriction, .. })
                 if *restriction == Restriction::Shadowed =>
             {
                 *restriction = Restriction::Held;
             }
-            (Alteration::HoldDoesNothing, Measure::Restrict { restriction: Restriction::Held, user_id }) => {
-                spoilt.measure = Measure::Lift { user_id: *user_id };
+            (Alteration::HoldDoesNothing, ModerationAct::Restrict { restriction: Restriction::Held, user_id }) => {
+                spoilt.act = ModerationAct::Lift { user_id: *user_id };
             }
             _ => {}
         }
@@ -88,9 +90,9 @@ impl ModerationStore for Altered {
                 self.store.moderate(&another(moderation, 0)).await
             }
             (Alteration::ActionByAction, Moderated::Refused(_)) => {
-                for (number, action) in moderation.measure.actions().iter().enumerate() {
-                    let measure = Measure::Void { actions: vec![*action] };
-                    let _ = self.store.moderate(&Moderation { measure, ..another(moderation, number) }).await?;
+                for (number, action) in moderation.act.actions().iter().enumerate() {
+                    let act = ModerationAct::Void { actions: vec![*action] };
+                    let _ = self.store.moderate(&Moderation { act, ..another(moderation, number) }).await?;
                 }
                 Ok(answer)
             }

@@ -13,7 +13,7 @@ use crate::error::BackendError;
 use crate::ids::{ActionId, BoardId, UserId};
 use crate::ranking::{OrderKey, RankStyle};
 use crate::score::Score;
-use crate::store::{Change, Measure, Moderation, ModerationStore, Outcome, Restricted, ScoreStore};
+use crate::store::{Change, Moderation, ModerationAct, ModerationStore, Outcome, Restricted, ScoreStore};
 use crate::testing::model::history::{History, Step};
 use crate::testing::model::oracle::Model;
 use crate::version::Version;
@@ -156,7 +156,7 @@ impl Subject {
         // Actions that were refused are known to nobody, and spoil most decisions: one about the others follows.
         let known = |action: &ActionId| self.model.action(*action).is_some();
         let mut second = decision.clone();
-        if let Measure::Void { actions } | Measure::Unvoid { actions } = &mut second.measure {
+        if let ModerationAct::Void { actions } | ModerationAct::Unvoid { actions } = &mut second.act {
             actions.retain(known);
         }
         for decision in [decision, &second] {

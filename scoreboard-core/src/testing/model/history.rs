@@ -9,7 +9,7 @@ use crate::board::{BoardSpec, Season};
 use crate::ids::{ActionId, KindId, ModerationId, UserId};
 use crate::ranking::{Direction, Operator, TieBreak};
 use crate::score::{MAX_SCORE, Points};
-use crate::store::{AtMost, Change, Measure, Moderation, Origin, Restriction};
+use crate::store::{AtMost, Change, Moderation, ModerationAct, Origin, Restriction};
 use crate::testing::play::{at, board_id, kind, points};
 
 /// What happens to a store, step by step.
@@ -149,20 +149,20 @@ impl Teller {
             actions.retain(|_| random.random_bool(share));
             actions
         };
-        let measure = match random.random_range(0..10) {
-            0..3 => Measure::Void { actions: some(random) },
-            3..6 => Measure::Unvoid { actions: some(random) },
-            6 => Measure::Restrict { user_id, restriction: Restriction::Held },
-            7 => Measure::Restrict { user_id, restriction: Restriction::Shadowed },
-            8 => Measure::Restrict { user_id, restriction: Restriction::Banned },
-            _ => Measure::Lift { user_id },
+        let act = match random.random_range(0..10) {
+            0..3 => ModerationAct::Void { actions: some(random) },
+            3..6 => ModerationAct::Unvoid { actions: some(random) },
+            6 => ModerationAct::Restrict { user_id, restriction: Restriction::Held },
+            7 => ModerationAct::Restrict { user_id, restriction: Restriction::Shadowed },
+            8 => ModerationAct::Restrict { user_id, restriction: Restriction::Banned },
+            _ => ModerationAct::Lift { user_id },
         };
         let decision = Moderation {
             id: ModerationId::from_bytes(random.random()),
             at: at(random.random_range(0..20)),
             by: "a moderator".to_owned(),
             reason: "it was \"too\" good".to_owned(),
-            measure,
+            act,
         };
         self.decided.push(decision.clone());
         decision

@@ -7,8 +7,8 @@ use crate::board::Season;
 use crate::ids::{ActionId, BoardId, ModerationId, UserId};
 use crate::score::{Points, Score};
 use crate::store::{
-    CarriedOut, Effects, LogRow, Measure, Moderated as Answer, Moderation, ModerationRefusal, Origin, Own, Reached,
-    Restriction, Shift, Visibility,
+    CarriedOut, Effects, LogRow, Moderated as Answer, Moderation, ModerationAct, ModerationRefusal, Origin, Own,
+    Reached, Restriction, RowDigest, Shift, Visibility,
 };
 use crate::testing::model::oracle::{Model, ModelBoard};
 use crate::version::{Position, Version};
@@ -45,13 +45,13 @@ impl ModelBoard {
         let pieces: [&[u8]; 5] =
             [moderation.id.as_bytes(), self.spec.id.as_str().as_bytes(), &season, user.as_bytes(), &[step]];
         let id = crate::encoding::uuid_for("scoreboard/correction/v1", &pieces);
-        self.log.push(LogRow {
+        let mut row = LogRow {
             position: Position { version: self.position().version.next(), ..self.position() },
             action_id: ActionId::from_uuid(id),
             fingerprint: Fingerprint::from_bytes(*moderation.id.as_bytes()),
             season: Season::FIRST,
             user_id: user,
-            kind: moderation.measure.kind(),
+            kind: moderation.act.kind(),
             points: Points::ZERO,
             origin: Origin::Correction,
             previous,
@@ -59,7 +59,10 @@ impl ModelBoard {
             at: moderation.at,
             corrected,
             visibility,
-        });
+            digest: None,
+        };
+        row.digest = Some(RowDigest::of(self.head(), &self.spec.id, &row));
+        self.log.push(row);
     }
 }
 
@@ -67,7 +70,7 @@ impl Model {
     pub(super) fn moderate(&mut self, moderation: &Moderation) -> Answer {
         let known = self.moderated.carried_out.iter().find(|known| known.moderation.id == moderation.id);
         if let Some(known) = known {
-            let same = known.moderation.measure == moderation.measure
+            let same = known.moderation.act == moderation.act
                 && known.moderation.by == moderation.by
                 && known.moderation.reason == moderation.reason;
             return if same {
@@ -77,16 +80,18 @@ impl Model {
             };
         }
         let mut after = self.clone();
-        let changed = match &moderation.measure {
-            Measure::Void { actions } | Measure::Unvoid { actions } => match after.turn(moderation, actions) {
-                Ok(changed) => changed,
-                Err(refusal) => return Answer::Refused(refusal),
-            },
-            Measure::Restrict { user_id, restriction } => {
+        let changed = match &moderation.act {
+            ModerationAct::Void { actions } | ModerationAct::Unvoid { actions } => {
+                match after.turn(moderation, actions) {
+                    Ok(changed) => changed,
+                    Err(refusal) => return Answer::Refused(refusal),
+                }
+            }
+            ModerationAct::Restrict { user_id, restriction } => {
                 after.restrict(moderation, *user_id, Some(*restriction));
                 0
             }
-            Measure::Lift { user_id } => {
+            ModerationAct::Lift { user_id } => {
                 after.restrict(moderation, *user_id, None);
                 0
             }
@@ -118,8 +123,8 @@ impl Model {
         }
         let before = self.moderated.void.clone();
         for action in actions {
-            match &moderation.measure {
-                Measure::Void { .. } => self.moderated.void.insert(*action),
+            match &moderation.act {
+                ModerationAct::Void { .. } => self.moderated.void.insert(*action),
                 _ => self.moderated.void.remove(action),
             };
         }

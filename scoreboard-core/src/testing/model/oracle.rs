@@ -9,7 +9,8 @@ use crate::ids::{ActionId, BoardId, UserId};
 use crate::ranking::{Direction, Operator, OrderKey, RankStyle, TieBreak};
 use crate::score::{Points, Score};
 use crate::store::{
-    Change, ChangeBoard, CreateBoard, LogRow, Origin, Outcome, Reached, Receipt, Refusal, Restriction, Scan, Visibility,
+    Change, ChangeBoard, CreateBoard, LogRow, Origin, Outcome, Reached, Receipt, Refusal, Restriction, RowDigest, Scan,
+    Visibility,
 };
 use crate::testing::model::moderated::Moderated;
 use crate::version::{Epoch, Position, Version};
@@ -34,6 +35,10 @@ type Place = (UserId, Reached);
 impl ModelBoard {
     pub(super) fn position(&self) -> Position {
         Position { epoch: self.epoch, version: Version::new(self.log.len() as u64) }
+    }
+
+    pub(super) fn head(&self) -> Option<RowDigest> {
+        self.log.last().and_then(|row| row.digest)
     }
 
     /// What is shown of each user: what their last row that says so has left.
@@ -164,7 +169,7 @@ impl ModelBoard {
         let own = self.own(&moderated.void, |_| Version::new(u64::MAX));
         let previous = own.get(&change.user_id).copied().flatten();
         let score = self.score_after(previous, change.points).ok_or(Refusal::ScoreOutOfRange)?;
-        Ok(LogRow {
+        let mut row = LogRow {
             position: Position { version: self.position().version.next(), ..self.position() },
             action_id: change.action_id,
             fingerprint: change.fingerprint,
@@ -178,7 +183,10 @@ impl ModelBoard {
             at: change.at,
             corrected: None,
             visibility,
-        })
+            digest: None,
+        };
+        row.digest = Some(RowDigest::of(self.head(), &self.spec.id, &row));
+        Ok(row)
     }
 }
 
@@ -260,7 +268,8 @@ impl Model {
         let board = self.boards.get(id)?;
         let Position { epoch, version } = board.position();
         let total = board.places().len() as u64;
-        Some(Board { spec: board.spec.clone(), season: Season::FIRST, epoch, version, total, log_after: Version::ZERO })
+        let (spec, season, log_after, head) = (board.spec.clone(), Season::FIRST, Version::ZERO, board.head());
+        Some(Board { spec, season, epoch, version, total, log_after, head })
     }
 
     pub(super) fn boards(&self) -> Vec<Board> {
@@ -340,6 +349,7 @@ impl Model {
             at,
             corrected: None,
             visibility: Visibility::Shown,
+            digest: None,
         });
         let places = board.places();
         let index = places.iter().position(|(user, _)| *user == newcomer)?;

@@ -2,7 +2,7 @@
 
 use super::{Moderator, done, ids};
 use crate::ids::{ActionId, ModerationId};
-use crate::store::{Effects, Measure, Moderated, Moderation, ModerationRefusal, Restriction};
+use crate::store::{Effects, Moderated, Moderation, ModerationAct, ModerationRefusal, Restriction};
 use crate::testing::fixture::ModerationStoreFixture;
 use crate::testing::play::{Play, refused, user};
 
@@ -10,7 +10,7 @@ use crate::testing::play::{Play, refused, user};
 pub async fn a_decision_is_carried_out_once<F: ModerationStoreFixture>(f: &F) {
     let (play, moderator) = (Play::new(f).await, Moderator::new(f));
     let receipts = [play.scored(1, 1).await, play.scored(1, 2).await];
-    let decision = moderator.decision(Measure::Void { actions: ids(&[&receipts[0]]) });
+    let decision = moderator.decision(ModerationAct::Void { actions: ids(&[&receipts[0]]) });
     let first = done(moderator.moderate(&decision).await);
     let version = play.version().await;
     let again = Moderation { at: decision.at.plus(std::time::Duration::from_secs(9)), ..decision.clone() };
@@ -23,8 +23,8 @@ pub async fn a_decision_is_carried_out_once<F: ModerationStoreFixture>(f: &F) {
     for other in [
         Moderation { reason: "another".to_owned(), ..decision.clone() },
         Moderation { by: "another".to_owned(), ..decision.clone() },
-        Moderation { measure: Measure::Void { actions: ids(&[&receipts[1]]) }, ..decision.clone() },
-        Moderation { measure: Measure::Unvoid { actions: ids(&[&receipts[0]]) }, ..decision.clone() },
+        Moderation { act: ModerationAct::Void { actions: ids(&[&receipts[1]]) }, ..decision.clone() },
+        Moderation { act: ModerationAct::Unvoid { actions: ids(&[&receipts[0]]) }, ..decision.clone() },
     ] {
         assert_eq!(moderator.moderate(&other).await, Moderated::Refused(ModerationRefusal::IdUsed));
     }
@@ -39,13 +39,13 @@ pub async fn a_decision_without_effect_is_kept<F: ModerationStoreFixture>(f: &F)
     moderator.void(&play, &[&receipt, &receipt]).await;
     moderator.restrict(&play, 2, Restriction::Held).await;
     let version = play.version().await;
-    for measure in [
-        Measure::Void { actions: ids(&[&receipt]) },
-        Measure::Void { actions: Vec::new() },
-        Measure::Restrict { user_id: user(2), restriction: Restriction::Held },
-        Measure::Lift { user_id: user(3) },
+    for act in [
+        ModerationAct::Void { actions: ids(&[&receipt]) },
+        ModerationAct::Void { actions: Vec::new() },
+        ModerationAct::Restrict { user_id: user(2), restriction: Restriction::Held },
+        ModerationAct::Lift { user_id: user(3) },
     ] {
-        let effects = moderator.done(&play, measure).await;
+        let effects = moderator.done(&play, act).await;
         assert_eq!((effects.carried_out.changed, effects.carried_out.corrections), (0, 0));
         assert_eq!(effects.shifts, []);
         let kept = moderator.store.moderation(effects.carried_out.moderation.id).await.expect("moderation answers");
@@ -64,11 +64,11 @@ pub async fn what_never_counted_cannot_be_void<F: ModerationStoreFixture>(f: &F)
     let correction = play.log().await[1].action_id;
     let counts = play.scored(2, 1).await.action_id;
     let stranger = ActionId::from_bytes([7; 16]);
-    for measure in [
-        Measure::Unvoid { actions: vec![receipt.action_id, stranger, correction] },
-        Measure::Void { actions: vec![counts, stranger, correction] },
+    for act in [
+        ModerationAct::Unvoid { actions: vec![receipt.action_id, stranger, correction] },
+        ModerationAct::Void { actions: vec![counts, stranger, correction] },
     ] {
-        let refusal = moderator.refused(measure).await;
+        let refusal = moderator.refused(act).await;
         assert_eq!(refusal, ModerationRefusal::UnknownActions(vec![stranger, correction]));
     }
     play.board().await;
@@ -82,11 +82,11 @@ pub async fn a_preview_changes_nothing<F: ModerationStoreFixture>(f: &F) {
     let (play, moderator) = (Play::new(f).await, Moderator::new(f));
     let receipts = [play.scored(1, 9).await, play.scored(2, 5).await];
     let before = (play.top().await, play.version().await, play.log().await);
-    for measure in [
-        Measure::Void { actions: ids(&[&receipts[0], &receipts[1]]) },
-        Measure::Restrict { user_id: user(1), restriction: Restriction::Banned },
+    for act in [
+        ModerationAct::Void { actions: ids(&[&receipts[0], &receipts[1]]) },
+        ModerationAct::Restrict { user_id: user(1), restriction: Restriction::Banned },
     ] {
-        let decision = moderator.decision(measure);
+        let decision = moderator.decision(act);
         let preview = moderator.store.preview(&decision).await.expect("preview answers");
         assert_eq!((play.top().await, play.version().await, play.log().await), before);
         assert_eq!(moderator.store.moderation(decision.id).await.expect("moderation answers"), None);
@@ -94,7 +94,7 @@ pub async fn a_preview_changes_nothing<F: ModerationStoreFixture>(f: &F) {
         assert_eq!(moderator.store.voided(&ids(&[&receipts[0]])).await.expect("voided answers").len(), 0);
         assert!(!done(preview).shifts.is_empty());
     }
-    let decision = moderator.decision(Measure::Void { actions: ids(&[&receipts[0]]) });
+    let decision = moderator.decision(ModerationAct::Void { actions: ids(&[&receipts[0]]) });
     let preview = moderator.store.preview(&decision).await.expect("preview answers");
     assert_eq!(preview, moderator.moderate(&decision).await, "as it is then done");
     let again = moderator.store.preview(&decision).await.expect("preview answers");

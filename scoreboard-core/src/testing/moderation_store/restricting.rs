@@ -6,7 +6,7 @@ use crate::board::Season;
 use crate::entry::Range;
 use crate::ranking::RankStyle;
 use crate::score::Score;
-use crate::store::{Measure, Refusal, Restriction, Visibility};
+use crate::store::{ModerationAct, Refusal, Restriction, Visibility};
 use crate::testing::fixture::ModerationStoreFixture;
 use crate::testing::play::{Play, board_id, refused, replayed, spec, user, users};
 
@@ -146,7 +146,7 @@ pub async fn what_is_void_of_who_is_held_is_void<F: ModerationStoreFixture>(f: &
     assert_eq!((play.entries().await, moderator.own(&play, 1).await), (vec![(2, 20), (1, 5)], Some(40)));
     is_clean(&play).await;
     // Confirmed: what was pending stays void.
-    moderator.done(&play, Measure::Void { actions: ids(&[&pending[1]]) }).await;
+    moderator.done(&play, ModerationAct::Void { actions: ids(&[&pending[1]]) }).await;
     moderator.lift(&play, 1).await;
     assert_eq!(play.entries().await, [(2, 20), (1, 5)]);
     is_clean(&play).await;

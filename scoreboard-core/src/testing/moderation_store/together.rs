@@ -6,7 +6,7 @@ use tokio::sync::Barrier;
 
 use super::{Moderator, ids};
 use crate::audit::{Audit, verify};
-use crate::store::{Measure, Moderated, Moderation, Origin, Outcome, Refusal, Restriction, Visibility};
+use crate::store::{Moderated, Moderation, ModerationAct, Origin, Outcome, Refusal, Restriction, Visibility};
 use crate::testing::drop_at::drop_after;
 use crate::testing::fixture::ModerationStoreFixture;
 use crate::testing::play::{Play, user};
@@ -45,7 +45,7 @@ pub async fn nothing_slips_past_a_ban<F: ModerationStoreFixture>(f: &F) {
         })
         .collect();
     start.wait().await;
-    let ban = moderator.decision(Measure::Restrict { user_id: user(1), restriction: Restriction::Banned });
+    let ban = moderator.decision(ModerationAct::Restrict { user_id: user(1), restriction: Restriction::Banned });
     let banned = settled(&moderator, &ban).await;
     assert!(matches!(banned, Moderated::Done(_)), "{banned:?}");
     let outcome = settle(play.store.as_ref(), &[play.change(1, 1)]).await.remove(0);
@@ -80,11 +80,11 @@ pub async fn decisions_at_once_leave_what_the_log_says<F: ModerationStoreFixture
         tasks.push(tokio::spawn(async move {
             start.wait().await;
             for _ in 0..3 {
-                let void = moderator.decision(Measure::Void { actions: actions.clone() });
+                let void = moderator.decision(ModerationAct::Void { actions: actions.clone() });
                 let (first, second) = tokio::join!(settled(&moderator, &void), settled(&moderator, &void));
                 let replayed = [first, second].map(|moderated| super::done(moderated).replayed);
                 assert!(replayed[0] != replayed[1], "one of the two does it");
-                let unvoid = moderator.decision(Measure::Unvoid { actions: actions.clone() });
+                let unvoid = moderator.decision(ModerationAct::Unvoid { actions: actions.clone() });
                 super::done(settled(&moderator, &unvoid).await);
             }
         }));
@@ -119,7 +119,7 @@ pub async fn a_dropped_decision_is_all_or_nothing<F: ModerationStoreFixture>(f: 
     let (play, moderator) = (Play::new(f).await, Moderator::new(f));
     for polls in 0..200 {
         let receipts = [play.scored(1, 1).await, play.scored(2, 1).await];
-        let void = moderator.decision(Measure::Void { actions: ids(&[&receipts[0], &receipts[1]]) });
+        let void = moderator.decision(ModerationAct::Void { actions: ids(&[&receipts[0], &receipts[1]]) });
         let was_done = drop_after(polls, moderator.store.moderate(&void)).await;
         let effects = super::done(settled(&moderator, &void).await);
         assert_eq!((effects.carried_out.changed, effects.carried_out.corrections), (2, 2));

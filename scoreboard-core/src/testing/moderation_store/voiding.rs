@@ -5,7 +5,7 @@ use crate::audit::{Audit, verify};
 use crate::entry::Range;
 use crate::ranking::{Direction, Operator, RankStyle};
 use crate::score::MAX_SCORE;
-use crate::store::{Measure, ModerationRefusal, Origin};
+use crate::store::{ModerationAct, ModerationRefusal, Origin};
 use crate::testing::fixture::ModerationStoreFixture;
 use crate::testing::play::{Play, number, spec, users};
 
@@ -94,7 +94,7 @@ pub async fn a_score_out_of_range_refuses_the_decision<F: ModerationStoreFixture
     let back = play.scored(1, -10).await;
     play.scored(1, MAX_SCORE).await;
     let before = (play.top().await, play.version().await);
-    let refusal = moderator.refused(Measure::Void { actions: ids(&[&fine, &back]) }).await;
+    let refusal = moderator.refused(ModerationAct::Void { actions: ids(&[&fine, &back]) }).await;
     assert!(matches!(refusal, ModerationRefusal::ScoreOutOfRange { .. }), "{refusal}");
     assert_eq!((play.top().await, play.version().await), before, "nothing was changed");
     assert!(moderator.store.voided(&ids(&[&fine])).await.expect("voided answers").is_empty());

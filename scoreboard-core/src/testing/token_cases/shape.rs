@@ -1,6 +1,6 @@
 //! The same parts put together otherwise, or spelt otherwise.
 
-use super::{Engine, Forger, STANDARD, TokenCase, URL_SAFE, encode, forged, object, sha256, with};
+use super::{Engine, Forger, STANDARD, TokenCase, URL_SAFE, encode, forged, object, with};
 
 pub(super) fn cases(forger: &Forger) -> Vec<TokenCase> {
     let [header, claims, signature] = forger.parts();
@@ -53,7 +53,7 @@ pub(super) fn cases(forger: &Forger) -> Vec<TokenCase> {
     // Signed as they are spelt, so that it is the spelling alone which is wrong.
     let spelt = |what: &str, header: &str, claims: &str| {
         let message = format!("{header}.{claims}");
-        forged(format!("shape: {what}"), format!("{message}.{}", encode(sha256(&message, &forger.key))))
+        forged(format!("shape: {what}"), format!("{message}.{}", encode(forger.sign(&message))))
     };
     let text = object(&forger.claims);
     let spaces = (0..3).map(|n| format!("{text}{}", " ".repeat(n)));

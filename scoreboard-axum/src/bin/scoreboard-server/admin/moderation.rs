@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use scoreboard_core::{
-    Chain, Clock, Effects, Entry, IdSourceExt, Measure, Moderation, ModerationId, Preview, RandomIds, Restriction,
-    Scoreboard, Selection, SystemClock, UserId,
+    Chain, Clock, Effects, Entry, IdSourceExt, Moderation, ModerationAct, ModerationId, Preview, RandomIds,
+    Restriction, Scoreboard, Selection, SystemClock, UserId,
 };
 
 use crate::cli::{DecisionFlags, WhichActions};
@@ -12,11 +12,11 @@ use crate::failure::{Failure, Result};
 use crate::store::Stores;
 
 pub(super) async fn void(stores: &Stores, which: WhichActions, flags: DecisionFlags) -> Result<String> {
-    turn(stores, which, flags, |actions| Measure::Void { actions }).await
+    turn(stores, which, flags, |actions| ModerationAct::Void { actions }).await
 }
 
 pub(super) async fn unvoid(stores: &Stores, which: WhichActions, flags: DecisionFlags) -> Result<String> {
-    turn(stores, which, flags, |actions| Measure::Unvoid { actions }).await
+    turn(stores, which, flags, |actions| ModerationAct::Unvoid { actions }).await
 }
 
 pub(super) async fn restrict(
@@ -25,11 +25,11 @@ pub(super) async fn restrict(
     restriction: Restriction,
     flags: DecisionFlags,
 ) -> Result<String> {
-    decide(&scoreboard(stores), flags, Measure::Restrict { user_id, restriction }).await
+    decide(&scoreboard(stores), flags, ModerationAct::Restrict { user_id, restriction }).await
 }
 
 pub(super) async fn lift(stores: &Stores, user_id: UserId, flags: DecisionFlags) -> Result<String> {
-    decide(&scoreboard(stores), flags, Measure::Lift { user_id }).await
+    decide(&scoreboard(stores), flags, ModerationAct::Lift { user_id }).await
 }
 
 pub(super) async fn list(stores: &Stores, limit: usize) -> Result<String> {
@@ -59,15 +59,15 @@ async fn turn(
     stores: &Stores,
     which: WhichActions,
     flags: DecisionFlags,
-    measure: fn(Vec<scoreboard_core::ActionId>) -> Measure,
+    act: fn(Vec<scoreboard_core::ActionId>) -> ModerationAct,
 ) -> Result<String> {
     let scoreboard = scoreboard(stores);
     // What is selected may be something else the second time; the decision is the same.
     if let Some(id) = flags.id
         && let Some(known) = scoreboard.carried_out(id).await.map_err(|error| refused(&error))?
-        && known.moderation.measure.kind() == measure(Vec::new()).kind()
+        && known.moderation.act.kind() == act(Vec::new()).kind()
     {
-        return decide(&scoreboard, flags, known.moderation.measure).await;
+        return decide(&scoreboard, flags, known.moderation.act).await;
     }
     let WhichActions { actions, board, user, rule, from, until } = which;
     let actions = if actions.is_empty() {
@@ -78,14 +78,14 @@ async fn turn(
     } else {
         actions
     };
-    decide(&scoreboard, flags, measure(actions)).await
+    decide(&scoreboard, flags, act(actions)).await
 }
 
-async fn decide(scoreboard: &Scoreboard, flags: DecisionFlags, measure: Measure) -> Result<String> {
+async fn decide(scoreboard: &Scoreboard, flags: DecisionFlags, act: ModerationAct) -> Result<String> {
     let DecisionFlags { reason, by, id, dry_run } = flags;
     let at = SystemClock.now();
     let id = id.unwrap_or_else(|| ModerationId::from_uuid(RandomIds.uuid(at)));
-    let moderation = Moderation { id, at, by, reason, measure };
+    let moderation = Moderation { id, at, by, reason, act };
     if dry_run {
         return Ok(told(&scoreboard.preview(&moderation).await.map_err(|error| refused(&error))?));
     }

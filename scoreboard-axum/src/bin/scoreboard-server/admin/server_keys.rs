@@ -7,11 +7,12 @@ use crate::failure::{Failure, Result};
 use crate::progress::note;
 use crate::store::Stores;
 
-pub(super) async fn create(stores: &Stores, name: &KeyId) -> Result<String> {
+pub(super) async fn create(stores: &Stores, name: &KeyId, signing: bool) -> Result<String> {
     // Nothing is signed here, so any ring will do.
     let accounts = Accounts::builder(stores.accounts.clone(), &KeyRing::random(&RandomIds)).build();
-    let key =
-        accounts.create_server_key(name).await.map_err(|error| Failure::because("cannot create the key", &error))?;
+    let made =
+        if signing { accounts.create_signing_server_key(name).await } else { accounts.create_server_key(name).await };
+    let key = made.map_err(|error| Failure::because("cannot create the key", &error))?;
     note(format_args!("the key of `{name}`, shown this once:"));
     Ok(key)
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use scoreboard_core::InvalidValue;
-use scoreboard_core::accounts::{AccountsConfig, Hashing};
+use scoreboard_core::accounts::{AccountsConfig, Hashing, TokenAlgorithm};
 use serde::{Deserialize, Serialize};
 
 use crate::settings::Settings;
@@ -47,6 +47,8 @@ pub(crate) struct Accounts {
     pub(crate) hash_queue: usize,
     /// The fewest characters of a new password.
     pub(crate) min_password_chars: usize,
+    /// How access tokens are signed.
+    pub(crate) token_algorithm: TokenSignature,
     /// How long an access token is good.
     pub(crate) access_token_seconds: u64,
     /// How long a login lasts, however often it is refreshed.
@@ -57,6 +59,29 @@ pub(crate) struct Accounts {
     pub(crate) second_factor: SecondFactor,
     /// Whether codes for a login may be mailed in the place of an app's, to users who need not have one.
     pub(crate) mailed_codes: MailedCodes,
+}
+
+/// How access tokens are signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", try_from = "String")]
+pub(crate) enum TokenSignature {
+    /// HMAC-SHA256.
+    #[default]
+    Hs256,
+    /// Ed25519, with the public keys at `/.well-known/jwks.json`.
+    EdDsa,
+}
+
+impl TryFrom<String> for TokenSignature {
+    type Error = InvalidValue;
+
+    fn try_from(text: String) -> Result<Self, InvalidValue> {
+        match text.as_str() {
+            "hs256" => Ok(Self::Hs256),
+            "eddsa" => Ok(Self::EdDsa),
+            _ => Err(InvalidValue::new("token algorithm", "must be `hs256` or `eddsa`")),
+        }
+    }
 }
 
 /// Who must have a second factor.
@@ -114,6 +139,7 @@ impl Default for Accounts {
             bcrypt_cost: 12,
             hash_queue: 8,
             min_password_chars: 15,
+            token_algorithm: TokenSignature::default(),
             access_token_seconds: 600,
             session_days: 30,
             issuer: "scoreboard".to_owned(),
@@ -128,6 +154,10 @@ impl Accounts {
     pub(crate) fn config(&self) -> AccountsConfig {
         let mut config = AccountsConfig::default();
         config.issuer.clone_from(&self.issuer);
+        config.token_algorithm = match self.token_algorithm {
+            TokenSignature::Hs256 => TokenAlgorithm::Hs256,
+            TokenSignature::EdDsa => TokenAlgorithm::EdDsa,
+        };
         config.access_lifetime = Duration::from_secs(self.access_token_seconds);
         config.session_lifetime = Duration::from_secs(self.session_days * 86_400);
         config.admins_need_factor = self.second_factor == SecondFactor::Admins;

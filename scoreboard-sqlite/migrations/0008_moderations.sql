@@ -15,14 +15,14 @@ ALTER TABLE log ADD COLUMN visibility TEXT CHECK (visibility IN ('before', 'noth
 ALTER TABLE log ADD COLUMN corrected_version INTEGER CHECK (corrected_version IS NULL OR origin = 'correction' AND corrected_version < version);
 ALTER TABLE log ADD COLUMN corrected_at INTEGER CHECK ((corrected_at IS NULL) = (corrected_version IS NULL));
 
--- Decisions of moderators, in the order in which they were carried out. `measure` is JSON: it is only ever read whole.
+-- Decisions of moderators, in the order in which they were carried out. `act` is JSON: it is only ever read whole.
 CREATE TABLE moderations (
     no          INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
     id          BLOB NOT NULL UNIQUE CHECK (length(id) = 16),
     at          INTEGER NOT NULL,
     by          TEXT NOT NULL,
     reason      TEXT NOT NULL,
-    measure     TEXT NOT NULL CHECK (json_type(measure) = 'object'),
+    act         TEXT NOT NULL CHECK (json_type(act) = 'object'),
     changed     INTEGER NOT NULL CHECK (changed >= 0),
     corrections INTEGER NOT NULL CHECK (corrections >= 0)
 ) STRICT;

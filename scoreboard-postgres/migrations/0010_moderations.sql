@@ -2,14 +2,14 @@
 -- on when this is done, but must be gone before the first decision: they would show what is void, and take what is banned.
 LOCK TABLE boards IN EXCLUSIVE MODE;
 
--- Decisions of moderators, in the order in which they were carried out. `measure` is JSON: it is only ever read whole.
+-- Decisions of moderators, in the order in which they were carried out. `act` is JSON: it is only ever read whole.
 CREATE TABLE moderations (
     no          bigint NOT NULL GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     id          uuid NOT NULL UNIQUE,
     at          bigint NOT NULL,
     by          text NOT NULL,
     reason      text NOT NULL,
-    measure     text NOT NULL CHECK (json_typeof(measure::json) = 'object'),
+    act         text NOT NULL CHECK (json_typeof(act::json) = 'object'),
     changed     bigint NOT NULL CHECK (changed >= 0),
     corrections bigint NOT NULL CHECK (corrections >= 0)
 );
