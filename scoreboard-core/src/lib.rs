@@ -127,7 +127,7 @@ pub use layers::{IncidentAlerts, IncidentAlertsConfig};
 pub use limiter::{Algorithm, Cell, Decision, Quota, RateLimiter, Usage};
 pub use live::{
     EnteredTop, LiveEvent, LiveFrame, LiveWindow, Overtaken, Passer, PrivateEvent, PrivateSubscription, Snapshot,
-    Subscription, Update, WindowKind,
+    Subscription, Update, WindowExtent, WindowKind,
 };
 pub use names::{DisplayNames, NAMES_BACKEND, NoNames};
 pub use pipeline::{

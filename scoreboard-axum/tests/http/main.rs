@@ -9,6 +9,7 @@ mod events;
 mod forged_tokens;
 mod guesses;
 mod health;
+mod hostile;
 mod incidents;
 mod input;
 mod limits;

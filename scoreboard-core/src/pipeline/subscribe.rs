@@ -6,7 +6,7 @@ use crate::board::Season;
 use crate::entry::{Entry, PageQuery, Range, Ranked, RankedPage, RankedUsers};
 use crate::error::Result;
 use crate::ids::{BoardId, UserId};
-use crate::live::{Extent, LiveWindow, Part, PrivateSubscription, Subscription, Why, Window};
+use crate::live::{LiveWindow, Part, PrivateSubscription, Subscription, Why, Window, WindowExtent};
 use crate::pipeline::Scoreboard;
 use crate::pipeline::read::entry;
 use crate::ranking::RankStyle;
@@ -155,15 +155,17 @@ impl Scoreboard {
 
     async fn found(&self, board: &BoardId, part: &LiveWindow) -> Result<Found> {
         match part.extent() {
-            Extent::Top { limit } => self.live_page(board, Range::Top { limit: *limit }).await.map(Found::from),
-            Extent::Around { user, radius } => {
+            WindowExtent::Top { limit } => self.live_page(board, Range::Top { limit: *limit }).await.map(Found::from),
+            WindowExtent::Around { user, radius } => {
                 let range = Range::Around { user: *user, radius: *radius };
                 self.live_page(board, range).await.map(Found::from)
             }
-            Extent::Users(users) => match self.parts.store.standings(board, None, RankStyle::Ordinal, users).await? {
-                Some(found) => Ok(found.into()),
-                None => Err(self.missing(board).await),
-            },
+            WindowExtent::Users(users) => {
+                match self.parts.store.standings(board, None, RankStyle::Ordinal, users).await? {
+                    Some(found) => Ok(found.into()),
+                    None => Err(self.missing(board).await),
+                }
+            }
         }
     }
 

@@ -46,7 +46,7 @@ fn second() -> LogRow {
         kind: "quest".parse().unwrap(),
         points: Points::new(-7).unwrap(),
         origin: Origin::Record,
-        previous: Some(first().reached()),
+        previous: first().after(),
         score: score(-2),
         at: Timestamp::from_millis(1_700_000_000_000),
         ..first()

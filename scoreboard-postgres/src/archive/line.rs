@@ -120,6 +120,7 @@ struct FoundRow {
     at: Timestamp,
     previous: Option<Previous>,
     score: Score,
+    visibility: Option<Visibility>,
     digest: Option<RowDigest>,
 }
 
@@ -143,6 +144,9 @@ pub(super) fn read(text: &[u8]) -> io::Result<Option<(BoardId, LogRow)>> {
         previous: row.previous.map(|Previous { score, version, at }| Reached { score, version, at }),
         score: row.score,
         at: row.at,
+        // An archive has no corrections.
+        corrected: None,
+        visibility: row.visibility.unwrap_or_default(),
         digest: row.digest,
     };
     Ok(Some((row.board, log_row)))

@@ -218,6 +218,12 @@ pub(crate) struct WatchFlags {
     /// How many of its first entries
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u8).range(1..=100))]
     pub(crate) limit: u8,
+    /// In the place of the first: a user, wherever they are, with those next to them
+    #[arg(long, value_name = "USER", conflicts_with = "limit")]
+    pub(crate) around: Option<UserId>,
+    /// How many on each side of that user
+    #[arg(long, default_value_t = 5, requires = "around", value_parser = clap::value_parser!(u8).range(1..=50))]
+    pub(crate) radius: u8,
     /// A line for each change, as for a file or a pipe
     #[arg(long)]
     pub(crate) plain: bool,

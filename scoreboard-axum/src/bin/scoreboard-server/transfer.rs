@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use scoreboard_core::accounts::{DisplayName, Email, PasswordHash, Role, User};
 use scoreboard_core::{
     ActionId, BoardId, BoardSpec, Change, Epoch, Fingerprint, KindId, LogRow, Origin, Points, Position, Reached,
-    RowDigest, Score, Season, Timestamp, UserId, Version,
+    RowDigest, Score, Season, Timestamp, UserId, Version, Visibility,
 };
 use serde::{Deserialize, Serialize};
 

@@ -99,7 +99,7 @@ impl Imported {
             return Err("does not come to its digest: it was altered, or a line before it is not what was".to_owned());
         }
         self.version = expected;
-        self.scores.insert(user, log_row.reached());
+        self.scores.extend(log_row.after().map(|reached| (user, reached)));
         Ok(())
     }
 }
