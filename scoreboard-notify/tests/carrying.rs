@@ -267,7 +267,7 @@ async fn of_many_incidents_few_are_told_and_how_many_were_not() {
     let _ = alerts.record_incident(&incident(31, 31, "too_fast")).await.unwrap();
     assert_eq!(told(), 6);
     let last = receiver.received.lock().last().unwrap().1.clone();
-    assert!(last.contains("Nobody was told of 20 more"), "{last}");
+    assert!(last.contains("Nobody was told of 17 more"), "{last}");
     assert_eq!(
         store.incidents(&IncidentFilter::default(), None, 100).await.unwrap().len(),
         26,

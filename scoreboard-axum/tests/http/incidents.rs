@@ -18,9 +18,9 @@ pub(crate) async fn about(world: &World, user: UserId, number: u8) -> IncidentId
         board: BoardId::main(),
         user_id: user,
         action_id: ActionId::from_bytes([number; 16]),
-        rule: if number % 2 == 0 { "velocity" } else { "too_fast" }.to_owned(),
+        rule: if number.is_multiple_of(2) { "velocity" } else { "too_fast" }.to_owned(),
         evidence: "took 3 ms, minimum 2000 ms".to_owned(),
-        measure: if number % 2 == 0 { Measure::Flag } else { Measure::Block },
+        measure: if number.is_multiple_of(2) { Measure::Flag } else { Measure::Block },
         finding: None,
         case: Case::default(),
     };

@@ -11,6 +11,9 @@ use crate::testing::fixture::ScoreStoreFixture;
 use crate::testing::play::{Play, at, kind, points, score, spec, user};
 use crate::version::Version;
 
+/// A field, and what is done to it.
+type Alteration = (&'static str, fn(&mut LogRow));
+
 /// The chain of all rows, or the version of the first that does not come to its digest.
 fn chain(board: &BoardId, rows: &[LogRow]) -> Result<HashChain, u64> {
     let mut chain = HashChain::of(board);
@@ -53,7 +56,7 @@ pub async fn each_row_is_kept_with_its_digest<F: ScoreStoreFixture>(f: &F) {
 /// Of a log whose rows are altered, missing or in another order, the first that is not what it was, or does not stand behind what it stood
 /// behind, is found.
 pub async fn an_altered_missing_or_reordered_row_is_found<F: ScoreStoreFixture>(f: &F) {
-    let alterations: [(&str, fn(&mut LogRow)); 13] = [
+    let alterations: [Alteration; 13] = [
         ("action", |row| row.action_id = ActionId::from_bytes([7; 16])),
         ("fingerprint", |row| row.fingerprint = Fingerprint::from_bytes([7; 16])),
         ("season", |row| row.season = Season::new(2)),

@@ -4,7 +4,7 @@ use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use scoreboard_core::KeyRing;
+use scoreboard_core::{Clock, KeyRing, SystemClock};
 
 use crate::failure::{Failure, Result};
 use crate::keys::Keys;
@@ -22,7 +22,11 @@ impl Signer {
         let file = Place::of_command(settings)?.key_file(settings)?.expect("what is kept has keys that are kept");
         let keys = Keys::load(&file)?;
         let none = || Failure::new(format_args!("there is no key file {} to sign with", file.display()));
-        Ok(Self::of(&keys.ok_or_else(none)?.ring()?))
+        let keys = keys.ok_or_else(none)?;
+        // Whoever checks a head does it by the public key that they keep, so a key that was revoked meanwhile gains nobody anything here.
+        let in_force = keys.in_force(&[], SystemClock.now());
+        let ring = KeyRing::new(keys.with_secrets(&in_force.verify)).map_err(Failure::new)?;
+        Ok(Self::of(&ring))
     }
 
     pub(super) fn of(ring: &KeyRing) -> Self {
