@@ -35,7 +35,7 @@ impl Log {
 
     /// What the rows come to.
     fn scores(&self) -> BTreeMap<UserId, Reached> {
-        self.rows.iter().map(|row| (row.user_id, row.reached())).collect()
+        self.rows.iter().filter_map(|row| Some((row.user_id, row.after()?))).collect()
     }
 
     /// All entries, best first, with one more if asked for.

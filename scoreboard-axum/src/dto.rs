@@ -3,6 +3,7 @@
 mod accounts;
 mod boards;
 mod incidents;
+mod moderation;
 mod params;
 mod scores;
 mod second_factor;
@@ -13,6 +14,10 @@ mod watch;
 pub(crate) use accounts::{LoginRequest, RefreshRequest, RegisterRequest, SignedInAnswer, TicketAnswer, UserAnswer};
 pub(crate) use boards::{BoardAnswer, BoardsAnswer};
 pub(crate) use incidents::{AssignRequest, DecideRequest, IncidentAnswer, IncidentsAnswer, IncidentsParams};
+pub(crate) use moderation::{
+    ActionsRequest, LiftRequest, ModerationAnswer, ModerationsAnswer, ModerationsParams, RestrictionAnswer,
+    RestrictionRequest,
+};
 pub(crate) use params::{AroundParams, HistoryParams, RankParams, StandingParams, TopParams, user_id};
 pub(crate) use scores::{ActionAnswer, GenerateActionRequest, ReceiptAnswer, RecordBody, StandingsBody, UpdateRequest};
 pub(crate) use second_factor::{

@@ -22,6 +22,7 @@ mod health;
 mod incidents;
 mod live;
 mod metrics;
+mod moderation;
 mod page;
 mod record;
 mod second_factor;
@@ -67,6 +68,10 @@ pub(crate) fn api() -> OpenApiRouter<Shared> {
         .routes(routes!(incidents::incident))
         .routes(routes!(incidents::assign))
         .routes(routes!(incidents::decide))
+        .routes(routes!(moderation::void))
+        .routes(routes!(moderation::unvoid))
+        .routes(routes!(moderation::restriction, moderation::restrict, moderation::lift))
+        .routes(routes!(moderation::moderations))
         .routes(routes!(live::socket))
         .routes(routes!(live::events))
         .routes(routes!(health::health))

@@ -1,6 +1,6 @@
 //! The proof that the scores are what the log says: folding it again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::ops::Bound;
 
@@ -10,7 +10,7 @@ use crate::error::BackendError;
 use crate::hash_chain::{HashChain, Head};
 use crate::ids::{BoardId, UserId};
 use crate::ranking::{OrderKey, RankStyle};
-use crate::store::{LogRow, Reached, RowDigest, ScoreStore};
+use crate::store::{LogRow, Origin, Reached, RowDigest, ScoreStore, Visibility};
 use crate::version::{Epoch, Position, Version};
 
 mod kept_head;
@@ -60,6 +60,9 @@ impl fmt::Display for Difference {
 /// Folds a board's log from its first row and compares it with the scores, totals and ranks of every season, and its [hash chain](HashChain)
 /// with its digests.
 ///
+/// A correction is taken as it says: that it follows from the actions that are void is decided once, when it is made, by
+/// [`Inquiry::decide`](crate::Inquiry::decide).
+///
 /// Where the log is whole only behind a [later version](Board::log_after), it is folded from there: each user's first row says what they had,
 /// and who has no row keeps the score that the store has, if it is one from before. The first digest is then taken as it is found.
 ///
@@ -108,6 +111,8 @@ async fn verify_board(
         epoch: Epoch::default(),
         users: BTreeMap::new(),
         order: BTreeMap::new(),
+        withheld: BTreeMap::new(),
+        told: HashSet::new(),
     };
     let target = fold.board.version;
     while fold.seen < target {
@@ -154,9 +159,14 @@ struct Fold {
     chain: HashChain,
     /// The epoch of the row there.
     epoch: Epoch,
+    /// What is shown.
     users: BTreeMap<(Season, UserId), Reached>,
     /// The same in the board's order.
     order: BTreeMap<(Season, OrderKey), UserId>,
+    /// What those have of whom something else is shown, or nothing.
+    withheld: BTreeMap<(Season, UserId), Option<Reached>>,
+    /// Of whom a row here has said what is shown. Only where the log begins later: of all others it is what the scores say.
+    told: HashSet<(Season, UserId)>,
 }
 
 impl Fold {
@@ -206,22 +216,45 @@ impl Fold {
         let user = (row.season, row.user_id);
         // Somebody's first row here says what they had when the log began.
         let at_begin = || row.previous.filter(|previous| previous.version <= self.begins);
-        let previous = self.users.get(&user).copied().or_else(at_begin);
+        // Whose beginning is archived may have had more than the scores show.
+        let may_have_more = row.origin == Origin::Correction || row.visibility != Visibility::Shown;
+        let previous = match (self.withheld.get(&user), self.users.get(&user)) {
+            (Some(withheld), _) => *withheld,
+            (None, Some(shown)) if !may_have_more || self.is_told(user) => Some(*shown),
+            (None, None) if self.is_told(user) => None,
+            (None, _) => at_begin(),
+        };
         if row.previous != previous {
             let what = format!("user {} had {}, the row says {}", row.user_id, show(previous), show(row.previous));
             return Err(self.differs(what));
         }
-        let spec = &self.board.spec;
-        let score = spec.operator.apply(spec.direction, previous.map(|previous| previous.score), row.points);
-        if score != Some(row.score) {
-            let folded = score.map_or("a score out of range".to_owned(), |score| score.to_string());
-            return Err(self.differs(format!("user {} comes to {folded}, the row says {}", row.user_id, row.score)));
+        if row.origin != Origin::Correction {
+            let spec = &self.board.spec;
+            let score = spec.operator.apply(spec.direction, previous.map(|previous| previous.score), row.points);
+            if score != Some(row.score) {
+                let folded = score.map_or("a score out of range".to_owned(), |score| score.to_string());
+                return Err(self.differs(format!("user {} comes to {folded}, the row says {}", row.user_id, row.score)));
+            }
+        }
+        let after = row.after();
+        match row.visibility {
+            Visibility::Shown => {
+                self.withheld.remove(&user);
+                self.place(user, after);
+            }
+            Visibility::AsBefore => drop(self.withheld.insert(user, after)),
+            Visibility::Nothing => {
+                self.withheld.insert(user, after);
+                self.place(user, None);
+            }
+        }
+        if self.begins > Version::ZERO && row.visibility != Visibility::AsBefore {
+            self.told.insert(user);
         }
         if !self.chain.takes(row) {
             let what = "the row does not come to its digest: it was altered, or what is before it is not what was";
             return Err(self.differs(what.to_owned()));
         }
-        self.place(user, previous, row.reached());
         Ok(())
     }
 
@@ -239,14 +272,25 @@ impl Fold {
         Ok(())
     }
 
-    fn place(&mut self, user: (Season, UserId), previous: Option<Reached>, reached: Reached) {
+    /// Whether the rows here have said what is shown of a user.
+    fn is_told(&self, user: (Season, UserId)) -> bool {
+        self.begins == Version::ZERO || self.told.contains(&user)
+    }
+
+    /// What is shown of a user is this from now on.
+    fn place(&mut self, user: (Season, UserId), shown: Option<Reached>) {
         let order = self.board.spec.order();
         let key = |reached: Reached| (user.0, order.key(reached.score, reached.version));
-        if let Some(previous) = previous {
-            self.order.remove(&key(previous));
+        let before = match shown {
+            Some(shown) => self.users.insert(user, shown),
+            None => self.users.remove(&user),
+        };
+        if let Some(before) = before {
+            self.order.remove(&key(before));
         }
-        self.order.insert(key(reached), user.1);
-        self.users.insert(user, reached);
+        if let Some(shown) = shown {
+            self.order.insert(key(shown), user.1);
+        }
     }
 
     /// Walks a season's pages as a reader does: each must hold those who stand there at the page's own version, in order.
@@ -322,8 +366,9 @@ impl Fold {
             let ended = scan.scores.len() < CHUNK;
             // Who has no row since the log began, and a score from before it, is taken as found.
             for (user, reached) in &scan.scores {
-                if reached.version <= self.begins && !self.users.contains_key(&(season, *user)) {
-                    self.place((season, *user), None, *reached);
+                let user = (season, *user);
+                if reached.version <= self.begins && !self.users.contains_key(&user) && !self.is_told(user) {
+                    self.place(user, Some(*reached));
                 }
             }
             let total = self.users.range((season, UserId::MIN)..=(season, UserId::MAX)).count() as u64;

@@ -70,6 +70,7 @@ mod board;
 mod broadcast;
 mod cache;
 mod clock;
+mod correction;
 mod cursor;
 mod encoding;
 mod entry;
@@ -103,6 +104,7 @@ pub use board::{ActionKind, Board, BoardSpec, PointsRule, Season};
 pub use broadcast::Broadcaster;
 pub use cache::{BoardCache, CacheKey, Cached, Hit, Lease};
 pub use clock::{Clock, SystemClock, Timestamp};
+pub use correction::{Corrections, Dossier, Inquiry, Place};
 pub use entry::{
     Entry, Page, PageQuery, Range, Ranked, RankedPage, RankedUsers, ScoreRank, Standing, Standings, rank_entries,
 };
@@ -115,7 +117,7 @@ pub use fraud::{
 };
 pub use hash_chain::{HashChain, Head};
 pub use id_source::{IdSource, IdSourceExt, RandomIds};
-pub use ids::{ActionId, BoardId, IncidentId, KeyId, KindId, SessionId, UserId};
+pub use ids::{ActionId, BoardId, IncidentId, KeyId, KindId, ModerationId, SessionId, UserId};
 pub use layers::{
     CommitListener, FallbackLimiter, GroupCommit, GroupCommitConfig, IndexProgress, IndexState, RankIndexed,
     RankIndexedConfig, TwoLevelCache,
@@ -129,16 +131,18 @@ pub use live::{
 };
 pub use names::{DisplayNames, NAMES_BACKEND, NoNames};
 pub use pipeline::{
-    Admission, AroundQuery, BoardError, Builder, CacheEvent, CacheMonitorConfig, CacheReaction, CacheStep,
-    CacheTrouble, Changes, Config, Encoded, HistoryEntry, HistoryPage, HistoryQuery, IssueRequest, RecordRequest,
-    Scoreboard, Stale, StaleCause, StandingQuery, TopQuery,
+    Admission, AroundQuery, BoardError, BoardPreview, Builder, CacheEvent, CacheMonitorConfig, CacheReaction,
+    CacheStep, CacheTrouble, Changes, Config, Encoded, HistoryEntry, HistoryPage, HistoryQuery, IssueRequest,
+    MAX_MODERATED, Preview, RecordRequest, Scoreboard, Selection, ShiftPreview, Stale, StaleCause, StandingQuery,
+    TopQuery,
 };
 pub use rank_index::{IndexPage, Percentile, RankIndex};
 pub use ranking::{Ahead, Direction, Operator, Order, OrderKey, RankStyle, TieBreak};
 pub use score::{MAX_SCORE, Points, Score};
 pub use store::{
-    AtMost, Change, ChangeBoard, CreateBoard, LogRow, Origin, Outcome, Reached, Receipt, Refusal, RowDigest, Scan,
-    ScoreStore,
+    AtMost, CarriedOut, Change, ChangeBoard, CreateBoard, Effects, LogRow, Moderated, Moderation, ModerationAct,
+    ModerationRefusal, ModerationStore, Origin, Outcome, Own, Reached, Receipt, Refusal, Restricted, Restriction,
+    RowDigest, Scan, ScoreStore, Shift, Visibility,
 };
 pub use verifier::{ActionVerifier, HmacVerifier, KeyRing, Secret};
 pub use version::{Epoch, Position, Version};

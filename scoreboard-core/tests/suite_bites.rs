@@ -139,6 +139,17 @@ bites!(board_cache {
     a_lease_for_ever: LeaseOutlivesAnswer => a_lease_ends_with_the_answer;
 });
 
+bites!(moderation_store {
+    a_decision_that_counts_twice: CarriedOutTwice => a_decision_is_carried_out_once;
+    a_preview_that_does_it: PreviewCarriesOut => a_preview_changes_nothing;
+    what_stays_void: NeverUnvoids => unvoid_brings_the_first_state_back, a_user_with_nothing_left_leaves_and_comes_back;
+    action_by_action: ActionByAction => a_score_out_of_range_refuses_the_decision, what_never_counted_cannot_be_void;
+    a_ban_that_shadows: BanShadows => who_is_banned_is_nowhere, nothing_slips_past_a_ban;
+    a_shadow_that_holds: ShadowHolds => who_is_shadowed_sees_themselves_alone;
+    a_hold_that_does_nothing: HoldDoesNothing => who_is_held_keeps_what_others_saw;
+    decisions_upside_down: OldestFirst => decisions_are_listed_newest_first;
+});
+
 bites!(rate_limiter {
     a_fixed_window: FixedWindow => no_window_has_a_border, random_arrivals_are_counted_exactly;
     one_too_many: OneTooMany => exactly_the_limit_is_admitted, exactly_the_limit_is_admitted_at_once;
@@ -189,6 +200,7 @@ fn every_defect_is_tried() {
         include_str!("../src/testing/broken/broadcaster.rs"),
         include_str!("../src/testing/broken/factor_store.rs"),
         include_str!("../src/testing/broken/incident_store.rs"),
+        include_str!("../src/testing/broken/moderation_store.rs"),
         include_str!("../src/testing/broken/rate_limiter.rs"),
         include_str!("../src/testing/broken/score_store/reads.rs"),
         include_str!("../src/testing/broken/score_store/writes.rs"),

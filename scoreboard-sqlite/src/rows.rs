@@ -2,7 +2,7 @@
 
 use scoreboard_core::{
     ActionId, Direction, Epoch, Fingerprint, IncidentStatus, KindId, LogRow, Measure, Operator, Origin, Points,
-    Position, Reached, RowDigest, Score, Season, TieBreak, Timestamp, UserId, Version,
+    Position, Reached, Restriction, RowDigest, Score, Season, TieBreak, Timestamp, UserId, Version, Visibility,
 };
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Decode, Row, Sqlite, Type};
@@ -65,7 +65,7 @@ impl<'r> Columns<'r> {
     }
 
     /// The same three, all of them NULL or none.
-    fn reached_before(&mut self) -> Result<Option<Reached>, Failure> {
+    pub(crate) fn reached_before(&mut self) -> Result<Option<Reached>, Failure> {
         if self.row.try_get::<Option<i64>, _>(self.next)?.is_none() {
             self.next += 3;
             return Ok(None);
@@ -92,7 +92,7 @@ impl<'r> Columns<'r> {
 
     /// The columns of [`LOG_COLUMNS`].
     pub(crate) fn log_row(&mut self) -> Result<LogRow, Failure> {
-        Ok(LogRow {
+        let mut row = LogRow {
             position: self.position()?,
             action_id: self.bytes().map(ActionId::from_bytes)?,
             fingerprint: self.bytes().map(Fingerprint::from_bytes)?,
@@ -104,8 +104,26 @@ impl<'r> Columns<'r> {
             previous: self.reached_before()?,
             score: self.score()?,
             at: self.at()?,
-            digest: self.digest()?,
-        })
+            corrected: None,
+            visibility: self.word_if()?.unwrap_or(Visibility::Shown),
+            digest: None,
+        };
+        let (version, at): (Option<i64>, Option<i64>) = (self.take()?, self.take()?);
+        if let (Some(version), Some(at)) = (version, at) {
+            let version = u64::try_from(version).map(Version::new).map_err(Failure::stored)?;
+            row.corrected = Some(Reached { score: row.score, version, at: Timestamp::from_millis(at) });
+        }
+        row.digest = self.digest()?;
+        Ok(row)
+    }
+
+    /// One of a few words, or NULL.
+    pub(crate) fn word_if<T: Word>(&mut self) -> Result<Option<T>, Failure> {
+        if self.row.try_get::<Option<&str>, _>(self.next)?.is_none() {
+            self.next += 1;
+            return Ok(None);
+        }
+        self.word().map(Some)
     }
 }
 
@@ -113,7 +131,8 @@ impl<'r> Columns<'r> {
 macro_rules! log_columns {
     () => {
         "log.epoch, log.version, log.action_id, log.fingerprint, log.season, log.user_id, log.kind, log.points, log.origin, \
-         log.previous_score, log.previous_version, log.previous_at, log.score, log.at, log.digest"
+         log.previous_score, log.previous_version, log.previous_at, log.score, log.at, log.visibility, log.corrected_version, \
+         log.corrected_at, log.digest"
     };
 }
 pub(crate) use log_columns;
@@ -147,7 +166,19 @@ impl Word for TieBreak {
 }
 
 impl Word for Origin {
-    const WORDS: &'static [(Self, &'static str)] = &[(Self::Action, "action"), (Self::Record, "record")];
+    const WORDS: &'static [(Self, &'static str)] =
+        &[(Self::Action, "action"), (Self::Record, "record"), (Self::Correction, "correction")];
+}
+
+/// NULL for what is shown.
+impl Word for Visibility {
+    const WORDS: &'static [(Self, &'static str)] =
+        &[(Self::Shown, "shown"), (Self::AsBefore, "before"), (Self::Nothing, "nothing")];
+}
+
+impl Word for Restriction {
+    const WORDS: &'static [(Self, &'static str)] =
+        &[(Self::Held, "held"), (Self::Shadowed, "shadowed"), (Self::Banned, "banned")];
 }
 
 impl Word for Measure {

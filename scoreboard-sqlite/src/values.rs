@@ -83,10 +83,18 @@ impl Values {
         self.value(word)
     }
 
+    /// A word that there may not be.
+    pub(crate) fn word_if(&mut self, word: Option<&str>) -> &mut Self {
+        self.value(word)
+    }
+
     pub(crate) fn reached(&mut self, reached: Option<Reached>) -> &mut Self {
-        self.value(reached.map(|reached| reached.score.get()))
-            .earlier(reached.map(|reached| reached.version))
-            .value(reached.map(|reached| reached.at.as_millis()))
+        self.value(reached.map(|reached| reached.score.get())).reached_when(reached)
+    }
+
+    /// When a score was reached, if there is one.
+    pub(crate) fn reached_when(&mut self, reached: Option<Reached>) -> &mut Self {
+        self.earlier(reached.map(|reached| reached.version)).value(reached.map(|reached| reached.at.as_millis()))
     }
 
     /// A version that there may not be.

@@ -56,13 +56,13 @@ const fn users(status: u16) -> Row {
     [401, status, status, status, status, 401, 401, 401]
 }
 
-/// Who looks into what the fraud rules found.
+/// Who looks into what the fraud rules found, and decides.
 const fn reviewers(status: u16) -> Row {
     [401, 403, 403, status, status, 401, 401, 401]
 }
 
 /// What each of [`CALLERS`] is answered.
-const MATRIX: [(&str, &str, Row); 44] = [
+const MATRIX: [(&str, &str, Row); 50] = [
     ("post", "/api/auth/register", everyone(201)),
     ("post", "/api/auth/login", everyone(200)),
     ("post", "/api/auth/refresh", everyone(200)),
@@ -104,6 +104,12 @@ const MATRIX: [(&str, &str, Row); 44] = [
     ("get", "/api/admin/incidents/{incidentId}", reviewers(200)),
     ("post", "/api/admin/incidents/{incidentId}/assign", reviewers(200)),
     ("post", "/api/admin/incidents/{incidentId}/decide", reviewers(200)),
+    ("post", "/api/admin/voids", reviewers(200)),
+    ("post", "/api/admin/unvoids", reviewers(200)),
+    ("get", "/api/admin/users/{userId}/restriction", reviewers(200)),
+    ("put", "/api/admin/users/{userId}/restriction", reviewers(200)),
+    ("delete", "/api/admin/users/{userId}/restriction", reviewers(200)),
+    ("get", "/api/admin/moderations", reviewers(200)),
     // As far as one gets without a socket. Who is there, a ticket says: see `tickets`.
     ("get", "/api/scoreboard/ws", everyone(400)),
     ("get", "/api/scoreboard/events", everyone(200)),
@@ -171,6 +177,13 @@ impl Asked {
             "/api/scoreboard/record" => json!({ "userId": ada.id, "kind": "tap" }),
             "/api/admin/incidents/{incidentId}/assign" => json!({ "revision": 0, "assignee": null }),
             "/api/admin/incidents/{incidentId}/decide" => json!({ "revision": 0, "status": "confirmed" }),
+            "/api/admin/voids" | "/api/admin/unvoids" => {
+                json!({ "select": { "userId": ada.id }, "reason": "a test" })
+            }
+            "/api/admin/users/{userId}/restriction" if method == "put" => {
+                json!({ "restriction": "held", "reason": "a test" })
+            }
+            "/api/admin/users/{userId}/restriction" if method == "delete" => json!({ "reason": "a test" }),
             _ => self.security_body(method, template, &ada).await,
         };
         let path = template.replace("{userId}", &ada.id.to_string()).replace("{sessionId}", &session.to_string());

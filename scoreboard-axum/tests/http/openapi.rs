@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::World;
 
 /// Each route, and its statuses beside those that every route has.
-const ROUTES: [(&str, &str, &[u16]); 44] = [
+const ROUTES: [(&str, &str, &[u16]); 50] = [
     ("post", "/api/auth/register", &[201, 400, 408, 409, 415]),
     ("post", "/api/auth/login", &[200, 400, 401, 408, 415]),
     ("post", "/api/auth/refresh", &[200, 400, 401, 408, 415]),
@@ -47,6 +47,12 @@ const ROUTES: [(&str, &str, &[u16]); 44] = [
     ("get", "/.well-known/jwks.json", &[200, 304, 401]),
     ("get", "/health", &[200]),
     ("get", "/health/live", &[200]),
+    ("post", "/api/admin/voids", &[200, 400, 401, 403, 404, 408, 409, 415]),
+    ("post", "/api/admin/unvoids", &[200, 400, 401, 403, 404, 408, 409, 415]),
+    ("get", "/api/admin/users/{userId}/restriction", &[200, 400, 401, 403, 404]),
+    ("put", "/api/admin/users/{userId}/restriction", &[200, 400, 401, 403, 404, 408, 409, 415]),
+    ("delete", "/api/admin/users/{userId}/restriction", &[200, 400, 401, 403, 404, 408, 409, 415]),
+    ("get", "/api/admin/moderations", &[200, 400, 401, 403, 404]),
     ("get", "/health/ready", &[200]),
     ("get", "/metrics", &[200, 404]),
     ("get", "/openapi.json", &[200]),

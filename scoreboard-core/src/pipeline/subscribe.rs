@@ -10,7 +10,7 @@ use crate::live::{LiveWindow, Part, PrivateSubscription, Subscription, Why, Wind
 use crate::pipeline::Scoreboard;
 use crate::pipeline::read::entry;
 use crate::ranking::RankStyle;
-use crate::store::ScoreStore;
+use crate::store::{LogRow, Origin, ScoreStore, Visibility};
 use crate::version::Position;
 use crate::view::{View, rewind};
 
@@ -142,9 +142,12 @@ impl Scoreboard {
         // Some of them may have been archived just now.
         let begins = missed.first().map(|row| row.position.version);
         let whole = rows == 0 || (missed.len() as u64 == rows && begins == Some(since.version.next()));
-        if !whole || missed.iter().any(|row| row.season != page.season) {
+        // What a correction has moved is not told by what users had before it.
+        let tells_all = |row: &LogRow| row.season == page.season && row.origin != Origin::Correction;
+        if !whole || !missed.iter().all(tells_all) {
             return Ok(None);
         }
+        let missed: Vec<_> = missed.into_iter().filter(|row| row.visibility == Visibility::Shown).collect();
         let (total, entries) = rewind(&page, found.spec.order(), &missed, limit);
         let entries = self.named(&entries).await?;
         Ok(Some(View { season: page.season, position: since, total, entries }))

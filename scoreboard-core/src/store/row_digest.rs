@@ -6,7 +6,7 @@ use std::str::FromStr;
 use crate::encoding::sha256;
 use crate::error::InvalidValue;
 use crate::ids::BoardId;
-use crate::store::{LogRow, Origin, Reached};
+use crate::store::{LogRow, Origin, Reached, Visibility};
 use crate::wire::text_on_the_wire;
 
 /// What the bytes that are hashed are for. A row that says something else, or says it otherwise, is of another version.
@@ -35,7 +35,9 @@ impl RowDigest {
     #[must_use]
     pub fn of(before: Option<Self>, board: &BoardId, row: &LogRow) -> Self {
         let previous = row.previous.map(reached);
-        let pieces: [&[u8]; 13] = [
+        let corrected = row.corrected.map(reached);
+        let what_is_shown = visibility(row.visibility);
+        let pieces: [&[u8]; 15] = [
             before.as_ref().map_or(&[], |before| &before.0),
             board.as_str().as_bytes(),
             &row.position.version.get().to_le_bytes(),
@@ -49,8 +51,12 @@ impl RowDigest {
             previous.as_ref().map_or(&[], |previous| previous),
             &row.score.get().to_le_bytes(),
             &row.at.as_millis().to_le_bytes(),
+            what_is_shown,
+            corrected.as_ref().map_or(&[], |corrected| corrected),
         ];
-        Self(sha256(DOMAIN, &pieces))
+        // Most rows have neither of the last two.
+        let has_more = row.origin == Origin::Correction || row.visibility != Visibility::Shown;
+        Self(sha256(DOMAIN, if has_more { &pieces } else { &pieces[..13] }))
     }
 
     /// Wraps the bytes that a store has kept.
@@ -75,10 +81,19 @@ fn reached(reached: Reached) -> [u8; 24] {
     bytes
 }
 
+const fn visibility(visibility: Visibility) -> &'static [u8] {
+    match visibility {
+        Visibility::Shown => b"shown",
+        Visibility::AsBefore => b"before",
+        Visibility::Nothing => b"nothing",
+    }
+}
+
 const fn origin(origin: Origin) -> &'static [u8] {
     match origin {
         Origin::Action => b"action",
         Origin::Record => b"record",
+        Origin::Correction => b"correction",
     }
 }
 

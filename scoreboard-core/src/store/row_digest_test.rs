@@ -31,6 +31,8 @@ fn first() -> LogRow {
         previous: None,
         score: score(5),
         at: Timestamp::from_millis(1000),
+        corrected: None,
+        visibility: Visibility::Shown,
         digest: None,
     }
 }
@@ -44,7 +46,7 @@ fn second() -> LogRow {
         kind: "quest".parse().unwrap(),
         points: Points::new(-7).unwrap(),
         origin: Origin::Record,
-        previous: Some(first().reached()),
+        previous: first().after(),
         score: score(-2),
         at: Timestamp::from_millis(1_700_000_000_000),
         ..first()
@@ -88,6 +90,10 @@ fn every_field_of_a_row_and_what_is_before_it_count_but_not_the_epoch() {
         previous(|previous| previous.at = Timestamp::from_millis(1001)),
         LogRow { score: score(2), ..row.clone() },
         LogRow { at: Timestamp::from_millis(1_700_000_000_001), ..row.clone() },
+        LogRow { visibility: Visibility::Nothing, ..row.clone() },
+        LogRow { visibility: Visibility::AsBefore, ..row.clone() },
+        LogRow { origin: Origin::Correction, ..row.clone() },
+        LogRow { origin: Origin::Correction, corrected: row.previous, ..row.clone() },
     ];
     let mut digests: Vec<_> = altered.iter().map(|row| RowDigest::of(before, &board(), row)).collect();
     digests.push(RowDigest::of(None, &board(), &row));

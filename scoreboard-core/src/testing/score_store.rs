@@ -19,6 +19,7 @@ pub use applying::*;
 pub use at_most::*;
 pub use boards::*;
 pub use cancellation::*;
+pub(in crate::testing) use concurrency::settle;
 pub use concurrency::*;
 pub use digests::*;
 pub use logs::*;

@@ -17,8 +17,8 @@ use crate::connection::PostgresStore;
 use crate::error::Failure;
 use crate::rows::{Columns, log_columns};
 
-/// What a user had when the log begins, on each board, and the version of the row that left it.
-type Left = BTreeMap<(BoardId, Season, UserId), (Version, Reached)>;
+/// What a user had when the log begins, if anything, on each board, and the version of the row that left it.
+type Left = BTreeMap<(BoardId, Season, UserId), (Version, Option<Reached>)>;
 
 /// What the file says is wrong with it, or with the database.
 pub(super) type Found = Result<(), String>;
@@ -79,6 +79,8 @@ async fn check(connection: &mut PgConnection, folder: &Path, kept: &[(BoardId, H
             }
         }
     }
+    // Who had nothing left any more has no score.
+    left.retain(|_, (_, reached)| reached.is_some());
     if let Some(((board, _, user), (version, _))) = left.first_key_value() {
         return Ok(Err(format!("{board}: user {user} has a row of version {version} in the archive, and no score")));
     }
@@ -92,21 +94,21 @@ async fn read(path: &Path, left: &mut Left) -> io::Result<[u8; 32]> {
     while file.read_until(b'\n', &mut text).await? > 0 {
         digest.update(&text);
         if let Some((board, row)) = line::read(&text)? {
-            leave(left, (board, row.season, row.user_id), row.position.version, row.reached());
+            leave(left, (board, row.season, row.user_id), row.position.version, row.after());
         }
         text.clear();
     }
     Ok(digest.finalize().into())
 }
 
-fn leave(left: &mut Left, key: (BoardId, Season, UserId), version: Version, reached: Reached) {
+fn leave(left: &mut Left, key: (BoardId, Season, UserId), version: Version, reached: Option<Reached>) {
     let newest = left.entry(key).or_insert((version, reached));
     if newest.0 < version {
         *newest = (version, reached);
     }
 }
 
-/// What the database still has of the time before the log begins: what was recorded, and what belongs to parts that stay.
+/// What the database still has of the time before the log begins: what was recorded or corrected, and what belongs to parts that stay.
 async fn remains(tx: &mut PgConnection, board: &BoardId, left: &mut Left) -> Result<(), Failure> {
     let mut rows = sqlx::query(concat!(
         "SELECT ",
@@ -117,7 +119,7 @@ async fn remains(tx: &mut PgConnection, board: &BoardId, left: &mut Left) -> Res
     .fetch(tx);
     while let Some(row) = rows.try_next().await? {
         let row: LogRow = Columns::of(&row).log_row()?;
-        leave(left, (board.clone(), row.season, row.user_id), row.position.version, row.reached());
+        leave(left, (board.clone(), row.season, row.user_id), row.position.version, row.after());
     }
     Ok(())
 }
@@ -125,13 +127,30 @@ async fn remains(tx: &mut PgConnection, board: &BoardId, left: &mut Left) -> Res
 /// What somebody's first row says that they had, or else the score itself, is what was left.
 async fn compare(tx: &mut PgConnection, board: &BoardId, left: &mut Left) -> Result<Found, Failure> {
     let mut users = sqlx::query(
-        "SELECT scores.season, scores.user_id, first.version IS NULL OR first.previous_score IS NOT NULL,
-                CASE WHEN first.version IS NULL THEN scores.score ELSE coalesce(first.previous_score, 0) END,
-                CASE WHEN first.version IS NULL THEN scores.reached ELSE coalesce(first.previous_version, 0) END,
-                CASE WHEN first.version IS NULL THEN scores.updated_at ELSE coalesce(first.previous_at, 0) END
-         FROM boards JOIN scores ON scores.board = boards.no
+        "WITH has AS (SELECT board, season, user_id, score, reached, updated_at FROM withheld
+                      UNION ALL
+                      SELECT board, season, user_id, score, reached, updated_at FROM scores
+                      WHERE NOT EXISTS (SELECT FROM withheld
+                                        WHERE withheld.board = scores.board AND withheld.season = scores.season
+                                          AND withheld.user_id = scores.user_id)
+                      UNION ALL
+                      SELECT DISTINCT log.board, log.season, log.user_id, NULL::bigint, NULL::bigint, NULL::bigint
+                      FROM log JOIN boards ON boards.no = log.board
+                      WHERE log.origin = 'correction' AND log.version > boards.log_after
+                        AND NOT EXISTS (SELECT FROM withheld
+                                        WHERE withheld.board = log.board AND withheld.season = log.season
+                                          AND withheld.user_id = log.user_id)
+                        AND NOT EXISTS (SELECT FROM scores
+                                        WHERE scores.board = log.board AND scores.season = log.season
+                                          AND scores.user_id = log.user_id))
+         SELECT has.season, has.user_id,
+                CASE WHEN first.version IS NULL THEN has.score IS NOT NULL ELSE first.previous_score IS NOT NULL END,
+                CASE WHEN first.version IS NULL THEN coalesce(has.score, 0) ELSE coalesce(first.previous_score, 0) END,
+                CASE WHEN first.version IS NULL THEN coalesce(has.reached, 0) ELSE coalesce(first.previous_version, 0) END,
+                CASE WHEN first.version IS NULL THEN coalesce(has.updated_at, 0) ELSE coalesce(first.previous_at, 0) END
+         FROM boards JOIN has ON has.board = boards.no
          LEFT JOIN LATERAL (SELECT version, previous_score, previous_version, previous_at FROM log
-                            WHERE log.board = boards.no AND log.user_id = scores.user_id AND log.season = scores.season
+                            WHERE log.board = boards.no AND log.user_id = has.user_id AND log.season = has.season
                               AND log.version > boards.log_after ORDER BY version LIMIT 1) AS first ON true
          WHERE boards.id = $1",
     )
@@ -141,7 +160,7 @@ async fn compare(tx: &mut PgConnection, board: &BoardId, left: &mut Left) -> Res
         let mut columns = Columns::of(&row);
         let (season, user, had_any) = (columns.season()?, columns.user()?, columns.take::<bool>()?);
         let had = columns.reached().map(|reached| had_any.then_some(reached))?;
-        let was_left = left.remove(&(board.clone(), season, user)).map(|(_, reached)| reached);
+        let was_left = left.remove(&(board.clone(), season, user)).and_then(|(_, reached)| reached);
         if had != was_left {
             let show = |side: Option<Reached>| {
                 side.map_or_else(|| "nothing".to_owned(), |had| format!("{} (version {})", had.score, had.version))

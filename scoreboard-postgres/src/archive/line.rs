@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use scoreboard_core::{
     ActionId, BoardId, Epoch, Fingerprint, KindId, LogRow, Origin, Points, Position, Reached, RowDigest, Score, Season,
-    Timestamp, UserId, Version,
+    Timestamp, UserId, Version, Visibility,
 };
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +41,9 @@ pub(super) enum Line<'a> {
         at: Timestamp,
         previous: Option<Previous>,
         score: Score,
+        /// Only where others are not shown it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        visibility: Option<Visibility>,
         #[serde(skip_serializing_if = "Option::is_none")]
         digest: Option<RowDigest>,
     },
@@ -79,6 +82,7 @@ impl<'a> Line<'a> {
             at: row.at,
             previous: row.previous.map(|Reached { score, version, at }| Previous { score, version, at }),
             score: row.score,
+            visibility: (row.visibility != Visibility::Shown).then_some(row.visibility),
             digest: row.digest,
         }
     }
@@ -116,6 +120,7 @@ struct FoundRow {
     at: Timestamp,
     previous: Option<Previous>,
     score: Score,
+    visibility: Option<Visibility>,
     digest: Option<RowDigest>,
 }
 
@@ -139,6 +144,9 @@ pub(super) fn read(text: &[u8]) -> io::Result<Option<(BoardId, LogRow)>> {
         previous: row.previous.map(|Previous { score, version, at }| Reached { score, version, at }),
         score: row.score,
         at: row.at,
+        // An archive has no corrections.
+        corrected: None,
+        visibility: row.visibility.unwrap_or_default(),
         digest: row.digest,
     };
     Ok(Some((row.board, log_row)))

@@ -137,6 +137,7 @@ async fn start(effective: &Effective, http: HttpConfig) -> Result<Started> {
         .with_keys(ring)
         .with_fraud_detector(Arc::new(DeterministicRules::new(settings.fraud.max_outstanding)))
         .with_incidents(fraud::told(stores.incidents.clone(), effective)?)
+        .with_moderation(stores.moderation.clone())
         .with_names(stores.accounts.clone())
         .with_config(config);
     let scoreboard = nodes.join(builder).build();

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use scoreboard_core::accounts::{DisplayName, Email, PasswordHash, Role, User};
 use scoreboard_core::{
     ActionId, BoardId, BoardSpec, Change, Epoch, Fingerprint, KindId, LogRow, Origin, Points, Position, Reached,
-    RowDigest, Score, Season, Timestamp, UserId, Version,
+    RowDigest, Score, Season, Timestamp, UserId, Version, Visibility,
 };
 use serde::{Deserialize, Serialize};
 
@@ -137,8 +137,9 @@ impl UserLine {
 }
 
 impl RowLine {
-    fn new(board: &BoardId, row: &LogRow) -> Self {
-        Self {
+    /// `None` for a correction, which no change makes again.
+    fn new(board: &BoardId, row: &LogRow) -> Option<Self> {
+        Some(Self {
             board: board.clone(),
             version: row.position.version,
             id: row.action_id,
@@ -150,11 +151,12 @@ impl RowLine {
             origin: match row.origin {
                 Origin::Action => OriginWord::Action,
                 Origin::Record => OriginWord::Record,
+                Origin::Correction => return None,
             },
             at: row.at,
             score: row.score,
             digest: row.digest,
-        }
+        })
     }
 
     /// The row as it is in the log, behind what its user had before. Epochs are not in an export: they are of a store, and no digest is over them.
@@ -171,6 +173,8 @@ impl RowLine {
             previous,
             score: self.score,
             at: self.at,
+            corrected: None,
+            visibility: Visibility::Shown,
             digest: self.digest,
         }
     }

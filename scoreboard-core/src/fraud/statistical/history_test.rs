@@ -5,6 +5,7 @@ use crate::action::Fingerprint;
 use crate::board::Season;
 use crate::ids::{ActionId, UserId};
 use crate::score::Score;
+use crate::store::Visibility;
 use crate::version::{Epoch, Position};
 
 fn row(version: u64, at: Timestamp, kind: &str) -> LogRow {
@@ -21,6 +22,8 @@ fn row(version: u64, at: Timestamp, kind: &str) -> LogRow {
         previous: None,
         score: Score::ZERO,
         at,
+        corrected: None,
+        visibility: Visibility::Shown,
         digest: None,
     }
 }

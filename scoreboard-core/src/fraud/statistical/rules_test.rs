@@ -8,7 +8,7 @@ use crate::clock::Timestamp;
 use crate::fraud::statistical::{History, NotRecomputed, Steadiness};
 use crate::ids::{ActionId, UserId};
 use crate::score::{Points, Score};
-use crate::store::{LogRow, Origin};
+use crate::store::{LogRow, Origin, Visibility};
 use crate::version::{Epoch, Position, Version};
 
 /// The rows of somebody who waits so many milliseconds before each action.
@@ -29,6 +29,8 @@ fn rows(waits: impl IntoIterator<Item = u64>) -> Vec<LogRow> {
             previous: None,
             score: Score::ZERO,
             at,
+            corrected: None,
+            visibility: Visibility::Shown,
             digest: None,
         }
     };

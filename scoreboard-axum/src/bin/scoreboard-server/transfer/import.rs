@@ -99,7 +99,7 @@ impl Imported {
             return Err("does not come to its digest: it was altered, or a line before it is not what was".to_owned());
         }
         self.version = expected;
-        self.scores.insert(user, log_row.reached());
+        self.scores.extend(log_row.after().map(|reached| (user, reached)));
         Ok(())
     }
 }
@@ -322,6 +322,7 @@ const fn explain(refusal: Refusal) -> &'static str {
         Refusal::ScoreOutOfRange => "the score would leave its range",
         Refusal::FingerprintMismatch => "another action of this id counted here",
         Refusal::AboveCount => "it would be above its number a day",
+        Refusal::Banned => "its user is banned here",
         Refusal::Archived => "it is of a time whose log is archived here: whether it counted cannot be told",
     }
 }
