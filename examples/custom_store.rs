@@ -35,7 +35,7 @@ impl Log {
 
     /// What the rows come to.
     fn scores(&self) -> BTreeMap<UserId, Reached> {
-        self.rows.iter().map(|row| (row.user_id, row.reached())).collect()
+        self.rows.iter().filter_map(|row| Some((row.user_id, row.after()?))).collect()
     }
 
     /// All entries, best first, with one more if asked for.
@@ -49,7 +49,9 @@ impl Log {
     fn board(&self) -> Board {
         let Position { epoch, version } = self.position();
         let total = self.scores().len() as u64;
-        Board { spec: self.spec.clone(), season: Season::FIRST, epoch, version, total, log_after: Version::ZERO }
+        let (spec, season, log_after) = (self.spec.clone(), Season::FIRST, Version::ZERO);
+        let head = self.rows.last().and_then(|row| row.digest);
+        Board { spec, season, epoch, version, total, log_after, head }
     }
 }
 
@@ -109,8 +111,9 @@ impl ScoreStore for LogStore {
         let mut logs = self.lock();
         let mut batch = Batch::default();
         for (id, log) in logs.boards.iter() {
-            let Board { spec, season, total, .. } = log.board();
-            batch.boards.insert(id.clone(), BoardState { spec, season, position: log.position(), total });
+            let Board { spec, season, total, head, .. } = log.board();
+            let position = log.position();
+            batch.boards.insert(id.clone(), BoardState { spec, season, position, total, head });
             batch.counted.extend(log.rows.iter().map(|row| (row.action_id, (id.clone(), row.clone()))));
             batch.scores.extend(log.scores().into_iter().map(|(user, reached)| ((id.clone(), user), reached)));
         }

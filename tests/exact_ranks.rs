@@ -123,7 +123,8 @@ impl Player {
         };
         let version = body["version"].as_u64().expect("a version");
         let behind = Asked::Behind { version, user: last["userId"].as_str().expect("an id").to_owned(), limit };
-        self.ask(node, &behind, style, None, Some(cursor), version).await;
+        // The page may have come from where this node's own ranks are not yet: who wants nothing older than it says so.
+        self.ask(node, &behind, style, Some(version), Some(cursor), version).await;
     }
 
     async fn ask(
@@ -141,7 +142,7 @@ impl Player {
             Asked::Top { limit } => client.get(&format!("/api/scoreboard?limit={limit}&style={style}{and}")).await,
             Asked::Behind { limit, .. } => {
                 let cursor = cursor.expect("it is asked by one");
-                client.get(&format!("/api/scoreboard?limit={limit}&style={style}&cursor={cursor}")).await
+                client.get(&format!("/api/scoreboard?limit={limit}&style={style}&cursor={cursor}{and}")).await
             }
             Asked::Around { user, radius } => {
                 client.get(&format!("/api/scoreboard/users/{user}/around?radius={radius}&style={style}{and}")).await
@@ -256,7 +257,7 @@ async fn compare(store: &dyn ScoreStore, mut answers: HashMap<u64, Vec<Answer>>)
         after = last.position.version;
         for row in &rows {
             let version = row.position.version.get();
-            let reached = row.reached();
+            let reached = row.after().unwrap();
             scores.insert(row.user_id, (reached.score.get(), reached.version.get()));
             let here = answers.remove(&version).unwrap_or_default();
             let needed = places.keys().any(|(at, _)| *at == version);

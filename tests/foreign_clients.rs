@@ -3,22 +3,21 @@
 
 mod support;
 
-use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use scoreboard::client::{self, ClientConfig, Event, State};
 use scoreboard::{BoardId, UserId};
-use serde_json::{Value, json};
+use serde_json::Value;
 use support::arena::Arena;
 use support::client::Client;
 use support::fault_proxy::{Fault, FaultProxy, Upstream};
+use support::follower::{Told, hasty, listen};
+use support::pages::{Pages, Part, page};
 use support::server::Server;
 use support::wait::until;
-use tokio::time::sleep;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -27,17 +26,6 @@ const LIMIT: usize = 5;
 
 /// How often the connections are cut, each way.
 const ROUNDS: usize = 4;
-
-/// What a follower has said so far.
-#[derive(Debug, Default)]
-struct Told {
-    views: Vec<Value>,
-    /// How many of them were sent whole.
-    wholes: usize,
-    losses: usize,
-    /// What it said last, if it has ended.
-    ended: Option<String>,
-}
 
 /// One who follows the board, in whatever language.
 struct Follower {
@@ -82,38 +70,10 @@ impl Follower {
         Self { name, told, child: Some(child) }
     }
 
-    /// The Rust client, and the task that listens to it.
+    /// The Rust client.
     fn rust(url: &str) -> Self {
-        let moment = Duration::from_millis(250);
-        let config = ClientConfig {
-            first_wait: moment,
-            longest_wait: moment,
-            restart_spread: moment,
-            ..ClientConfig::default()
-        };
-        let client = client::Client::builder(url).with_config(config).connect().expect("a URL");
-        let mut main = client.subscribe(&BoardId::main(), LIMIT).expect("it is followed");
-        let told = Arc::new(Mutex::new(Told::default()));
-        let listened = told.clone();
-        tokio::spawn(async move {
-            let mut offline = false;
-            while let Some(event) = main.next().await {
-                let mut told = listened.lock().expect("nobody panics with it");
-                match event {
-                    Event::Moved(moved) => {
-                        told.views.push(view(&moved.view));
-                        told.wholes += usize::from(moved.previous.is_none());
-                    }
-                    Event::State(state) => {
-                        let now = matches!(state, State::Offline(_));
-                        told.losses += usize::from(now && !offline);
-                        offline = now;
-                    }
-                }
-            }
-            listened.lock().expect("nobody panics with it").ended = Some("it was refused".to_owned());
-        });
-        Self { name: "scoreboard-client", told, child: None }
+        let main = hasty(url).subscribe(&BoardId::main(), LIMIT).expect("it is followed");
+        Self { name: "scoreboard-client", told: listen(main), child: None }
     }
 
     #[track_caller]
@@ -134,24 +94,6 @@ impl Drop for Follower {
     }
 }
 
-/// The Rust client's view, in the words of the others.
-fn view(view: &client::View) -> Value {
-    let entries = view.entries.iter().map(|entry| {
-        json!({"rank": entry.rank, "userId": entry.user_id, "displayName": entry.display_name, "score": entry.score})
-    });
-    json!({
-        "board": view.board,
-        "season": view.season,
-        "epoch": view.position.epoch,
-        "version": view.position.version,
-        "total": view.total,
-        "entries": entries.collect::<Vec<_>>(),
-    })
-}
-
-/// What the server answered, by its position.
-type Pages = Arc<Mutex<BTreeMap<(u64, u64), Value>>>;
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn foreign_clients_and_our_own_stay_in_step_through_cuts_and_a_crash() {
     let mut server = Server::start().await;
@@ -160,8 +102,7 @@ async fn foreign_clients_and_our_own_stay_in_step_through_cuts_and_a_crash() {
     let live = format!("ws://{}/api/scoreboard/ws", proxy.address());
     let users: Vec<String> = (0..12).map(|user| UserId::for_name("arena", &user.to_string()).to_string()).collect();
     let arena = Arena::play(&server, &key, &["main"], &users, 60);
-    let pages = Pages::default();
-    let reader = tokio::spawn(read(server.address(), pages.clone()));
+    let pages = Pages::read(server.address(), "main");
     let followers = [
         Follower::script("ws", "node", "follow_ws.js", &live),
         // Debian's own Python, which has Debian's packages.
@@ -180,9 +121,9 @@ async fn foreign_clients_and_our_own_stay_in_step_through_cuts_and_a_crash() {
         assert!(losses >= 2 * ROUNDS, "{} was cut off: {losses}", follower.name);
     }
     // Who was away for longer than the server keeps updates is told the whole view, so how often depends on the machine; but not each
-    // time. The Rust client does not say which it was told.
-    let foreign = followers.iter().filter(|follower| follower.child.is_some());
-    let resumed: usize = foreign.map(|follower| follower.now()).map(|(_, losses, wholes)| losses + 1 - wholes).sum();
+    // time.
+    let told = followers.iter().map(Follower::now);
+    let resumed: usize = told.map(|(_, losses, wholes)| losses + 1 - wholes).sum();
     assert!(resumed > 0, "some went on from where they were");
     lose(&followers, async || server.kill9()).await;
     server.restart().await;
@@ -190,32 +131,21 @@ async fn foreign_clients_and_our_own_stay_in_step_through_cuts_and_a_crash() {
 
     assert!(arena.recorded() > 100, "it was played all the while: {}", arena.recorded());
     drop(arena);
-    let mut client = Client::new(server.address());
+    let (mut client, top) = (Client::new(server.address()), Part::Top(LIMIT));
     for follower in &followers {
         // What is in flight still lands.
         let what = format!("{} holds what the server answers", follower.name);
         until(what, PATIENCE, async || {
-            let page = page(&mut client).await?;
+            let page = top.of(page(&mut client, "main").await?);
             follower.now();
             let told = follower.told.lock().expect("nobody panics with it");
             (told.views.last() == Some(&page)).then_some(())
         })
         .await;
     }
-    reader.abort();
-    let pages = pages.lock().expect("nobody panics with it");
     for follower in &followers {
         let told = follower.told.lock().expect("nobody panics with it");
-        let (mut compared, mut before) = (0, (0, 0));
-        for view in &told.views {
-            let at = position(view);
-            assert!(at >= before, "{} went back from {before:?} to {at:?}", follower.name);
-            before = at;
-            if let Some(page) = pages.get(&at) {
-                assert_eq!(view, page, "{} at {at:?}", follower.name);
-                compared += 1;
-            }
-        }
+        let compared = pages.compare(follower.name, &top, &told.views);
         let (views, losses, wholes) = (told.views.len(), told.losses, told.wholes);
         println!("{}: {views} views, {compared} of them compared, {losses} losses, {wholes} sent whole", follower.name);
         assert!(compared >= 20, "{}: {compared} views of {views} were compared", follower.name);
@@ -241,31 +171,4 @@ async fn further(followers: &[Follower]) {
         })
         .await;
     }
-}
-
-/// Reads the board again and again, for all positions that it can be had at.
-async fn read(address: std::net::SocketAddr, pages: Pages) {
-    let mut client = Client::new(address);
-    loop {
-        if let Some(page) = page(&mut client).await {
-            pages.lock().expect("nobody panics with it").insert(position(&page), page);
-        }
-        sleep(Duration::from_millis(5)).await;
-    }
-}
-
-/// The board's page, in the words of a view.
-async fn page(client: &mut Client) -> Option<Value> {
-    let answer = client.get(&format!("/api/scoreboard?limit={LIMIT}")).await.ok()?;
-    let mut page = (answer.status == 200).then_some(answer.body)?;
-    for entry in page["entries"].as_array_mut().expect("entries") {
-        entry.as_object_mut().expect("an entry is an object").remove("updatedAt");
-    }
-    let fields = ["board", "season", "epoch", "version", "total", "entries"];
-    Some(fields.into_iter().map(|field| (field.to_owned(), page[field].take())).collect())
-}
-
-fn position(of: &Value) -> (u64, u64) {
-    let number = |field: &str| of[field].as_u64().expect("positions are numbers");
-    (number("epoch"), number("version"))
 }

@@ -14,6 +14,7 @@ use scoreboard::UserId;
 use serde_json::{Value, json};
 use support::arena::Arena;
 use support::client::Client;
+use support::metrics::counted;
 use support::scale::scaled;
 use support::server::Server;
 use support::watcher::{Held, try_watch};
@@ -59,13 +60,6 @@ async fn follow(
         }
     }
     held
-}
-
-async fn counted(client: &mut Client, name: &str) -> u64 {
-    let metrics = client.get("/metrics").await.expect("answered").expect(200);
-    let lines = metrics.as_str().expect("text").lines().filter(|line| line.starts_with(name));
-    let number = |line: &str| line.rsplit(' ').next().and_then(|number| number.parse::<f64>().ok());
-    lines.map(|line| number(line).expect("a number") as u64).sum()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,20 +2,19 @@
 
 mod support;
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::time::Duration;
 
 use scoreboard::UserId;
-use serde_json::{Value, json};
+use serde_json::json;
 use support::arena::Arena;
 use support::client::Client;
 use support::fault_proxy::{Fault, FaultProxy, Upstream};
+use support::pages::{Pages, Part, page};
 use support::server::{Server, UNLIMITED};
 use support::user::User;
 use support::wait::until;
 use support::webdriver::Browser;
-use tokio::sync::Mutex;
 use tokio::time::sleep;
 
 /// Over one connection two boards, and one of them also around a user and as a list of users; over another, which loses some of what it is sent,
@@ -65,13 +64,6 @@ const MOVED_ON: &str = "
 const ALL_SEEN: &str = "
     return Object.fromEntries(Object.entries(window.followers).map(([name, { views, wholes, states }]) => [name, { views, wholes, states }]));";
 
-/// Each follower, and its board.
-const FOLLOWERS: [(&str, &str); 6] =
-    [("main", "main"), ("side", "side"), ("near", "main"), ("some", "main"), ("lossy", "main"), ("lossyNear", "main")];
-
-/// What the server answered about a board, by its position.
-type Pages = Arc<Mutex<BTreeMap<(u64, u64), Value>>>;
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_javascript_client_stays_in_step_through_losses_cuts_and_restarts() {
     let mut server = Server::start().await;
@@ -93,12 +85,20 @@ async fn the_javascript_client_stays_in_step_through_losses_cuts_and_restarts() 
 
     let users: Vec<String> = (0..12).map(|user| UserId::for_name("arena", &user.to_string()).to_string()).collect();
     let arena = Arena::play(&server, &key, &["main", "side"], &users, 60);
-    let pages: HashMap<&str, Pages> = ["main", "side"].map(|board| (board, Pages::default())).into();
-    let readers: Vec<_> =
-        pages.iter().map(|(&board, pages)| tokio::spawn(read(server.address(), board, pages.clone()))).collect();
+    let pages: HashMap<&str, Pages> =
+        ["main", "side"].map(|board| (board, Pages::read(server.address(), board))).into();
     // One of whom is not on the board.
-    let followed = Followed { near: users[3].clone(), some: [&users[..4], &[UserId::MIN.to_string()]].concat() };
-    browser.run(FOLLOW, json!([followed.near, followed.some])).await;
+    let (near, some) = (users[3].clone(), [&users[..4], &[UserId::MIN.to_string()]].concat());
+    browser.run(FOLLOW, json!([near, some])).await;
+    let (top, near, some) = (Part::Top(5), Part::Around(near, 2), Part::Users(some));
+    let followers = [
+        ("main", "main", &top),
+        ("side", "side", &top),
+        ("near", "main", &near),
+        ("some", "main", &some),
+        ("lossy", "main", &top),
+        ("lossyNear", "main", &near),
+    ];
     further(&mut browser).await;
 
     // Cut, and taken up again by what was missed: no board is sent whole a second time for it.
@@ -125,17 +125,14 @@ async fn the_javascript_client_stays_in_step_through_losses_cuts_and_restarts() 
     assert!(arena.recorded() > 100, "it was played all the while: {}", arena.recorded());
     drop(arena);
     let mut client = Client::new(server.address());
-    for (name, board) in FOLLOWERS {
+    for (name, board, part) in followers {
         // What is in flight still lands.
         until(format!("{name} holds what the server answers"), Duration::from_secs(30), async || {
             let page = page(&mut client, board).await?;
             let view = browser.run("return window.followers[arguments[0]].subscription.view;", json!([name])).await;
-            (view == followed.part(name, page)).then_some(())
+            (view == part.of(page)).then_some(())
         })
         .await;
-    }
-    for reader in readers {
-        reader.abort();
     }
 
     let seen = browser.run(ALL_SEEN, json!([])).await;
@@ -144,20 +141,9 @@ async fn the_javascript_client_stays_in_step_through_losses_cuts_and_restarts() 
     let wholes = |name: &str| seen[name]["wholes"].as_u64().expect("a number");
     let asked = (wholes("lossy"), wholes("lossyNear"));
     assert!(asked.0 > 1 && asked.1 > 1, "what was lost was asked for: {asked:?}");
-    for (name, board) in FOLLOWERS {
+    for (name, board, part) in followers {
         let views = seen[name]["views"].as_array().expect("views");
-        let pages = pages[board].lock().await;
-        let mut compared = 0;
-        let mut before = (0, 0);
-        for view in views {
-            let at = position(view);
-            assert!(at > before, "{name} went back from {before:?} to {at:?}");
-            before = at;
-            if let Some(page) = pages.get(&at) {
-                assert_eq!(*view, followed.part(name, page.clone()), "{name} at {at:?}");
-                compared += 1;
-            }
-        }
+        let compared = pages[board].compare(name, part, views);
         println!("{name}: {} views, {compared} of them compared, states {}", views.len(), seen[name]["states"]);
         assert!(compared >= 20, "{name}: {compared} views of {} were compared", views.len());
     }
@@ -283,6 +269,40 @@ async fn the_javascript_client_is_what_its_types_and_the_readme_say() {
     browser.network(true).await;
     browser.wait("return document.getElementById('state').textContent === 'live';", json!([])).await;
 
+    // Of a list that was followed a moment ago something is still on its way: it is not taken for the list that is followed now.
+    let switched = "
+        return import(arguments[0]).then(async ({ ScoreboardClient }) => {
+          class Late extends EventTarget {
+            static OPEN = 1;
+            readyState = 1;
+            said = [];
+            constructor() { super(); window.late = this; }
+            send(text) { this.said.push(JSON.parse(text)); }
+            close() {}
+            tell(message) { this.dispatchEvent(new MessageEvent('message', { data: JSON.stringify({ board: 'main', window: 'users', season: 1, epoch: 1, ...message }) })); }
+          }
+          const [a, b] = ['a', 'b'].map((userId, index) => ({ userId, rank: index + 1, displayName: null, score: 2 - index }));
+          const client = new ScoreboardClient(arguments[1], { WebSocket: Late });
+          client.subscribe('main');
+          const first = client.subscribe('main', { users: ['a'] });
+          const { late } = window;
+          late.tell({ type: 'connected' });
+          first.unsubscribe();
+          const second = client.subscribe('main', { users: ['a', 'b'] });
+          const seen = [];
+          second.addEventListener('change', ({ detail: { view } }) => seen.push([view.version, view.entries.length]));
+          late.tell({ type: 'pong' });
+          late.tell({ type: 'snapshot', version: 5, total: 2, entries: [a] });
+          late.tell({ type: 'update', from: 5, version: 6, total: 2, changes: [] });
+          late.tell({ type: 'error', code: 'not_found', detail: 'no' });
+          late.tell({ type: 'pong' });
+          late.tell({ type: 'snapshot', version: 6, total: 2, entries: [a, b] });
+          client.close();
+          return [late.said.slice(-3).map(({ type }) => type), seen];
+        });";
+    let seen = browser.run(switched, json!([module, server.url()])).await;
+    assert_eq!(seen, json!([["unsubscribe", "ping", "subscribe"], [[6, 2]]]));
+
     // A board that is not there is refused by name, and the connection, of no further use, ends.
     let refused = "
         return import(arguments[0]).then(({ ScoreboardClient }) => new Promise((resolve) => {
@@ -293,67 +313,9 @@ async fn the_javascript_client_is_what_its_types_and_the_readme_say() {
     assert_eq!(browser.run(refused, json!([module, server.url()])).await, json!(["not_found", "ended", "idle"]));
 }
 
-/// Whom they follow.
-struct Followed {
-    near: String,
-    some: Vec<String>,
-}
-
-impl Followed {
-    /// What a follower is to see of a board that has all entries.
-    fn part(&self, name: &str, mut page: Value) -> Value {
-        let all = page["entries"].take();
-        let all = all.as_array().expect("entries");
-        let part: Vec<_> = match name {
-            "near" | "lossyNear" => match all.iter().position(|entry| entry["userId"] == self.near) {
-                Some(place) => {
-                    let length = all.len().min(5);
-                    let first = place.saturating_sub(2).min(all.len() - length);
-                    all[first..first + length].to_vec()
-                }
-                None => vec![],
-            },
-            "some" => {
-                let listed = |entry: &&Value| self.some.iter().any(|user| entry["userId"] == *user);
-                all.iter().filter(listed).cloned().collect()
-            }
-            _ => all.iter().take(5).cloned().collect(),
-        };
-        page["entries"] = part.into();
-        page
-    }
-}
-
 /// All followers are live, and each is sent more.
 async fn further(browser: &mut Browser) {
     // As a user does who presses "Connect now": after so many losses the waits are long.
     browser.run(MARK, json!([])).await;
     browser.wait(MOVED_ON, json!([])).await;
-}
-
-/// Reads a board again and again, for all positions that it can be had at.
-async fn read(address: std::net::SocketAddr, board: &str, pages: Pages) {
-    let mut client = Client::new(address);
-    loop {
-        if let Some(page) = page(&mut client, board).await {
-            pages.lock().await.insert(position(&page), page);
-        }
-        sleep(Duration::from_millis(10)).await;
-    }
-}
-
-/// The whole board, as the client would show it.
-async fn page(client: &mut Client, board: &str) -> Option<Value> {
-    let answer = client.get(&format!("/api/scoreboard?limit=100&board={board}")).await.ok()?;
-    let mut page = (answer.status == 200).then_some(answer.body)?;
-    for entry in page["entries"].as_array_mut().expect("entries") {
-        entry.as_object_mut().expect("an entry is an object").remove("updatedAt");
-    }
-    let fields = ["board", "season", "epoch", "version", "total", "entries"];
-    Some(fields.into_iter().map(|field| (field.to_owned(), page[field].take())).collect())
-}
-
-fn position(of: &Value) -> (u64, u64) {
-    let number = |field: &str| of[field].as_u64().expect("positions are numbers");
-    (number("epoch"), number("version"))
 }

@@ -13,6 +13,7 @@ use futures_util::StreamExt;
 use futures_util::future::join_all;
 use serde_json::Value;
 use support::client::Client;
+use support::metrics::counted;
 use support::resident::resident;
 use support::scale::scaled;
 use support::server::{Server, UNLIMITED};
@@ -74,12 +75,6 @@ async fn play(user: &mut User, times: usize) -> BTreeMap<u64, Instant> {
     asked
 }
 
-async fn reads(address: SocketAddr) -> u64 {
-    let metrics = Client::new(address).get("/metrics").await.expect("answered").expect(200);
-    let line = metrics.as_str().expect("text").lines().find_map(|line| line.strip_prefix(READS).map(str::to_owned));
-    line.map_or(0, |number| number.trim().parse().expect("a number"))
-}
-
 fn percentile(sorted: &[Duration], percent: usize) -> Duration {
     sorted[(sorted.len() * percent / 100).min(sorted.len() - 1)]
 }
@@ -133,7 +128,8 @@ async fn hundreds_watch_without_a_gap_are_cut_and_come_back() {
     assert!(p99 < Duration::from_secs(2), "{p99:?}");
 
     // All are cut at once, the board moves, and all come back.
-    let before = reads(address).await;
+    let mut client = Client::new(address);
+    let before = counted(&mut client, READS).await;
     let asked = play(&mut users[0], 3).await;
     let last = *asked.keys().next_back().expect("some");
     let (_end, until) = watch::channel(Some(last));
@@ -144,7 +140,7 @@ async fn hundreds_watch_without_a_gap_are_cut_and_come_back() {
     let back: Vec<Held> = back.into_iter().map(|held| held.expect("without a gap")).collect();
     assert!(back.iter().all(|one| one.rows == back[0].rows && one.version == last), "all hold one board");
     let again: usize = back.iter().map(|one| one.snapshots).sum();
-    let caused = reads(address).await - before;
+    let caused = counted(&mut client, READS).await - before;
     println!("all back after {:?}, {} by a snapshot, for {caused} readings", started.elapsed(), again - snapshots);
     // The three changes are read for those who are deaf, who still watch.
     assert!(caused <= 5 + 3, "{caused} readings of the store");

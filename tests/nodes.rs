@@ -8,6 +8,7 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use support::client::Client;
 use support::fault_proxy::{Fault, FaultProxy, Upstream};
+use support::metrics::counted;
 use support::place::Place;
 use support::postgres;
 use support::scale::scaled;
@@ -61,7 +62,7 @@ impl Watcher {
     }
 }
 
-async fn counted(user: &mut User, on: &Server) -> u64 {
+async fn count_one(user: &mut User, on: &Server) -> u64 {
     let action = user.issue("tap").await.expect("issue answers").expect(201)["action"].take();
     // Signed by one, counted by another.
     let answer = update(&mut Client::new(on.address()), &user.token, &action).await.expect("update answers");
@@ -84,7 +85,7 @@ async fn what_one_counts_the_other_shows_and_pushes() {
     for round in 0..ROUNDS {
         // So that there is something old to show.
         reader.get("/api/scoreboard").await.expect("a read is answered").expect(200);
-        let version = counted(&mut user, &one).await;
+        let version = count_one(&mut user, &one).await;
         let began = Instant::now();
         if round % 2 == 1 {
             // Who names what he wants need not wait until it is announced.
@@ -262,10 +263,8 @@ async fn a_server_that_was_cut_off_hears_of_the_others_again() {
 
 /// How often the server has read on a replica with this outcome.
 async fn replica_reads(server: &Server, result: &str) -> u64 {
-    let metrics = Client::new(server.address()).get("/metrics").await.expect("they are answered").expect(200);
     let name = format!("scoreboard_replica_reads_total{{result=\"{result}\"}} ");
-    let line = metrics.as_str().expect("text").lines().find_map(|line| line.strip_prefix(&name).map(str::to_owned));
-    line.map_or(0, |count| count.parse().expect("a number"))
+    counted(&mut Client::new(server.address()), &name).await
 }
 
 /// Whoever counts something reads it at once, wherever the replica is.

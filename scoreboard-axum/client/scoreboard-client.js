@@ -312,6 +312,10 @@ export class ScoreboardClient extends EventTarget {
   #settle = null;
   #beat = null;
   #heartbeatMs = HEARTBEAT_MS;
+  #pings = 0;
+  #pongs = 0;
+  // What was left on this connection, and up to the answer to which ping something of it may come.
+  #left = new Map();
   #told = { state: "idle", reason: null, retryAt: null };
   #listening = new AbortController();
 
@@ -418,21 +422,33 @@ export class ScoreboardClient extends EventTarget {
         break;
       case "snapshot":
       case "update":
-        // Of a board that is followed no more, something may still be on its way.
-        this.#followed.get(keyOf(message.board, message.window))?.[RECEIVE](message);
+        this.#pass(message);
         this.#tellState();
         break;
       case "error":
-        if (message.board) this.#followed.get(keyOf(message.board, message.window))?.[RECEIVE](message);
+        if (message.board) this.#pass(message);
         tell(this, "error", { code: message.code, detail: message.detail, board: message.board ?? null });
         this.#tellState(message.detail);
         break;
       case "pong":
+        this.#pongs += 1;
+        for (const [key, ping] of this.#left) if (ping <= this.#pongs) this.#left.delete(key);
+        break;
       case "authenticated":
         break;
       default:
         tell(this, "message", message);
     }
+  }
+
+  /**
+   * Of what is followed no more, something may still be on its way. It names a board and a kind of window, not who asked, so it could be
+   * taken for what is followed now: another list of users, say. But a server answers in order: what comes before the answer to a ping
+   * that was sent behind what was left, is of before.
+   */
+  #pass(message) {
+    const key = keyOf(message.board, message.window);
+    if (!this.#left.has(key)) this.#followed.get(key)?.[RECEIVE](message);
   }
 
   #begin() {
@@ -461,7 +477,12 @@ export class ScoreboardClient extends EventTarget {
     const key = keyOf(subscription.board, subscription.window);
     if (isEnded && this.#followed.get(key) === subscription) this.#followed.delete(key);
     if (this.#isConnected && message) this.#send(message);
-    if (isEnded && this.#followed.size === 0 && !this.#ticket) this.#drop();
+    if (isEnded && this.#followed.size === 0 && !this.#ticket) {
+      this.#drop();
+    } else if (isEnded && this.#isConnected && message) {
+      this.#ping();
+      this.#left.set(key, this.#pings);
+    }
     this.#tellState();
   }
 
@@ -500,6 +521,9 @@ export class ScoreboardClient extends EventTarget {
     this.#retry = null;
     this.#isConnected = false;
     this.#isSomebodys = false;
+    this.#pings = 0;
+    this.#pongs = 0;
+    this.#left.clear();
     const socket = this.#socket;
     this.#socket = null;
     socket?.close();
@@ -532,6 +556,7 @@ export class ScoreboardClient extends EventTarget {
   }
 
   #ping() {
+    this.#pings += 1;
     this.#send({ type: "ping" });
     this.#expectAnswer();
   }

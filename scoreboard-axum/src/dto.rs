@@ -2,15 +2,23 @@
 
 mod accounts;
 mod boards;
+mod incidents;
+mod moderation;
 mod params;
 mod scores;
 mod second_factor;
 mod security;
 mod token_keys;
+mod watch;
 
 pub(crate) use accounts::{LoginRequest, RefreshRequest, RegisterRequest, SignedInAnswer, TicketAnswer, UserAnswer};
 pub(crate) use boards::{BoardAnswer, BoardsAnswer};
-pub(crate) use params::{AroundParams, HistoryParams, RankParams, StandingParams, TopParams, WatchParams, user_id};
+pub(crate) use incidents::{AssignRequest, DecideRequest, IncidentAnswer, IncidentsAnswer, IncidentsParams};
+pub(crate) use moderation::{
+    ActionsRequest, LiftRequest, ModerationAnswer, ModerationsAnswer, ModerationsParams, RestrictionAnswer,
+    RestrictionRequest,
+};
+pub(crate) use params::{AroundParams, HistoryParams, RankParams, StandingParams, TopParams, user_id};
 pub(crate) use scores::{ActionAnswer, GenerateActionRequest, ReceiptAnswer, RecordBody, StandingsBody, UpdateRequest};
 pub(crate) use second_factor::{
     BeginTotpRequest, CodeRequest, LoginAnswer, MfaAnswer, MfaChallengeRequest, MfaVerifyRequest, RecoveryCodesAnswer,
@@ -20,3 +28,4 @@ pub(crate) use security::{
     ConfirmRequest, ForgotRequest, PasswordRequest, ResetRequest, SessionAnswer, SessionsAnswer,
 };
 pub(crate) use token_keys::TokenKeysAnswer;
+pub(crate) use watch::WatchParams;

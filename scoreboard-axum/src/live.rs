@@ -13,5 +13,5 @@ mod unreadable;
 pub(crate) use connections::{Connection, Connections, Transport};
 pub(crate) use events::events;
 pub(crate) use feed::feed_of;
-pub(crate) use message::ServerMessage;
+pub(crate) use message::{DEFAULT_LIMIT, DEFAULT_RADIUS, ServerMessage};
 pub(crate) use socket::{HARD_MAX_MESSAGE, watch};

@@ -29,7 +29,10 @@ pub(crate) fn describe() {
         "scoreboard_refresh_reuse_total",
         "Refresh tokens that were used a second time, which ends their session."
     );
-    describe_counter!("scoreboard_fraud_findings_total", "What the fraud rules found, by rule.");
+    describe_counter!("scoreboard_fraud_findings_total", "What the fraud rules found, by rule and measure.");
+    describe_gauge!("scoreboard_fraud_watch_lag_changes", "Changes that were not yet looked at for fraud.");
+    describe_counter!("scoreboard_fraud_watch_changes_total", "Changes that were looked at for fraud.");
+    describe_counter!("scoreboard_incident_alerts_total", "Alerts of incidents, by what became of them.");
     describe_counter!("scoreboard_publish_failures_total", "Changes that were not announced to other nodes.");
     describe_counter!("scoreboard_ratelimit_fallbacks_total", "Decisions made without the shared limiter.");
     describe_counter!("scoreboard_updates_total", "Updates handed in, by outcome.");

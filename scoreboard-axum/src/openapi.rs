@@ -31,7 +31,7 @@ pub fn openapi() -> OpenApi {
         // Those refuse even parameters where there are none.
         let strict_query = path.starts_with("/api/");
         for (operation, strict_query) in
-            [(&mut item.get, strict_query), (&mut item.post, false), (&mut item.delete, false)]
+            [(&mut item.get, strict_query), (&mut item.post, false), (&mut item.put, false), (&mut item.delete, false)]
         {
             if let Some(operation) = operation {
                 complete(operation, strict_query, ENROLLING.contains(&path.as_str()));

@@ -19,8 +19,10 @@ mod board;
 mod boards;
 mod docs;
 mod health;
+mod incidents;
 mod live;
 mod metrics;
+mod moderation;
 mod page;
 mod record;
 mod second_factor;
@@ -62,6 +64,14 @@ pub(crate) fn api() -> OpenApiRouter<Shared> {
         .routes(routes!(users::history))
         .routes(routes!(standings::standings))
         .routes(routes!(record::record))
+        .routes(routes!(incidents::incidents))
+        .routes(routes!(incidents::incident))
+        .routes(routes!(incidents::assign))
+        .routes(routes!(incidents::decide))
+        .routes(routes!(moderation::void))
+        .routes(routes!(moderation::unvoid))
+        .routes(routes!(moderation::restriction, moderation::restrict, moderation::lift))
+        .routes(routes!(moderation::moderations))
         .routes(routes!(live::socket))
         .routes(routes!(live::events))
         .routes(routes!(health::health))

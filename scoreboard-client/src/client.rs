@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use scoreboard_core::BoardId;
+use scoreboard_core::{BoardId, LiveWindow, UserId};
 
 use crate::builder::Builder;
 use crate::error::{ConnectError, SubscribeError};
 use crate::private::PrivateMessages;
-use crate::shared::Shared;
+use crate::shared::{Key, Shared};
 use crate::subscription::Subscription;
 
 /// A connection to a scoreboard server. It is opened with the first subscription, and again whenever it is lost.
@@ -48,17 +48,18 @@ impl Client {
         Self(Arc::new(Handle(shared)))
     }
 
-    /// Follows the first `limit` entries of a board, 1 to 100. A client follows a board once at a time.
+    /// Follows the first `limit` entries of a board, 1 to 100. A client follows a board in each of the three ways once at a time.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// use scoreboard_client::{Client, SubscribeError};
-    /// use scoreboard_core::BoardId;
+    /// use scoreboard_core::{BoardId, LiveWindow, UserId};
     ///
     /// let client = Client::connect("http://127.0.0.1:9")?;
     /// let main = client.subscribe(&BoardId::main(), 10)?;
-    /// assert_eq!(client.subscribe(&BoardId::main(), 3).unwrap_err(), SubscribeError::Followed(BoardId::main()));
+    /// let again = client.subscribe(&BoardId::main(), 3);
+    /// assert!(matches!(again, Err(SubscribeError::Followed(board, _)) if board == BoardId::main()));
     /// drop(main);
     /// client.subscribe(&BoardId::main(), 3)?;
     /// # Ok(())
@@ -69,8 +70,62 @@ impl Client {
     ///
     /// [`SubscribeError`]; whether there is such a board is told by the subscription.
     pub fn subscribe(&self, board: &BoardId, limit: usize) -> Result<Subscription, SubscribeError> {
-        let (number, shown) = self.0.0.want(board, limit)?;
-        Ok(Subscription::new(self.clone(), board.clone(), number, limit, shown))
+        if !(1..=100).contains(&limit) {
+            return Err(SubscribeError::Limit);
+        }
+        self.follow(board, LiveWindow::top(limit))
+    }
+
+    /// Follows a user with `radius` entries, 1 to 50, on each side, wherever the user goes. The view is empty while the user is not on the
+    /// board, and as long as ever at its ends: what one side lacks is on the other.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use scoreboard_client::Client;
+    /// use scoreboard_core::{BoardId, LiveWindow, UserId};
+    ///
+    /// let client = Client::connect("http://127.0.0.1:9")?;
+    /// let ada = UserId::for_name("my-game", "ada");
+    /// let top = client.subscribe(&BoardId::main(), 10)?;
+    /// let near = client.subscribe_around(&BoardId::main(), ada, 5)?;
+    /// assert_eq!(*near.window(), LiveWindow::around(ada, 5), "over the same connection");
+    /// # drop(top);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`subscribe`](Self::subscribe).
+    pub fn subscribe_around(
+        &self,
+        board: &BoardId,
+        user: UserId,
+        radius: usize,
+    ) -> Result<Subscription, SubscribeError> {
+        if !(1..=50).contains(&radius) {
+            return Err(SubscribeError::Radius);
+        }
+        self.follow(board, LiveWindow::around(user, radius))
+    }
+
+    /// Follows some users, 1 to 100, wherever they stand: friends, say. Who is not on the board is not in the view until they are.
+    ///
+    /// # Errors
+    ///
+    /// As [`subscribe`](Self::subscribe).
+    pub fn subscribe_users(
+        &self,
+        board: &BoardId,
+        users: impl IntoIterator<Item = UserId>,
+    ) -> Result<Subscription, SubscribeError> {
+        self.follow(board, LiveWindow::users(users)?)
+    }
+
+    fn follow(&self, board: &BoardId, window: LiveWindow) -> Result<Subscription, SubscribeError> {
+        let (number, shown) = self.0.0.want(board, window.clone())?;
+        Ok(Subscription::new(self.clone(), board.clone(), window, number, shown))
     }
 
     /// What only the connection's user is told, from now on. Only where there are [tickets](Builder::with_tickets).
@@ -89,7 +144,7 @@ impl Client {
         self.0.0.close();
     }
 
-    pub(crate) fn unsubscribe(&self, board: &BoardId, number: u64) {
-        self.0.0.unwant(board, number);
+    pub(crate) fn unsubscribe(&self, key: &Key, number: u64) {
+        self.0.0.unwant(key, number);
     }
 }

@@ -1,6 +1,6 @@
 //! What a caller asked for and cannot have.
 
-use scoreboard_core::{BoardId, InvalidValue};
+use scoreboard_core::{BoardId, InvalidValue, WindowKind};
 
 /// Why there is no client. Whether the server is there does not matter here: a client keeps trying.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -21,9 +21,15 @@ pub enum SubscribeError {
     /// So many entries cannot be asked for.
     #[error("a board is followed by its first 1 to 100 entries")]
     Limit,
-    /// There is a subscription of this client to the board already.
-    #[error("the board `{0}` is followed already")]
-    Followed(BoardId),
+    /// So many cannot be asked for.
+    #[error("a user is followed with 1 to 50 entries on each side")]
+    Radius,
+    /// These cannot be asked for at once.
+    #[error(transparent)]
+    Users(#[from] InvalidValue),
+    /// There is a subscription of this client to the board already that follows it in this way.
+    #[error("the board `{0}` is followed already ({1})")]
+    Followed(BoardId, WindowKind),
     /// The client was closed, or the server has ended its connection for good.
     #[error("the client is closed")]
     Closed,

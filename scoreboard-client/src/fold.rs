@@ -1,16 +1,16 @@
-//! What the server said of a board, put together. Pure.
+//! What the server said of a part of a board, put together. Pure.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use scoreboard_core::{ChangeOp, LiveEvent, Position, Snapshot, Update, UserId};
+use scoreboard_core::{ChangeOp, LiveEvent, LiveWindow, Position, Snapshot, Update, UserId, WindowExtent};
 
 use crate::view::{View, ViewEntry};
 
 /// The view so far. It moves on only as a whole: a message that does not fit changes nothing.
 #[derive(Debug)]
 pub(crate) struct Fold {
-    limit: usize,
+    window: LiveWindow,
     view: Option<Arc<View>>,
 }
 
@@ -21,13 +21,13 @@ pub(crate) enum Folded {
     Moved,
     /// Nothing in it is new.
     Held,
-    /// It does not join on, or gives what is no top of a board.
+    /// It does not join on, or gives what is not that part of a board.
     Broken,
 }
 
 impl Fold {
-    pub(crate) const fn new(limit: usize) -> Self {
-        Self { limit, view: None }
+    pub(crate) const fn new(window: LiveWindow) -> Self {
+        Self { window, view: None }
     }
 
     pub(crate) const fn view(&self) -> Option<&Arc<View>> {
@@ -79,17 +79,38 @@ impl Fold {
         self.hold(View { board, season, position: Position { epoch, version }, total, entries })
     }
 
-    /// A view is the whole top, numbered without a gap. Anything else was not made by this board's messages alone.
+    /// A view is the whole of its part. Anything else was not made by this part's messages alone.
     fn hold(&mut self, mut view: View) -> Folded {
         view.entries.sort_by_key(|entry| entry.rank);
-        let length = usize::try_from(view.total).unwrap_or(usize::MAX).min(self.limit);
-        let whole =
-            view.entries.len() == length && view.entries.iter().zip(1..).all(|(entry, rank)| entry.rank == rank);
-        if !whole {
+        if !is_whole(&self.window, &view) {
             return Folded::Broken;
         }
         self.view = Some(Arc::new(view));
         Folded::Moved
+    }
+}
+
+/// Whether these can be all entries of the part, and no others.
+fn is_whole(window: &LiveWindow, View { total, entries, .. }: &View) -> bool {
+    let total = *total;
+    let is_full = |most: usize| entries.len() as u64 == total.min(most as u64);
+    let from = |first: u64| entries.iter().zip(0..).all(|(entry, nth)| entry.rank.checked_sub(first) == Some(nth));
+    match window.extent() {
+        WindowExtent::Top { limit } => is_full(*limit) && from(1),
+        // Empty while the user is not on the board, and else as long as ever, also at its ends.
+        WindowExtent::Around { user, radius } => entries.first().is_none_or(|first| {
+            let ends = first.rank.checked_add(entries.len() as u64 - 1);
+            is_full(2 * radius + 1)
+                && (1..=total).contains(&first.rank)
+                && ends.is_some_and(|last| last <= total)
+                && from(first.rank)
+                && entries.iter().any(|entry| entry.user_id == *user)
+        }),
+        WindowExtent::Users(users) => {
+            let is_listed = |entry: &ViewEntry| users.binary_search(&entry.user_id).is_ok();
+            entries.iter().all(|entry| is_listed(entry) && (1..=total).contains(&entry.rank))
+                && entries.windows(2).all(|two| two[0].rank < two[1].rank)
+        }
     }
 }
 

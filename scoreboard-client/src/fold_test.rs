@@ -17,21 +17,34 @@ struct Board {
 }
 
 impl Board {
-    fn view(&self, limit: usize) -> View {
+    fn view(&self, window: &LiveWindow) -> View {
         let mut order = self.scores.clone();
         order.sort_by_key(|&(number, score)| (-score, number));
-        let entries = order.iter().take(limit).zip(1..).map(|(&(number, score), rank)| ViewEntry {
+        let entries = order.iter().zip(1..).map(|(&(number, score), rank)| ViewEntry {
             rank,
             user_id: user(number),
             display_name: Some(number.to_string()),
             score: Score::new(score).expect("in range"),
         });
+        let all: Vec<_> = entries.collect();
+        let entries = match window.extent() {
+            WindowExtent::Top { limit } => all.into_iter().take(*limit).collect(),
+            WindowExtent::Around { user, radius } => match all.iter().position(|entry| entry.user_id == *user) {
+                Some(place) => {
+                    let length = all.len().min(2 * radius + 1);
+                    let first = place.saturating_sub(*radius).min(all.len() - length);
+                    all[first..first + length].to_vec()
+                }
+                None => Vec::new(),
+            },
+            WindowExtent::Users(users) => all.into_iter().filter(|entry| users.contains(&entry.user_id)).collect(),
+        };
         View {
             board: BoardId::main(),
             season: Season::FIRST,
             position: Position { epoch: Epoch::new(self.epoch), version: Version::new(self.version) },
             total: order.len() as u64,
-            entries: entries.collect(),
+            entries,
         }
     }
 
@@ -70,21 +83,34 @@ fn event(view: &View, mut message: Value) -> LiveEvent {
     serde_json::from_value(message).expect("a message")
 }
 
-const LIMIT: usize = 3;
+fn top() -> LiveWindow {
+    LiveWindow::top(3)
+}
+
+fn around() -> LiveWindow {
+    LiveWindow::around(user(2), 1)
+}
+
+fn some() -> LiveWindow {
+    LiveWindow::users([0, 3, 5, 9].map(user)).expect("a few")
+}
 
 proptest! {
     /// Whatever is lost, doubled or late, what is held is the board as it was at that position, or it is asked for anew.
     #[test]
-    fn what_is_held_was_so(steps in prop::collection::vec((0..6_u8, 1..50_i64, 0..4_u8, any::<bool>()), 1..80)) {
+    fn what_is_held_was_so(
+        window in prop::sample::select(vec![top(), around(), some()]),
+        steps in prop::collection::vec((0..6_u8, 1..50_i64, 0..4_u8, any::<bool>()), 1..80),
+    ) {
         let mut board = Board { epoch: 1, version: 0, scores: Vec::new() };
-        let mut views = vec![board.view(LIMIT)];
-        let mut fold = Fold::new(LIMIT);
+        let mut views = vec![board.view(&window)];
+        let mut fold = Fold::new(window.clone());
         prop_assert_eq!(fold.take(snapshot(&views[0])), Folded::Moved);
         let mut late = None;
         for (number, points, fate, asks) in steps {
             board.add(number, points);
-            let message = update(views.last().expect("one"), &board.view(LIMIT));
-            views.push(board.view(LIMIT));
+            let message = update(views.last().expect("one"), &board.view(&window));
+            views.push(board.view(&window));
             let arriving = match fate {
                 0 => vec![],
                 1 => vec![message.clone(), message],
@@ -106,9 +132,9 @@ proptest! {
 #[test]
 fn what_does_not_join_on_changes_nothing() {
     let mut board = Board { epoch: 1, version: 5, scores: vec![(1, 10), (2, 20), (3, 30), (4, 40)] };
-    let held = board.view(LIMIT);
+    let held = board.view(&top());
     board.add(1, 15);
-    let next = board.view(LIMIT);
+    let next = board.view(&top());
     let LiveEvent::Update(good) = update(&held, &next) else { panic!("an update") };
     let change = |change: fn(&mut Update)| {
         let mut update = good.clone();
@@ -126,7 +152,7 @@ fn what_does_not_join_on_changes_nothing() {
         ("a rank twice", change(|update| update.changes[1].rank = Some(1))),
         ("fewer than there are", change(|update| update.total = 2)),
     ] {
-        let mut fold = Fold::new(LIMIT);
+        let mut fold = Fold::new(top());
         assert_eq!(fold.take(LiveEvent::Update(good.clone())), Folded::Broken, "nothing is held");
         assert_eq!(fold.take(snapshot(&held)), Folded::Moved);
         assert_eq!(fold.take(LiveEvent::Update(update)), Folded::Broken, "{what}");
@@ -142,7 +168,7 @@ fn what_does_not_join_on_changes_nothing() {
 #[test]
 fn a_snapshot_that_is_no_top_is_not_held() {
     let board = Board { epoch: 1, version: 5, scores: vec![(1, 10), (2, 20), (3, 30), (4, 40)] };
-    let LiveEvent::Snapshot(good) = snapshot(&board.view(LIMIT)) else { panic!("a snapshot") };
+    let LiveEvent::Snapshot(good) = snapshot(&board.view(&top())) else { panic!("a snapshot") };
     let change = |change: fn(&mut Snapshot)| {
         let mut snapshot = good.clone();
         change(&mut snapshot);
@@ -153,9 +179,61 @@ fn a_snapshot_that_is_no_top_is_not_held() {
         change(|snapshot| drop(snapshot.entries.pop())),
         change(|snapshot| snapshot.total = 1),
     ] {
-        let mut fold = Fold::new(LIMIT);
+        let mut fold = Fold::new(top());
         assert_eq!(fold.take(broken), Folded::Broken);
         assert!(fold.view().is_none());
     }
-    assert_eq!(Fold::new(5).take(LiveEvent::Snapshot(good)), Folded::Broken, "of another limit");
+    assert_eq!(Fold::new(LiveWindow::top(5)).take(LiveEvent::Snapshot(good)), Folded::Broken, "of another limit");
+}
+
+#[test]
+fn a_snapshot_of_anything_but_the_part_that_is_followed_is_not_held() {
+    let board = Board { epoch: 1, version: 5, scores: vec![(1, 10), (2, 20), (3, 30), (4, 40), (5, 50)] };
+    let near = board.view(&around());
+    assert_eq!(near.entries.iter().map(|entry| entry.rank).collect::<Vec<_>>(), [3, 4, 5]);
+    let listed = board.view(&some());
+    assert_eq!(listed.entries.iter().map(|entry| entry.rank).collect::<Vec<_>>(), [1, 3]);
+    let change = |view: &View, change: fn(&mut View)| {
+        let mut view = view.clone();
+        change(&mut view);
+        view
+    };
+    for (window, what, view) in [
+        (
+            around(),
+            "shifted beyond the end",
+            change(&near, |view| view.entries.iter_mut().for_each(|entry| entry.rank += 1)),
+        ),
+        (around(), "one short", change(&near, |view| drop(view.entries.pop()))),
+        (around(), "a gap", change(&near, |view| view.entries[0].rank = 2)),
+        (around(), "without the user", change(&near, |view| view.entries[1].user_id = user(9))),
+        (
+            around(),
+            "from nought",
+            change(&near, |view| view.entries.iter_mut().zip(0..).for_each(|(entry, rank)| entry.rank = rank)),
+        ),
+        (
+            around(),
+            "beyond all numbers",
+            change(&near, |view| {
+                view.entries.iter_mut().zip(u64::MAX - 2..=u64::MAX).for_each(|(entry, rank)| entry.rank = rank);
+            }),
+        ),
+        (around(), "somebody else's", board.view(&LiveWindow::around(user(5), 1))),
+        (LiveWindow::around(user(2), 2), "of another radius", near.clone()),
+        (some(), "a stranger", change(&listed, |view| view.entries[0].user_id = user(7))),
+        (some(), "two at one place", change(&listed, |view| view.entries[1].rank = 1)),
+        (some(), "beyond the end", change(&listed, |view| view.entries[1].rank = 6)),
+        (some(), "from nought", change(&listed, |view| view.entries[0].rank = 0)),
+    ] {
+        let mut fold = Fold::new(window);
+        assert_eq!(fold.take(snapshot(&view)), Folded::Broken, "{what}");
+        assert!(fold.view().is_none());
+    }
+    let nobody = change(&near, |view| view.entries.clear());
+    for (window, view) in [(around(), near), (around(), nobody.clone()), (some(), listed), (some(), nobody)] {
+        let mut fold = Fold::new(window);
+        assert_eq!(fold.take(snapshot(&view)), Folded::Moved);
+        assert_eq!(fold.view().map(|held| (**held).clone()), Some(view));
+    }
 }

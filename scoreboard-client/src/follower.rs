@@ -1,9 +1,9 @@
-//! One board within the client's task: what is held of it, and when to ask for it.
+//! One part of a board within the client's task: what is held of it, and when to ask for it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use scoreboard_core::{BoardId, LiveEvent, RandomIds};
+use scoreboard_core::{BoardId, LiveEvent, RandomIds, Snapshot};
 use tokio::time::Instant;
 
 use crate::backoff::full_jitter;
@@ -29,12 +29,15 @@ pub(crate) struct Follower {
     /// How often in a row it did not join on, and when the last time.
     gaps: u32,
     broken_at: Option<Instant>,
+    /// How often the server could not tell what was missed.
+    unrecovered: u64,
 }
 
 impl Follower {
     pub(crate) fn new(wish: Wish) -> Self {
-        let fold = Fold::new(wish.limit);
-        Self { wish, fold, ask_at: None, whole: false, awaits_snapshot: true, gaps: 0, broken_at: None }
+        let fold = Fold::new(wish.window.clone());
+        let (ask_at, broken_at) = (None, None);
+        Self { wish, fold, ask_at, whole: false, awaits_snapshot: true, gaps: 0, broken_at, unrecovered: 0 }
     }
 
     /// Whether it is of this subscription.
@@ -69,11 +72,11 @@ impl Follower {
     }
 
     /// The question, if it is due.
-    pub(crate) fn ask<'a>(&mut self, board: &'a BoardId) -> Option<ClientMessage<'a>> {
+    pub(crate) fn ask<'a>(&'a mut self, board: &'a BoardId) -> Option<ClientMessage<'a>> {
         self.ask_at.take_if(|at| *at <= Instant::now())?;
         let since = if self.whole { None } else { self.fold.position() };
         self.awaits_snapshot = since.is_none();
-        Some(ClientMessage::Subscribe { board, limit: self.wish.limit, since })
+        Some(ClientMessage::Subscribe { board, part: (&self.wish.window).into(), since })
     }
 
     /// Takes what the server says of the board.
@@ -81,11 +84,13 @@ impl Follower {
         if self.awaits_snapshot && matches!(event, LiveEvent::Update(_)) {
             return;
         }
+        let is_unrecovered = matches!(event, LiveEvent::Snapshot(Snapshot { recovered: Some(false), .. }));
         match self.fold.take(event) {
             Folded::Broken => self.ask_again(config, false),
             Folded::Moved | Folded::Held => {
                 self.awaits_snapshot = false;
                 self.ask_at = None;
+                self.unrecovered += u64::from(is_unrecovered);
                 self.show(State::Live);
             }
         }
@@ -136,6 +141,7 @@ impl Follower {
             if changed {
                 shown.view = view.cloned();
                 shown.state = state;
+                shown.unrecovered = self.unrecovered;
             }
             changed
         });

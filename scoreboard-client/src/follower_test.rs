@@ -1,3 +1,4 @@
+use scoreboard_core::{LiveWindow, WindowKind};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::advance;
@@ -6,8 +7,8 @@ use super::*;
 use crate::state::Cause;
 
 fn follower() -> (Follower, watch::Receiver<Shown>) {
-    let (shown, seen) = watch::channel(Shown { view: None, state: State::Connecting, ended: false });
-    (Follower::new(Wish { number: 1, limit: 3, shown: Arc::new(shown) }), seen)
+    let (shown, seen) = watch::channel(Shown::NOTHING);
+    (Follower::new(Wish { number: 1, window: LiveWindow::top(3), shown: Arc::new(shown) }), seen)
 }
 
 fn whole(version: u64) -> LiveEvent {
@@ -84,7 +85,8 @@ async fn gaps_that_go_on_are_asked_for_ever_later_and_settled_ones_at_once() {
 async fn some_refusals_pass_and_others_are_the_end() {
     let config = ClientConfig::default();
     let (mut follower, seen) = follower();
-    let refused = |code: &str| Refused { code: code.to_owned(), detail: "no".to_owned(), board: None };
+    let refused =
+        |code: &str| Refused { code: code.to_owned(), detail: "no".to_owned(), board: None, window: WindowKind::Top };
     for code in ["unavailable", "rate_limited", "internal"] {
         assert!(!follower.refused(refused(code), &config));
         let wait = follower.ask_at().expect("it is asked again") - Instant::now();

@@ -25,15 +25,18 @@
 //!
 //! # What holds
 //!
-//! - A [`View`] is the whole top of a board at one position, as the server had it: numbered from 1 without a gap. None is made of parts
-//!   that do not belong together.
+//! - A [`View`] is the whole of what is followed at one position, as the server had it: the top, numbered from 1 without a gap; a user with those
+//!   next to them; or some users, wherever they stand. None is made of messages that do not belong together.
 //! - Nothing queues. A subscription holds the newest view, and who is slow to ask skips ahead to it: [`Moved::changes`] then tells what lies
 //!   between the view that was given before and this one, whatever happened in between.
+//! - Who was away goes on from the version that is held. Where the server cannot tell what was missed, it sends the view whole, and
+//!   [`Moved::recovered`] says so.
 //! - A loss is followed by another try, after a wait with full jitter. Close codes from 4500 to 4999 are final, after 1012 the wait is spread
 //!   over five seconds at least, anything else comes again.
 //! - A server that falls silent is given up after a heartbeat without an answer. Messages, frames and what waits to be written are
 //!   bounded ([`ClientConfig`]).
-//! - One connection serves all boards of a [`Client`]. It is opened with the first subscription, and closed behind the last.
+//! - One connection serves all boards of a [`Client`], each in up to three ways ([`Client::subscribe`],
+//!   [`subscribe_around`](Client::subscribe_around), [`subscribe_users`](Client::subscribe_users)). It is opened with the first subscription, and closed behind the last.
 //!
 //! What is sent and received is told by the WebSocket library through the crate `log` at level `trace`, tickets included: do not keep that
 //! level where tickets are used.
@@ -49,6 +52,7 @@ mod builder;
 mod client;
 mod config;
 mod connection;
+mod echo;
 mod error;
 mod fold;
 mod follower;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use scoreboard_core::{BoardId, LiveEvent, Position};
+use scoreboard_core::{BoardId, LiveEvent, LiveWindow, Position, UserId, WindowExtent, WindowKind};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -15,18 +15,41 @@ pub(crate) const PROTOCOL: &str = "scoreboard.v1";
 pub(crate) enum ClientMessage<'a> {
     Subscribe {
         board: &'a BoardId,
-        limit: usize,
+        #[serde(flatten)]
+        part: Part<'a>,
         /// What is held, to be told what was missed.
         #[serde(skip_serializing_if = "Option::is_none")]
         since: Option<Position>,
     },
     Unsubscribe {
         board: &'a BoardId,
+        #[serde(skip_serializing_if = "WindowKind::is_top")]
+        window: WindowKind,
     },
     Ping {},
     Authenticate {
         ticket: &'a str,
     },
+}
+
+/// Which part of a board is meant. Of the top, messages say nothing but how much of it.
+#[derive(Debug, Serialize)]
+#[serde(untagged, rename_all_fields = "camelCase")]
+pub(crate) enum Part<'a> {
+    Top { limit: usize },
+    Around { window: WindowKind, user_id: UserId, radius: usize },
+    Users { window: WindowKind, user_ids: &'a [UserId] },
+}
+
+impl<'a> From<&'a LiveWindow> for Part<'a> {
+    fn from(part: &'a LiveWindow) -> Self {
+        let window = part.kind();
+        match part.extent() {
+            WindowExtent::Top { limit } => Self::Top { limit: *limit },
+            WindowExtent::Around { user, radius } => Self::Around { window, user_id: *user, radius: *radius },
+            WindowExtent::Users(users) => Self::Users { window, user_ids: users },
+        }
+    }
 }
 
 /// What a server says.
@@ -38,6 +61,8 @@ pub(crate) enum ServerMessage {
     Event(LiveEvent),
     /// A message was refused, or a subscription has ended.
     Refused(Refused),
+    /// The answer to a ping.
+    Pong,
     /// A sign of life, and no more.
     Alive,
     /// For the connection's user alone.
@@ -50,6 +75,8 @@ pub(crate) struct Refused {
     pub(crate) detail: String,
     #[serde(default)]
     pub(crate) board: Option<BoardId>,
+    #[serde(default)]
+    pub(crate) window: WindowKind,
 }
 
 #[derive(Deserialize)]
@@ -76,7 +103,8 @@ impl ServerMessage {
                 Self::Connected { heartbeat_seconds }
             }
             "error" => Self::Refused(serde_json::from_str(text).ok()?),
-            "pong" | "authenticated" => Self::Alive,
+            "pong" => Self::Pong,
+            "authenticated" => Self::Alive,
             _ => Self::Private(serde_json::from_str(text).ok()?),
         })
     }
@@ -93,16 +121,26 @@ mod tests {
     fn what_is_asked_is_what_the_server_reads() {
         let board = &BoardId::main();
         let since = Some(Position { epoch: Epoch::new(1), version: Version::new(2) });
+        let nil = "00000000-0000-0000-0000-000000000000";
+        let (top, around) = (LiveWindow::top(5), LiveWindow::around(UserId::MIN, 3));
+        let users = LiveWindow::users([UserId::MIN]).expect("one");
+        for (window, since, rest) in [
+            (&top, None, r#""limit":5"#.to_owned()),
+            (&top, since, r#""limit":5,"since":{"epoch":1,"version":2}"#.to_owned()),
+            (&around, None, format!(r#""window":"around","userId":"{nil}","radius":3"#)),
+            (&users, since, format!(r#""window":"users","userIds":["{nil}"],"since":{{"epoch":1,"version":2}}"#)),
+        ] {
+            let message = ClientMessage::Subscribe { board, part: window.into(), since };
+            let text = format!(r#"{{"type":"subscribe","board":"main",{rest}}}"#);
+            assert_eq!(serde_json::to_string(&message).expect("it is encoded"), text);
+        }
+        let [top, around] = [WindowKind::Top, WindowKind::Around];
         for (message, text) in [
+            (ClientMessage::Unsubscribe { board, window: top }, r#"{"type":"unsubscribe","board":"main"}"#),
             (
-                ClientMessage::Subscribe { board, limit: 5, since: None },
-                r#"{"type":"subscribe","board":"main","limit":5}"#,
+                ClientMessage::Unsubscribe { board, window: around },
+                r#"{"type":"unsubscribe","board":"main","window":"around"}"#,
             ),
-            (
-                ClientMessage::Subscribe { board, limit: 5, since },
-                r#"{"type":"subscribe","board":"main","limit":5,"since":{"epoch":1,"version":2}}"#,
-            ),
-            (ClientMessage::Unsubscribe { board }, r#"{"type":"unsubscribe","board":"main"}"#),
             (ClientMessage::Ping {}, r#"{"type":"ping"}"#),
             (ClientMessage::Authenticate { ticket: "t" }, r#"{"type":"authenticate","ticket":"t"}"#),
         ] {
@@ -114,10 +152,13 @@ mod tests {
     fn what_the_server_says_is_told_apart() {
         let connected = r#"{"type":"connected","connectionId":"x","heartbeatSeconds":25,"later":{}}"#;
         assert_eq!(ServerMessage::read(connected), Some(ServerMessage::Connected { heartbeat_seconds: 25 }));
-        assert_eq!(ServerMessage::read(r#"{"type":"pong"}"#), Some(ServerMessage::Alive));
-        let refused = Refused { code: "not_found".to_owned(), detail: "no".to_owned(), board: Some(BoardId::main()) };
-        let text = r#"{"type":"error","code":"not_found","detail":"no","board":"main"}"#;
-        assert_eq!(ServerMessage::read(text), Some(ServerMessage::Refused(refused)));
+        assert_eq!(ServerMessage::read(r#"{"type":"pong"}"#), Some(ServerMessage::Pong));
+        for (bears, window) in [("", WindowKind::Top), (r#","window":"users""#, WindowKind::Users)] {
+            let (code, detail, board) = ("not_found".to_owned(), "no".to_owned(), Some(BoardId::main()));
+            let refused = Refused { code, detail, board, window };
+            let text = format!(r#"{{"type":"error","code":"not_found","detail":"no","board":"main"{bears}}}"#);
+            assert_eq!(ServerMessage::read(&text), Some(ServerMessage::Refused(refused)));
+        }
         let overtaken = json!({"type": "overtaken", "by": "Ada"});
         assert_eq!(ServerMessage::read(&overtaken.to_string()), Some(ServerMessage::Private(overtaken)));
         let nonsense = format!("{}{}", r#"{"type":"later","x":"#, "[".repeat(10_000));

@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::connection::{Socket, lost};
+use crate::echo::Echo;
 use crate::heartbeat::{Beat, Heartbeat};
 use crate::message::{ClientMessage, Refused, ServerMessage};
 use crate::private::Private;
@@ -41,18 +42,19 @@ pub(crate) struct Session<'a> {
     worker: &'a mut Worker,
     socket: Socket,
     heartbeat: Heartbeat,
+    echo: Echo,
     /// The server has spoken.
     begun: bool,
     /// Is being asked for.
     ticket: Option<Ticket>,
-    /// When the connection counts as one that holds: all boards are live since a while.
+    /// When the connection counts as one that holds: all that is followed is live since a while.
     settled_at: Option<Instant>,
 }
 
 impl<'a> Session<'a> {
     pub(crate) fn new(worker: &'a mut Worker, socket: Socket) -> Self {
         let heartbeat = Heartbeat::new(worker.config.answer);
-        Self { worker, socket, heartbeat, begun: false, ticket: None, settled_at: None }
+        Self { worker, socket, heartbeat, echo: Echo::default(), begun: false, ticket: None, settled_at: None }
     }
 
     pub(crate) async fn run(mut self) -> Over {
@@ -86,7 +88,7 @@ impl<'a> Session<'a> {
                     self.worker.attempt = 0;
                 }
                 beat = self.heartbeat.due() => match beat {
-                    Beat::Ask => self.send(&ClientMessage::Ping {}).await?,
+                    Beat::Ask => self.ping().await?,
                     Beat::Dead => return Err(Over::Lost(Cause::Silent)),
                 },
                 ticket = given(&mut self.ticket) => {
@@ -97,13 +99,14 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Asks for the boards that are due.
+    /// Asks for what is due.
     async fn ask(&mut self) -> Result<(), Over> {
         if !self.begun {
             return Ok(());
         }
-        let due = self.worker.followers.iter_mut().filter_map(|(board, follower)| follower.ask(board));
-        let questions: Vec<_> = due.map(|question| encoded(&question)).collect();
+        let followers = self.worker.followers.iter_mut();
+        let due = followers.filter_map(|((board, _), follower)| Some(encoded(&follower.ask(board)?)));
+        let questions: Vec<_> = due.collect();
         for question in questions {
             self.send_text(question).await?;
         }
@@ -123,8 +126,12 @@ impl<'a> Session<'a> {
         for follower in self.worker.followers.values_mut().filter(|follower| !before.contains(&follower.number())) {
             follower.connected();
         }
-        for board in &left {
-            self.send(&ClientMessage::Unsubscribe { board }).await?;
+        for (board, window) in &left {
+            self.send(&ClientMessage::Unsubscribe { board, window: *window }).await?;
+        }
+        if !left.is_empty() {
+            self.ping().await?;
+            self.echo.leave(left);
         }
         Ok(())
     }
@@ -157,14 +164,21 @@ impl<'a> Session<'a> {
             ServerMessage::Connected { heartbeat_seconds } => self.begin(heartbeat_seconds).await,
             ServerMessage::Event(event) => {
                 let (LiveEvent::Snapshot(Snapshot { board, .. }) | LiveEvent::Update(Update { board, .. })) = &event;
-                // Of a board that is followed no more, something may still be on its way.
-                if let Some(follower) = self.worker.followers.get_mut(board) {
+                let key = (board.clone(), event.window());
+                // Of what is followed no more, something may still be on its way.
+                if let Some(follower) = self.worker.followers.get_mut(&key)
+                    && !self.echo.is_of_before(&key)
+                {
                     follower.receive(event, &self.worker.config);
                 }
                 self.settle();
                 Ok(())
             }
             ServerMessage::Refused(refused) => self.refused(refused),
+            ServerMessage::Pong => {
+                self.echo.answered();
+                Ok(())
+            }
             ServerMessage::Alive => Ok(()),
             ServerMessage::Private(message) => {
                 self.worker.shared.tell(Private::Message(message));
@@ -203,13 +217,17 @@ impl<'a> Session<'a> {
             self.worker.shared.tell(Private::Refused { code, detail });
             return Ok(());
         };
+        let key = (board, refused.window);
+        if self.echo.is_of_before(&key) {
+            return Ok(());
+        }
         let worker = &mut *self.worker;
-        if let Some(follower) = worker.followers.get_mut(&board)
+        if let Some(follower) = worker.followers.get_mut(&key)
             && follower.refused(refused, &worker.config)
         {
             let number = follower.number();
-            worker.followers.remove(&board);
-            worker.shared.unwant(&board, number);
+            worker.followers.remove(&key);
+            worker.shared.unwant(&key, number);
         }
         if worker.is_wanted() { Ok(()) } else { Err(Over::Unwanted) }
     }
@@ -221,6 +239,11 @@ impl<'a> Session<'a> {
         if live && self.settled_at.is_none() && self.worker.attempt > 0 {
             self.settled_at = Some(Instant::now() + self.worker.config.settled);
         }
+    }
+
+    async fn ping(&mut self) -> Result<(), Over> {
+        self.echo.asked();
+        self.send(&ClientMessage::Ping {}).await
     }
 
     async fn send(&mut self, message: &ClientMessage<'_>) -> Result<(), Over> {

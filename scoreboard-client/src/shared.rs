@@ -1,11 +1,11 @@
-//! What the handles of a client and its task have in common: which boards are wanted.
+//! What the handles of a client and its task have in common: which parts of which boards are wanted.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use scoreboard_core::BoardId;
+use scoreboard_core::{BoardId, LiveWindow, WindowKind};
 use tokio::sync::{Notify, broadcast, watch};
 
 use crate::error::SubscribeError;
@@ -13,21 +13,31 @@ use crate::private::{Private, PrivateMessages};
 use crate::state::State;
 use crate::view::View;
 
+/// What messages tell apart: a board is followed once in each way.
+pub(crate) type Key = (BoardId, WindowKind);
+
 /// What a subscription shows: one place, the newest, so that a slow consumer holds nothing up.
 #[derive(Debug, Clone)]
 pub(crate) struct Shown {
     pub(crate) view: Option<Arc<View>>,
     pub(crate) state: State,
+    /// How often the view came whole because the server could not tell what was missed.
+    pub(crate) unrecovered: u64,
     /// Nothing follows.
     pub(crate) ended: bool,
 }
 
-/// A board that is wanted.
+impl Shown {
+    /// Before anything is known.
+    pub(crate) const NOTHING: Self = Self { view: None, state: State::Connecting, unrecovered: 0, ended: false };
+}
+
+/// A part of a board that is wanted.
 #[derive(Debug, Clone)]
 pub(crate) struct Wish {
-    /// Tells one subscription to a board from the next.
+    /// Tells one subscription to the same from the next.
     pub(crate) number: u64,
-    pub(crate) limit: usize,
+    pub(crate) window: LiveWindow,
     pub(crate) shown: Arc<watch::Sender<Shown>>,
 }
 
@@ -43,7 +53,7 @@ pub(crate) struct Shared {
 
 #[derive(Debug, Default)]
 struct Boards {
-    wanted: HashMap<BoardId, Wish>,
+    wanted: HashMap<Key, Wish>,
     /// How many subscriptions there ever were.
     seen: u64,
     closed: bool,
@@ -60,39 +70,41 @@ impl Shared {
         }
     }
 
-    /// Wants a board from now on; gives the subscription's number and what it shows.
-    pub(crate) fn want(&self, board: &BoardId, limit: usize) -> Result<(u64, watch::Receiver<Shown>), SubscribeError> {
-        if !(1..=100).contains(&limit) {
-            return Err(SubscribeError::Limit);
-        }
+    /// Wants a part of a board from now on; gives the subscription's number and what it shows.
+    pub(crate) fn want(
+        &self,
+        board: &BoardId,
+        window: LiveWindow,
+    ) -> Result<(u64, watch::Receiver<Shown>), SubscribeError> {
+        let kind = window.kind();
         let mut boards = self.boards.lock();
         if boards.closed {
             return Err(SubscribeError::Closed);
         }
         boards.seen += 1;
         let number = boards.seen;
-        let Entry::Vacant(place) = boards.wanted.entry(board.clone()) else {
-            return Err(SubscribeError::Followed(board.clone()));
+        let Entry::Vacant(place) = boards.wanted.entry((board.clone(), kind)) else {
+            return Err(SubscribeError::Followed(board.clone(), kind));
         };
-        let (shown, seen) = watch::channel(Shown { view: None, state: State::Connecting, ended: false });
-        place.insert(Wish { number, limit, shown: Arc::new(shown) });
+        let (shown, seen) = watch::channel(Shown::NOTHING);
+        place.insert(Wish { number, window, shown: Arc::new(shown) });
         drop(boards);
         self.woken.notify_one();
         Ok((number, seen))
     }
 
     /// Wants it no more, unless somebody else does by now.
-    pub(crate) fn unwant(&self, board: &BoardId, number: u64) {
+    pub(crate) fn unwant(&self, key: &Key, number: u64) {
         let mut boards = self.boards.lock();
-        if boards.wanted.get(board).is_some_and(|wish| wish.number == number) {
-            boards.wanted.remove(board);
+        if boards.wanted.get(key).is_some_and(|wish| wish.number == number) {
+            boards.wanted.remove(key);
             drop(boards);
             self.woken.notify_one();
         }
     }
 
     /// What is wanted now; `None` once the client is closed.
-    pub(crate) fn wanted(&self) -> Option<HashMap<BoardId, Wish>> {
+    pub(crate) fn wanted(&self) -> Option<HashMap<Key, Wish>> {
         let boards = self.boards.lock();
         (!boards.closed).then(|| boards.wanted.clone())
     }

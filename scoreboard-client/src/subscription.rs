@@ -1,9 +1,9 @@
-//! One board that is followed.
+//! One part of a board that is followed.
 
 use std::sync::Arc;
 
 use futures_util::{Stream, stream};
-use scoreboard_core::{BoardId, EntryChange};
+use scoreboard_core::{BoardId, EntryChange, LiveWindow};
 use tokio::sync::watch;
 
 use crate::client::Client;
@@ -23,24 +23,27 @@ pub enum Event {
 /// A newer view of a board.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Moved {
-    /// The board as it is now.
+    /// What is followed of the board, as it is now.
     pub view: Arc<View>,
     /// What was given before; `None` the first time.
     pub previous: Option<Arc<View>>,
     /// What turns `previous` into `view`, however much happened in between: removals first, then upserts in rank order. The first time,
     /// every entry is one.
     pub changes: Vec<EntryChange>,
+    /// `false` where the server could not tell what was missed since `previous`, while there was no connection, and sent the view whole: it
+    /// is as right as ever, but more may have happened than `changes` show.
+    pub recovered: bool,
 }
 
-/// One board that is followed. Dropped, it is followed no more.
+/// One part of a board that is followed. Dropped, it is followed no more.
 ///
 /// It keeps the connection of its [`Client`] open, also where all handles of that are gone.
 #[derive(Debug)]
 pub struct Subscription {
     client: Client,
     board: BoardId,
+    window: LiveWindow,
     number: u64,
-    limit: usize,
     shown: watch::Receiver<Shown>,
     /// What was given out already.
     told: Option<Shown>,
@@ -50,11 +53,11 @@ impl Subscription {
     pub(crate) const fn new(
         client: Client,
         board: BoardId,
+        window: LiveWindow,
         number: u64,
-        limit: usize,
         shown: watch::Receiver<Shown>,
     ) -> Self {
-        Self { client, board, number, limit, shown, told: None }
+        Self { client, board, window, number, shown, told: None }
     }
 
     /// The board that is followed.
@@ -63,13 +66,13 @@ impl Subscription {
         &self.board
     }
 
-    /// How many entries of it.
+    /// Which part of it.
     #[must_use]
-    pub const fn limit(&self) -> usize {
-        self.limit
+    pub const fn window(&self) -> &LiveWindow {
+        &self.window
     }
 
-    /// The board as far as it is known; `None` before the first snapshot. It stays, as of its position, while offline.
+    /// What is followed of the board, as far as it is known; `None` before the first snapshot. It stays, as of its position, while offline.
     #[must_use]
     pub fn view(&self) -> Option<Arc<View>> {
         self.shown.borrow().view.clone()
@@ -114,13 +117,14 @@ impl Subscription {
 
     /// What was not told yet.
     fn differs(&mut self, now: &Shown) -> Option<Event> {
-        let told = self.told.get_or_insert(Shown { view: None, state: State::Connecting, ended: false });
+        let told = self.told.get_or_insert(Shown::NOTHING);
         if let Some(view) = &now.view
             && !told.view.as_ref().is_some_and(|told| Arc::ptr_eq(told, view))
         {
             let previous = told.view.replace(view.clone());
             let changes = previous.as_ref().map_or_else(|| view.as_changes(), |previous| previous.changes_to(view));
-            return Some(Event::Moved(Moved { view: view.clone(), previous, changes }));
+            let recovered = std::mem::replace(&mut told.unrecovered, now.unrecovered) == now.unrecovered;
+            return Some(Event::Moved(Moved { view: view.clone(), previous, changes, recovered }));
         }
         if told.state != now.state {
             told.state = now.state.clone();
@@ -132,6 +136,6 @@ impl Subscription {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        self.client.unsubscribe(&self.board, self.number);
+        self.client.unsubscribe(&(self.board.clone(), self.window.kind()), self.number);
     }
 }

@@ -1,4 +1,4 @@
-//! The top of a board as a game holds it, and what turns one into the next. Pure.
+//! A part of a board as a game holds it, and what turns one view of it into the next. Pure.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use scoreboard_core::{BoardId, ChangeOp, Entry, EntryChange, Position, Score, Se
 /// One user's place in a view.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ViewEntry {
-    /// From 1, without gaps.
+    /// From 1. Without gaps, but for a list of users.
     pub rank: u64,
     /// Whose it is.
     pub user_id: UserId,
@@ -17,7 +17,7 @@ pub struct ViewEntry {
     pub score: Score,
 }
 
-/// The top of a board at one position. Never changed: each change makes another.
+/// The part of a board that is followed, at one position. Never changed: each change makes another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct View {
     /// The board.

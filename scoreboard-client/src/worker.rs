@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use scoreboard_core::{BoardId, RandomIds};
+use scoreboard_core::RandomIds;
 use tokio::time::{Instant, sleep_until};
 
 use crate::backoff::{Verdict, full_jitter, verdict_of};
@@ -14,7 +14,7 @@ use crate::connection::Connector;
 use crate::follower::Follower;
 use crate::private::Private;
 use crate::session::{Over, Session};
-use crate::shared::Shared;
+use crate::shared::{Key, Shared};
 use crate::state::{Cause, Offline, Refusal};
 use crate::ticket::TicketSource;
 
@@ -22,7 +22,7 @@ pub(crate) struct Worker {
     pub(crate) shared: Arc<Shared>,
     pub(crate) config: ClientConfig,
     pub(crate) tickets: Option<Arc<dyn TicketSource>>,
-    pub(crate) followers: HashMap<BoardId, Follower>,
+    pub(crate) followers: HashMap<Key, Follower>,
     /// How many connections were lost since one last held.
     pub(crate) attempt: u32,
     connector: Connector,
@@ -83,14 +83,13 @@ impl Worker {
         }
     }
 
-    /// Takes up what is wanted since the last look; gives what is followed no more. `None` once the client is closed.
-    pub(crate) fn sync(&mut self) -> Option<Vec<BoardId>> {
+    /// Takes up what is wanted since the last look; gives what is followed no more, or by somebody else. `None` once the client is closed.
+    pub(crate) fn sync(&mut self) -> Option<Vec<Key>> {
         let wanted = self.shared.wanted()?;
-        let left = self.followers.extract_if(|board, _| !wanted.contains_key(board)).map(|(board, _)| board).collect();
-        for (board, wish) in wanted {
-            if !self.followers.get(&board).is_some_and(|follower| follower.is_of(&wish)) {
-                self.followers.insert(board, Follower::new(wish));
-            }
+        let left = |key: &Key, follower: &mut Follower| !wanted.get(key).is_some_and(|wish| follower.is_of(wish));
+        let left = self.followers.extract_if(left).map(|(key, _)| key).collect();
+        for (key, wish) in wanted {
+            self.followers.entry(key).or_insert_with(|| Follower::new(wish));
         }
         Some(left)
     }

@@ -1,4 +1,4 @@
-//! What the hot path costs: verify an action, take from a quota, apply in memory, encode a page.
+//! What the hot path costs: verify an action, take from a quota, give a log row its digest, apply in memory, encode a page.
 //!
 //! `cargo bench -p scoreboard-core --bench pipeline`
 
@@ -10,7 +10,7 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use scoreboard_core::memory::{MemoryRateLimiter, MemoryScoreStore};
 use scoreboard_core::{
     ActionId, ActionVerifier, BoardId, BoardSpec, Cell, Change, Claims, Fingerprint, HmacVerifier, KeyRing, Origin,
-    Points, RandomIds, RateLimiter, ScoreStore, Scoreboard, Season, Timestamp, TopQuery, UserId,
+    Points, RandomIds, RateLimiter, RowDigest, ScoreStore, Scoreboard, Season, Timestamp, TopQuery, UserId, Version,
 };
 
 const NOW: i64 = 1_700_000_000_000;
@@ -68,6 +68,15 @@ fn benches(c: &mut Criterion) {
             async move { limiter.take(&[Cell { policy: "update", subject, quota }], now).await }
         });
     });
+
+    let row = runtime.block_on(async {
+        let store = MemoryScoreStore::default();
+        let _ = store.create_board(&BoardSpec::new(BoardId::main())).await.expect("memory");
+        let _ = store.apply(&[change(1), change(10_001)]).await.expect("memory");
+        store.log(&BoardId::main(), Version::new(1), 1).await.expect("memory").remove(0)
+    });
+    let main = BoardId::main();
+    c.bench_function("log/digest", |b| b.iter(|| RowDigest::of(black_box(row.digest), &main, black_box(&row))));
 
     let mut group = c.benchmark_group("apply/memory");
     for size in [1_u128, 256] {

@@ -1,16 +1,21 @@
 //! The proof that the scores are what the log says: folding it again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::ops::Bound;
 
 use crate::board::{Board, Season};
 use crate::entry::{PageQuery, Range};
 use crate::error::BackendError;
+use crate::hash_chain::{HashChain, Head};
 use crate::ids::{BoardId, UserId};
 use crate::ranking::{OrderKey, RankStyle};
-use crate::store::{LogRow, Reached, ScoreStore};
+use crate::store::{LogRow, Origin, Reached, RowDigest, ScoreStore, Visibility};
 use crate::version::{Epoch, Position, Version};
+
+mod kept_head;
+
+pub use kept_head::{KeptHead, compare_head};
 
 /// How many rows and scores are read at once.
 const CHUNK: usize = 2_000;
@@ -19,12 +24,17 @@ const CHUNK: usize = 2_000;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub enum Audit {
-    /// The log folds to exactly the scores and totals.
+    /// The log folds to exactly the scores and totals, and each row comes to its digest.
     Clean {
         /// Up to where it was checked.
         position: Position,
         /// How many scores, over all seasons.
         scores: u64,
+        /// The newest row that has a digest; `None` if none has one.
+        head: Option<Head>,
+        /// From this version on each row has a digest: what is before it, releases have written that knew of none. `None` if the newest
+        /// row has none.
+        digests_from: Option<Version>,
     },
     /// There is no such board.
     UnknownBoard,
@@ -47,10 +57,14 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Folds a board's log from its first row and compares it with the scores, totals and ranks of every season.
+/// Folds a board's log from its first row and compares it with the scores, totals and ranks of every season, and its [hash chain](HashChain)
+/// with its digests.
+///
+/// A correction is taken as it says: that it follows from the actions that are void is decided once, when it is made, by
+/// [`Inquiry::decide`](crate::Inquiry::decide).
 ///
 /// Where the log is whole only behind a [later version](Board::log_after), it is folded from there: each user's first row says what they had,
-/// and who has no row keeps the score that the store has, if it is one from before.
+/// and who has no row keeps the score that the store has, if it is one from before. The first digest is then taken as it is found.
 ///
 /// The board may be in use: each stretch of scores is compared with the fold at that stretch's own version. Memory: two entries a user.
 /// `progress` is told the version reached and the board's version, now and then.
@@ -87,13 +101,18 @@ async fn verify_board(
     found: Board,
     progress: &mut (impl FnMut(Version, Version) + Send),
 ) -> Result<Audit, BackendError> {
+    let begins = found.log_after;
+    let chain = if begins == Version::ZERO { HashChain::of } else { HashChain::from_later };
     let mut fold = Fold {
-        begins: found.log_after,
-        seen: found.log_after,
+        begins,
+        seen: begins,
+        chain: chain(&found.spec.id),
         board: found,
         epoch: Epoch::default(),
         users: BTreeMap::new(),
         order: BTreeMap::new(),
+        withheld: BTreeMap::new(),
+        told: HashSet::new(),
     };
     let target = fold.board.version;
     while fold.seen < target {
@@ -101,6 +120,9 @@ async fn verify_board(
             return Ok(Audit::Differs(difference));
         }
         progress(fold.seen, target);
+    }
+    if let Err(difference) = fold.compare_head() {
+        return Ok(Audit::Differs(difference));
     }
     let mut scores = 0;
     let mut position = fold.board.position();
@@ -124,7 +146,8 @@ async fn verify_board(
     if let Err(difference) = fold.compare_end(store).await? {
         return Ok(Audit::Differs(difference));
     }
-    Ok(Audit::Clean { position, scores })
+    let (head, digests_from) = (fold.chain.head(), fold.chain.whole_from());
+    Ok(Audit::Clean { position, scores, head, digests_from })
 }
 
 struct Fold {
@@ -133,11 +156,17 @@ struct Fold {
     begins: Version,
     /// Up to where the log has been folded.
     seen: Version,
+    chain: HashChain,
     /// The epoch of the row there.
     epoch: Epoch,
+    /// What is shown.
     users: BTreeMap<(Season, UserId), Reached>,
     /// The same in the board's order.
     order: BTreeMap<(Season, OrderKey), UserId>,
+    /// What those have of whom something else is shown, or nothing.
+    withheld: BTreeMap<(Season, UserId), Option<Reached>>,
+    /// Of whom a row here has said what is shown. Only where the log begins later: of all others it is what the scores say.
+    told: HashSet<(Season, UserId)>,
 }
 
 impl Fold {
@@ -187,29 +216,81 @@ impl Fold {
         let user = (row.season, row.user_id);
         // Somebody's first row here says what they had when the log began.
         let at_begin = || row.previous.filter(|previous| previous.version <= self.begins);
-        let previous = self.users.get(&user).copied().or_else(at_begin);
+        // Whose beginning is archived may have had more than the scores show.
+        let may_have_more = row.origin == Origin::Correction || row.visibility != Visibility::Shown;
+        let previous = match (self.withheld.get(&user), self.users.get(&user)) {
+            (Some(withheld), _) => *withheld,
+            (None, Some(shown)) if !may_have_more || self.is_told(user) => Some(*shown),
+            (None, None) if self.is_told(user) => None,
+            (None, _) => at_begin(),
+        };
         if row.previous != previous {
             let what = format!("user {} had {}, the row says {}", row.user_id, show(previous), show(row.previous));
             return Err(self.differs(what));
         }
-        let spec = &self.board.spec;
-        let score = spec.operator.apply(spec.direction, previous.map(|previous| previous.score), row.points);
-        if score != Some(row.score) {
-            let folded = score.map_or("a score out of range".to_owned(), |score| score.to_string());
-            return Err(self.differs(format!("user {} comes to {folded}, the row says {}", row.user_id, row.score)));
+        if row.origin != Origin::Correction {
+            let spec = &self.board.spec;
+            let score = spec.operator.apply(spec.direction, previous.map(|previous| previous.score), row.points);
+            if score != Some(row.score) {
+                let folded = score.map_or("a score out of range".to_owned(), |score| score.to_string());
+                return Err(self.differs(format!("user {} comes to {folded}, the row says {}", row.user_id, row.score)));
+            }
         }
-        self.place(user, previous, row.reached());
+        let after = row.after();
+        match row.visibility {
+            Visibility::Shown => {
+                self.withheld.remove(&user);
+                self.place(user, after);
+            }
+            Visibility::AsBefore => drop(self.withheld.insert(user, after)),
+            Visibility::Nothing => {
+                self.withheld.insert(user, after);
+                self.place(user, None);
+            }
+        }
+        if self.begins > Version::ZERO && row.visibility != Visibility::AsBefore {
+            self.told.insert(user);
+        }
+        if !self.chain.takes(row) {
+            let what = "the row does not come to its digest: it was altered, or what is before it is not what was";
+            return Err(self.differs(what.to_owned()));
+        }
         Ok(())
     }
 
-    fn place(&mut self, user: (Season, UserId), previous: Option<Reached>, reached: Reached) {
+    /// At the version at which the board was read: its head is the digest of its newest row. A row without one leaves the head as it is.
+    fn compare_head(&self) -> Result<(), Difference> {
+        let head = self.chain.head().map(|head| head.digest);
+        // Where all that has digests is archived, the head says what cannot be read here.
+        let is_known = head.is_some() || self.begins == Version::ZERO;
+        if is_known && head != self.board.head {
+            let show = |head: Option<RowDigest>| head.map_or_else(|| "none".to_owned(), |digest| digest.to_string());
+            let what =
+                format!("the log ends with digest {}, the board's head is {}", show(head), show(self.board.head));
+            return Err(self.differs(what));
+        }
+        Ok(())
+    }
+
+    /// Whether the rows here have said what is shown of a user.
+    fn is_told(&self, user: (Season, UserId)) -> bool {
+        self.begins == Version::ZERO || self.told.contains(&user)
+    }
+
+    /// What is shown of a user is this from now on.
+    fn place(&mut self, user: (Season, UserId), shown: Option<Reached>) {
         let order = self.board.spec.order();
         let key = |reached: Reached| (user.0, order.key(reached.score, reached.version));
-        if let Some(previous) = previous {
-            self.order.remove(&key(previous));
+        let before = match shown {
+            Some(shown) => self.users.insert(user, shown),
+            None => self.users.remove(&user),
+        };
+        if let Some(before) = before {
+            self.order.remove(&key(before));
         }
-        self.order.insert(key(reached), user.1);
-        self.users.insert(user, reached);
+        if let Some(shown) = shown {
+            self.order.insert(key(shown), user.1);
+        }
     }
 
     /// Walks a season's pages as a reader does: each must hold those who stand there at the page's own version, in order.
@@ -285,8 +366,9 @@ impl Fold {
             let ended = scan.scores.len() < CHUNK;
             // Who has no row since the log began, and a score from before it, is taken as found.
             for (user, reached) in &scan.scores {
-                if reached.version <= self.begins && !self.users.contains_key(&(season, *user)) {
-                    self.place((season, *user), None, *reached);
+                let user = (season, *user);
+                if reached.version <= self.begins && !self.users.contains_key(&user) && !self.is_told(user) {
+                    self.place(user, Some(*reached));
                 }
             }
             let total = self.users.range((season, UserId::MIN)..=(season, UserId::MAX)).count() as u64;

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use crate::board::{BoardSpec, Season};
 use crate::clock::Timestamp;
 use crate::ids::{ActionId, BoardId, KindId, UserId};
-use crate::store::{AtMost, Change, LogRow, Origin, Outcome, Reached, Refusal};
+use crate::store::{AtMost, Change, LogRow, Origin, Outcome, Reached, Refusal, Restriction, RowDigest, Visibility};
 use crate::version::Position;
 
 /// What a store has read, under the locks of its transaction, before it decides a batch.
@@ -17,8 +17,10 @@ pub struct Batch {
     pub boards: HashMap<BoardId, BoardState>,
     /// Those of the changes' ids that counted before, with their boards.
     pub counted: HashMap<ActionId, (BoardId, LogRow)>,
-    /// The scores, in their boards' current seasons, of the users that the changes name; one that is left out is not on the board.
+    /// What the users that the changes name have in their boards' current seasons, whoever is shown it; one that is left out has nothing.
     pub scores: HashMap<(BoardId, UserId), Reached>,
+    /// Those of the users who are held, shadowed or banned.
+    pub restrictions: HashMap<UserId, Restriction>,
     /// For each change with an [`AtMost`]: how many log rows of its kind its user has on its board since then.
     pub counts: HashMap<CountKey, u32>,
     /// Of the ids of [signed actions](Origin::Action), those below this one belong to a log that is archived: `None` where no log is.
@@ -39,6 +41,8 @@ pub struct BoardState {
     pub position: Position,
     /// Entries in the current season.
     pub total: u64,
+    /// The digest of its newest row that has one.
+    pub head: Option<RowDigest>,
 }
 
 /// What a store has to write.
@@ -48,8 +52,10 @@ pub struct Decided {
     pub outcomes: Vec<Outcome>,
     /// New log rows, in order.
     pub rows: Vec<(BoardId, LogRow)>,
-    /// The scores that changed, each user's last one only.
+    /// The scores that changed and are shown, each user's last one only.
     pub scores: HashMap<(BoardId, UserId), Reached>,
+    /// What restricted users have now, each one's last only: kept aside, and what others are shown of them stays.
+    pub withheld: HashMap<(BoardId, UserId), Reached>,
     /// The boards that moved.
     pub boards: HashMap<BoardId, BoardState>,
 }
@@ -80,10 +86,18 @@ impl Batch {
                 Err(Refusal::FingerprintMismatch)
             };
         }
+        debug_assert_ne!(change.origin, Origin::Correction, "no change makes a correction");
         let board = self.boards.get_mut(&change.board).ok_or(Refusal::UnknownBoard)?;
         if change.origin == Origin::Action && self.actions_from.is_some_and(|from| change.action_id < from) {
             return Err(Refusal::Archived);
         }
+        let restriction = self.restrictions.get(&change.user_id).copied();
+        let visibility = match restriction {
+            None => Visibility::Shown,
+            Some(Restriction::Held) => Visibility::AsBefore,
+            Some(Restriction::Shadowed) => Visibility::Nothing,
+            Some(Restriction::Banned) => return Err(Refusal::Banned),
+        };
         if board.season != change.season {
             return Err(Refusal::SeasonOver);
         }
@@ -106,8 +120,9 @@ impl Batch {
             .ok_or(Refusal::ScoreOutOfRange)?;
 
         board.position.version = board.position.version.next();
-        board.total += u64::from(previous.is_none());
-        let row = LogRow {
+        // Of who is not restricted, all that they have is shown.
+        board.total += u64::from(previous.is_none() && restriction.is_none());
+        let mut row = LogRow {
             position: board.position,
             action_id: change.action_id,
             fingerprint: change.fingerprint,
@@ -119,12 +134,18 @@ impl Batch {
             previous,
             score,
             at: change.at,
+            corrected: None,
+            visibility,
+            digest: None,
         };
+        row.digest = Some(RowDigest::of(board.head, &change.board, &row));
+        board.head = row.digest;
         let receipt = row.receipt(&change.board, false);
-        let reached = row.reached();
-        if previous != Some(reached) {
+        let reached = Reached::after(previous, score, board.position.version, change.at);
+        if previous != Some(reached) || restriction.is_some() {
             self.scores.insert(user.clone(), reached);
-            decided.scores.insert(user, reached);
+            let kept = if restriction.is_none() { &mut decided.scores } else { &mut decided.withheld };
+            kept.insert(user, reached);
         }
         self.counted.insert(change.action_id, (change.board.clone(), row.clone()));
         decided.rows.push((change.board.clone(), row));

@@ -10,7 +10,7 @@ use crate::error::{InvalidValue, PointsProblem};
 use crate::ids::{BoardId, KindId};
 use crate::ranking::{Direction, Operator, Order, TieBreak};
 use crate::score::Points;
-use crate::store::ChangeBoard;
+use crate::store::{ChangeBoard, RowDigest};
 use crate::version::{Epoch, Position, Version};
 
 /// A season of a board, counted from 1. It is part of a score's key, so a turn moves no rows.
@@ -270,6 +270,8 @@ pub struct Board {
     pub total: u64,
     /// Its log is whole behind this version; what was before may be archived. 0 where the log begins with the board.
     pub log_after: Version,
+    /// The digest of its newest row that has one: it stands for the whole log.
+    pub head: Option<RowDigest>,
 }
 
 impl Board {

@@ -173,6 +173,10 @@ pub struct Standing {
     pub percentile: Option<f64>,
     /// `null` for a user not on the board.
     pub standing: Option<Entry>,
+    /// Whether a part of the score is held until a moderator has looked at it. Told to the user alone, and left out if not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[cfg_attr(feature = "openapi", schema(required = false))]
+    pub provisional: bool,
 }
 
 /// Where several users stand.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::ids::{BoardId, IncidentId, KindId};
 use crate::limiter::Usage;
+use crate::store::ModerationRefusal;
 use crate::version::Version;
 
 /// A value that a word of this library does not allow.
@@ -170,6 +171,9 @@ pub enum Rejection {
     /// The fraud rules blocked it.
     #[error("the action was blocked (incident {0})")]
     Blocked(IncidentId),
+    /// The user is banned.
+    #[error("the user is banned")]
+    Banned,
     /// The idempotency key was used before, with another body.
     #[error("the idempotency key was used with another body")]
     IdempotencyMismatch,
@@ -179,6 +183,18 @@ pub enum Rejection {
     /// A version was asked for that the board has not reached.
     #[error("the board has not reached this version; it is at {0}")]
     VersionAhead(Version),
+    /// A decision cannot be carried out.
+    #[error(transparent)]
+    Moderation(#[from] ModerationRefusal),
+    /// A decision names more actions than this.
+    #[error("a decision may name {0} actions at most")]
+    TooManyActions(usize),
+    /// Actions were asked for without a user or a rule that they have in common.
+    #[error("name a user or a rule: else all actions would be meant")]
+    SelectionTooWide,
+    /// The store knows no decisions of moderators.
+    #[error("nobody moderates here")]
+    NoModeration,
     /// The caller may not see or do this.
     #[error("not allowed")]
     Forbidden,

@@ -9,14 +9,23 @@ use crate::action::{Claims, VerifiedAction};
 use crate::board::Board;
 use crate::clock::Timestamp;
 use crate::error::BackendError;
-use crate::ids::{ActionId, BoardId, IncidentId, UserId};
+use crate::ids::{ActionId, UserId};
 use crate::limiter::Usage;
 use crate::store::AtMost;
 
 mod deterministic;
+mod incident;
+mod incident_store;
 mod outstanding;
+mod sightings;
+pub mod statistical;
+mod watch;
 
 pub use deterministic::DeterministicRules;
+pub use incident::{Case, CaseStep, Deed, Incident, IncidentFile, IncidentStatus, Measure};
+pub use incident_store::{IncidentFilter, IncidentStore, Recorded, StepOutcome};
+pub use sightings::Sightings;
+pub use watch::{FraudWatch, FraudWatchConfig, WatchProgress};
 
 /// What the rules say of an action that is handed in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,26 +63,6 @@ pub struct Finding {
     pub evidence: String,
 }
 
-/// A finding, written down. The same action and rule give one incident, however often it is tried.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Incident {
-    /// Its name: all that the user is told.
-    pub id: IncidentId,
-    /// When it was found first.
-    pub at: Timestamp,
-    /// Where.
-    pub board: BoardId,
-    /// Whose action.
-    pub user_id: UserId,
-    /// Which action.
-    pub action_id: ActionId,
-    /// The rule's name.
-    pub rule: String,
-    /// What was measured.
-    pub evidence: String,
-}
-
 /// Decides whether actions are believed. Custom rules implement this and may pass on to [`DeterministicRules`].
 #[async_trait]
 pub trait FraudDetector: fmt::Debug + Send + Sync + 'static {
@@ -101,31 +90,4 @@ pub trait FraudDetector: fmt::Debug + Send + Sync + 'static {
 
     /// Learns that an action was applied, or refused for good: it is no longer under way.
     fn on_settled(&self, user: UserId, action: ActionId);
-}
-
-/// Keeps incidents.
-#[async_trait]
-pub trait IncidentStore: fmt::Debug + Send + Sync + 'static {
-    /// Writes an incident down, durably on `Ok`, and gives its id: that of the first incident of the same action and rule, if
-    /// there is one.
-    ///
-    /// # Errors
-    ///
-    /// Any [`ErrorKind`](crate::ErrorKind).
-    ///
-    /// # Cancel safety
-    ///
-    /// If the future is dropped, it was written or was not; a repeat finds out.
-    async fn record_incident(&self, incident: &Incident) -> Result<IncidentId, BackendError>;
-
-    /// The newest incidents first, older than the one given, at most `limit`.
-    ///
-    /// # Errors
-    ///
-    /// Any [`ErrorKind`](crate::ErrorKind) but `OutcomeUnknown` and `Full`.
-    ///
-    /// # Cancel safety
-    ///
-    /// Nothing is changed.
-    async fn incidents(&self, before: Option<IncidentId>, limit: usize) -> Result<Vec<Incident>, BackendError>;
 }

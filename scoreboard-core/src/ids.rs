@@ -95,6 +95,12 @@ uuid_id!(
     "incident id"
 );
 
+uuid_id!(
+    /// One decision of a moderator: the key under which it is carried out exactly once.
+    ModerationId,
+    "moderation id"
+);
+
 impl UserId {
     /// The id that stands for somebody else's stable name of a user, for games with a login of their own.
     ///

@@ -2,10 +2,14 @@
 
 mod fallback_limiter;
 mod group_commit;
+#[cfg(feature = "accounts")]
+mod incident_alerts;
 mod rank_indexed;
 mod two_level_cache;
 
 pub use fallback_limiter::FallbackLimiter;
 pub use group_commit::{CommitListener, GroupCommit, GroupCommitConfig};
+#[cfg(feature = "accounts")]
+pub use incident_alerts::{IncidentAlerts, IncidentAlertsConfig};
 pub use rank_indexed::{IndexProgress, IndexState, RankIndexed, RankIndexedConfig};
 pub use two_level_cache::TwoLevelCache;

@@ -70,12 +70,14 @@ mod board;
 mod broadcast;
 mod cache;
 mod clock;
+mod correction;
 mod cursor;
 mod encoding;
 mod entry;
 mod error;
 mod flight;
 mod fraud;
+mod hash_chain;
 mod id_source;
 mod ids;
 mod layers;
@@ -96,39 +98,51 @@ mod view;
 mod wire;
 
 pub use action::{Claims, Fingerprint, Signature, SignedAction, VerifiedAction};
-pub use audit::{Audit, Difference, verify};
+pub use audit::{Audit, Difference, KeptHead, compare_head, verify};
 pub use batch::{Batch, BoardState, CountKey, Decided};
 pub use board::{ActionKind, Board, BoardSpec, PointsRule, Season};
 pub use broadcast::Broadcaster;
 pub use cache::{BoardCache, CacheKey, Cached, Hit, Lease};
 pub use clock::{Clock, SystemClock, Timestamp};
+pub use correction::{Corrections, Dossier, Inquiry, Place};
 pub use entry::{
     Entry, Page, PageQuery, Range, Ranked, RankedPage, RankedUsers, ScoreRank, Standing, Standings, rank_entries,
 };
 pub use error::{BackendError, Chain, Error, ErrorKind, InvalidValue, PointsProblem, Rejection, Result};
-pub use fraud::{DeterministicRules, Finding, FraudDetector, Incident, IncidentStore, IssueVerdict, Verdict};
+pub use fraud::statistical;
+pub use fraud::{
+    Case, CaseStep, Deed, DeterministicRules, Finding, FraudDetector, FraudWatch, FraudWatchConfig, Incident,
+    IncidentFile, IncidentFilter, IncidentStatus, IncidentStore, IssueVerdict, Measure, Recorded, Sightings,
+    StepOutcome, Verdict, WatchProgress,
+};
+pub use hash_chain::{HashChain, Head};
 pub use id_source::{IdSource, IdSourceExt, RandomIds};
-pub use ids::{ActionId, BoardId, IncidentId, KeyId, KindId, SessionId, UserId};
+pub use ids::{ActionId, BoardId, IncidentId, KeyId, KindId, ModerationId, SessionId, UserId};
 pub use layers::{
     CommitListener, FallbackLimiter, GroupCommit, GroupCommitConfig, IndexProgress, IndexState, RankIndexed,
     RankIndexedConfig, TwoLevelCache,
 };
+#[cfg(feature = "accounts")]
+pub use layers::{IncidentAlerts, IncidentAlertsConfig};
 pub use limiter::{Algorithm, Cell, Decision, Quota, RateLimiter, Usage};
 pub use live::{
     EnteredTop, LiveEvent, LiveFrame, LiveWindow, Overtaken, Passer, PrivateEvent, PrivateSubscription, Snapshot,
-    Subscription, Update, WindowKind,
+    Subscription, Update, WindowExtent, WindowKind,
 };
 pub use names::{DisplayNames, NAMES_BACKEND, NoNames};
 pub use pipeline::{
-    Admission, AroundQuery, BoardError, Builder, CacheEvent, CacheMonitorConfig, CacheReaction, CacheStep,
-    CacheTrouble, Changes, Config, Encoded, HistoryEntry, HistoryPage, HistoryQuery, IssueRequest, RecordRequest,
-    Scoreboard, Stale, StaleCause, StandingQuery, TopQuery,
+    Admission, AroundQuery, BoardError, BoardPreview, Builder, CacheEvent, CacheMonitorConfig, CacheReaction,
+    CacheStep, CacheTrouble, Changes, Config, Encoded, HistoryEntry, HistoryPage, HistoryQuery, IssueRequest,
+    MAX_MODERATED, Preview, RecordRequest, Scoreboard, Selection, ShiftPreview, Stale, StaleCause, StandingQuery,
+    TopQuery,
 };
 pub use rank_index::{IndexPage, Percentile, RankIndex};
 pub use ranking::{Ahead, Direction, Operator, Order, OrderKey, RankStyle, TieBreak};
 pub use score::{MAX_SCORE, Points, Score};
 pub use store::{
-    AtMost, Change, ChangeBoard, CreateBoard, LogRow, Origin, Outcome, Reached, Receipt, Refusal, Scan, ScoreStore,
+    AtMost, CarriedOut, Change, ChangeBoard, CreateBoard, Effects, LogRow, Moderated, Moderation, ModerationAct,
+    ModerationRefusal, ModerationStore, Origin, Outcome, Own, Reached, Receipt, Refusal, Restricted, Restriction,
+    RowDigest, Scan, ScoreStore, Shift, Visibility,
 };
 pub use verifier::{ActionVerifier, HmacVerifier, KeyRing, Secret};
 pub use version::{Epoch, Position, Version};

@@ -9,13 +9,13 @@ use crate::broadcast::Broadcaster;
 use crate::clock::Clock;
 use crate::cursor::Cursors;
 use crate::error::BackendError;
-use crate::fraud::{FraudDetector, IncidentStore};
+use crate::fraud::{FraudDetector, IncidentStore, Sightings};
 use crate::id_source::IdSource;
 use crate::layers::{GroupCommit, TwoLevelCache};
 use crate::limiter::RateLimiter;
 use crate::live::Hub;
 use crate::names::DisplayNames;
-use crate::store::ScoreStore;
+use crate::store::{ModerationStore, ScoreStore};
 use crate::verifier::ActionVerifier;
 
 mod apply;
@@ -25,6 +25,7 @@ mod builder;
 mod follow;
 mod issue;
 mod limit;
+mod moderate;
 mod monitor;
 mod publish;
 mod read;
@@ -40,6 +41,7 @@ pub use boards::BoardError;
 pub use builder::{Builder, Config};
 pub use issue::IssueRequest;
 pub use limit::Admission;
+pub use moderate::{BoardPreview, MAX_MODERATED, Preview, Selection, ShiftPreview};
 pub use monitor::{CacheEvent, CacheMonitorConfig, CacheReaction, CacheStep, CacheTrouble};
 pub use read::{
     AroundQuery, Changes, Encoded, HistoryEntry, HistoryPage, HistoryQuery, Stale, StaleCause, StandingQuery, TopQuery,
@@ -89,6 +91,8 @@ struct Parts {
     limiter: Arc<dyn RateLimiter>,
     fraud: Arc<dyn FraudDetector>,
     incidents: Arc<dyn IncidentStore>,
+    moderation: Option<Arc<dyn ModerationStore>>,
+    sightings: Sightings,
     cache: Arc<TwoLevelCache>,
     broadcaster: Arc<dyn Broadcaster>,
     names: Arc<dyn DisplayNames>,
@@ -145,6 +149,18 @@ impl Scoreboard {
     #[must_use]
     pub fn store(&self) -> Arc<dyn ScoreStore> {
         self.parts.store.clone()
+    }
+
+    /// What was found that should not be, and what people make of it.
+    #[must_use]
+    pub fn incidents(&self) -> &dyn IncidentStore {
+        &*self.parts.incidents
+    }
+
+    /// From where users play, as far as whoever takes their requests says so.
+    #[must_use]
+    pub fn sightings(&self) -> &Sightings {
+        &self.parts.sightings
     }
 
     /// The numbers that it was built with.

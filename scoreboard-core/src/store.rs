@@ -14,9 +14,16 @@ use crate::version::{Epoch, Position, Version};
 
 mod change;
 mod log_row;
+mod moderation;
+mod row_digest;
 
 pub use change::{AtMost, Change, Origin, Outcome, Receipt, Refusal};
-pub use log_row::{LogRow, Reached};
+pub use log_row::{LogRow, Reached, Visibility};
+pub use moderation::{
+    CarriedOut, Effects, Moderated, Moderation, ModerationAct, ModerationRefusal, ModerationStore, Own, Restricted,
+    Restriction, Shift,
+};
+pub use row_digest::RowDigest;
 
 /// A stretch of a board's scores in the order of user ids, all true at one version.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +69,8 @@ pub enum ChangeBoard {
 /// - **Once.** An [`ActionId`] counts at most once in the store, on whatever board.
 /// - **One version an answer.** Everything in one answer is true at the one position that it names.
 /// - **Fresh.** A read that starts after an `apply` returned sees what it applied.
+/// - **Chained.** Each row is kept with the digest that [`Batch::decide`](crate::Batch::decide) gives it, and the board with that of its newest
+///   row, from which the next one is computed.
 ///
 /// A store may archive old rows of the log that are of signed actions, and drop them. It then still refuses what it cannot recognise any more
 /// ([`Refusal::Archived`]), and says of each board behind which version its log is whole ([`Board::log_after`]). The scores stay.
@@ -127,8 +136,8 @@ pub trait ScoreStore: fmt::Debug + Send + Sync + 'static {
     /// - Each change is decided against what the ones before it in the batch left: a repeat inside one batch is a replay.
     /// - In this order a change is: replayed if its id counted before with its fingerprint, refused as
     ///   [`FingerprintMismatch`](Refusal::FingerprintMismatch) if with another one, and otherwise refused as
-    ///   [`UnknownBoard`](Refusal::UnknownBoard), [`Archived`](Refusal::Archived), [`SeasonOver`](Refusal::SeasonOver),
-    ///   [`AboveCount`](Refusal::AboveCount) or [`ScoreOutOfRange`](Refusal::ScoreOutOfRange), or applied. A refused one takes no version and spoils no other.
+    ///   [`UnknownBoard`](Refusal::UnknownBoard), [`Archived`](Refusal::Archived), [`Banned`](Refusal::Banned),
+    ///   [`SeasonOver`](Refusal::SeasonOver), [`AboveCount`](Refusal::AboveCount) or [`ScoreOutOfRange`](Refusal::ScoreOutOfRange), or applied. A refused one takes no version and spoils no other.
     /// - Concurrent calls are as if made one after the other.
     ///
     /// # Errors
@@ -195,8 +204,8 @@ pub trait ScoreStore: fmt::Debug + Send + Sync + 'static {
         score: Score,
     ) -> Result<Option<ScoreRank>, BackendError>;
 
-    /// A user's log rows on a board, newest first, older than `before` if given, at most `limit`, as far as the log is whole. Empty for
-    /// an unknown board.
+    /// What a user did on a board, newest first, older than `before` if given, at most `limit`, as far as the log is whole: their log rows
+    /// but for [corrections](Origin::Correction). Empty for an unknown board.
     ///
     /// # Errors
     ///

@@ -34,6 +34,7 @@
 //! | [`account_store`] | [`AccountStore`](crate::accounts::AccountStore) | [`account_store_conformance!`](crate::account_store_conformance) |
 //! | [`factor_store`] | [`FactorStore`](crate::accounts::FactorStore) | [`factor_store_conformance!`](crate::factor_store_conformance) |
 //! | [`incident_store`] | [`IncidentStore`](crate::IncidentStore) | [`incident_store_conformance!`](crate::incident_store_conformance) |
+//! | [`moderation_store`] | [`ModerationStore`](crate::ModerationStore) | [`moderation_store_conformance!`](crate::moderation_store_conformance) |
 //! | [`board_cache`] | [`BoardCache`](crate::BoardCache) | [`board_cache_conformance!`](crate::board_cache_conformance) |
 //! | [`rate_limiter`] | [`RateLimiter`](crate::RateLimiter) | [`rate_limiter_conformance!`](crate::rate_limiter_conformance) |
 //! | [`broadcaster`] | [`Broadcaster`](crate::Broadcaster) | [`broadcaster_conformance!`](crate::broadcaster_conformance) |
@@ -53,6 +54,7 @@ pub mod incident_store;
 mod macros;
 mod memory;
 pub mod model;
+pub mod moderation_store;
 mod play;
 pub mod rate_limiter;
 pub mod score_store;
@@ -63,7 +65,7 @@ pub use clock::ManualClock;
 pub use faults::{FaultRates, FaultyBoardCache, FaultyBroadcaster, FaultyScoreStore};
 pub use fixture::{
     AccountStoreFixture, BoardCacheFixture, BroadcasterFixture, FactorStoreFixture, Fixture, IncidentStoreFixture,
-    RateLimiterFixture, ScoreStoreFixture, VerifierFixture, run,
+    ModerationStoreFixture, RateLimiterFixture, ScoreStoreFixture, VerifierFixture, run,
 };
 pub use ids::SeededIds;
 pub use memory::MemoryFixture;

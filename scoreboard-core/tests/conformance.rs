@@ -6,6 +6,7 @@ scoreboard_core::score_store_conformance!(MemoryFixture);
 scoreboard_core::account_store_conformance!(MemoryFixture);
 scoreboard_core::factor_store_conformance!(MemoryFixture);
 scoreboard_core::incident_store_conformance!(MemoryFixture);
+scoreboard_core::moderation_store_conformance!(MemoryFixture);
 scoreboard_core::board_cache_conformance!(MemoryFixture);
 scoreboard_core::rate_limiter_conformance!(MemoryFixture);
 scoreboard_core::broadcaster_conformance!(MemoryFixture);
@@ -50,19 +51,27 @@ mod rank_indexed {
     use std::sync::Arc;
 
     use scoreboard_core::memory::InProcessBroadcaster;
-    use scoreboard_core::testing::{Fixture, MemoryFixture, ScoreStoreFixture};
-    use scoreboard_core::{GroupCommit, RankIndexed, RankIndexedConfig, ScoreStore};
+    use scoreboard_core::testing::{Fixture, MemoryFixture, ModerationStoreFixture, ScoreStoreFixture};
+    use scoreboard_core::{GroupCommit, ModerationStore, RankIndexed, RankIndexedConfig, ScoreStore};
 
-    struct Indexed<const MAX_BYTES: usize, const GROUPED: bool>(Arc<dyn ScoreStore>);
+    struct Indexed<const MAX_BYTES: usize, const GROUPED: bool>(Arc<dyn ScoreStore>, MemoryFixture);
 
     impl<const MAX_BYTES: usize, const GROUPED: bool> Fixture for Indexed<MAX_BYTES, GROUPED> {
         async fn fresh() -> Self {
             let mut config = RankIndexedConfig::default();
             config.max_bytes = MAX_BYTES;
-            let store = RankIndexed::new(MemoryFixture::fresh().await.score_store(), config);
+            let memory = MemoryFixture::fresh().await;
+            let store = RankIndexed::new(memory.score_store(), config);
             tokio::spawn(store.clone().follow(Arc::new(InProcessBroadcaster::default())));
             let store: Arc<dyn ScoreStore> = Arc::new(store);
-            Self(if GROUPED { Arc::new(GroupCommit::new(store)) } else { store })
+            Self(if GROUPED { Arc::new(GroupCommit::new(store)) } else { store }, memory)
+        }
+    }
+
+    /// Decisions go to the store below, of which the index learns by the log.
+    impl<const MAX_BYTES: usize, const GROUPED: bool> ModerationStoreFixture for Indexed<MAX_BYTES, GROUPED> {
+        fn moderation_store(&self) -> Arc<dyn ModerationStore> {
+            self.1.moderation_store()
         }
     }
 
@@ -75,16 +84,19 @@ mod rank_indexed {
     mod alone {
         use super::*;
         scoreboard_core::score_store_conformance!(Indexed<{ 1 << 30 }, false>);
+        scoreboard_core::moderation_store_conformance!(Indexed<{ 1 << 30 }, false>);
     }
 
     mod under_group_commit {
         use super::*;
         scoreboard_core::score_store_conformance!(Indexed<{ 1 << 30 }, true>);
+        scoreboard_core::moderation_store_conformance!(Indexed<{ 1 << 30 }, true>);
     }
 
     mod too_large {
         use super::*;
         scoreboard_core::score_store_conformance!(Indexed<0, false>);
+        scoreboard_core::moderation_store_conformance!(Indexed<0, false>);
     }
 }
 

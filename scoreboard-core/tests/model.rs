@@ -27,6 +27,23 @@ async fn memory_and_its_layers_are_the_model() {
     }
 }
 
+/// The same beside moderators, who void, unvoid, hold, shadow, ban and lift.
+#[tokio::test]
+async fn memory_and_its_layers_are_the_model_beside_moderators() {
+    for seed in History::seeds(300) {
+        let [bare, below] = [(); 2].map(|()| Arc::new(MemoryScoreStore::new()));
+        let subjects = vec![
+            Subject::moderated("memory", bare.clone(), bare),
+            Subject::moderated(
+                "rank index",
+                Arc::new(RankIndexed::new(below.clone(), RankIndexedConfig::default())),
+                below,
+            ),
+        ];
+        History::moderated(seed).compare(subjects, COMMAND).await;
+    }
+}
+
 /// What the message of the first difference of a broken store from the model says.
 fn difference<D: Defect>() -> String {
     let compare = || {

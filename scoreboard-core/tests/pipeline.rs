@@ -6,9 +6,9 @@ use std::time::Duration;
 use scoreboard_core::memory::{MemoryIncidentStore, MemoryScoreStore};
 use scoreboard_core::testing::ManualClock;
 use scoreboard_core::{
-    ActionKind, AroundQuery, Audit, BoardId, BoardSpec, Config, Error, HistoryQuery, IncidentStore, IssueRequest,
-    KeyId, Points, PointsProblem, PointsRule, Receipt, RecordRequest, Rejection, Scoreboard, SignedAction,
-    StandingQuery, Timestamp, TopQuery, UserId, Version, verify,
+    ActionKind, AroundQuery, Audit, BoardId, BoardSpec, Config, Error, HistoryQuery, IncidentFilter, IncidentStore,
+    IssueRequest, KeyId, Points, PointsProblem, PointsRule, Receipt, RecordRequest, Rejection, Scoreboard,
+    SignedAction, StandingQuery, Timestamp, TopQuery, UserId, Version, verify,
 };
 
 struct World {
@@ -145,7 +145,7 @@ async fn above_the_daily_number_is_blocked_with_one_incident_and_free_again_tomo
     let (third, result) = boss().await;
     let Rejection::Blocked(incident) = rejection(result) else { panic!("not blocked") };
     assert_eq!(rejection(world.scoreboard.submit(user(1), third).await), Rejection::Blocked(incident), "one incident");
-    let written = world.incidents.incidents(None, 10).await.expect("memory");
+    let written = world.incidents.incidents(&IncidentFilter::default(), None, 10).await.expect("memory");
     assert_eq!((written.len(), written[0].id, &*written[0].rule), (1, incident, "above_daily_number"));
     assert!(world.scoreboard.submit(user(1), first).await.expect("a repeat is answered").replayed);
     world.clock.advance(Duration::from_secs(86_400));

@@ -68,6 +68,8 @@ bites!(score_store {
     a_score_before_its_equals: ScoreBeforeEquals => a_score_is_ranked_as_a_new_user_would_be;
     a_total_of_those_asked_for: StandingsTotalOfAsked => standings_come_as_asked;
     standings_reordered: StandingsReordered => standings_come_as_asked;
+    forgotten_digests: DigestsForgotten => each_row_is_kept_with_its_digest;
+    times_in_seconds: SecondsKept => each_row_is_kept_with_its_digest;
     a_history_upside_down: HistoryOldestFirst => history_is_paged_newest_first;
     a_history_that_repeats: HistoryRepeats => history_is_paged_newest_first;
     stale_reads: StaleReads => reads_see_what_was_applied;
@@ -117,6 +119,12 @@ bites!(incident_store {
     one_an_action: OneAnAction => an_action_and_rule_give_one_incident, an_incident_is_kept_whole;
     oldest_first: OldestFirst => incidents_come_newest_first;
     its_own_id: OwnIdTold => an_action_and_rule_give_one_incident;
+    a_repeat_that_is_new: AlwaysNew => an_action_and_rule_give_one_incident, one_finding_at_once_gives_one_incident;
+    a_lost_finding: FindingLost => an_incident_is_kept_whole;
+    a_filter_that_comes_late: FilteredLate => a_filter_gives_what_it_names;
+    a_revision_that_nobody_looks_at: RevisionIgnored => a_step_is_taken_from_what_was_seen, one_of_many_takes_a_step;
+    forgotten_steps: StepsForgotten => steps_are_taken_and_kept;
+    a_watch_that_goes_back: WatchedGoesBack => what_was_watched_never_goes_back;
 });
 
 bites!(board_cache {
@@ -129,6 +137,17 @@ bites!(board_cache {
     the_last_put: LastPutWins => an_older_answer_loses;
     a_life_that_stays_whole: LifeStaysWhole => a_hit_tells_what_is_left_of_its_life;
     a_lease_for_ever: LeaseOutlivesAnswer => a_lease_ends_with_the_answer;
+});
+
+bites!(moderation_store {
+    a_decision_that_counts_twice: CarriedOutTwice => a_decision_is_carried_out_once;
+    a_preview_that_does_it: PreviewCarriesOut => a_preview_changes_nothing;
+    what_stays_void: NeverUnvoids => unvoid_brings_the_first_state_back, a_user_with_nothing_left_leaves_and_comes_back;
+    action_by_action: ActionByAction => a_score_out_of_range_refuses_the_decision, what_never_counted_cannot_be_void;
+    a_ban_that_shadows: BanShadows => who_is_banned_is_nowhere, nothing_slips_past_a_ban;
+    a_shadow_that_holds: ShadowHolds => who_is_shadowed_sees_themselves_alone;
+    a_hold_that_does_nothing: HoldDoesNothing => who_is_held_keeps_what_others_saw;
+    decisions_upside_down: OldestFirst => decisions_are_listed_newest_first;
 });
 
 bites!(rate_limiter {
@@ -181,6 +200,7 @@ fn every_defect_is_tried() {
         include_str!("../src/testing/broken/broadcaster.rs"),
         include_str!("../src/testing/broken/factor_store.rs"),
         include_str!("../src/testing/broken/incident_store.rs"),
+        include_str!("../src/testing/broken/moderation_store.rs"),
         include_str!("../src/testing/broken/rate_limiter.rs"),
         include_str!("../src/testing/broken/score_store/reads.rs"),
         include_str!("../src/testing/broken/score_store/writes.rs"),

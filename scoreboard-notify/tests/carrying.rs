@@ -13,8 +13,12 @@ use axum::routing::post;
 use hmac::{Hmac, KeyInit, Mac};
 use parking_lot::Mutex;
 use scoreboard_core::accounts::{Email, Message, MessageKind, Notifier};
+use scoreboard_core::memory::MemoryIncidentStore;
 use scoreboard_core::testing::ManualClock;
-use scoreboard_core::{Clock, ErrorKind, UserId};
+use scoreboard_core::{
+    ActionId, BoardId, Case, Clock, ErrorKind, Incident, IncidentAlerts, IncidentAlertsConfig, IncidentFilter,
+    IncidentId, IncidentStore, Measure, Recorded, UserId,
+};
 use scoreboard_notify::{Outbox, OutboxConfig, SmtpMailer, Webhook};
 use sha2::Sha256;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
@@ -186,4 +190,99 @@ async fn a_full_outbox_refuses_at_once() {
     assert_eq!(outbox.deliver(&message(3)).await.unwrap_err().kind(), ErrorKind::Overloaded);
     drop(work);
     assert_eq!(outbox.deliver(&message(4)).await.unwrap_err().kind(), ErrorKind::Unavailable);
+}
+
+fn incident(number: u8, user: u8, rule: &str) -> Incident {
+    Incident {
+        id: IncidentId::from_bytes([number; 16]),
+        at: ManualClock::START,
+        board: BoardId::main(),
+        user_id: UserId::from_bytes([user; 16]),
+        action_id: ActionId::from_bytes([number; 16]),
+        rule: rule.to_owned(),
+        evidence: "velocity: 512 perHour, threshold 480".to_owned(),
+        measure: Measure::Flag,
+        finding: None,
+        case: Case::default(),
+    }
+}
+
+#[tokio::test]
+async fn an_incident_is_told_once_by_mail_and_by_a_signed_request() {
+    let (mut server, receiver, clock) = (MailServer::start(&[]).await, Receiver::default(), ManualClock::default());
+    let webhook = Webhook::new(&receiver.start().await, SECRET, Arc::new(clock.clone())).unwrap();
+    let address = |text: &str| Email::new(text).unwrap();
+    let carriers: Vec<(Arc<dyn Notifier>, Email)> = vec![
+        (server.mailer(), address("mona@example.org")),
+        (server.mailer(), address("root@example.org")),
+        (Arc::new(webhook), address("nobody@example.org")),
+    ];
+    let mut config = IncidentAlertsConfig::default();
+    config.url = "https://scores.example/api/admin/incidents/".to_owned();
+    let store = Arc::new(MemoryIncidentStore::default());
+    let alerts = IncidentAlerts::new(store.clone(), carriers, Arc::new(clock), config);
+    let first = incident(1, 7, "velocity");
+    for _ in 0..3 {
+        let _ = alerts.record_incident(&first).await.unwrap();
+    }
+    let _ = alerts.record_incident(&incident(2, 8, "velocity")).await.unwrap();
+    for (user, to) in [(7, "mona"), (7, "root"), (8, "mona"), (8, "root")] {
+        let mail = server.next().await;
+        assert_eq!(mail["to"][0], format!("{to}@example.org"));
+        assert_eq!(mail["subject"], "scoreboard: incident: velocity on main (flag)");
+        let text = mail["text"].as_str().unwrap();
+        assert!(text.contains("512 perHour") && text.contains(&UserId::from_bytes([user; 16]).to_string()), "{text}");
+        assert!(text.contains("https://scores.example/api/admin/incidents/0"), "{text}");
+    }
+    let received = receiver.received.lock().clone();
+    assert_eq!(received.len(), 2, "each incident once, however often it is found");
+    let body: serde_json::Value = serde_json::from_str(&received[0].1).unwrap();
+    assert_eq!((&body["kind"], &body["userId"]), (&"incident".into(), &first.user_id.to_string().into()));
+    assert!(received[0].0.contains_key("x-scoreboard-signature"));
+    assert_eq!(store.incidents(&IncidentFilter::default(), None, 10).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn of_many_incidents_few_are_told_and_how_many_were_not() {
+    let (receiver, clock) = (Receiver::default(), ManualClock::default());
+    let webhook = Webhook::new(&receiver.start().await, SECRET, Arc::new(clock.clone())).unwrap();
+    let carriers: Vec<(Arc<dyn Notifier>, Email)> = vec![(Arc::new(webhook), Email::new("a@example.org").unwrap())];
+    let mut config = IncidentAlertsConfig::default();
+    (config.per_hour, config.quiet) = (5, Duration::from_secs(7200));
+    let store = Arc::new(MemoryIncidentStore::default());
+    let alerts = IncidentAlerts::new(store.clone(), carriers, Arc::new(clock.clone()), config);
+    let told = || receiver.received.lock().len();
+    for number in 1..=4 {
+        // The same user and rule, again and again.
+        let _ = alerts.record_incident(&incident(number, 1, "too_fast")).await.unwrap();
+    }
+    assert_eq!(told(), 1);
+    for number in 10..30 {
+        let _ = alerts.record_incident(&incident(number, number, "too_fast")).await.unwrap();
+    }
+    assert_eq!(told(), 5, "and no more in an hour");
+    clock.advance(Duration::from_secs(3600));
+    let _ = alerts.record_incident(&incident(30, 1, "too_fast")).await.unwrap();
+    assert_eq!(told(), 5, "of this one somebody was told an hour ago");
+    let _ = alerts.record_incident(&incident(31, 31, "too_fast")).await.unwrap();
+    assert_eq!(told(), 6);
+    let last = receiver.received.lock().last().unwrap().1.clone();
+    assert!(last.contains("Nobody was told of 17 more"), "{last}");
+    assert_eq!(
+        store.incidents(&IncidentFilter::default(), None, 100).await.unwrap().len(),
+        26,
+        "all of them are there"
+    );
+}
+
+#[tokio::test]
+async fn an_incident_that_nobody_can_be_told_of_is_there_all_the_same() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mailer = SmtpMailer::new(&format!("smtp://127.0.0.1:{port}"), "scores@example.org").unwrap();
+    let carriers: Vec<(Arc<dyn Notifier>, Email)> = vec![(Arc::new(mailer), Email::new("a@example.org").unwrap())];
+    let store = Arc::new(MemoryIncidentStore::default());
+    let clock = Arc::new(ManualClock::default());
+    let alerts = IncidentAlerts::new(store.clone(), carriers, clock, IncidentAlertsConfig::default());
+    assert!(matches!(alerts.record_incident(&incident(1, 1, "too_fast")).await, Ok(Recorded::New(_))));
+    assert_eq!(store.incidents(&IncidentFilter::default(), None, 10).await.unwrap().len(), 1);
 }

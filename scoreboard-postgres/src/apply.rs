@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use scoreboard_core::{
-    ActionId, Batch, BoardId, BoardSpec, BoardState, Change, CountKey, Decided, Epoch, LogRow, Outcome, Position,
-    Reached, Season, UserId, Version,
+    ActionId, Batch, BoardId, BoardSpec, BoardState, Change, CountKey, Decided, Epoch, LogRow, Order, Outcome,
+    Position, Reached, Restriction, RowDigest, Season, UserId, Visibility,
 };
 use sqlx::{PgConnection, Postgres, Transaction};
 use uuid::Uuid;
@@ -21,7 +21,7 @@ use crate::rows::{Columns, Word, log_columns, number, season};
 const ATTEMPTS: u32 = 10;
 
 /// The numbers that boards go by inside the database.
-type Numbers = HashMap<BoardId, i64>;
+pub(crate) type Numbers = HashMap<BoardId, i64>;
 
 /// Applies the batch, and again where it was rolled back because of what another transaction did at the same time.
 pub(crate) async fn apply(store: &PostgresStore, changes: &[Change]) -> Result<Vec<Outcome>, Failure> {
@@ -38,9 +38,9 @@ pub(crate) async fn apply(store: &PostgresStore, changes: &[Change]) -> Result<V
 async fn attempt_once(mut tx: Transaction<'static, Postgres>, changes: &[Change]) -> Result<Vec<Outcome>, Failure> {
     let (boards, numbers, actions_from) = boards(&mut tx, changes).await?;
     let counted = counted(&mut tx, changes).await?;
-    let scores = scores(&mut tx, changes, &boards, &numbers).await?;
+    let (scores, restrictions) = scores(&mut tx, changes, &boards, &numbers).await?;
     let counts = counts(&mut tx, changes, &numbers).await?;
-    let decided = Batch { boards, counted, scores, counts, actions_from }.decide(changes);
+    let decided = Batch { boards, counted, scores, restrictions, counts, actions_from }.decide(changes);
     if !decided.rows.is_empty() {
         write(&mut tx, &decided, &numbers).await?;
         commit(tx).await?;
@@ -56,7 +56,7 @@ async fn boards(
 ) -> Result<(HashMap<BoardId, BoardState>, Numbers, Option<ActionId>), Failure> {
     let names: HashSet<&str> = changes.iter().map(|change| change.board.as_str()).collect();
     let rows = sqlx::query(
-        "SELECT id, no, direction, operator, tie_break, season, version FROM boards
+        "SELECT id, no, direction, operator, tie_break, season, version, head FROM boards
          WHERE id = ANY ($1) ORDER BY no FOR UPDATE",
     )
     .bind(Vec::from_iter(names))
@@ -78,7 +78,7 @@ async fn boards(
         };
         let season = columns.season()?;
         let position = Position { epoch: Epoch::new(0), version: columns.version()? };
-        boards.insert(id, BoardState { spec, season, position, total: 0 });
+        boards.insert(id, BoardState { spec, season, position, total: 0, head: columns.digest()? });
     }
 
     let rows = sqlx::query(
@@ -129,7 +129,7 @@ async fn counted(tx: &mut PgConnection, changes: &[Change]) -> Result<HashMap<Ac
     Ok(counted)
 }
 
-/// Where the users that the changes name stand.
+/// What the users that the changes name have, and may not. Whoever has something aside has that: what is shown of them is no matter of theirs.
 ///
 /// Each is looked for as the first from its id to its id, which the order of the primary key answers best. Asked for by equality, while the
 /// planner knows nothing of the table yet, it may as well walk the whole board in the order of its ranks until it meets the user.
@@ -138,7 +138,7 @@ async fn scores(
     changes: &[Change],
     boards: &HashMap<BoardId, BoardState>,
     numbers: &Numbers,
-) -> Result<HashMap<(BoardId, UserId), Reached>, Failure> {
+) -> Result<(HashMap<(BoardId, UserId), Reached>, HashMap<UserId, Restriction>), Failure> {
     let keys: HashSet<(&BoardId, UserId)> = changes
         .iter()
         .filter(|change| numbers.contains_key(&change.board))
@@ -146,26 +146,42 @@ async fn scores(
         .collect();
     let keys = Vec::from_iter(keys);
     let rows = sqlx::query(
-        "SELECT named.key, found.score, found.reached, found.updated_at
+        "SELECT named.key, restricted.restriction,
+                CASE WHEN aside.user_id IS NULL THEN found.score ELSE aside.score END,
+                CASE WHEN aside.user_id IS NULL THEN found.reached ELSE aside.reached END,
+                CASE WHEN aside.user_id IS NULL THEN found.updated_at ELSE aside.updated_at END
          FROM unnest($1::bigint[], $2::bigint[], $3::uuid[]) WITH ORDINALITY AS named (board, season, user_id, key)
-         CROSS JOIN LATERAL (
+         LEFT JOIN LATERAL (
              SELECT * FROM scores
              WHERE scores.board = named.board AND scores.season = named.season
                AND scores.user_id BETWEEN named.user_id AND named.user_id
-             ORDER BY scores.user_id LIMIT 1) AS found",
+             ORDER BY scores.user_id LIMIT 1) AS found ON true
+         LEFT JOIN LATERAL (
+             SELECT * FROM withheld
+             WHERE withheld.board = named.board AND withheld.season = named.season
+               AND withheld.user_id BETWEEN named.user_id AND named.user_id
+             ORDER BY withheld.user_id LIMIT 1) AS aside ON true
+         LEFT JOIN LATERAL (
+             SELECT * FROM restrictions WHERE restrictions.user_id BETWEEN named.user_id AND named.user_id
+             ORDER BY restrictions.user_id LIMIT 1) AS restricted ON true",
     )
     .bind(Vec::from_iter(keys.iter().map(|(board, _)| numbers[*board])))
     .bind(Vec::from_iter(keys.iter().map(|(board, _)| season(boards[*board].season))))
     .bind(Vec::from_iter(keys.iter().map(|(_, user)| user.as_uuid())))
     .fetch_all(tx)
     .await?;
-    let mut scores = HashMap::with_capacity(keys.len());
+    let (mut scores, mut restrictions) = (HashMap::with_capacity(keys.len()), HashMap::new());
     for row in &rows {
         let mut columns = Columns::of(row);
         let (board, user) = asked(&keys, columns.count()?)?;
-        scores.insert((board.clone(), user), columns.reached()?);
+        if let Some(restriction) = columns.word_if()? {
+            restrictions.insert(user, restriction);
+        }
+        if let Some(reached) = columns.reached_before()? {
+            scores.insert((board.clone(), user), reached);
+        }
     }
-    Ok(scores)
+    Ok((scores, restrictions))
 }
 
 /// Only for the changes whose condition needs it; most batches have none.
@@ -186,7 +202,8 @@ async fn counts(
     let rows = sqlx::query(
         "SELECT named.key,
                 (SELECT count(*) FROM log WHERE log.board = named.board AND log.user_id = named.user_id
-                                            AND log.kind = named.kind AND log.at >= named.since)
+                                            AND log.kind = named.kind AND log.at >= named.since
+                                            AND log.origin <> 'correction')
          FROM unnest($1::bigint[], $2::uuid[], $3::text[], $4::bigint[]) WITH ORDINALITY
               AS named (board, user_id, kind, since, key)",
     )
@@ -215,19 +232,37 @@ fn asked<K: Copy>(keys: &[K], place: u64) -> Result<K, Failure> {
 
 async fn write(tx: &mut PgConnection, decided: &Decided, numbers: &Numbers) -> Result<(), Failure> {
     write_log(tx, &decided.rows, numbers).await?;
-    write_scores(tx, decided, numbers).await?;
-    write_boards(tx, decided, numbers).await
+    let season = |board: &BoardId| decided.boards[board].season;
+    // Sorted, so that neighbours in the index are written one after the other.
+    let scores = decided.scores.iter().map(|((board, user), reached)| {
+        ((numbers[board], season(board), *user), (decided.boards[board].spec.order(), *reached))
+    });
+    write_scores(tx, &scores.collect()).await?;
+    let withheld = decided.withheld.iter();
+    let withheld = withheld.map(|((board, user), reached)| ((numbers[board], season(board), *user), *reached));
+    write_withheld(tx, &withheld.collect()).await?;
+    let totals = decided.boards.iter().map(|(board, state)| ((board.clone(), state.season), state.total)).collect();
+    write_boards(tx, &decided.boards, &totals, numbers).await
 }
 
-async fn write_log(tx: &mut PgConnection, rows: &[(BoardId, LogRow)], numbers: &Numbers) -> Result<(), Failure> {
+/// A user in a season of a board, by its number.
+pub(crate) type Key = (i64, Season, UserId);
+
+pub(crate) async fn write_log(
+    tx: &mut PgConnection,
+    rows: &[(BoardId, LogRow)],
+    numbers: &Numbers,
+) -> Result<(), Failure> {
     let all = || rows.iter().map(|(_, row)| row);
     let previous = || all().map(|row| row.previous);
     sqlx::query(
         "INSERT INTO log (board, version, epoch, action_id, fingerprint, season, user_id, kind, points, origin,
-                          previous_score, previous_version, previous_at, score, at)
+                          previous_score, previous_version, previous_at, score, at, visibility, corrected_version, corrected_at,
+                          digest)
          SELECT unnest($1::bigint[]), unnest($2::bigint[]), unnest($3::bigint[]), unnest($4::uuid[]), unnest($5::uuid[]),
                 unnest($6::bigint[]), unnest($7::uuid[]), unnest($8::text[]), unnest($9::bigint[]), unnest($10::text[]),
-                unnest($11::bigint[]), unnest($12::bigint[]), unnest($13::bigint[]), unnest($14::bigint[]), unnest($15::bigint[])",
+                unnest($11::bigint[]), unnest($12::bigint[]), unnest($13::bigint[]), unnest($14::bigint[]), unnest($15::bigint[]),
+                unnest($16::text[]), unnest($17::bigint[]), unnest($18::bigint[]), unnest($19::bytea[])",
     )
     .bind(Vec::from_iter(rows.iter().map(|(board, _)| numbers[board])))
     .bind(Vec::from_iter(all().map(|row| number(row.position.version.get()))))
@@ -244,22 +279,24 @@ async fn write_log(tx: &mut PgConnection, rows: &[(BoardId, LogRow)], numbers: &
     .bind(Vec::from_iter(previous().map(|previous| previous.map(|reached| reached.at.as_millis()))))
     .bind(Vec::from_iter(all().map(|row| row.score.get())))
     .bind(Vec::from_iter(all().map(|row| row.at.as_millis())))
+    .bind(Vec::from_iter(all().map(|row| (row.visibility != Visibility::Shown).then(|| row.visibility.as_word()))))
+    .bind(Vec::from_iter(all().map(|row| row.corrected.map(|reached| number(reached.version.get())))))
+    .bind(Vec::from_iter(all().map(|row| row.corrected.map(|reached| reached.at.as_millis()))))
+    .bind(Vec::from_iter(all().map(|row| row.digest.as_ref().map(bytes))))
     .execute(tx)
     .await?;
     Ok(())
 }
 
-async fn write_scores(tx: &mut PgConnection, decided: &Decided, numbers: &Numbers) -> Result<(), Failure> {
-    // Sorted, so that neighbours in the index are written one after the other.
-    let sorted: BTreeMap<(i64, UserId), (&BoardState, Reached)> = decided
-        .scores
-        .iter()
-        .map(|((board, user), reached)| ((numbers[board], *user), (&decided.boards[board], *reached)))
-        .collect();
+/// What is shown of users.
+pub(crate) async fn write_scores(
+    tx: &mut PgConnection,
+    sorted: &BTreeMap<Key, (Order, Reached)>,
+) -> Result<(), Failure> {
     if sorted.is_empty() {
         return Ok(());
     }
-    let keys = || sorted.values().map(|(board, reached)| board.spec.order().key(reached.score, reached.version));
+    let keys = || sorted.values().map(|(order, reached)| order.key(reached.score, reached.version));
     sqlx::query(
         "INSERT INTO scores (board, season, user_id, score, reached, updated_at, order_score, order_tie)
          SELECT unnest($1::bigint[]), unnest($2::bigint[]), unnest($3::uuid[]), unnest($4::bigint[]),
@@ -268,9 +305,9 @@ async fn write_scores(tx: &mut PgConnection, decided: &Decided, numbers: &Number
          SET score = excluded.score, reached = excluded.reached, updated_at = excluded.updated_at,
              order_score = excluded.order_score, order_tie = excluded.order_tie",
     )
-    .bind(Vec::from_iter(sorted.keys().map(|(board, _)| *board)))
-    .bind(Vec::from_iter(sorted.values().map(|(board, _)| season(board.season))))
-    .bind(Vec::from_iter(sorted.keys().map(|(_, user)| user.as_uuid())))
+    .bind(Vec::from_iter(sorted.keys().map(|(board, ..)| *board)))
+    .bind(Vec::from_iter(sorted.keys().map(|(_, of, _)| season(*of))))
+    .bind(Vec::from_iter(sorted.keys().map(|(.., user)| user.as_uuid())))
     .bind(Vec::from_iter(sorted.values().map(|(_, reached)| reached.score.get())))
     .bind(Vec::from_iter(sorted.values().map(|(_, reached)| number(reached.version.get()))))
     .bind(Vec::from_iter(sorted.values().map(|(_, reached)| reached.at.as_millis())))
@@ -281,26 +318,58 @@ async fn write_scores(tx: &mut PgConnection, decided: &Decided, numbers: &Number
     Ok(())
 }
 
-async fn write_boards(tx: &mut PgConnection, decided: &Decided, numbers: &Numbers) -> Result<(), Failure> {
-    let moved: Vec<(i64, Version, Season, u64)> = decided
-        .boards
-        .iter()
-        .map(|(board, state)| (numbers[board], state.position.version, state.season, state.total))
-        .collect();
-    // Most batches bring nobody new.
+/// What users have, and others are not shown.
+pub(crate) async fn write_withheld(tx: &mut PgConnection, sorted: &BTreeMap<Key, Reached>) -> Result<(), Failure> {
+    if sorted.is_empty() {
+        return Ok(());
+    }
     sqlx::query(
-        "WITH grown AS (
-             UPDATE seasons SET total = moved.total
-             FROM (SELECT unnest($1::bigint[]) AS board, unnest($3::bigint[]) AS season, unnest($4::bigint[]) AS total) AS moved
-             WHERE seasons.board = moved.board AND seasons.season = moved.season AND seasons.total <> moved.total)
-         UPDATE boards SET version = moved.version
-         FROM (SELECT unnest($1::bigint[]) AS board, unnest($2::bigint[]) AS version) AS moved WHERE boards.no = moved.board",
+        "INSERT INTO withheld (board, season, user_id, score, reached, updated_at)
+         SELECT unnest($1::bigint[]), unnest($2::bigint[]), unnest($3::uuid[]), unnest($4::bigint[]),
+                unnest($5::bigint[]), unnest($6::bigint[])
+         ON CONFLICT (board, season, user_id) DO UPDATE
+         SET score = excluded.score, reached = excluded.reached, updated_at = excluded.updated_at",
     )
-    .bind(Vec::from_iter(moved.iter().map(|(board, ..)| *board)))
-    .bind(Vec::from_iter(moved.iter().map(|(_, version, ..)| number(version.get()))))
-    .bind(Vec::from_iter(moved.iter().map(|(_, _, of, _)| season(*of))))
-    .bind(Vec::from_iter(moved.iter().map(|(.., total)| number(*total))))
+    .bind(Vec::from_iter(sorted.keys().map(|(board, ..)| *board)))
+    .bind(Vec::from_iter(sorted.keys().map(|(_, of, _)| season(*of))))
+    .bind(Vec::from_iter(sorted.keys().map(|(.., user)| user.as_uuid())))
+    .bind(Vec::from_iter(sorted.values().map(|reached| reached.score.get())))
+    .bind(Vec::from_iter(sorted.values().map(|reached| number(reached.version.get()))))
+    .bind(Vec::from_iter(sorted.values().map(|reached| reached.at.as_millis())))
     .execute(tx)
     .await?;
     Ok(())
+}
+
+/// The versions of the boards that moved, and the totals of seasons.
+pub(crate) async fn write_boards(
+    tx: &mut PgConnection,
+    moved: &HashMap<BoardId, BoardState>,
+    totals: &HashMap<(BoardId, Season), u64>,
+    numbers: &Numbers,
+) -> Result<(), Failure> {
+    // Most batches bring nobody new.
+    sqlx::query(
+        "WITH counted AS (
+             UPDATE seasons SET total = counted.total
+             FROM (SELECT unnest($3::bigint[]) AS board, unnest($4::bigint[]) AS season, unnest($5::bigint[]) AS total) AS counted
+             WHERE seasons.board = counted.board AND seasons.season = counted.season AND seasons.total <> counted.total)
+         UPDATE boards SET version = moved.version, head = moved.head
+         FROM (SELECT unnest($1::bigint[]) AS board, unnest($2::bigint[]) AS version, unnest($6::bytea[]) AS head) AS moved
+         WHERE boards.no = moved.board",
+    )
+    .bind(Vec::from_iter(moved.keys().map(|board| numbers[board])))
+    .bind(Vec::from_iter(moved.values().map(|state| number(state.position.version.get()))))
+    .bind(Vec::from_iter(totals.keys().map(|(board, _)| numbers[board])))
+    .bind(Vec::from_iter(totals.keys().map(|(_, of)| season(*of))))
+    .bind(Vec::from_iter(totals.values().map(|total| number(*total))))
+    .bind(Vec::from_iter(moved.values().map(|state| state.head.as_ref().map(bytes))))
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// As the database takes an array of them.
+fn bytes(digest: &RowDigest) -> &[u8] {
+    digest.as_bytes()
 }

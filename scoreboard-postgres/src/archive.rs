@@ -18,6 +18,7 @@ use crate::error::Failure;
 use crate::parts::{first_at, keep_out, lock_of_parts, table, time_of};
 use crate::rows::{Columns, number};
 
+mod chain;
 mod check;
 mod file;
 mod line;

@@ -48,7 +48,7 @@ macro_rules! select_boards {
     ($rest:literal) => {
         concat!(
             "SELECT boards.id, boards.name, boards.direction, boards.operator, boards.tie_break, boards.kinds,
-                    boards.season, meta.epoch, boards.version, seasons.total, boards.log_after
+                    boards.season, meta.epoch, boards.version, seasons.total, boards.log_after, boards.head
              FROM boards JOIN seasons ON seasons.board = boards.no AND seasons.season = boards.season CROSS JOIN meta ",
             $rest
         )
@@ -76,8 +76,9 @@ fn decode(mut columns: Columns<'_>) -> Result<Board, Failure> {
     };
     let season = columns.season()?;
     let position = columns.position()?;
-    let (epoch, version) = (position.epoch, position.version);
-    Ok(Board { spec, season, epoch, version, total: columns.count()?, log_after: columns.version()? })
+    let (epoch, version, total) = (position.epoch, position.version, columns.count()?);
+    let (log_after, head) = (columns.version()?, columns.digest()?);
+    Ok(Board { spec, season, epoch, version, total, log_after, head })
 }
 
 fn kinds(spec: &BoardSpec) -> Result<String, Failure> {

@@ -89,6 +89,7 @@ mod incidents;
 mod life;
 mod log;
 mod migrate;
+mod moderations;
 mod parts;
 mod read;
 mod replicas;

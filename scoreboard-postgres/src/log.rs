@@ -34,7 +34,7 @@ pub(crate) async fn history(
         "SELECT ",
         log_columns!(),
         " FROM log WHERE log.board = (SELECT no FROM boards WHERE id = $1) AND log.user_id = $2 AND log.version < $3
-          AND log.version > (SELECT log_after FROM boards WHERE id = $1)
+          AND log.version > (SELECT log_after FROM boards WHERE id = $1) AND log.origin <> 'correction'
           ORDER BY log.version DESC LIMIT $4"
     ))
     .bind(board.as_str())

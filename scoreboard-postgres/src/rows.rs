@@ -1,8 +1,8 @@
 //! From columns to the library's words: what does not fit is what nobody wrote.
 
 use scoreboard_core::{
-    ActionId, Direction, Epoch, Fingerprint, KindId, LogRow, Operator, Origin, Points, Position, Reached, Score,
-    Season, TieBreak, Timestamp, UserId, Version,
+    ActionId, Direction, Epoch, Fingerprint, IncidentStatus, KindId, LogRow, Measure, Operator, Origin, Points,
+    Position, Reached, Restriction, RowDigest, Score, Season, TieBreak, Timestamp, UserId, Version, Visibility,
 };
 use sqlx::postgres::PgRow;
 use sqlx::{Decode, Postgres, Row, Type};
@@ -71,7 +71,7 @@ impl<'r> Columns<'r> {
     }
 
     /// The same three, all of them NULL or none.
-    fn reached_before(&mut self) -> Result<Option<Reached>, Failure> {
+    pub(crate) fn reached_before(&mut self) -> Result<Option<Reached>, Failure> {
         if self.row.try_get::<Option<i64>, _>(self.next)?.is_none() {
             self.next += 3;
             return Ok(None);
@@ -82,13 +82,23 @@ impl<'r> Columns<'r> {
     /// One of a few words.
     pub(crate) fn word<T: Word>(&mut self) -> Result<T, Failure> {
         let text: &str = self.take()?;
-        let found = T::WORDS.iter().find(|(_, word)| *word == text);
-        found.map(|(value, _)| *value).ok_or_else(|| Failure::stored(format!("unknown word `{text}`")))
+        T::of_word(text)
+    }
+
+    /// The same, or NULL.
+    pub(crate) fn some_word<T: Word>(&mut self) -> Result<Option<T>, Failure> {
+        self.take::<Option<&str>>()?.map(T::of_word).transpose()
+    }
+
+    /// NULL where a release has written that knew of none.
+    pub(crate) fn digest(&mut self) -> Result<Option<RowDigest>, Failure> {
+        let bytes = self.take::<Option<&[u8]>>()?.map(<[u8; 32]>::try_from).transpose().map_err(Failure::stored)?;
+        Ok(bytes.map(RowDigest::from_bytes))
     }
 
     /// The columns of [`log_columns`].
     pub(crate) fn log_row(&mut self) -> Result<LogRow, Failure> {
-        Ok(LogRow {
+        let mut row = LogRow {
             position: self.position()?,
             action_id: self.id().map(ActionId::from_bytes)?,
             fingerprint: self.id().map(Fingerprint::from_bytes)?,
@@ -100,7 +110,26 @@ impl<'r> Columns<'r> {
             previous: self.reached_before()?,
             score: self.score()?,
             at: self.at()?,
-        })
+            corrected: None,
+            visibility: self.word_if()?.unwrap_or(Visibility::Shown),
+            digest: None,
+        };
+        let (version, at): (Option<i64>, Option<i64>) = (self.take()?, self.take()?);
+        if let (Some(version), Some(at)) = (version, at) {
+            let version = u64::try_from(version).map(Version::new).map_err(Failure::stored)?;
+            row.corrected = Some(Reached { score: row.score, version, at: Timestamp::from_millis(at) });
+        }
+        row.digest = self.digest()?;
+        Ok(row)
+    }
+
+    /// One of a few words, or NULL.
+    pub(crate) fn word_if<T: Word>(&mut self) -> Result<Option<T>, Failure> {
+        if self.row.try_get::<Option<&str>, _>(self.next)?.is_none() {
+            self.next += 1;
+            return Ok(None);
+        }
+        self.word().map(Some)
     }
 }
 
@@ -108,7 +137,8 @@ impl<'r> Columns<'r> {
 macro_rules! log_columns {
     () => {
         "log.epoch, log.version, log.action_id, log.fingerprint, log.season, log.user_id, log.kind, log.points, log.origin, \
-         log.previous_score, log.previous_version, log.previous_at, log.score, log.at"
+         log.previous_score, log.previous_version, log.previous_at, log.score, log.at, log.visibility, log.corrected_version, \
+         log.corrected_at, log.digest"
     };
 }
 pub(crate) use log_columns;
@@ -120,6 +150,11 @@ pub(crate) trait Word: Copy + PartialEq + 'static {
     fn as_word(self) -> &'static str {
         let found = Self::WORDS.iter().find(|(value, _)| *value == self);
         found.map(|(_, word)| *word).expect("every value has its word")
+    }
+
+    fn of_word(text: &str) -> Result<Self, Failure> {
+        let found = Self::WORDS.iter().find(|(_, word)| *word == text);
+        found.map(|(value, _)| *value).ok_or_else(|| Failure::stored(format!("unknown word `{text}`")))
     }
 }
 
@@ -137,7 +172,29 @@ impl Word for TieBreak {
 }
 
 impl Word for Origin {
-    const WORDS: &'static [(Self, &'static str)] = &[(Self::Action, "action"), (Self::Record, "record")];
+    const WORDS: &'static [(Self, &'static str)] =
+        &[(Self::Action, "action"), (Self::Record, "record"), (Self::Correction, "correction")];
+}
+
+/// NULL for what is shown.
+impl Word for Visibility {
+    const WORDS: &'static [(Self, &'static str)] =
+        &[(Self::Shown, "shown"), (Self::AsBefore, "before"), (Self::Nothing, "nothing")];
+}
+
+impl Word for Restriction {
+    const WORDS: &'static [(Self, &'static str)] =
+        &[(Self::Held, "held"), (Self::Shadowed, "shadowed"), (Self::Banned, "banned")];
+}
+
+impl Word for Measure {
+    const WORDS: &'static [(Self, &'static str)] =
+        &[(Self::Flag, "flag"), (Self::Hold, "hold"), (Self::Block, "block")];
+}
+
+impl Word for IncidentStatus {
+    const WORDS: &'static [(Self, &'static str)] =
+        &[(Self::Open, "open"), (Self::Confirmed, "confirmed"), (Self::Dismissed, "dismissed")];
 }
 
 /// A limit as Postgres takes it; no answer is longer than the largest one.

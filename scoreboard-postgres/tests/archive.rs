@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use scoreboard_core::testing::ManualClock;
 use scoreboard_core::{
-    ActionKind, Audit, BoardId, BoardSpec, Chain, Change, Clock, CreateBoard, Error, ErrorKind, HistoryQuery,
-    IssueRequest, LiveEvent, Origin, Outcome, Points, PointsRule, Position, Refusal, Rejection, ScoreStore, Scoreboard,
-    SystemClock, Timestamp, UserId, Version, verify,
+    ActionKind, Audit, BoardId, BoardSpec, Chain, Change, Clock, CreateBoard, Error, ErrorKind, Head, HistoryQuery,
+    IssueRequest, KeptHead, LiveEvent, Origin, Outcome, Points, PointsRule, Position, Refusal, Rejection, ScoreStore,
+    Scoreboard, SystemClock, Timestamp, UserId, Version, compare_head, verify,
 };
 use scoreboard_postgres::sqlx::{self, Connection, PgConnection};
 use scoreboard_postgres::{Archive, ArchiveStep, PostgresStore};
@@ -225,7 +225,7 @@ async fn with_the_archive_every_score_is_proven() {
         .count(&[old(1), old(2), of(2, record(3)), record(4), of(6, old(6)), of(2, new(5)), of(6, new(7)), new(8)])
         .await;
     assert_eq!(opened.archive().await, 3);
-    let check = async || opened.store.check_archive(opened.folder.path()).await.unwrap();
+    let check = async || opened.store.check_archive(opened.folder.path(), &[]).await.unwrap();
     for alteration in [
         "UPDATE scores SET score = 7, order_score = -7 WHERE reached = 1",
         "UPDATE scores SET updated_at = 1 WHERE reached = 4",
@@ -255,6 +255,49 @@ async fn with_the_archive_every_score_is_proven() {
     }
     std::fs::remove_file(opened.folder.path().join("scoreboard-log-1.jsonl")).unwrap();
     assert!(check().await.unwrap().contains("scoreboard-log-1.jsonl: No such file"));
+}
+
+/// What was archived, what was recorded between, and what came behind are one chain still.
+#[tokio::test]
+async fn with_the_archive_the_log_is_one_chain() {
+    let opened = open().await;
+    opened.count(&[old(1), record(2), of(1, old(3))]).await;
+    opened.count(&[record(4), of(1, old(5)), of(1, new(6)), new(7)]).await;
+    let rows = opened.store.log(&BoardId::main(), Version::ZERO, 10).await.unwrap();
+    assert_eq!(opened.archive().await, 3);
+    let main = BoardId::main();
+    let check = async |kept: &[(BoardId, Head)]| opened.store.check_archive(opened.folder.path(), kept).await.unwrap();
+    let heads: Vec<_> = rows
+        .iter()
+        .map(|row| (main.clone(), Head { version: row.position.version, digest: row.digest.expect("each has one") }))
+        .collect();
+    assert_eq!(check(&heads).await, None);
+    for (head, is_archived) in heads.iter().zip([true, true, true, true, true, false, false]) {
+        let found = compare_head(&opened.store, &main, head.1).await.unwrap();
+        assert_eq!(found == KeptHead::Archived, is_archived, "{head:?}: {found:?}");
+    }
+    let other = (main.clone(), Head { digest: heads[0].1.digest, ..heads[2].1 });
+    assert!(check(&[other]).await.unwrap().contains("main: at version 3: the digest was"));
+
+    for (alteration, named) in [
+        ("UPDATE log SET kind = 'other' WHERE version = 2", "the row of version 2 does not come to its digest"),
+        (
+            "UPDATE log SET fingerprint = action_id WHERE version = 4",
+            "the row of version 4 does not come to its digest",
+        ),
+        // The first behind the archive, which the audit takes as it is found.
+        ("UPDATE log SET kind = 'other' WHERE version = 6", "the row of version 6 does not come to its digest"),
+        (
+            "DELETE FROM log WHERE version = 4; DELETE FROM scores WHERE reached = 4; UPDATE seasons SET total = total - 1",
+            "version 4 is neither archived nor in the database",
+        ),
+    ] {
+        run(opened.schema.url(), &format!("CREATE TABLE kept AS SELECT * FROM log; {alteration}")).await;
+        assert!(matches!(opened.audit().await, Audit::Clean { .. }), "{alteration}: {:?}", opened.audit().await);
+        let found = check(&[]).await.unwrap_or_default();
+        assert!(found.contains(named), "{alteration}: {found}");
+        run(opened.schema.url(), "TRUNCATE log; INSERT INTO log SELECT * FROM kept; DROP TABLE kept").await;
+    }
 }
 
 /// A wrong clock does not make it count again either.

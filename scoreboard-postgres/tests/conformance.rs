@@ -8,6 +8,7 @@ scoreboard_core::score_store_conformance!(PostgresFixture);
 scoreboard_core::account_store_conformance!(PostgresFixture);
 scoreboard_core::factor_store_conformance!(PostgresFixture);
 scoreboard_core::incident_store_conformance!(PostgresFixture);
+scoreboard_core::moderation_store_conformance!(PostgresFixture);
 
 /// The same with calls gathered into one transaction.
 mod group_commit {
@@ -45,14 +46,14 @@ mod rank_indexed {
     use std::sync::Arc;
 
     use scoreboard_core::memory::InProcessBroadcaster;
-    use scoreboard_core::testing::{Fixture, ScoreStoreFixture};
-    use scoreboard_core::{GroupCommit, RankIndexed, RankIndexedConfig, ScoreStore};
+    use scoreboard_core::testing::{Fixture, ModerationStoreFixture, ScoreStoreFixture};
+    use scoreboard_core::{GroupCommit, ModerationStore, RankIndexed, RankIndexedConfig, ScoreStore};
 
     use crate::support::PostgresFixture;
 
     struct Indexed {
         store: Arc<GroupCommit>,
-        _inner: PostgresFixture,
+        inner: PostgresFixture,
     }
 
     impl Fixture for Indexed {
@@ -60,7 +61,7 @@ mod rank_indexed {
             let inner = PostgresFixture::fresh().await;
             let ranks = RankIndexed::new(inner.score_store(), RankIndexedConfig::default());
             tokio::spawn(ranks.clone().follow(Arc::new(InProcessBroadcaster::default())));
-            Self { store: Arc::new(GroupCommit::new(Arc::new(ranks))), _inner: inner }
+            Self { store: Arc::new(GroupCommit::new(Arc::new(ranks))), inner }
         }
     }
 
@@ -70,5 +71,12 @@ mod rank_indexed {
         }
     }
 
+    impl ModerationStoreFixture for Indexed {
+        fn moderation_store(&self) -> Arc<dyn ModerationStore> {
+            self.inner.moderation_store()
+        }
+    }
+
     scoreboard_core::score_store_conformance!(Indexed);
+    scoreboard_core::moderation_store_conformance!(Indexed);
 }

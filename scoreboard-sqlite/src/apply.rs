@@ -7,8 +7,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use scoreboard_core::{
-    ActionId, Batch, BoardId, BoardSpec, BoardState, Change, CountKey, Decided, KindId, LogRow, Outcome, Reached,
-    Score, Timestamp, UserId, Version,
+    ActionId, Batch, BoardId, BoardSpec, BoardState, Change, CountKey, Decided, KindId, LogRow, Order, Outcome,
+    Reached, Restriction, Score, Season, Timestamp, UserId, Version, Visibility,
 };
 use sqlx::{Sqlite, SqliteConnection, Transaction};
 
@@ -19,26 +19,36 @@ use crate::rows::{Columns, Word, log_columns};
 use crate::values::Insert;
 
 /// The numbers that boards go by inside the file.
-type Numbers = HashMap<BoardId, i64>;
+pub(crate) type Numbers = HashMap<BoardId, i64>;
 
-/// The newest row of a user's chain in a board's current season.
+/// The newest row of a user's chain in a season of a board.
 #[derive(Clone, Copy)]
-struct Chain {
+pub(crate) struct Chain {
     /// Its version.
-    end: Version,
+    pub(crate) end: Version,
     /// The latest time in the chain.
-    at: Timestamp,
+    pub(crate) at: Timestamp,
+    /// Whether it is kept aside, with what is not shown.
+    pub(crate) is_aside: bool,
 }
 
-/// The chains of the users that a batch names, by their boards' numbers.
-type Chains = HashMap<(i64, UserId), Chain>;
+/// The chains of users, by their boards' numbers.
+pub(crate) type Chains = HashMap<(i64, Season, UserId), Chain>;
+
+/// What a batch finds of the users that it names.
+#[derive(Default)]
+struct Standing {
+    scores: HashMap<(BoardId, UserId), Reached>,
+    restrictions: HashMap<UserId, Restriction>,
+    chains: Chains,
+}
 
 pub(crate) async fn apply(mut tx: Transaction<'static, Sqlite>, changes: &[Change]) -> Result<Vec<Outcome>, Failure> {
-    let (boards, numbers) = boards(&mut tx, changes).await?;
+    let (boards, numbers) = boards(&mut tx, changes.iter().map(|change| &change.board)).await?;
     let counted = counted(&mut tx, changes).await?;
-    let (scores, chains) = standing(&mut tx, changes, &boards, &numbers).await?;
+    let Standing { scores, restrictions, chains } = standing(&mut tx, changes, &boards, &numbers).await?;
     let counts = counts(&mut tx, changes, &numbers).await?;
-    let decided = Batch { boards, counted, scores, counts, actions_from: None }.decide(changes);
+    let decided = Batch { boards, counted, scores, restrictions, counts, actions_from: None }.decide(changes);
     if !decided.rows.is_empty() {
         write(&mut tx, &decided, &numbers, chains).await?;
         commit(tx).await?;
@@ -46,14 +56,14 @@ pub(crate) async fn apply(mut tx: Transaction<'static, Sqlite>, changes: &[Chang
     Ok(decided.outcomes)
 }
 
-async fn boards(
+pub(crate) async fn boards(
     tx: &mut SqliteConnection,
-    changes: &[Change],
+    names: impl Iterator<Item = &BoardId>,
 ) -> Result<(HashMap<BoardId, BoardState>, Numbers), Failure> {
-    let names: HashSet<&str> = changes.iter().map(|change| change.board.as_str()).collect();
+    let names: HashSet<&str> = names.map(BoardId::as_str).collect();
     let rows = sqlx::query(
         "SELECT boards.id, boards.no, boards.direction, boards.operator, boards.tie_break,
-                boards.season, meta.epoch, boards.version, seasons.total
+                boards.season, meta.epoch, boards.version, seasons.total, boards.head
          FROM json_each(?) AS named CROSS JOIN boards ON boards.id = named.value
          JOIN seasons ON seasons.board = boards.no AND seasons.season = boards.season CROSS JOIN meta",
     )
@@ -74,8 +84,8 @@ async fn boards(
             tie_break: columns.word()?,
             ..BoardSpec::new(id.clone())
         };
-        let state =
-            BoardState { spec, season: columns.season()?, position: columns.position()?, total: columns.count()? };
+        let (season, position, total) = (columns.season()?, columns.position()?, columns.count()?);
+        let state = BoardState { spec, season, position, total, head: columns.digest()? };
         boards.insert(id, state);
     }
     Ok((boards, numbers))
@@ -104,39 +114,61 @@ async fn counted(
     Ok(counted)
 }
 
-/// Where the users that the changes name stand, and where their chains end.
+/// What the users that the changes name have, what they may not, and where their chains end.
 async fn standing(
     tx: &mut SqliteConnection,
     changes: &[Change],
     boards: &HashMap<BoardId, BoardState>,
     numbers: &Numbers,
-) -> Result<(HashMap<(BoardId, UserId), Reached>, Chains), Failure> {
+) -> Result<Standing, Failure> {
     let mut keys = Rows::new();
     let mut named = Vec::with_capacity(changes.len());
     for change in changes {
         let (Some(no), Some(board)) = (numbers.get(&change.board), boards.get(&change.board)) else { continue };
         keys.row().integer(*no).integer(i64::from(board.season.get())).bytes(change.user_id.as_bytes());
-        named.push((&change.board, *no, change.user_id));
+        named.push((&change.board, *no, board.season, change.user_id));
     }
+    // Whoever has something aside has that; what is shown of them is no matter of theirs.
     let json: String = sqlx::query_scalar(
-        "SELECT json_group_array(json_array(named.key, scores.score, scores.reached, scores.updated_at,
-                                            scores.chain_end, scores.chain_at))
-         FROM jsonb_each(?) AS named CROSS JOIN scores
+        "SELECT json_group_array(json_array(named.key,
+                    iif(withheld.chain_end IS NULL, scores.score, withheld.score),
+                    iif(withheld.chain_end IS NULL, scores.reached, withheld.reached),
+                    iif(withheld.chain_end IS NULL, scores.updated_at, withheld.updated_at),
+                    coalesce(withheld.chain_end, scores.chain_end), coalesce(withheld.chain_at, scores.chain_at),
+                    withheld.chain_end IS NOT NULL, restrictions.restriction))
+         FROM jsonb_each(?) AS named
+         LEFT JOIN scores
            ON scores.board = named.value ->> 0 AND scores.season = named.value ->> 1
-          AND scores.user_id = unhex(named.value ->> 2)",
+          AND scores.user_id = unhex(named.value ->> 2)
+         LEFT JOIN withheld
+           ON withheld.board = named.value ->> 0 AND withheld.season = named.value ->> 1
+          AND withheld.user_id = unhex(named.value ->> 2)
+         LEFT JOIN restrictions ON restrictions.user_id = unhex(named.value ->> 2)
+         WHERE coalesce(scores.user_id, withheld.user_id, restrictions.user_id) IS NOT NULL",
     )
     .bind(keys.json())
     .fetch_one(tx)
     .await?;
-    let rows: Vec<(usize, Score, Version, i64, Version, i64)> = serde_json::from_str(&json).map_err(Failure::stored)?;
-    let mut scores = HashMap::with_capacity(changes.len());
-    let mut chains = HashMap::with_capacity(changes.len());
-    for (key, score, version, at, end, latest) in rows {
-        let (board, no, user) = named.get(key).ok_or_else(|| Failure::stored("a key that was not asked for"))?;
-        scores.insert(((*board).clone(), *user), Reached { score, version, at: Timestamp::from_millis(at) });
-        chains.insert((*no, *user), Chain { end, at: Timestamp::from_millis(latest) });
+    type Found =
+        (usize, Option<Score>, Option<Version>, Option<i64>, Option<Version>, Option<i64>, u8, Option<Restriction>);
+    let rows: Vec<Found> = serde_json::from_str(&json).map_err(Failure::stored)?;
+    let mut standing = Standing::default();
+    for (key, score, version, at, end, latest, is_aside, restriction) in rows {
+        let (board, no, season, user) =
+            *named.get(key).ok_or_else(|| Failure::stored("a key that was not asked for"))?;
+        if let (Some(score), Some(version), Some(at)) = (score, version, at) {
+            let at = Timestamp::from_millis(at);
+            standing.scores.insert((board.clone(), user), Reached { score, version, at });
+        }
+        if let (Some(end), Some(latest)) = (end, latest) {
+            let chain = Chain { end, at: Timestamp::from_millis(latest), is_aside: is_aside > 0 };
+            standing.chains.insert((no, season, user), chain);
+        }
+        if let Some(restriction) = restriction {
+            standing.restrictions.insert(user, restriction);
+        }
     }
-    Ok((scores, chains))
+    Ok(standing)
 }
 
 /// Only for the changes whose condition needs it; most batches have none.
@@ -161,18 +193,24 @@ async fn counts(
     }
     let json: String = sqlx::query_scalar(
         "SELECT json_group_array(json_array(named.key,
-                (WITH RECURSIVE chain (board, version, chained_to, kind, at) AS (
-                    SELECT log.board, log.version, log.chained_to, log.kind, log.at
-                    FROM seasons CROSS JOIN scores
+                (WITH RECURSIVE chain (board, version, chained_to, kind, at, origin) AS (
+                    SELECT log.board, log.version, log.chained_to, log.kind, log.at, log.origin
+                    FROM seasons
+                    LEFT JOIN scores
                       ON scores.board = seasons.board AND scores.season = seasons.season
                      AND scores.user_id = unhex(named.value ->> 1)
-                    CROSS JOIN log ON log.board = scores.board AND log.version = scores.chain_end
+                    LEFT JOIN withheld
+                      ON withheld.board = seasons.board AND withheld.season = seasons.season
+                     AND withheld.user_id = unhex(named.value ->> 1)
+                    CROSS JOIN log
+                      ON log.board = seasons.board AND log.version = coalesce(withheld.chain_end, scores.chain_end)
                     WHERE seasons.board = named.value ->> 0 AND log.chain_at >= named.value ->> 3
                     UNION ALL
-                    SELECT log.board, log.version, log.chained_to, log.kind, log.at
+                    SELECT log.board, log.version, log.chained_to, log.kind, log.at, log.origin
                     FROM chain CROSS JOIN log ON log.board = chain.board AND log.version = chain.chained_to
                     WHERE log.chain_at >= named.value ->> 3)
-                 SELECT count(*) FROM chain WHERE kind = named.value ->> 2 AND at >= named.value ->> 3)))
+                 SELECT count(*) FROM chain
+                 WHERE kind = named.value ->> 2 AND at >= named.value ->> 3 AND origin <> 'correction')))
          FROM jsonb_each(?) AS named",
     )
     .bind(keys.json())
@@ -190,8 +228,9 @@ async fn counts(
 
 static LOG: Insert = Insert::new(
     "INSERT OR FAIL INTO log (board, version, epoch, action_id, fingerprint, season, user_id, kind, points, origin,
-                              previous_score, previous_version, previous_at, score, at, chained_to, chain_at)",
-    17,
+                              previous_score, previous_version, previous_at, score, at, visibility,
+                              corrected_version, corrected_at, chained_to, chain_at, digest)",
+    21,
     "",
 );
 
@@ -205,18 +244,63 @@ static SCORES: Insert = Insert::new(
          chain_end = excluded.chain_end, chain_at = excluded.chain_at",
 );
 
+static WITHHELD: Insert = Insert::new(
+    "INSERT OR FAIL INTO withheld (board, season, user_id, score, reached, updated_at, chain_end, chain_at)",
+    8,
+    "ON CONFLICT (board, season, user_id) DO UPDATE
+     SET score = excluded.score, reached = excluded.reached, updated_at = excluded.updated_at,
+         chain_end = excluded.chain_end, chain_at = excluded.chain_at",
+);
+
+/// What is written of a user in a season of a board: by number, so that neighbours in the file are written one after the other.
+pub(crate) type Key = (i64, Season, UserId);
+
 async fn write(
     tx: &mut SqliteConnection,
     decided: &Decided,
     numbers: &Numbers,
     mut chains: Chains,
 ) -> Result<(), Failure> {
-    // Sorted, so that neighbours in the file are written one after the other.
-    let mut last: BTreeMap<(i64, UserId), (&BoardState, &LogRow)> = BTreeMap::new();
-    LOG.run(tx, &decided.rows, |values, (board, row)| {
+    let were_aside: HashSet<Key> = chains.iter().filter(|(_, chain)| chain.is_aside).map(|(key, _)| *key).collect();
+    write_log(tx, &decided.rows, numbers, &mut chains).await?;
+    let (mut shown, mut aside): (BTreeMap<Key, (Order, Reached)>, BTreeMap<Key, Option<Reached>>) = Default::default();
+    for (board, row) in &decided.rows {
+        let Some(reached) = row.after() else { continue };
+        let key = (numbers[board], row.season, row.user_id);
+        if row.visibility == Visibility::Shown {
+            shown.insert(key, (decided.boards[board].spec.order(), reached));
+        } else {
+            aside.insert(key, Some(reached));
+        }
+    }
+    write_shown(tx, shown, &chains).await?;
+    // Who had nothing left has something again, and is as any other.
+    for key in decided_keys(decided, numbers).filter(|key| were_aside.contains(key) && !aside.contains_key(key)) {
+        remove_aside(tx, key).await?;
+    }
+    write_aside(tx, aside, &chains).await?;
+
+    let totals = decided.boards.iter().map(|(board, state)| ((board.clone(), state.season), state.total)).collect();
+    write_boards(tx, &decided.boards, &totals, numbers).await
+}
+
+fn decided_keys(decided: &Decided, numbers: &Numbers) -> impl Iterator<Item = Key> {
+    decided.rows.iter().map(|(board, row)| (numbers[board], row.season, row.user_id))
+}
+
+/// Appends rows, each to the end of its user's chain.
+pub(crate) async fn write_log(
+    tx: &mut SqliteConnection,
+    rows: &[(BoardId, LogRow)],
+    numbers: &Numbers,
+    chains: &mut Chains,
+) -> Result<(), Failure> {
+    LOG.run(tx, rows, |values, (board, row)| {
         let no = numbers[board];
-        let before = chains.get(&(no, row.user_id)).copied();
-        let chain = Chain { end: row.position.version, at: before.map_or(row.at, |before| before.at.max(row.at)) };
+        let key = (no, row.season, row.user_id);
+        let before = chains.get(&key).copied();
+        let at = before.map_or(row.at, |before| before.at.max(row.at));
+        let chain = Chain { end: row.position.version, at, is_aside: false };
         values
             .integer(no)
             .version(row.position.version)
@@ -231,22 +315,30 @@ async fn write(
             .reached(row.previous)
             .integer(row.score.get())
             .integer(row.at.as_millis())
+            .word_if((row.visibility != Visibility::Shown).then(|| row.visibility.as_word()))
+            .reached_when(row.corrected)
             .earlier(before.map(|before| before.end))
-            .integer(chain.at.as_millis());
-        chains.insert((no, row.user_id), chain);
-        last.insert((no, row.user_id), (&decided.boards[board], row));
+            .integer(chain.at.as_millis())
+            .digest(row.digest);
+        chains.insert(key, chain);
     })
-    .await?;
+    .await
+}
 
-    let last: Vec<_> = last.into_iter().collect();
+/// What is shown of users.
+pub(crate) async fn write_shown(
+    tx: &mut SqliteConnection,
+    shown: BTreeMap<Key, (Order, Reached)>,
+    chains: &Chains,
+) -> Result<(), Failure> {
+    let shown: Vec<_> = shown.into_iter().collect();
     SCORES
-        .run(tx, &last, |values, &((no, user), (board, row))| {
-            let reached = row.reached();
-            let key = board.spec.order().key(reached.score, reached.version);
-            let chain = chains[&(no, user)];
+        .run(tx, &shown, |values, &((no, season, user), (order, reached))| {
+            let key = order.key(reached.score, reached.version);
+            let chain = chains[&(no, season, user)];
             values
                 .integer(no)
-                .integer(i64::from(row.season.get()))
+                .integer(i64::from(season.get()))
                 .bytes(user.as_bytes())
                 .reached(Some(reached))
                 .integer(key.score)
@@ -254,27 +346,67 @@ async fn write(
                 .version(chain.end)
                 .integer(chain.at.as_millis());
         })
-        .await?;
+        .await
+}
 
-    let mut boards = Rows::new();
-    for (board, state) in &decided.boards {
-        boards
-            .row()
-            .integer(numbers[board])
-            .number(state.position.version.get())
-            .integer(i64::from(state.season.get()))
-            .number(state.total);
-    }
-    let boards = boards.json();
-    sqlx::query("UPDATE OR FAIL boards SET version = moved.value ->> 1 FROM jsonb_each(?) AS moved WHERE no = moved.value ->> 0")
-        .bind(&boards)
-        .execute(&mut *tx)
+/// What users have, and others are not shown.
+pub(crate) async fn write_aside(
+    tx: &mut SqliteConnection,
+    aside: BTreeMap<Key, Option<Reached>>,
+    chains: &Chains,
+) -> Result<(), Failure> {
+    let aside: Vec<_> = aside.into_iter().collect();
+    WITHHELD
+        .run(tx, &aside, |values, &((no, season, user), reached)| {
+            let chain = chains[&(no, season, user)];
+            values
+                .integer(no)
+                .integer(i64::from(season.get()))
+                .bytes(user.as_bytes())
+                .reached(reached)
+                .version(chain.end)
+                .integer(chain.at.as_millis());
+        })
+        .await
+}
+
+pub(crate) async fn remove_aside(tx: &mut SqliteConnection, (no, season, user): Key) -> Result<(), Failure> {
+    sqlx::query("DELETE FROM withheld WHERE board = ? AND season = ? AND user_id = ?")
+        .bind(no)
+        .bind(season.get())
+        .bind(user.as_bytes().as_slice())
+        .execute(tx)
         .await?;
+    Ok(())
+}
+
+/// The versions of the boards that moved, and the totals of seasons.
+pub(crate) async fn write_boards(
+    tx: &mut SqliteConnection,
+    moved: &HashMap<BoardId, BoardState>,
+    totals: &HashMap<(BoardId, Season), u64>,
+    numbers: &Numbers,
+) -> Result<(), Failure> {
+    let mut boards = Rows::new();
+    for (board, state) in moved {
+        boards.row().integer(numbers[board]).number(state.position.version.get()).digest(state.head);
+    }
     sqlx::query(
-        "UPDATE OR FAIL seasons SET total = moved.value ->> 3 FROM jsonb_each(?) AS moved
-         WHERE board = moved.value ->> 0 AND season = moved.value ->> 2",
+        "UPDATE OR FAIL boards SET version = moved.value ->> 1, head = unhex(moved.value ->> 2)
+         FROM jsonb_each(?) AS moved WHERE no = moved.value ->> 0",
     )
-    .bind(&boards)
+    .bind(boards.json())
+    .execute(&mut *tx)
+    .await?;
+    let mut seasons = Rows::new();
+    for ((board, season), total) in totals {
+        seasons.row().integer(numbers[board]).integer(i64::from(season.get())).number(*total);
+    }
+    sqlx::query(
+        "UPDATE OR FAIL seasons SET total = counted.value ->> 2 FROM jsonb_each(?) AS counted
+         WHERE board = counted.value ->> 0 AND season = counted.value ->> 1",
+    )
+    .bind(seasons.json())
     .execute(tx)
     .await?;
     Ok(())

@@ -50,7 +50,7 @@ macro_rules! select_boards {
     ($rest:literal) => {
         concat!(
             "SELECT boards.id, boards.name, boards.direction, boards.operator, boards.tie_break, boards.kinds,
-                    boards.season, meta.epoch, boards.version, seasons.total
+                    boards.season, meta.epoch, boards.version, seasons.total, boards.head
              FROM boards JOIN seasons ON seasons.board = boards.no AND seasons.season = boards.season CROSS JOIN meta ",
             $rest
         )
@@ -79,7 +79,8 @@ fn decode(mut columns: Columns<'_>) -> Result<Board, Failure> {
     let season = columns.season()?;
     let position = columns.position()?;
     let (epoch, version, total) = (position.epoch, position.version, columns.count()?);
-    Ok(Board { spec, season, epoch, version, total, log_after: Version::ZERO })
+    let (log_after, head) = (Version::ZERO, columns.digest()?);
+    Ok(Board { spec, season, epoch, version, total, log_after, head })
 }
 
 fn kinds(spec: &BoardSpec) -> Result<String, Failure> {

@@ -1,37 +1,89 @@
-//! What the fraud rules found.
+//! What the fraud rules found, and how far they have looked.
 
 use async_trait::async_trait;
-use scoreboard_core::{ActionId, BackendError, BoardId, Incident, IncidentId, IncidentStore};
+use scoreboard_core::{
+    ActionId, BackendError, BoardId, Case, CaseStep, Deed, Incident, IncidentFile, IncidentFilter, IncidentId,
+    IncidentStore, Position, Recorded, StepOutcome, Timestamp, UserId,
+};
 use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use crate::connection::{SqliteStore, commit};
 use crate::error::Failure;
-use crate::rows::{Columns, limit};
+use crate::rows::{Columns, Word, limit, number};
+
+/// What [`decode`] reads.
+macro_rules! select_incidents {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, at, board, user_id, action_id, rule, evidence, measure, finding, status, assignee, decided_by, decided_at, note,
+                    revision FROM incidents ",
+            $rest
+        )
+    };
+}
 
 #[async_trait]
 impl IncidentStore for SqliteStore {
-    async fn record_incident(&self, incident: &Incident) -> Result<IncidentId, BackendError> {
+    async fn record_incident(&self, incident: &Incident) -> Result<Recorded, BackendError> {
         self.record(incident).await.map_err(|failure| failure.during("record_incident"))
     }
 
-    async fn incidents(&self, before: Option<IncidentId>, limit: usize) -> Result<Vec<Incident>, BackendError> {
-        self.newest(before, limit).await.map_err(|failure| failure.during("incidents"))
+    async fn incidents(
+        &self,
+        filter: &IncidentFilter,
+        before: Option<IncidentId>,
+        limit: usize,
+    ) -> Result<Vec<Incident>, BackendError> {
+        self.newest(filter, before, limit).await.map_err(|failure| failure.during("incidents"))
+    }
+
+    async fn incident(&self, id: IncidentId) -> Result<Option<IncidentFile>, BackendError> {
+        self.file_of(id).await.map_err(|failure| failure.during("incident"))
+    }
+
+    async fn take_step(&self, id: IncidentId, step: &CaseStep) -> Result<StepOutcome, BackendError> {
+        self.step(id, step).await.map_err(|failure| failure.during("take_step"))
+    }
+
+    async fn watched(&self, board: &BoardId) -> Result<Option<Position>, BackendError> {
+        let found = sqlx::query("SELECT epoch, version FROM watched WHERE board = ?").bind(board.as_str());
+        let found = async {
+            let row = found.fetch_optional(&mut *self.reader().await?).await?;
+            row.map(|row| Columns::of(&row).position()).transpose()
+        };
+        found.await.map_err(|failure: Failure| failure.during("watched"))
+    }
+
+    async fn set_watched(&self, board: &BoardId, position: Position) -> Result<(), BackendError> {
+        let update = sqlx::query(
+            "INSERT INTO watched (board, epoch, version) VALUES (?1, ?2, ?3) ON CONFLICT (board) DO UPDATE
+             SET epoch = ?2, version = ?3 WHERE (watched.epoch, watched.version) < (?2, ?3)",
+        )
+        .bind(board.as_str())
+        .bind(position.epoch.get().cast_signed())
+        .bind(number(position.version));
+        self.execute(update).await.map(drop).map_err(|failure| failure.during("set_watched"))
     }
 }
 
 impl SqliteStore {
-    async fn record(&self, incident: &Incident) -> Result<IncidentId, Failure> {
+    async fn record(&self, incident: &Incident) -> Result<Recorded, Failure> {
         let mut tx = self.write().await?;
-        let first = sqlx::query("SELECT id FROM incidents WHERE action_id = ? AND rule = ?")
+        let first = sqlx::query("SELECT id FROM incidents WHERE action_id = ?1 AND rule = ?2 UNION ALL SELECT id FROM incidents WHERE id = ?3 LIMIT 1")
             .bind(incident.action_id.as_bytes().as_slice())
             .bind(&incident.rule)
+            .bind(incident.id.as_bytes().as_slice())
             .fetch_optional(&mut *tx)
             .await?;
         if let Some(first) = first {
-            return Columns::of(&first).bytes().map(IncidentId::from_bytes);
+            return Columns::of(&first).bytes().map(IncidentId::from_bytes).map(Recorded::Known);
         }
+        let Incident { case, .. } = incident;
         sqlx::query(
-            "INSERT INTO incidents (id, at, board, user_id, action_id, rule, evidence) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO incidents (id, at, board, user_id, action_id, rule, evidence, measure, finding, status, assignee, decided_by,
+                                    decided_at, note, revision)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(incident.id.as_bytes().as_slice())
         .bind(incident.at.as_millis())
@@ -40,23 +92,113 @@ impl SqliteStore {
         .bind(incident.action_id.as_bytes().as_slice())
         .bind(&incident.rule)
         .bind(&incident.evidence)
+        .bind(incident.measure.as_word())
+        .bind(incident.finding.as_ref().map(serde_json::to_string).transpose().map_err(Failure::stored)?)
+        .bind(case.status.as_word())
+        .bind(case.assignee.as_ref().map(|user| user.as_bytes().as_slice()))
+        .bind(case.decided_by.as_ref().map(|user| user.as_bytes().as_slice()))
+        .bind(case.decided_at.map(Timestamp::as_millis))
+        .bind(&case.note)
+        .bind(i64::from(case.revision))
         .execute(&mut *tx)
         .await?;
         commit(tx).await?;
-        Ok(incident.id)
+        Ok(Recorded::New(incident.id))
     }
 
-    async fn newest(&self, before: Option<IncidentId>, count: usize) -> Result<Vec<Incident>, Failure> {
-        let rows = sqlx::query(
-            "SELECT id, at, board, user_id, action_id, rule, evidence FROM incidents
-             WHERE ?1 IS NULL OR no < (SELECT no FROM incidents WHERE id = ?1) ORDER BY no DESC LIMIT ?2",
-        )
-        .bind(before.as_ref().map(|before| before.as_bytes().as_slice()))
-        .bind(limit(count))
-        .fetch_all(&mut *self.reader().await?)
-        .await?;
+    async fn newest(
+        &self,
+        filter: &IncidentFilter,
+        before: Option<IncidentId>,
+        count: usize,
+    ) -> Result<Vec<Incident>, Failure> {
+        let mut query = QueryBuilder::<Sqlite>::new(select_incidents!("WHERE TRUE"));
+        if let Some(before) = before {
+            query
+                .push(" AND no < (SELECT no FROM incidents WHERE id = ")
+                .push_bind(before.as_bytes().to_vec())
+                .push(")");
+        }
+        if let Some(status) = filter.status {
+            query.push(" AND status = ").push_bind(status.as_word());
+        }
+        if let Some(assignee) = filter.assignee {
+            query.push(" AND assignee = ").push_bind(assignee.as_bytes().to_vec());
+        }
+        if let Some(user) = filter.user {
+            query.push(" AND user_id = ").push_bind(user.as_bytes().to_vec());
+        }
+        if let Some(board) = &filter.board {
+            query.push(" AND board = ").push_bind(board.to_string());
+        }
+        if let Some(rule) = &filter.rule {
+            query.push(" AND rule = ").push_bind(rule.clone());
+        }
+        if let Some(measure) = filter.measure {
+            query.push(" AND measure = ").push_bind(measure.as_word());
+        }
+        query.push(" ORDER BY no DESC LIMIT ").push_bind(limit(count));
+        let rows = query.build().fetch_all(&mut *self.reader().await?).await?;
         rows.iter().map(decode).collect()
     }
+
+    async fn file_of(&self, id: IncidentId) -> Result<Option<IncidentFile>, Failure> {
+        let mut tx = self.snapshot().await?;
+        let Some(incident) = one(&mut tx, id).await? else { return Ok(None) };
+        let rows = sqlx::query(
+            "SELECT revision, at, by_user, status, assignee, note FROM incident_steps WHERE incident = ? ORDER BY revision",
+        );
+        let rows = rows.bind(id.as_bytes().as_slice()).fetch_all(&mut *tx).await?;
+        Ok(Some(IncidentFile { incident, steps: rows.iter().map(decode_step).collect::<Result<_, _>>()? }))
+    }
+
+    async fn step(&self, id: IncidentId, step: &CaseStep) -> Result<StepOutcome, Failure> {
+        let mut tx = self.write().await?;
+        let Some(incident) = one(&mut tx, id).await? else { return Ok(StepOutcome::Unknown) };
+        let Some(case) = incident.case.after(step) else {
+            let last = sqlx::query(
+                "SELECT revision, at, by_user, status, assignee, note FROM incident_steps WHERE incident = ? ORDER BY revision DESC LIMIT 1",
+            );
+            let last = last.bind(id.as_bytes().as_slice()).fetch_optional(&mut *tx).await?;
+            let is_repeat = last.as_ref().map(decode_step).transpose()?.is_some_and(|last| last == *step);
+            return Ok(if is_repeat { StepOutcome::Taken(incident) } else { StepOutcome::ChangedMeanwhile(incident) });
+        };
+        sqlx::query(
+            "UPDATE incidents SET status = ?2, assignee = ?3, decided_by = ?4, decided_at = ?5, note = ?6, revision = ?7 WHERE id = ?1",
+        )
+        .bind(id.as_bytes().as_slice())
+        .bind(case.status.as_word())
+        .bind(case.assignee.as_ref().map(|user| user.as_bytes().as_slice()))
+        .bind(case.decided_by.as_ref().map(|user| user.as_bytes().as_slice()))
+        .bind(case.decided_at.map(Timestamp::as_millis))
+        .bind(&case.note)
+        .bind(i64::from(case.revision))
+        .execute(&mut *tx)
+        .await?;
+        let (status, assignee) = match &step.deed {
+            Deed::Decide(status) => (Some(status.as_word()), None),
+            Deed::Assign(to) => (None, to.as_ref().map(|user| user.as_bytes().as_slice())),
+        };
+        sqlx::query(
+            "INSERT INTO incident_steps (incident, revision, at, by_user, status, assignee, note) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(id.as_bytes().as_slice())
+        .bind(i64::from(step.revision))
+        .bind(step.at.as_millis())
+        .bind(step.by.as_bytes().as_slice())
+        .bind(status)
+        .bind(assignee)
+        .bind(&step.note)
+        .execute(&mut *tx)
+        .await?;
+        commit(tx).await?;
+        Ok(StepOutcome::Taken(Incident { case, ..incident }))
+    }
+}
+
+async fn one(connection: &mut SqliteConnection, id: IncidentId) -> Result<Option<Incident>, Failure> {
+    let found = sqlx::query(select_incidents!("WHERE id = ?")).bind(id.as_bytes().as_slice());
+    found.fetch_optional(connection).await?.as_ref().map(decode).transpose()
 }
 
 fn decode(row: &SqliteRow) -> Result<Incident, Failure> {
@@ -69,5 +211,33 @@ fn decode(row: &SqliteRow) -> Result<Incident, Failure> {
         action_id: columns.bytes().map(ActionId::from_bytes)?,
         rule: columns.take()?,
         evidence: columns.take()?,
+        measure: columns.word()?,
+        finding: columns.take::<Option<&str>>()?.map(serde_json::from_str).transpose().map_err(Failure::stored)?,
+        case: Case {
+            status: columns.word()?,
+            assignee: some_user(&mut columns)?,
+            decided_by: some_user(&mut columns)?,
+            decided_at: columns.take::<Option<i64>>()?.map(Timestamp::from_millis),
+            note: columns.take()?,
+            revision: revision(&mut columns)?,
+        },
     })
+}
+
+fn decode_step(row: &SqliteRow) -> Result<CaseStep, Failure> {
+    let mut columns = Columns::of(row);
+    let (revision, at, by) = (revision(&mut columns)?, columns.at()?, columns.user()?);
+    let decided = columns.some_word()?;
+    let assignee = some_user(&mut columns)?;
+    let deed = decided.map_or(Deed::Assign(assignee), Deed::Decide);
+    Ok(CaseStep { revision, at, by, deed, note: columns.take()? })
+}
+
+fn some_user(columns: &mut Columns<'_>) -> Result<Option<UserId>, Failure> {
+    let bytes = columns.take::<Option<&[u8]>>()?;
+    bytes.map(|bytes| bytes.try_into().map(UserId::from_bytes).map_err(Failure::stored)).transpose()
+}
+
+fn revision(columns: &mut Columns<'_>) -> Result<u32, Failure> {
+    u32::try_from(columns.take::<i64>()?).map_err(Failure::stored)
 }

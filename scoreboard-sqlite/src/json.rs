@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use scoreboard_core::RowDigest;
+
 /// Rows on their way into SQL: a JSON array of arrays.
 pub(crate) struct Rows(String);
 
@@ -37,6 +39,16 @@ impl Rows {
 
     pub(crate) fn bytes(&mut self, bytes: &[u8; 16]) -> &mut Self {
         push_hex(self.separate(), bytes);
+        self
+    }
+
+    pub(crate) fn digest(&mut self, digest: Option<RowDigest>) -> &mut Self {
+        let json = self.separate();
+        match digest {
+            Some(digest) => write!(json, "\"{digest}\""),
+            None => write!(json, "null"),
+        }
+        .expect("a string takes all that is written");
         self
     }
 

@@ -70,6 +70,7 @@ mod incidents;
 mod json;
 mod log;
 mod migrate;
+mod moderations;
 mod read;
 mod revoked_keys;
 mod rows;

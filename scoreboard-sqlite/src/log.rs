@@ -40,11 +40,15 @@ pub(crate) async fn history(
             chain (version) AS (
                 SELECT chained_to FROM last_seen WHERE chained_to IS NOT NULL
                 UNION ALL
-                SELECT scores.chain_end
-                FROM seasons CROSS JOIN scores
+                SELECT coalesce(withheld.chain_end, scores.chain_end)
+                FROM seasons
+                LEFT JOIN scores
                   ON scores.board = seasons.board AND scores.season = seasons.season AND scores.user_id = ?2
+                LEFT JOIN withheld
+                  ON withheld.board = seasons.board AND withheld.season = seasons.season AND withheld.user_id = ?2
                 WHERE seasons.board = (SELECT no FROM named)
                   AND seasons.season < coalesce((SELECT season FROM last_seen), 4294967296)
+                  AND coalesce(withheld.chain_end, scores.chain_end) IS NOT NULL
                 UNION ALL
                 SELECT log.chained_to
                 FROM chain CROSS JOIN log ON log.board = (SELECT no FROM named) AND log.version = chain.version
@@ -53,7 +57,7 @@ pub(crate) async fn history(
          SELECT ",
         log_columns!(),
         " FROM chain CROSS JOIN log ON log.board = (SELECT no FROM named) AND log.version = chain.version
-          WHERE chain.version < ?3 LIMIT ?4"
+          WHERE chain.version < ?3 AND log.origin <> 'correction' LIMIT ?4"
     ))
     .bind(board.as_str())
     .bind(user.as_bytes().as_slice())

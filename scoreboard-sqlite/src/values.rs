@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use scoreboard_core::{Reached, Version};
+use scoreboard_core::{Reached, RowDigest, Version};
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{Arguments, AssertSqlSafe, SqliteConnection};
 
@@ -83,15 +83,30 @@ impl Values {
         self.value(word)
     }
 
+    /// A word that there may not be.
+    pub(crate) fn word_if(&mut self, word: Option<&str>) -> &mut Self {
+        self.value(word)
+    }
+
     pub(crate) fn reached(&mut self, reached: Option<Reached>) -> &mut Self {
-        self.value(reached.map(|reached| reached.score.get()))
-            .earlier(reached.map(|reached| reached.version))
-            .value(reached.map(|reached| reached.at.as_millis()))
+        self.value(reached.map(|reached| reached.score.get())).reached_when(reached)
+    }
+
+    /// When a score was reached, if there is one.
+    pub(crate) fn reached_when(&mut self, reached: Option<Reached>) -> &mut Self {
+        self.earlier(reached.map(|reached| reached.version)).value(reached.map(|reached| reached.at.as_millis()))
     }
 
     /// A version that there may not be.
     pub(crate) fn earlier(&mut self, version: Option<Version>) -> &mut Self {
         self.value(version.map(number))
+    }
+
+    pub(crate) fn digest(&mut self, digest: Option<RowDigest>) -> &mut Self {
+        match &digest {
+            Some(digest) => self.value(&digest.as_bytes()[..]),
+            None => self.value(None::<&[u8]>),
+        }
     }
 
     fn value<'v>(&mut self, value: impl sqlx::Encode<'v, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>) -> &mut Self {

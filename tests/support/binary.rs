@@ -7,12 +7,13 @@ use std::sync::OnceLock;
 use std::time::SystemTime;
 
 /// What the server is made of; generated files and tests are not among it.
-const SOURCES: [&str; 14] = [
+const SOURCES: [&str; 15] = [
     "Cargo.lock",
     "Cargo.toml",
     "scoreboard-client/Cargo.toml",
     "scoreboard-client/src",
     "scoreboard-core/src",
+    "scoreboard-notify/src",
     "scoreboard-postgres/src",
     "scoreboard-postgres/migrations",
     "scoreboard-redis/src",

@@ -5,8 +5,11 @@ pub(crate) mod arena;
 pub(crate) mod binary;
 pub(crate) mod client;
 pub(crate) mod fault_proxy;
+pub(crate) mod follower;
 pub(crate) mod history;
 pub(crate) mod load;
+pub(crate) mod metrics;
+pub(crate) mod pages;
 pub(crate) mod place;
 #[path = "../../scoreboard-postgres/tests/support/postgres/mod.rs"]
 pub(crate) mod postgres;

@@ -63,7 +63,7 @@ struct KindAnswer {
 
 impl From<Board> for BoardAnswer {
     fn from(board: Board) -> Self {
-        let Board { spec, season, epoch, version, total, log_after: _ } = board;
+        let Board { spec, season, epoch, version, total, log_after: _, head: _ } = board;
         Self {
             id: spec.id,
             name: spec.name,

@@ -139,21 +139,6 @@ pub(crate) struct RankParams {
     min_version: Option<i64>,
 }
 
-/// What to watch.
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct WatchParams {
-    /// Which board.
-    #[serde(default = "BoardId::main")]
-    #[param(required = false)]
-    pub(crate) board: BoardId,
-    /// How many entries of its top.
-    #[serde(default, deserialize_with = "within::<_, 1, 100>")]
-    #[param(value_type = Option<i64>, minimum = 1, maximum = 100, default = 10, nullable = false)]
-    limit: Option<i64>,
-}
-
 impl From<TopParams> for TopQuery {
     fn from(params: TopParams) -> Self {
         let TopParams { board, limit, cursor, season, style, min_version } = params;
@@ -197,12 +182,6 @@ impl HistoryParams {
 impl RankParams {
     pub(crate) fn min_version(&self) -> Version {
         version(self.min_version)
-    }
-}
-
-impl WatchParams {
-    pub(crate) fn limit(&self) -> usize {
-        self.limit.map_or(10, number)
     }
 }
 

@@ -13,10 +13,10 @@ use crate::problem::Problem;
 pub(crate) const MAX_MESSAGE: usize = 8 * 1024;
 
 /// How many entries a watcher sees who does not say.
-const DEFAULT_LIMIT: usize = 10;
+pub(crate) const DEFAULT_LIMIT: usize = 10;
 
 /// How many entries a watcher sees on each side of a user who does not say.
-const DEFAULT_RADIUS: usize = 5;
+pub(crate) const DEFAULT_RADIUS: usize = 5;
 
 /// What a client says.
 #[derive(Debug, PartialEq, Eq, Deserialize)]

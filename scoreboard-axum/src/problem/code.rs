@@ -42,6 +42,7 @@ codes! {
     Unauthorized "unauthorized" UNAUTHORIZED "Not signed in";
     Forbidden "forbidden" FORBIDDEN "Not allowed";
     ActionBlocked "action_blocked" FORBIDDEN "The action was blocked";
+    Banned "banned" FORBIDDEN "The user is banned";
     NotFound "not_found" NOT_FOUND "Not found";
     MethodNotAllowed "method_not_allowed" METHOD_NOT_ALLOWED "The method is not allowed here";
     RequestTimeout "request_timeout" REQUEST_TIMEOUT "The request took too long to arrive";

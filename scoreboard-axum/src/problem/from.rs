@@ -38,6 +38,11 @@ impl From<Rejection> for Problem {
             Rejection::ScoreOutOfRange => Self::new(Code::ScoreOutOfRange, detail).at("/action/points"),
             Rejection::Blocked(incident) => Self::blocked(incident),
             Rejection::IdempotencyMismatch => Self::new(Code::IdempotencyMismatch, detail),
+            Rejection::Banned => Self::new(Code::Banned, detail),
+            rejection @ (Rejection::Moderation(_)
+            | Rejection::TooManyActions(_)
+            | Rejection::SelectionTooWide
+            | Rejection::NoModeration) => Self::refused_decision(&rejection),
             Rejection::Forbidden => Self::forbidden("not allowed"),
             // As above.
             rejection => unknown(&rejection),

@@ -47,6 +47,10 @@ pub(super) async fn update(State(app): State<Shared>, request: Request) -> Resul
         let UpdateRequest { action } = json(&parts, body)?;
         let receipt = app.scoreboard.submit_admitted(admission, action).await;
         count(&receipt.as_ref());
+        if receipt.is_ok() {
+            let address = app.address(&parts).to_string();
+            app.scoreboard.sightings().saw(user, &address, app.clock.now());
+        }
         plain(StatusCode::OK, Caching::Private, &ReceiptAnswer { receipt: receipt? })
     })
     .await

@@ -77,7 +77,10 @@ pub(super) async fn socket(State(app): State<Shared>, request: Request) -> Resul
     .await
 }
 
-/// Watches a board as server-sent events: the same messages as over a WebSocket.
+/// Watches a part of a board as server-sent events: the same messages as over a WebSocket.
+///
+/// The top, or by `around` a user with those next to them, or by `users` some users wherever they stand. `Last-Event-ID` is of use for the same
+/// part alone, as a browser sends it that comes back.
 #[utoipa::path(
     get, path = "/api/scoreboard/events", tag = "live",
     params(WatchParams, ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event received (`epoch.version`): what has happened since is sent", pattern = "^(0|[1-9][0-9]{0,14})\\.(0|[1-9][0-9]{0,14})$", nullable = false)),
@@ -93,9 +96,9 @@ pub(super) async fn events(State(app): State<Shared>, request: Request) -> Resul
     limited(usage, async {
         check_origin(&parts, &app.config.allowed_origins)?;
         let params: WatchParams = query(&parts)?;
-        let (limit, since) = (params.limit(), last_event_id(&parts)?);
+        let (window, since) = (params.window()?, last_event_id(&parts)?);
         // Asked here, so that a board that is not there is a 404 and no stream.
-        let watched = app.scoreboard.subscribe(&params.board, limit, since).await?;
+        let watched = app.scoreboard.watch(&params.board, window, since).await?;
         let connection = admit(&app, &parts, Transport::ServerSentEvents)?;
         let feed = live::feed_of(watched, connection.share());
         Ok(live::events(feed, connection, app.lifecycle.clone()))

@@ -7,6 +7,7 @@ use scoreboard_core::accounts::{AccountError, Role};
 use scoreboard_core::{HistoryPage, Page, Position, Standing, StandingQuery, UserId};
 
 use crate::answer::{Caching, versioned};
+use crate::bearer::bearer;
 use crate::dto::{AroundParams, HistoryParams, StandingParams, user_id};
 use crate::problem::Problem;
 use crate::query::query;
@@ -22,7 +23,7 @@ pub(super) async fn own_standing(State(app): State<Shared>, request: Request) ->
     let (parts, _) = request.into_parts();
     let user = app.user(&parts)?.user_id;
     let usage = app.limits.read(Subject::User(user)).await?;
-    limited(usage, standing_of(&app, &parts, user, Caching::Private)).await
+    limited(usage, own_standing_of(&app, &parts, user)).await
 }
 
 /// Where a user stands.
@@ -36,16 +37,24 @@ pub(super) async fn standing(State(app): State<Shared>, request: Request) -> Res
     let usage = app.reader(&parts).await?;
     limited(usage, async {
         let user = user_id(&mut parts).await?;
-        standing_of(&app, &parts, user, Caching::Public).await
+        // One's own is one's own, by whatever path it is asked for.
+        if let Some(token) = bearer(&parts.headers)?
+            && app.accounts.authenticate_enrolling(token)?.user_id == user
+        {
+            return own_standing_of(&app, &parts, user).await;
+        }
+        let params: StandingParams = query(&parts)?;
+        let standing = app.scoreboard.standing(user, &StandingQuery::from(params)).await?;
+        versioned(&parts, Position { epoch: standing.epoch, version: standing.version }, Caching::Public, &standing)
     })
     .await
 }
 
-async fn standing_of(app: &AppState, parts: &Parts, user: UserId, caching: Caching) -> Result<Response, Problem> {
+/// What a user is told of themselves: also what others are not shown.
+async fn own_standing_of(app: &AppState, parts: &Parts, user: UserId) -> Result<Response, Problem> {
     let params: StandingParams = query(parts)?;
-    let standing = app.scoreboard.standing(user, &StandingQuery::from(params)).await?;
-    let position = Position { epoch: standing.epoch, version: standing.version };
-    versioned(parts, position, caching, &standing)
+    let standing = app.scoreboard.own_standing(user, &StandingQuery::from(params)).await?;
+    versioned(parts, Position { epoch: standing.epoch, version: standing.version }, Caching::Private, &standing)
 }
 
 /// Who stands around a user; nobody, if the user is not on the board.

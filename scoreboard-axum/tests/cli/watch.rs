@@ -198,7 +198,9 @@ fn what_cannot_be_watched_is_told_in_one_line() {
         refusal.contains("the board `nothing` cannot be watched at") && refusal.contains("(not_found)"),
         "{refusal}"
     );
-    for args in [["--limit", "0"], ["--limit", "101"], ["--board", "Not A Slug"]] {
+    for args in
+        [["--limit", "0"], ["--limit", "101"], ["--board", "Not A Slug"], ["--around", "Ada"], ["--radius", "3"]]
+    {
         let refused = arena.folder.run(&[&["watch"], &args[..]].concat());
         assert_eq!(refused.code, 2, "{refused:?}");
     }

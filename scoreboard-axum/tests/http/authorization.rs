@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request};
+use scoreboard_core::IncidentId;
 use scoreboard_core::accounts::{Login, MessageKind, Role, UserStore};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
+use crate::incidents;
 use crate::second_factor::{app, enrol};
 use crate::support::{PASSWORD, Player, World};
 
@@ -54,8 +56,13 @@ const fn users(status: u16) -> Row {
     [401, status, status, status, status, 401, 401, 401]
 }
 
+/// Who looks into what the fraud rules found, and decides.
+const fn reviewers(status: u16) -> Row {
+    [401, 403, 403, status, status, 401, 401, 401]
+}
+
 /// What each of [`CALLERS`] is answered.
-const MATRIX: [(&str, &str, Row); 40] = [
+const MATRIX: [(&str, &str, Row); 50] = [
     ("post", "/api/auth/register", everyone(201)),
     ("post", "/api/auth/login", everyone(200)),
     ("post", "/api/auth/refresh", everyone(200)),
@@ -92,6 +99,17 @@ const MATRIX: [(&str, &str, Row); 40] = [
     ("get", "/api/scoreboard/rank", readers(200)),
     ("post", "/api/scoreboard/standings", readers(200)),
     ("post", "/api/scoreboard/record", [401, 401, 401, 401, 401, 401, 401, 200]),
+    // Of moderators and admins: not even of her whom it is about.
+    ("get", "/api/admin/incidents", reviewers(200)),
+    ("get", "/api/admin/incidents/{incidentId}", reviewers(200)),
+    ("post", "/api/admin/incidents/{incidentId}/assign", reviewers(200)),
+    ("post", "/api/admin/incidents/{incidentId}/decide", reviewers(200)),
+    ("post", "/api/admin/voids", reviewers(200)),
+    ("post", "/api/admin/unvoids", reviewers(200)),
+    ("get", "/api/admin/users/{userId}/restriction", reviewers(200)),
+    ("put", "/api/admin/users/{userId}/restriction", reviewers(200)),
+    ("delete", "/api/admin/users/{userId}/restriction", reviewers(200)),
+    ("get", "/api/admin/moderations", reviewers(200)),
     // As far as one gets without a socket. Who is there, a ticket says: see `tickets`.
     ("get", "/api/scoreboard/ws", everyone(400)),
     ("get", "/api/scoreboard/events", everyone(200)),
@@ -109,6 +127,8 @@ struct Asked {
     world: World,
     ada: Player,
     credential: Option<String>,
+    /// About Ada.
+    incident: IncidentId,
 }
 
 impl Asked {
@@ -134,7 +154,8 @@ impl Asked {
             }
             GameServer => Some(world.accounts.create_server_key(&"arena".parse().unwrap()).await.unwrap()),
         };
-        Self { world, ada, credential }
+        let incident = incidents::about(&world, ada.id, 1).await;
+        Self { world, ada, credential, incident }
     }
 
     /// A request that is good in all but who sends it.
@@ -154,9 +175,19 @@ impl Asked {
             "/api/scoreboard/update" => json!({ "action": self.world.action(&ada, "tap").await }),
             "/api/scoreboard/standings" => json!({ "userIds": [ada.id] }),
             "/api/scoreboard/record" => json!({ "userId": ada.id, "kind": "tap" }),
+            "/api/admin/incidents/{incidentId}/assign" => json!({ "revision": 0, "assignee": null }),
+            "/api/admin/incidents/{incidentId}/decide" => json!({ "revision": 0, "status": "confirmed" }),
+            "/api/admin/voids" | "/api/admin/unvoids" => {
+                json!({ "select": { "userId": ada.id }, "reason": "a test" })
+            }
+            "/api/admin/users/{userId}/restriction" if method == "put" => {
+                json!({ "restriction": "held", "reason": "a test" })
+            }
+            "/api/admin/users/{userId}/restriction" if method == "delete" => json!({ "reason": "a test" }),
             _ => self.security_body(method, template, &ada).await,
         };
         let path = template.replace("{userId}", &ada.id.to_string()).replace("{sessionId}", &session.to_string());
+        let path = path.replace("{incidentId}", &self.incident.to_string());
         let mut request = Request::builder().method(method.to_uppercase().as_str()).uri(format!("{path}{query}"));
         if let Some(credential) = &self.credential {
             request = request.header("authorization", format!("Bearer {credential}"));

@@ -109,3 +109,70 @@ async fn streams_share_the_places_of_sockets() {
     drop(held);
     Events::open(&world, "", None).await;
 }
+
+#[tokio::test]
+async fn a_user_is_watched_with_those_next_to_them_and_some_users_wherever_they_stand() {
+    let world = World::new().await;
+    let mut players = Vec::new();
+    for name in ["ada", "ben", "cem", "dan"] {
+        players.push(world.player(name).await);
+        world.tap(&players[players.len() - 1]).await;
+    }
+    let [ada, _, cem, dan] = &players[..] else { panic!("four") };
+    let ranks = |message: &Value, rows: &str| {
+        let rank = |row: &Value| row["rank"].as_u64();
+        message[rows].as_array().unwrap().iter().filter_map(rank).collect::<Vec<_>>()
+    };
+    let (near, some) = (format!("?around={}&radius=1", cem.id), format!("?users={},{},{}", dan.id, ada.id, dan.id));
+    let (mut around, mut users) = (Events::open(&world, &near, None).await, Events::open(&world, &some, None).await);
+    let (_, snapshot) = around.next().await.unwrap();
+    assert_eq!((&snapshot["window"], &snapshot["userId"]), (&json!("around"), &json!(cem.id)), "{snapshot}");
+    assert_eq!(ranks(&snapshot, "entries"), [2, 3, 4]);
+    let (_, snapshot) = users.next().await.unwrap();
+    assert_eq!((&snapshot["window"], snapshot.get("userId")), (&json!("users"), None), "{snapshot}");
+    assert_eq!(ranks(&snapshot, "entries"), [1, 4]);
+    world.tap(cem).await;
+    let (at, update) = around.next().await.unwrap();
+    assert_eq!((&update["type"], ranks(&update, "changes")), (&json!("update"), vec![1, 2, 3]), "{update}");
+    let (_, update) = users.next().await.unwrap();
+    assert_eq!((&update["type"], ranks(&update, "changes")), (&json!("update"), vec![2]), "{update}");
+
+    // Who comes back is told what was missed, or that it is not known.
+    drop(around);
+    world.tap(dan).await;
+    let (_, missed) = Events::open(&world, &near, Some(&at)).await.next().await.unwrap();
+    assert_eq!((&missed["type"], &missed["from"], &missed["version"]), (&json!("update"), &json!(5), &json!(6)));
+    let (_, whole) = Events::open(&world, &near, Some("99.1")).await.next().await.unwrap();
+    assert_eq!((&whole["type"], &whole["recovered"]), (&json!("snapshot"), &json!(false)));
+}
+
+#[tokio::test]
+async fn what_is_to_be_watched_is_said_in_one_way() {
+    let world = World::new().await;
+    let id = world.player("ada").await.id.to_string();
+    let list = |users: usize| vec![id.as_str(); users].join(",");
+    let path = "/api/scoreboard/events";
+    for (query, pointer) in [
+        (format!("around={id}&limit=5"), "/query/limit"),
+        (format!("around={id}&users={id}"), "/query/users"),
+        (format!("around={id}&radius=0"), "/query/radius"),
+        (format!("around={id}&radius=51"), "/query/radius"),
+        (format!("around={id}&around={id}"), "/query"),
+        ("around=ada".to_owned(), "/query/around"),
+        ("around=".to_owned(), "/query/around"),
+        ("radius=5".to_owned(), "/query/radius"),
+        (format!("users={id}&limit=5"), "/query/limit"),
+        (format!("users={id}&radius=5"), "/query/radius"),
+        ("users=".to_owned(), "/query/users"),
+        (format!("users={id},"), "/query/users"),
+        (format!("users={id};{id}"), "/query/users"),
+        (format!("users={}", list(101)), "/query/users"),
+        (format!("user={id}"), "/query/user"),
+    ] {
+        // A stream would have no end.
+        let answer = timeout(Duration::from_secs(10), world.get(&format!("{path}?{query}"))).await;
+        answer.unwrap_or_else(|_| panic!("{query}")).assert_invalid(pointer);
+    }
+    let (_, snapshot) = Events::open(&world, &format!("?users={}", list(100)), None).await.next().await.unwrap();
+    assert_eq!((&snapshot["window"], &snapshot["total"]), (&json!("users"), &json!(0)));
+}

@@ -9,6 +9,8 @@ mod events;
 mod forged_tokens;
 mod guesses;
 mod health;
+mod hostile;
+mod incidents;
 mod input;
 mod limits;
 mod openapi;

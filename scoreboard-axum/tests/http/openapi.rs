@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::World;
 
 /// Each route, and its statuses beside those that every route has.
-const ROUTES: [(&str, &str, &[u16]); 40] = [
+const ROUTES: [(&str, &str, &[u16]); 50] = [
     ("post", "/api/auth/register", &[201, 400, 408, 409, 415]),
     ("post", "/api/auth/login", &[200, 400, 401, 408, 415]),
     ("post", "/api/auth/refresh", &[200, 400, 401, 408, 415]),
@@ -38,11 +38,21 @@ const ROUTES: [(&str, &str, &[u16]); 40] = [
     ("get", "/api/scoreboard/rank", &[200, 304, 400, 401, 404]),
     ("post", "/api/scoreboard/standings", &[200, 400, 401, 404, 408, 415]),
     ("post", "/api/scoreboard/record", &[200, 400, 401, 404, 408, 415, 422]),
+    ("get", "/api/admin/incidents", &[200, 400, 401, 403]),
+    ("get", "/api/admin/incidents/{incidentId}", &[200, 400, 401, 403, 404]),
+    ("post", "/api/admin/incidents/{incidentId}/assign", &[200, 400, 401, 403, 404, 408, 409, 415]),
+    ("post", "/api/admin/incidents/{incidentId}/decide", &[200, 400, 401, 403, 404, 408, 409, 415]),
     ("get", "/api/scoreboard/ws", &[101, 400, 403]),
     ("get", "/api/scoreboard/events", &[200, 400, 403, 404]),
     ("get", "/.well-known/jwks.json", &[200, 304, 401]),
     ("get", "/health", &[200]),
     ("get", "/health/live", &[200]),
+    ("post", "/api/admin/voids", &[200, 400, 401, 403, 404, 408, 409, 415]),
+    ("post", "/api/admin/unvoids", &[200, 400, 401, 403, 404, 408, 409, 415]),
+    ("get", "/api/admin/users/{userId}/restriction", &[200, 400, 401, 403, 404]),
+    ("put", "/api/admin/users/{userId}/restriction", &[200, 400, 401, 403, 404, 408, 409, 415]),
+    ("delete", "/api/admin/users/{userId}/restriction", &[200, 400, 401, 403, 404, 408, 409, 415]),
+    ("get", "/api/admin/moderations", &[200, 400, 401, 403, 404]),
     ("get", "/health/ready", &[200]),
     ("get", "/metrics", &[200, 404]),
     ("get", "/openapi.json", &[200]),

@@ -140,9 +140,11 @@ impl World {
         let mail = Arc::new(Mailbox::default());
         let accounts = Accounts::builder(users.clone(), &keys).with_factors(users.clone()).with_mail(mail.clone());
         let accounts = accounts.with_clock(time.clone()).with_config(accounts_config).build();
-        let store = Arc::new(FaultyScoreStore::new(Arc::new(MemoryScoreStore::default()), 7, FaultRates::default()));
+        let scores = Arc::new(MemoryScoreStore::default());
+        let store = Arc::new(FaultyScoreStore::new(scores.clone(), 7, FaultRates::default()));
         let names = Arc::new(Names::default());
         let scoreboard = Scoreboard::builder(store.clone())
+            .with_moderation(scores)
             .with_keys(keys.clone())
             .with_names(names.clone())
             .with_clock(time.clone())

@@ -88,6 +88,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
         }
     }
 
+    /// What the client says next, whatever it is; a ping waits for its answer.
+    pub(crate) async fn hears_unanswered(&mut self) -> Value {
+        loop {
+            match timeout(PATIENCE, self.0.next()).await.expect("the client says something") {
+                Some(Ok(Message::Text(text))) => return serde_json::from_str(&text).expect("JSON"),
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
     /// The next subscription must be this one.
     pub(crate) async fn hears_subscribe(&mut self, board: &str, since: Option<u64>) {
         let heard = self.hears().await.expect("it is there");
@@ -109,7 +120,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
 }
 
 /// A user of this number, whose id nobody has to know.
-fn user(number: u8) -> String {
+pub(crate) fn user(number: u8) -> String {
     format!("00000000-0000-8000-8000-0000000000{number:02}")
 }
 

@@ -29,6 +29,8 @@ pub enum MessageKind {
     RecoveryCodeUsed,
     /// The password was changed.
     PasswordChanged,
+    /// The fraud rules found something. It goes to those who look into it, not to the user whom it is about.
+    Incident,
 }
 
 impl MessageKind {
@@ -43,6 +45,7 @@ impl MessageKind {
             Self::FactorRemoved => "factor_removed",
             Self::RecoveryCodeUsed => "recovery_code_used",
             Self::PasswordChanged => "password_changed",
+            Self::Incident => "incident",
         }
     }
 }
@@ -54,7 +57,7 @@ pub struct Message {
     pub id: Uuid,
     /// What it is about.
     pub kind: MessageKind,
-    /// To whom.
+    /// To whom; of an [incident](MessageKind::Incident), about whom.
     pub user_id: UserId,
     /// Where to, by mail.
     pub email: Email,

@@ -16,7 +16,7 @@ use crate::live::part::Part;
 use crate::live::processor::Processor;
 use crate::live::state::State;
 use crate::live::whereabouts::Whereabouts;
-use crate::live::window::Window;
+use crate::live::window::{Tellers, Window};
 use crate::pipeline::Scoreboard;
 use crate::version::Position;
 
@@ -31,6 +31,7 @@ const MAX_RESTING: usize = 4_096;
 pub(crate) struct Hub {
     boards: Mutex<HashMap<BoardId, Windows>>,
     resting: Arc<AtomicUsize>,
+    tellers: Tellers,
     /// What all windows know of names.
     pub(crate) names: Names,
 }
@@ -76,7 +77,7 @@ impl Hub {
         let window = match by_part.entry(part.window.clone()) {
             Entry::Occupied(window) => window.get().clone(),
             Entry::Vacant(place) => {
-                let window = Arc::new(Window::new(part.clone(), whereabouts.clone()));
+                let window = Arc::new(Window::new(part.clone(), whereabouts.clone(), self.tellers.clone()));
                 metrics::gauge!("scoreboard_live_windows").increment(1.0);
                 tokio::spawn(Processor::new(window.clone(), scoreboard.downgrade(), announced).run());
                 place.insert(window).clone()

@@ -19,18 +19,24 @@ use crate::ids::{BoardId, UserId};
 /// # Ok::<(), scoreboard_core::InvalidValue>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct LiveWindow(Extent);
+pub struct LiveWindow(WindowExtent);
 
+/// What a window shows, with its bounds kept: see [`LiveWindow::extent`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum Extent {
+pub enum WindowExtent {
+    /// The first entries.
     Top {
+        /// How many, from 1 to 100.
         limit: usize,
     },
+    /// A user with those next to them.
     Around {
+        /// Who is in the middle.
         user: UserId,
+        /// How many entries on each side, from 1 to 50.
         radius: usize,
     },
-    /// Sorted, each once.
+    /// These users, 1 to 100, sorted by their ids and each once.
     Users(Arc<[UserId]>),
 }
 
@@ -55,14 +61,14 @@ impl LiveWindow {
     /// The first `limit` entries, from 1 to 100.
     #[must_use]
     pub fn top(limit: usize) -> Self {
-        Self(Extent::Top { limit: limit.clamp(1, 100) })
+        Self(WindowExtent::Top { limit: limit.clamp(1, 100) })
     }
 
     /// A user with `radius` entries, from 1 to 50, on each side, wherever the user is: as [`Range::Around`](crate::Range::Around). Empty
     /// as long as the user is not on the board.
     #[must_use]
     pub fn around(user: UserId, radius: usize) -> Self {
-        Self(Extent::Around { user, radius: radius.clamp(1, 50) })
+        Self(WindowExtent::Around { user, radius: radius.clamp(1, 50) })
     }
 
     /// These users, 1 to [`MAX_USERS`](Self::MAX_USERS), wherever they stand. Who is not on the board is not there until they are.
@@ -77,20 +83,27 @@ impl LiveWindow {
         if users.is_empty() || users.len() > Self::MAX_USERS {
             return Err(InvalidValue::new("list of users", "must have 1 to 100"));
         }
-        Ok(Self(Extent::Users(users.into())))
+        Ok(Self(WindowExtent::Users(users.into())))
     }
 
     /// Which kind of window it is.
     #[must_use]
     pub const fn kind(&self) -> WindowKind {
         match self.0 {
-            Extent::Top { .. } => WindowKind::Top,
-            Extent::Around { .. } => WindowKind::Around,
-            Extent::Users(_) => WindowKind::Users,
+            WindowExtent::Top { .. } => WindowKind::Top,
+            WindowExtent::Around { .. } => WindowKind::Around,
+            WindowExtent::Users(_) => WindowKind::Users,
         }
     }
 
-    pub(crate) const fn extent(&self) -> &Extent {
+    /// What it shows.
+    ///
+    /// ```
+    /// use scoreboard_core::{LiveWindow, WindowExtent};
+    /// assert_eq!(*LiveWindow::top(500).extent(), WindowExtent::Top { limit: 100 });
+    /// ```
+    #[must_use]
+    pub const fn extent(&self) -> &WindowExtent {
         &self.0
     }
 }
@@ -124,8 +137,8 @@ impl Part {
     /// Who is in the middle, of a window around a user.
     pub(super) const fn user(&self) -> Option<UserId> {
         match self.window.extent() {
-            Extent::Around { user, .. } => Some(*user),
-            Extent::Top { .. } | Extent::Users(_) => None,
+            WindowExtent::Around { user, .. } => Some(*user),
+            WindowExtent::Top { .. } | WindowExtent::Users(_) => None,
         }
     }
 }

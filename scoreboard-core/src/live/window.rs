@@ -11,16 +11,26 @@ use tokio::time::Instant;
 
 use crate::error::{BackendError, Chain};
 use crate::flight::Flights;
-use crate::live::part::{Extent, Part};
+use crate::live::part::{Part, WindowExtent};
 use crate::live::state::{Newest, State};
 use crate::live::whereabouts::Whereabouts;
 use crate::live::{LiveEvent, LiveFrame};
 use crate::pipeline::Scoreboard;
 use crate::version::Position;
 
-/// How many who were away since before the window's life are told from the log at once. Who comes beyond gets the whole view: that costs
-/// the store nothing.
+/// How many who were away since before their window's life are told from the log at once, of all windows together. Who comes beyond gets
+/// the whole view: that costs the store nothing.
 const MAX_TOLD: usize = 8;
+
+/// Leave to tell somebody from the log, which all windows share.
+#[derive(Debug, Clone)]
+pub(super) struct Tellers(Arc<Semaphore>);
+
+impl Default for Tellers {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(MAX_TOLD)))
+    }
+}
 
 /// How many such answers are kept for others who were away since the same moment.
 const MAX_KEPT: usize = 8;
@@ -52,13 +62,13 @@ pub(crate) struct Polls {
 #[derive(Debug)]
 struct Told {
     flights: Flights<(Position, Position), Option<LiveFrame>>,
-    permits: Semaphore,
+    tellers: Tellers,
     kept: Mutex<VecDeque<(Position, LiveFrame)>>,
 }
 
 impl Window {
-    pub(super) fn new(part: Part, whereabouts: Arc<Whereabouts>) -> Self {
-        let told = Told { flights: Flights::default(), permits: Semaphore::new(MAX_TOLD), kept: Mutex::default() };
+    pub(super) fn new(part: Part, whereabouts: Arc<Whereabouts>, tellers: Tellers) -> Self {
+        let told = Told { flights: Flights::default(), tellers, kept: Mutex::default() };
         Self {
             part,
             whereabouts,
@@ -121,12 +131,12 @@ impl Window {
         since: Position,
         newest: &Arc<Newest>,
     ) -> Option<LiveFrame> {
-        let Extent::Top { limit } = *self.part.window.extent() else { return None };
+        let WindowExtent::Top { limit } = *self.part.window.extent() else { return None };
         if let Some(frame) = self.kept(since) {
             return Some(frame);
         }
         let load = || async {
-            let Ok(_permit) = self.told.permits.try_acquire() else { return Ok(None) };
+            let Ok(_permit) = self.told.tellers.0.try_acquire() else { return Ok(None) };
             let held = scoreboard.view_before(&self.part.board, limit, since).await?;
             let event = held.and_then(|held| LiveEvent::update(&self.part, &held, &newest.view));
             let frame = event.map(LiveFrame::new);

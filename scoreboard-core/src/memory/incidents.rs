@@ -1,27 +1,27 @@
 //! Incidents in memory.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
 
-use crate::clock::Timestamp;
-use crate::error::{BackendError, ErrorKind};
-use crate::fraud::{Incident, IncidentStore};
-use crate::ids::{ActionId, IncidentId};
+use crate::error::BackendError;
+use crate::fraud::{CaseStep, Incident, IncidentFile, IncidentFilter, IncidentStore, Recorded, StepOutcome};
+use crate::ids::{ActionId, BoardId, IncidentId};
+use crate::version::Position;
 
 /// An [`IncidentStore`] in memory.
 ///
 /// ```
 /// use scoreboard_core::memory::MemoryIncidentStore;
-/// use scoreboard_core::IncidentStore;
+/// use scoreboard_core::{IncidentFilter, IncidentStore};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let store = MemoryIncidentStore::default();
-/// assert!(store.incidents(None, 10).await?.is_empty());
+/// assert!(store.incidents(&IncidentFilter::default(), None, 10).await?.is_empty());
 /// # Ok(())
 /// # }
 /// ```
@@ -44,92 +44,74 @@ impl fmt::Debug for MemoryIncidentStore {
     }
 }
 
-/// Sorted by time; the id parts those of one moment.
-type Place = (Timestamp, IncidentId);
-
 #[derive(Default)]
 struct Incidents {
-    by_time: BTreeMap<Place, Incident>,
-    places: HashMap<IncidentId, Place>,
+    /// In the order in which they were written down.
+    files: Vec<IncidentFile>,
+    places: HashMap<IncidentId, usize>,
     first_of: HashMap<(ActionId, String), IncidentId>,
+    watched: HashMap<BoardId, Position>,
 }
 
 #[async_trait]
 impl IncidentStore for MemoryIncidentStore {
-    async fn record_incident(&self, incident: &Incident) -> Result<IncidentId, BackendError> {
+    async fn record_incident(&self, incident: &Incident) -> Result<Recorded, BackendError> {
         let mut incidents = self.incidents.lock();
         let found = (incident.action_id, incident.rule.clone());
         if let Some(first) = incidents.first_of.get(&found) {
-            return Ok(*first);
+            return Ok(Recorded::Known(*first));
         }
         if incidents.places.contains_key(&incident.id) {
-            let error = BackendError::new(ErrorKind::Refused, "memory", "record incident");
-            return Err(error.because("the id names another incident"));
+            return Ok(Recorded::Known(incident.id));
         }
-        let place = (incident.at, incident.id);
+        let place = incidents.files.len();
         incidents.first_of.insert(found, incident.id);
         incidents.places.insert(incident.id, place);
-        incidents.by_time.insert(place, incident.clone());
-        Ok(incident.id)
+        incidents.files.push(IncidentFile { incident: incident.clone(), steps: Vec::new() });
+        Ok(Recorded::New(incident.id))
     }
 
-    async fn incidents(&self, before: Option<IncidentId>, limit: usize) -> Result<Vec<Incident>, BackendError> {
+    async fn incidents(
+        &self,
+        filter: &IncidentFilter,
+        before: Option<IncidentId>,
+        limit: usize,
+    ) -> Result<Vec<Incident>, BackendError> {
         let incidents = self.incidents.lock();
-        let newest = |older: &mut dyn DoubleEndedIterator<Item = (&Place, &Incident)>| {
-            older.rev().take(limit).map(|(_, incident)| incident.clone()).collect()
+        let older = match before {
+            None => incidents.files.len(),
+            Some(id) => incidents.places.get(&id).copied().unwrap_or_default(),
         };
-        Ok(match before {
-            None => newest(&mut incidents.by_time.iter()),
-            Some(id) => match incidents.places.get(&id) {
-                Some(place) => newest(&mut incidents.by_time.range(..place)),
-                None => Vec::new(),
-            },
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ids::{BoardId, UserId};
-
-    fn incident(n: u8, action: u8, rule: &str) -> Incident {
-        Incident {
-            id: IncidentId::from_bytes([n; 16]),
-            at: Timestamp::from_millis(i64::from(n / 2)),
-            board: BoardId::main(),
-            user_id: UserId::from_bytes([1; 16]),
-            action_id: ActionId::from_bytes([action; 16]),
-            rule: rule.to_owned(),
-            evidence: String::new(),
-        }
+        let newest = incidents.files[..older].iter().rev().map(|file| &file.incident);
+        Ok(newest.filter(|incident| filter.matches(incident)).take(limit).cloned().collect())
     }
 
-    #[tokio::test]
-    async fn one_action_and_rule_give_one_incident() {
-        let store = MemoryIncidentStore::new();
-        let first = store.record_incident(&incident(1, 7, "too-fast")).await.unwrap();
-        assert_eq!(store.record_incident(&incident(2, 7, "too-fast")).await.unwrap(), first);
-        assert_ne!(store.record_incident(&incident(3, 7, "too-many")).await.unwrap(), first);
-        assert_eq!(store.incidents(None, 10).await.unwrap().len(), 2);
-        assert!(store.record_incident(&incident(1, 8, "too-fast")).await.is_err());
+    async fn incident(&self, id: IncidentId) -> Result<Option<IncidentFile>, BackendError> {
+        let incidents = self.incidents.lock();
+        Ok(incidents.places.get(&id).map(|place| incidents.files[*place].clone()))
     }
 
-    #[tokio::test]
-    async fn pages_go_from_the_newest_back() {
-        let store = MemoryIncidentStore::new();
-        for n in 0..10 {
-            store.record_incident(&incident(n, n, "too-fast")).await.unwrap();
+    async fn take_step(&self, id: IncidentId, step: &CaseStep) -> Result<StepOutcome, BackendError> {
+        let incidents = &mut *self.incidents.lock();
+        let Some(&place) = incidents.places.get(&id) else { return Ok(StepOutcome::Unknown) };
+        let file = &mut incidents.files[place];
+        if let Some(case) = file.incident.case.after(step) {
+            file.incident.case = case;
+            file.steps.push(step.clone());
+        } else if file.steps.last() != Some(step) {
+            return Ok(StepOutcome::ChangedMeanwhile(file.incident.clone()));
         }
-        let mut seen = Vec::new();
-        let mut before = None;
-        loop {
-            let page = store.incidents(before, 3).await.unwrap();
-            let Some(last) = page.last() else { break };
-            before = Some(last.id);
-            seen.extend(page.iter().map(|incident| incident.id.as_bytes()[0]));
-        }
-        assert_eq!(seen, (0..10).rev().collect::<Vec<_>>());
-        assert!(store.incidents(Some(IncidentId::from_bytes([99; 16])), 3).await.unwrap().is_empty());
+        Ok(StepOutcome::Taken(file.incident.clone()))
+    }
+
+    async fn watched(&self, board: &BoardId) -> Result<Option<Position>, BackendError> {
+        Ok(self.incidents.lock().watched.get(board).copied())
+    }
+
+    async fn set_watched(&self, board: &BoardId, position: Position) -> Result<(), BackendError> {
+        let mut incidents = self.incidents.lock();
+        let watched = incidents.watched.entry(board.clone()).or_insert(position);
+        *watched = position.max(*watched);
+        Ok(())
     }
 }

@@ -18,11 +18,13 @@ use crate::store::{Change, ChangeBoard, CreateBoard, LogRow, Outcome, Scan, Scor
 use crate::version::{Epoch, Version};
 
 mod board;
+mod moderated;
 mod season;
 
 use board::StoredBoard;
+use moderated::Moderated;
 
-/// A [`ScoreStore`] in memory, as strict as one on disk. Ranks come from a [`RankIndex`](crate::RankIndex) a
+/// A [`ScoreStore`] and [`ModerationStore`](crate::ModerationStore) in memory, as strict as one on disk. Ranks come from a [`RankIndex`](crate::RankIndex) a
 /// season.
 ///
 /// ```
@@ -63,11 +65,12 @@ struct Truth {
     boards: BTreeMap<BoardId, StoredBoard>,
     /// Where each action counted.
     actions: HashMap<ActionId, (BoardId, Version)>,
+    moderated: Moderated,
 }
 
 impl Default for Truth {
     fn default() -> Self {
-        Self { epoch: Epoch::new(1), boards: BTreeMap::new(), actions: HashMap::new() }
+        Self { epoch: Epoch::new(1), boards: BTreeMap::new(), actions: HashMap::new(), moderated: Moderated::default() }
     }
 }
 
@@ -87,6 +90,9 @@ impl Truth {
         for ((id, user), reached) in decided.scores {
             self.moved(&id).set_score(user, reached);
         }
+        for ((id, user), reached) in decided.withheld {
+            self.moved(&id).withhold(user, reached);
+        }
         decided.outcomes
     }
 
@@ -100,7 +106,10 @@ impl Truth {
             if !batch.boards.contains_key(&change.board) {
                 batch.boards.insert(change.board.clone(), board.state());
             }
-            if let Some(reached) = board.score(change.user_id) {
+            if let Some(restriction) = self.moderated.restriction(change.user_id) {
+                batch.restrictions.insert(change.user_id, restriction);
+            }
+            if let Some(reached) = board.own(change.user_id) {
                 batch.scores.insert((change.board.clone(), change.user_id), reached);
             }
             if let Some(at_most) = change.at_most {

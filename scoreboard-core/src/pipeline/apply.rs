@@ -35,6 +35,7 @@ impl Scoreboard {
             Outcome::Refused(Refusal::UnknownBoard) => Rejection::UnknownBoard(change.board),
             Outcome::Refused(Refusal::SeasonOver) => Rejection::Mismatch,
             Outcome::Refused(Refusal::ScoreOutOfRange) => Rejection::ScoreOutOfRange,
+            Outcome::Refused(Refusal::Banned) => Rejection::Banned,
             Outcome::Refused(Refusal::Archived) => Rejection::Expired,
             Outcome::Refused(Refusal::FingerprintMismatch) => Rejection::IdempotencyMismatch,
         };

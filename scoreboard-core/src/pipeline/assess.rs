@@ -4,7 +4,7 @@ use crate::action::{Claims, VerifiedAction};
 use crate::board::Board;
 use crate::clock::Timestamp;
 use crate::error::{Rejection, Result};
-use crate::fraud::{Finding, Incident, Verdict};
+use crate::fraud::{Case, Finding, Incident, Measure, Verdict};
 use crate::id_source::IdSourceExt;
 use crate::ids::IncidentId;
 use crate::pipeline::Scoreboard;
@@ -34,9 +34,12 @@ impl Scoreboard {
             action_id: claims.id,
             rule: finding.rule.to_owned(),
             evidence: finding.evidence,
+            measure: Measure::Block,
+            finding: None,
+            case: Case::default(),
         };
-        let id = self.parts.incidents.record_incident(&incident).await?;
-        metrics::counter!("scoreboard_fraud_findings_total", "rule" => finding.rule).increment(1);
+        let id = self.parts.incidents.record_incident(&incident).await?.id();
+        metrics::counter!("scoreboard_fraud_findings_total", "rule" => finding.rule, "measure" => "block").increment(1);
         tracing::warn!(
             incident.id = %id, board.id = %incident.board, user.id = %incident.user_id, action.id = %incident.action_id,
             rule = incident.rule, evidence = incident.evidence, "an action was blocked"

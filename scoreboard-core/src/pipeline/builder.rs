@@ -7,7 +7,7 @@ use crate::broadcast::Broadcaster;
 use crate::cache::BoardCache;
 use crate::clock::{Clock, SystemClock};
 use crate::cursor::Cursors;
-use crate::fraud::{DeterministicRules, FraudDetector, IncidentStore};
+use crate::fraud::{DeterministicRules, FraudDetector, IncidentStore, Sightings};
 use crate::id_source::{IdSource, RandomIds};
 use crate::layers::{GroupCommit, GroupCommitConfig, TwoLevelCache};
 use crate::limiter::{Quota, RateLimiter};
@@ -20,7 +20,7 @@ use crate::pipeline::monitor::{CacheMonitorConfig, Troubles};
 use crate::pipeline::read::Loads;
 use crate::pipeline::write_through::WriteThrough;
 use crate::pipeline::{Parts, Scoreboard};
-use crate::store::ScoreStore;
+use crate::store::{ModerationStore, ScoreStore};
 use crate::verifier::{ActionVerifier, HmacVerifier, KeyRing};
 
 /// The numbers of a scoreboard.
@@ -76,6 +76,7 @@ pub struct Builder {
     limiter: Arc<dyn RateLimiter>,
     fraud: Arc<dyn FraudDetector>,
     incidents: Arc<dyn IncidentStore>,
+    moderation: Option<Arc<dyn ModerationStore>>,
     cache: Option<Arc<dyn BoardCache>>,
     shared_cache: Option<Arc<dyn BoardCache>>,
     broadcaster: Arc<dyn Broadcaster>,
@@ -94,6 +95,7 @@ impl Builder {
             limiter: Arc::new(MemoryRateLimiter::default()),
             fraud: Arc::new(DeterministicRules::default()),
             incidents: Arc::new(MemoryIncidentStore::default()),
+            moderation: None,
             cache: None,
             shared_cache: None,
             broadcaster: Arc::new(InProcessBroadcaster::default()),
@@ -131,6 +133,12 @@ impl Builder {
     /// Keeps incidents elsewhere.
     pub fn with_incidents(mut self, incidents: Arc<dyn IncidentStore>) -> Self {
         self.incidents = incidents;
+        self
+    }
+
+    /// Moderators decide about the store's data by this: the same store, which has the ability. Default: nobody does.
+    pub fn with_moderation(mut self, moderation: Arc<dyn ModerationStore>) -> Self {
+        self.moderation = Some(moderation);
         self
     }
 
@@ -214,6 +222,8 @@ impl Builder {
                 limiter,
                 fraud,
                 incidents,
+                moderation: self.moderation,
+                sightings: Sightings::default(),
                 cache,
                 broadcaster,
                 names,

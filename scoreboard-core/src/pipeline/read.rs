@@ -18,6 +18,7 @@ mod auditor;
 mod encoded;
 mod history;
 mod measures;
+mod own;
 
 pub use encoded::{Encoded, Stale, StaleCause};
 pub(super) use encoded::{Fetched, Loads};
@@ -141,7 +142,7 @@ impl Scoreboard {
         let Standings { board, season, epoch, version, total, mut standings } = self.standings(&[user], query).await?;
         let standing = standings.pop().flatten();
         let percentile = standing.as_ref().and_then(|standing| percentile(query.style, standing.rank, total));
-        Ok(Standing { board, season, epoch, version, total, percentile, standing })
+        Ok(Standing { board, season, epoch, version, total, percentile, standing, provisional: false })
     }
 
     /// Where several users stand, all at one version.

@@ -6,11 +6,11 @@ use crate::board::Season;
 use crate::entry::{Entry, PageQuery, Range, Ranked, RankedPage, RankedUsers};
 use crate::error::Result;
 use crate::ids::{BoardId, UserId};
-use crate::live::{Extent, LiveWindow, Part, PrivateSubscription, Subscription, Why, Window};
+use crate::live::{LiveWindow, Part, PrivateSubscription, Subscription, Why, Window, WindowExtent};
 use crate::pipeline::Scoreboard;
 use crate::pipeline::read::entry;
 use crate::ranking::RankStyle;
-use crate::store::ScoreStore;
+use crate::store::{LogRow, Origin, ScoreStore, Visibility};
 use crate::version::Position;
 use crate::view::{View, rewind};
 
@@ -142,9 +142,12 @@ impl Scoreboard {
         // Some of them may have been archived just now.
         let begins = missed.first().map(|row| row.position.version);
         let whole = rows == 0 || (missed.len() as u64 == rows && begins == Some(since.version.next()));
-        if !whole || missed.iter().any(|row| row.season != page.season) {
+        // What a correction has moved is not told by what users had before it.
+        let tells_all = |row: &LogRow| row.season == page.season && row.origin != Origin::Correction;
+        if !whole || !missed.iter().all(tells_all) {
             return Ok(None);
         }
+        let missed: Vec<_> = missed.into_iter().filter(|row| row.visibility == Visibility::Shown).collect();
         let (total, entries) = rewind(&page, found.spec.order(), &missed, limit);
         let entries = self.named(&entries).await?;
         Ok(Some(View { season: page.season, position: since, total, entries }))
@@ -152,15 +155,17 @@ impl Scoreboard {
 
     async fn found(&self, board: &BoardId, part: &LiveWindow) -> Result<Found> {
         match part.extent() {
-            Extent::Top { limit } => self.live_page(board, Range::Top { limit: *limit }).await.map(Found::from),
-            Extent::Around { user, radius } => {
+            WindowExtent::Top { limit } => self.live_page(board, Range::Top { limit: *limit }).await.map(Found::from),
+            WindowExtent::Around { user, radius } => {
                 let range = Range::Around { user: *user, radius: *radius };
                 self.live_page(board, range).await.map(Found::from)
             }
-            Extent::Users(users) => match self.parts.store.standings(board, None, RankStyle::Ordinal, users).await? {
-                Some(found) => Ok(found.into()),
-                None => Err(self.missing(board).await),
-            },
+            WindowExtent::Users(users) => {
+                match self.parts.store.standings(board, None, RankStyle::Ordinal, users).await? {
+                    Some(found) => Ok(found.into()),
+                    None => Err(self.missing(board).await),
+                }
+            }
         }
     }
 

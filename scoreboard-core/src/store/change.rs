@@ -1,6 +1,6 @@
 //! Changes on their way into a store, and what became of them.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::action::Fingerprint;
 use crate::board::Season;
@@ -26,7 +26,7 @@ pub struct Change {
     pub kind: KindId,
     /// What it is worth.
     pub points: Points,
-    /// Who vouches for it.
+    /// Who vouches for it: no moderator.
     pub origin: Origin,
     /// When it counts.
     pub at: Timestamp,
@@ -35,13 +35,15 @@ pub struct Change {
 }
 
 /// Who vouches for a change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Origin {
     /// An action that the server signed.
     Action,
     /// A trusted game server.
     Record,
+    /// A moderator: a row that no change makes, but a decision, whose id is the row's fingerprint.
+    Correction,
 }
 
 /// Refuse the change if its user already has this many changes of its kind on its board since a moment.
@@ -89,6 +91,8 @@ pub enum Refusal {
     FingerprintMismatch,
     /// [`Change::at_most`] does not hold.
     AboveCount,
+    /// Its user is banned.
+    Banned,
     /// It is a signed action of a time whose log is archived: whether it counted then can no longer be told, so it does not now.
     Archived,
 }
@@ -122,4 +126,8 @@ pub struct Receipt {
     pub applied_at: Timestamp,
     /// Whether this answer repeats an earlier one.
     pub replayed: bool,
+    /// Whether others are shown what it came to: not if the user is held or shadowed. For those who follow what was applied; its user is not
+    /// told.
+    #[serde(skip)]
+    pub is_shown: bool,
 }

@@ -1,5 +1,7 @@
 //! Rows of the log, and the scores that they fold to.
 
+use serde::{Deserialize, Serialize};
+
 use crate::action::Fingerprint;
 use crate::board::Season;
 use crate::clock::Timestamp;
@@ -7,10 +9,10 @@ use crate::ids::{ActionId, BoardId, KindId, UserId};
 use crate::score::{Points, Score};
 #[cfg(doc)]
 use crate::store::Change;
-use crate::store::{Origin, Receipt};
+use crate::store::{Origin, Receipt, RowDigest};
 use crate::version::{Position, Version};
 
-/// A row of the log: one change that was applied, with all that is needed to fold it, and to take it back.
+/// A row of the log: one change that was applied, or one correction, with all that is needed to fold it, and to take it back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogRow {
     /// The version it took, in the epoch in which it did.
@@ -29,12 +31,31 @@ pub struct LogRow {
     pub points: Points,
     /// Who vouched for it.
     pub origin: Origin,
-    /// The user's score before; `None` if the user was not on the board.
+    /// What the user had before; `None` if nothing.
     pub previous: Option<Reached>,
-    /// The user's score after.
+    /// The user's score after; zero where a correction leaves none.
     pub score: Score,
     /// When it counted.
     pub at: Timestamp,
+    /// What the user has after a [correction](Origin::Correction), if anything; `None` in all other rows.
+    pub corrected: Option<Reached>,
+    /// What others are shown of the user from this row on.
+    pub visibility: Visibility,
+    /// What makes the log a hash chain; `None` for a row of a release that knew of none.
+    pub digest: Option<RowDigest>,
+}
+
+/// What others are shown of what a user has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Visibility {
+    /// All of it.
+    #[default]
+    Shown,
+    /// What they were shown before: the user is held.
+    AsBefore,
+    /// Nothing: the user is shadowed or banned.
+    Nothing,
 }
 
 impl LogRow {
@@ -54,15 +75,28 @@ impl LogRow {
             version: self.position.version,
             applied_at: self.at,
             replayed,
+            is_shown: self.visibility == Visibility::Shown,
         }
     }
 
-    /// What the user has after this row. A score that does not change was reached before.
+    /// What the user has after this row, whoever is shown it.
     #[must_use]
-    pub fn reached(&self) -> Reached {
-        match self.previous {
-            Some(previous) if previous.score == self.score => previous,
-            _ => Reached { score: self.score, version: self.position.version, at: self.at },
+    pub fn after(&self) -> Option<Reached> {
+        match self.origin {
+            Origin::Correction => self.corrected,
+            Origin::Action | Origin::Record => {
+                Some(Reached::after(self.previous, self.score, self.position.version, self.at))
+            }
+        }
+    }
+
+    /// What others are shown of the user after this row, who were shown this before it.
+    #[must_use]
+    pub fn shown_after(&self, before: Option<Reached>) -> Option<Reached> {
+        match self.visibility {
+            Visibility::Shown => self.after(),
+            Visibility::AsBefore => before,
+            Visibility::Nothing => None,
         }
     }
 }
@@ -76,4 +110,15 @@ pub struct Reached {
     pub version: Version,
     /// The time at which it was reached.
     pub at: Timestamp,
+}
+
+impl Reached {
+    /// What a user has who had `previous` and comes to `score`. A score that does not change was reached before.
+    #[must_use]
+    pub fn after(previous: Option<Self>, score: Score, version: Version, at: Timestamp) -> Self {
+        match previous {
+            Some(previous) if previous.score == score => previous,
+            _ => Self { score, version, at },
+        }
+    }
 }

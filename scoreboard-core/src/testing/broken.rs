@@ -13,10 +13,10 @@ use crate::cache::BoardCache;
 use crate::clock::Timestamp;
 use crate::fraud::IncidentStore;
 use crate::limiter::RateLimiter;
-use crate::store::ScoreStore;
+use crate::store::{ModerationStore, ScoreStore};
 use crate::testing::fixture::{
     AccountStoreFixture, BoardCacheFixture, BroadcasterFixture, FactorStoreFixture, Fixture, IncidentStoreFixture,
-    RateLimiterFixture, ScoreStoreFixture, VerifierFixture,
+    ModerationStoreFixture, RateLimiterFixture, ScoreStoreFixture, VerifierFixture,
 };
 use crate::testing::memory::MemoryFixture;
 use crate::verifier::ActionVerifier;
@@ -26,6 +26,7 @@ pub mod board_cache;
 pub mod broadcaster;
 pub mod factor_store;
 pub mod incident_store;
+pub mod moderation_store;
 pub mod rate_limiter;
 pub mod score_store;
 pub mod verifier;
@@ -49,6 +50,11 @@ pub trait Defect: Send + Sync + 'static {
 
     /// Spoils an incident store.
     fn incident_store(intact: Arc<dyn IncidentStore>) -> Arc<dyn IncidentStore> {
+        intact
+    }
+
+    /// Spoils a store of decisions.
+    fn moderation_store(intact: Arc<dyn ModerationStore>) -> Arc<dyn ModerationStore> {
         intact
     }
 
@@ -87,6 +93,7 @@ pub struct Broken<D> {
     accounts: Arc<dyn AccountStore>,
     factors: Arc<dyn FactorStore>,
     incidents: Arc<dyn IncidentStore>,
+    moderation: Arc<dyn ModerationStore>,
     cache: Arc<dyn BoardCache>,
     limiter: Arc<dyn RateLimiter>,
     broadcaster: Arc<dyn Broadcaster>,
@@ -102,6 +109,7 @@ impl<D: Defect> Fixture for Broken<D> {
             accounts: D::account_store(memory.account_store()),
             factors: D::factor_store(memory.factor_store()),
             incidents: D::incident_store(memory.incident_store()),
+            moderation: D::moderation_store(memory.moderation_store()),
             cache: D::board_cache(memory.board_cache()),
             limiter: D::rate_limiter(memory.rate_limiter()),
             broadcaster: D::broadcaster(memory.broadcaster()),
@@ -115,6 +123,12 @@ impl<D: Defect> Fixture for Broken<D> {
 impl<D: Defect> ScoreStoreFixture for Broken<D> {
     fn score_store(&self) -> Arc<dyn ScoreStore> {
         self.scores.clone()
+    }
+}
+
+impl<D: Defect> ModerationStoreFixture for Broken<D> {
+    fn moderation_store(&self) -> Arc<dyn ModerationStore> {
+        self.moderation.clone()
     }
 }
 

@@ -9,7 +9,7 @@ use crate::cache::BoardCache;
 use crate::clock::Timestamp;
 use crate::fraud::IncidentStore;
 use crate::limiter::RateLimiter;
-use crate::store::ScoreStore;
+use crate::store::{ModerationStore, ScoreStore};
 use crate::verifier::ActionVerifier;
 
 /// An empty, private backend for one case. Dropping it cleans up.
@@ -40,6 +40,12 @@ pub trait FactorStoreFixture: Fixture {
 pub trait IncidentStoreFixture: Fixture {
     /// A handle on the fixture's store: always on the same data.
     fn incident_store(&self) -> Arc<dyn IncidentStore>;
+}
+
+/// What the suite [`moderation_store`](crate::testing::moderation_store) needs.
+pub trait ModerationStoreFixture: ScoreStoreFixture {
+    /// A handle on the decisions about the data of the [score store](ScoreStoreFixture::score_store).
+    fn moderation_store(&self) -> Arc<dyn ModerationStore>;
 }
 
 /// What the suite [`board_cache`](crate::testing::board_cache) needs.

@@ -86,6 +86,9 @@ macro_rules! score_store_conformance {
                 a_scan_is_paged_by_user,
                 the_log_folds_to_the_scores,
                 totals_count_users,
+                each_row_is_kept_with_its_digest,
+                an_altered_missing_or_reordered_row_is_found,
+                a_kept_head_is_found_in_the_log,
                 one_action_at_once_counts_once,
                 many_actions_at_once_all_count,
                 at_most_holds_at_once,
@@ -189,7 +192,48 @@ macro_rules! incident_store_conformance {
                 an_incident_is_kept_whole,
                 an_action_and_rule_give_one_incident,
                 incidents_come_newest_first,
+                a_filter_gives_what_it_names,
                 one_finding_at_once_gives_one_incident,
+                steps_are_taken_and_kept,
+                a_step_is_taken_from_what_was_seen,
+                one_of_many_takes_a_step,
+                what_was_watched_never_goes_back,
+            ]
+        );
+    };
+}
+
+/// Runs the suite [`moderation_store`](crate::testing::moderation_store): one `#[test]` for each case, in a module `moderation_store`.
+///
+/// The argument is a type that implements [`ModerationStoreFixture`](crate::testing::ModerationStoreFixture).
+#[macro_export]
+macro_rules! moderation_store_conformance {
+    ($fixture:ty) => {
+        $crate::__conformance!(
+            moderation_store,
+            $fixture,
+            [
+                a_decision_is_carried_out_once,
+                a_decision_without_effect_is_kept,
+                what_never_counted_cannot_be_void,
+                a_preview_changes_nothing,
+                decisions_are_listed_newest_first,
+                who_is_banned_is_nowhere,
+                who_is_shadowed_sees_themselves_alone,
+                a_restriction_holds_on_boards_to_come,
+                who_is_held_keeps_what_others_saw,
+                what_is_void_of_who_is_held_is_void,
+                what_is_void_of_who_is_nowhere_shows_later,
+                nothing_slips_past_a_ban,
+                decisions_at_once_leave_what_the_log_says,
+                a_dropped_decision_is_all_or_nothing,
+                what_is_void_does_not_count,
+                best_and_set_recover_what_remains,
+                unvoid_brings_the_first_state_back,
+                a_user_with_nothing_left_leaves_and_comes_back,
+                a_score_out_of_range_refuses_the_decision,
+                corrections_are_in_the_log,
+                a_history_is_what_a_user_did,
             ]
         );
     };
@@ -367,10 +411,11 @@ mod tests {
     }
 
     every_case_is_listed! {
-        score_store: ["score_store.rs", "score_store/boards.rs", "score_store/applying.rs", "score_store/refusing.rs", "score_store/once.rs", "score_store/at_most.rs", "score_store/ties.rs", "score_store/ranks.rs", "score_store/pages.rs", "score_store/logs.rs", "score_store/concurrency.rs", "score_store/cancellation.rs"];
+        score_store: ["score_store.rs", "score_store/boards.rs", "score_store/applying.rs", "score_store/refusing.rs", "score_store/once.rs", "score_store/at_most.rs", "score_store/ties.rs", "score_store/ranks.rs", "score_store/pages.rs", "score_store/logs.rs", "score_store/digests.rs", "score_store/concurrency.rs", "score_store/cancellation.rs"];
         account_store: ["account_store.rs", "account_store/users.rs", "account_store/sessions.rs", "account_store/server_keys.rs", "account_store/revoked_keys.rs"];
         factor_store: ["factor_store.rs", "factor_store/challenges.rs", "factor_store/factors.rs"];
-        incident_store: ["incident_store.rs"];
+        incident_store: ["incident_store.rs", "incident_store/recording.rs", "incident_store/cases.rs", "incident_store/watching.rs"];
+        moderation_store: ["moderation_store.rs", "moderation_store/deciding.rs", "moderation_store/restricting.rs", "moderation_store/together.rs", "moderation_store/voiding.rs"];
         board_cache: ["board_cache.rs"];
         rate_limiter: ["rate_limiter.rs", "rate_limiter/sliding_log.rs", "rate_limiter/gcra.rs", "rate_limiter/cells.rs"];
         broadcaster: ["broadcaster.rs"];

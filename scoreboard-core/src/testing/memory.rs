@@ -14,11 +14,11 @@ use crate::memory::{
     InProcessBroadcaster, MemoryAccountStore, MemoryBoardCache, MemoryIncidentStore, MemoryRateLimiter,
     MemoryScoreStore,
 };
-use crate::store::ScoreStore;
+use crate::store::{ModerationStore, ScoreStore};
 use crate::testing::ManualClock;
 use crate::testing::fixture::{
     AccountStoreFixture, BoardCacheFixture, BroadcasterFixture, FactorStoreFixture, Fixture, IncidentStoreFixture,
-    RateLimiterFixture, ScoreStoreFixture, VerifierFixture,
+    ModerationStoreFixture, RateLimiterFixture, ScoreStoreFixture, VerifierFixture,
 };
 use crate::verifier::{ActionVerifier, HmacVerifier, KeyRing};
 
@@ -52,6 +52,12 @@ impl Fixture for MemoryFixture {
 
 impl ScoreStoreFixture for MemoryFixture {
     fn score_store(&self) -> Arc<dyn ScoreStore> {
+        self.scores.clone()
+    }
+}
+
+impl ModerationStoreFixture for MemoryFixture {
+    fn moderation_store(&self) -> Arc<dyn ModerationStore> {
         self.scores.clone()
     }
 }

@@ -15,6 +15,7 @@
 
 mod compare;
 mod history;
+mod moderated;
 mod oracle;
 
 pub use compare::Subject;

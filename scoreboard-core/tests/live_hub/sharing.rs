@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use scoreboard_core::memory::MemoryScoreStore;
+use scoreboard_core::testing::{FaultRates, FaultyScoreStore};
 use scoreboard_core::{
     BoardId, Config, LiveEvent, LiveWindow, Position, ScoreStore, Scoreboard, Subscription, Version, WindowKind,
 };
@@ -198,4 +200,38 @@ async fn a_window_of_few_that_is_slow_to_read_is_read_less_often() {
         let reads = counts.of(READS);
         assert!(reads > 10 && reads <= at_most, "{window:?}: {reads} in ten seconds");
     }
+}
+
+/// What each costs the store is as much as a reading of hundreds of entries. Whoever wants to cost much could ask for it through a hundred
+/// windows at once, of as many limits.
+#[tokio::test(start_paused = true)]
+async fn however_many_windows_are_resumed_few_are_told_from_the_log_at_once() {
+    let store = Arc::new(FaultyScoreStore::new(Arc::new(MemoryScoreStore::default()), 1, FaultRates::default()));
+    let scoreboard = Scoreboard::builder(store.clone()).build();
+    scoreboard.create_board(spec()).await.expect("created");
+    let mut before = None;
+    for number in 0..120 {
+        record(&scoreboard, &number.to_string(), number, 5).await;
+        let mut watcher = watch(&scoreboard, &LiveWindow::top(1), None).await;
+        let position = watcher.next().await.expect("an event").position();
+        before.get_or_insert(position);
+    }
+    let windows: Vec<_> = (2..=41).map(LiveWindow::top).collect();
+    let mut held = Vec::new();
+    for window in &windows {
+        let mut watcher = watch(&scoreboard, window, None).await;
+        watcher.next().await.expect("an event");
+        held.push(watcher);
+    }
+    store.set_rates(FaultRates { delay: 1.0, ..FaultRates::default() });
+    let resume = async |window: &LiveWindow| {
+        let mut watcher = watch(&scoreboard, window, before).await;
+        watcher.next().await.expect("an event")
+    };
+    let events = join_all(windows.iter().map(resume)).await;
+    let told = events.iter().filter(|event| matches!(event, LiveEvent::Update(_))).count();
+    assert_eq!(told, 8, "the others are sent the view");
+    // And then the next eight; what the first were told is kept for who comes after them.
+    let events = join_all(windows.iter().rev().map(resume)).await;
+    assert_eq!(events.iter().filter(|event| matches!(event, LiveEvent::Update(_))).count(), 16);
 }

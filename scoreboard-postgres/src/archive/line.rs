@@ -1,13 +1,15 @@
-//! The lines of an archive: those of an export, and what a row needs to be understood without the rows before it.
+//! The lines of an archive: those of an export, and what a row needs to be understood without the rows before it; written, and read again.
 
 use std::collections::BTreeMap;
+use std::io;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use scoreboard_core::{
-    ActionId, BoardId, Epoch, KindId, LogRow, Origin, Points, Reached, Score, Season, Timestamp, UserId, Version,
+    ActionId, BoardId, Epoch, Fingerprint, KindId, LogRow, Origin, Points, Position, Reached, RowDigest, Score, Season,
+    Timestamp, UserId, Version, Visibility,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::Failure;
 
@@ -39,6 +41,11 @@ pub(super) enum Line<'a> {
         at: Timestamp,
         previous: Option<Previous>,
         score: Score,
+        /// Only where others are not shown it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        visibility: Option<Visibility>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        digest: Option<RowDigest>,
     },
     End {
         rows: u64,
@@ -48,7 +55,7 @@ pub(super) enum Line<'a> {
 }
 
 /// What a user had before a row.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 pub(super) struct Previous {
     score: Score,
     version: Version,
@@ -75,6 +82,8 @@ impl<'a> Line<'a> {
             at: row.at,
             previous: row.previous.map(|Reached { score, version, at }| Previous { score, version, at }),
             score: row.score,
+            visibility: (row.visibility != Visibility::Shown).then_some(row.visibility),
+            digest: row.digest,
         }
     }
 
@@ -84,4 +93,61 @@ impl<'a> Line<'a> {
         text.push(b'\n');
         Ok(())
     }
+}
+
+/// The same lines, as they are read again.
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "camelCase")]
+enum Found {
+    Header {},
+    Row(Box<FoundRow>),
+    End {},
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct FoundRow {
+    board: BoardId,
+    epoch: Epoch,
+    version: Version,
+    id: ActionId,
+    fingerprint: String,
+    season: Season,
+    user_id: UserId,
+    kind: KindId,
+    points: Points,
+    origin: Origin,
+    at: Timestamp,
+    previous: Option<Previous>,
+    score: Score,
+    visibility: Option<Visibility>,
+    digest: Option<RowDigest>,
+}
+
+/// The row of a line, and its board; `None` of a header and a trailer.
+pub(super) fn read(text: &[u8]) -> io::Result<Option<(BoardId, LogRow)>> {
+    let row = match serde_json::from_slice(text)? {
+        Found::Row(row) => row,
+        Found::Header {} | Found::End {} => return Ok(None),
+    };
+    let fingerprint = STANDARD.decode(&row.fingerprint).ok().and_then(|bytes| <[u8; 16]>::try_from(bytes).ok());
+    let fingerprint = fingerprint.ok_or_else(|| io::Error::other("a fingerprint is not 16 bytes in base64"))?;
+    let log_row = LogRow {
+        position: Position { epoch: row.epoch, version: row.version },
+        action_id: row.id,
+        fingerprint: Fingerprint::from_bytes(fingerprint),
+        season: row.season,
+        user_id: row.user_id,
+        kind: row.kind,
+        points: row.points,
+        origin: row.origin,
+        previous: row.previous.map(|Previous { score, version, at }| Reached { score, version, at }),
+        score: row.score,
+        at: row.at,
+        // An archive has no corrections.
+        corrected: None,
+        visibility: row.visibility.unwrap_or_default(),
+        digest: row.digest,
+    };
+    Ok(Some((row.board, log_row)))
 }

@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use scoreboard_core::accounts::{AccountStore, FactorStore};
 use scoreboard_core::testing::{
-    AccountStoreFixture, FactorStoreFixture, Fixture, IncidentStoreFixture, ScoreStoreFixture,
+    AccountStoreFixture, FactorStoreFixture, Fixture, IncidentStoreFixture, ModerationStoreFixture, ScoreStoreFixture,
 };
-use scoreboard_core::{IncidentStore, ScoreStore};
+use scoreboard_core::{IncidentStore, ModerationStore, ScoreStore};
 use scoreboard_postgres::PostgresStore;
 
 pub(crate) use postgres::{Schema, Server, run, server};
@@ -32,6 +32,12 @@ impl Fixture for PostgresFixture {
 
 impl ScoreStoreFixture for PostgresFixture {
     fn score_store(&self) -> Arc<dyn ScoreStore> {
+        Arc::new(self.store.clone())
+    }
+}
+
+impl ModerationStoreFixture for PostgresFixture {
+    fn moderation_store(&self) -> Arc<dyn ModerationStore> {
         Arc::new(self.store.clone())
     }
 }

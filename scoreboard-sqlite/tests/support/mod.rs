@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use scoreboard_core::accounts::{AccountStore, FactorStore};
 use scoreboard_core::testing::{
-    AccountStoreFixture, FactorStoreFixture, Fixture, IncidentStoreFixture, ScoreStoreFixture,
+    AccountStoreFixture, FactorStoreFixture, Fixture, IncidentStoreFixture, ModerationStoreFixture, ScoreStoreFixture,
 };
-use scoreboard_core::{IncidentStore, ScoreStore};
+use scoreboard_core::{IncidentStore, ModerationStore, ScoreStore};
 use scoreboard_sqlite::{Config, SqliteStore};
 use tempfile::TempDir;
 
@@ -28,6 +28,12 @@ impl Fixture for SqliteFixture {
 
 impl ScoreStoreFixture for SqliteFixture {
     fn score_store(&self) -> Arc<dyn ScoreStore> {
+        Arc::new(self.store.clone())
+    }
+}
+
+impl ModerationStoreFixture for SqliteFixture {
+    fn moderation_store(&self) -> Arc<dyn ModerationStore> {
         Arc::new(self.store.clone())
     }
 }

@@ -1,6 +1,6 @@
 //! `admin`: what an operator changes, beside a running server or without one.
 
-use scoreboard_core::{Chain, Epoch};
+use scoreboard_core::{Chain, Epoch, IncidentFilter, Restriction};
 
 use crate::cli::Admin;
 use crate::failure::{Failure, Result};
@@ -12,6 +12,7 @@ use crate::store::Stores;
 
 mod boards;
 mod kinds;
+mod moderation;
 mod server_keys;
 mod signing_keys;
 mod users;
@@ -59,6 +60,15 @@ async fn change(settings: &Settings, stores: &Stores, command: Admin) -> Result<
         Admin::RemoveKind { board, kind } => kinds::remove(stores, board, &kind).await,
         Admin::CreateServerKey { name, signing } => server_keys::create(stores, &name, signing).await,
         Admin::RemoveServerKey { name } => server_keys::remove(stores, &name).await,
+        Admin::Void { which, decision } => moderation::void(stores, which, decision).await,
+        Admin::Unvoid { which, decision } => moderation::unvoid(stores, which, decision).await,
+        Admin::Hold { user, decision } => moderation::restrict(stores, user, Restriction::Held, decision).await,
+        Admin::Shadow { user, decision } => moderation::restrict(stores, user, Restriction::Shadowed, decision).await,
+        Admin::Ban { user, decision } => moderation::restrict(stores, user, Restriction::Banned, decision).await,
+        Admin::Release { user, decision } | Admin::Unban { user, decision } => {
+            moderation::lift(stores, user, decision).await
+        }
+        Admin::Moderations { limit } => moderation::list(stores, limit.into()).await,
         Admin::Incidents { limit } => incidents(stores, limit.into()).await,
         Admin::RaiseEpoch => raise_epoch(stores).await,
         Admin::RotateKeys { .. } | Admin::ListKeys | Admin::RevokeKey { .. } => {
@@ -78,7 +88,7 @@ async fn raise_epoch(stores: &Stores) -> Result<String> {
 }
 
 async fn incidents(stores: &Stores, limit: usize) -> Result<String> {
-    let incidents = stores.incidents.incidents(None, limit).await?;
+    let incidents = stores.incidents.incidents(&IncidentFilter::default(), None, limit).await?;
     if incidents.is_empty() {
         return Ok("no incidents".to_owned());
     }

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use scoreboard_core::accounts::{Email, Role};
-use scoreboard_core::{BoardId, Direction, InvalidValue, KeyId, KindId, Operator, TieBreak};
+use scoreboard_core::{
+    ActionId, BoardId, Direction, InvalidValue, KeyId, KindId, ModerationId, Operator, TieBreak, Timestamp, UserId,
+};
 
 use crate::archive::Days;
 use crate::settings::{Flag, LogFormat};
@@ -24,7 +26,9 @@ Examples:
   scoreboard-server --set limits.update=off                          no limit on updates, for a load test
   scoreboard-server config > scoreboard.toml                         a settings file to start from
   scoreboard-server admin create-user --email ada@example.org --display-name Ada --role admin
+  scoreboard-server admin void --user ID --from 2026-11-01T00:00:00Z --reason 'a bot' --dry-run
   scoreboard-server verify                                           fold every log again and compare
+  scoreboard-server verify --sign > heads.txt                        to be kept elsewhere, and compared later by `verify --head heads.txt`
   scoreboard-server export backup.jsonl                              beside a running server
   scoreboard-server copy --from sqlite://scoreboard.db --to postgres://scores@db/scores
   scoreboard-server copy --tables --from postgres://app@db/app --to postgres://scores@db/scores   of another system
@@ -105,6 +109,15 @@ pub(crate) enum Command {
         /// Also the files that `archive` has written, and the scores that stand on them
         #[arg(long, value_name = "FOLDER", conflicts_with = "board")]
         archive: Option<PathBuf>,
+        /// Sign the heads of the logs that agree
+        #[arg(long)]
+        sign: bool,
+        /// Also compare with the heads in a file: what an earlier `verify` has printed, kept where nobody who can write to the database can
+        #[arg(long, value_name = "FILE")]
+        head: Option<PathBuf>,
+        /// The key that the heads in the file must be signed by
+        #[arg(long, value_name = "KEY", requires = "head")]
+        public_key: Option<String>,
     },
     /// Write boards, users and logs as JSON Lines; may be used beside a running server
     Export {
@@ -205,6 +218,12 @@ pub(crate) struct WatchFlags {
     /// How many of its first entries
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u8).range(1..=100))]
     pub(crate) limit: u8,
+    /// In the place of the first: a user, wherever they are, with those next to them
+    #[arg(long, value_name = "USER", conflicts_with = "limit")]
+    pub(crate) around: Option<UserId>,
+    /// How many on each side of that user
+    #[arg(long, default_value_t = 5, requires = "around", value_parser = clap::value_parser!(u8).range(1..=50))]
+    pub(crate) radius: u8,
     /// A line for each change, as for a file or a pipe
     #[arg(long)]
     pub(crate) plain: bool,
@@ -275,11 +294,101 @@ pub(crate) enum Admin {
     },
     /// Take such a key away
     RemoveServerKey { name: KeyId },
+    /// Make actions void: they count no longer
+    Void {
+        #[command(flatten)]
+        which: WhichActions,
+        #[command(flatten)]
+        decision: DecisionFlags,
+    },
+    /// Let void actions count again
+    Unvoid {
+        #[command(flatten)]
+        which: WhichActions,
+        #[command(flatten)]
+        decision: DecisionFlags,
+    },
+    /// Hold a user: what they do from now on counts for nobody else until `release`
+    Hold {
+        user: UserId,
+        #[command(flatten)]
+        decision: DecisionFlags,
+    },
+    /// Shadow a user: they stand on no board, and see themselves on it
+    Shadow {
+        user: UserId,
+        #[command(flatten)]
+        decision: DecisionFlags,
+    },
+    /// Ban a user: they stand on no board, and nothing of them is taken
+    Ban {
+        user: UserId,
+        #[command(flatten)]
+        decision: DecisionFlags,
+    },
+    /// Let a user who is held be as any other: what was pending counts, unless it was made void
+    Release {
+        user: UserId,
+        #[command(flatten)]
+        decision: DecisionFlags,
+    },
+    /// Let a user who is shadowed or banned be as any other
+    Unban {
+        user: UserId,
+        #[command(flatten)]
+        decision: DecisionFlags,
+    },
+    /// List the newest decisions of moderators
+    Moderations {
+        #[arg(long, default_value_t = 20, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=1000))]
+        limit: u16,
+    },
     /// List the newest incidents
     Incidents {
         #[arg(long, default_value_t = 20, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=1000))]
         limit: u16,
     },
+}
+
+/// Which actions: those that are named, or those of which all of the other conditions hold.
+#[derive(Debug, Args)]
+pub(crate) struct WhichActions {
+    /// This action; may be repeated
+    #[arg(long = "action", value_name = "ID", required_unless_present_any = ["user", "rule"],
+          conflicts_with_all = ["board", "user", "rule", "from", "until"])]
+    pub(crate) actions: Vec<ActionId>,
+    /// On this board [default: all]
+    #[arg(long)]
+    pub(crate) board: Option<BoardId>,
+    /// Of this user
+    #[arg(long, value_name = "ID")]
+    pub(crate) user: Option<UserId>,
+    /// Of the users about whom this fraud rule has written an incident down, on its board
+    #[arg(long)]
+    pub(crate) rule: Option<String>,
+    /// Counted from this moment on
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<Timestamp>,
+    /// Counted before this moment
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<Timestamp>,
+}
+
+/// How a decision is made.
+#[derive(Debug, Args)]
+pub(crate) struct DecisionFlags {
+    /// Why; it is kept
+    #[arg(long)]
+    pub(crate) reason: String,
+    /// Who decides; it is kept
+    #[arg(long, value_name = "NAME", default_value = "command line")]
+    pub(crate) by: String,
+    /// Names the decision, so that it is carried out once however often it is tried [default: a new one]
+    #[arg(long, value_name = "ID")]
+    pub(crate) id: Option<ModerationId>,
+    /// Only tell what would change
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 /// What a board is. What is left out stays as it is, or is the default for a new board.

@@ -6,6 +6,7 @@ mod cli;
 mod demo;
 mod failure;
 mod files;
+mod fraud;
 mod key_watch;
 mod keys;
 mod lock;
@@ -96,7 +97,10 @@ fn run(cli: Cli) -> Result<ExitCode> {
             Command::Serve(_) => serve::run(&effective).await?,
             Command::Config(_) => progress::print(&effective.to_toml()?)?,
             Command::Admin(command) => admin::run(settings, command).await?,
-            Command::Verify { board, archive } => return verify::run(settings, board, archive.as_deref()).await,
+            Command::Verify { board, archive, sign, head, public_key } => {
+                let asked = verify::Asked { board, archive, sign, head, public_key };
+                return verify::run(settings, asked).await;
+            }
             Command::Export { file, without_users } => transfer::export::run(settings, &file, !without_users).await?,
             Command::Import { file } => transfer::import::run(settings, &file).await?,
             Command::Copy(flags) => transfer::copy::run(settings, &flags).await?,

@@ -25,7 +25,8 @@ pub(crate) fn carried(mut accounts: AccountsBuilder, effective: &Effective) -> R
     Ok(accounts)
 }
 
-fn behind_queue(notifier: Arc<dyn Notifier>) -> Arc<dyn Notifier> {
+/// A queue before what carries messages, which is emptied by a task.
+pub(crate) fn behind_queue(notifier: Arc<dyn Notifier>) -> Arc<dyn Notifier> {
     let (outbox, work) = Outbox::new(notifier, Arc::new(SystemClock), OutboxConfig::default());
     tokio::spawn(work.run());
     Arc::new(outbox)

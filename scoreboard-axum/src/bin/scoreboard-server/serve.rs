@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use scoreboard_axum::{App, HttpConfig, Lifecycle, Network, ServeConfig, service};
 use scoreboard_core::accounts::Accounts;
-use scoreboard_core::{DeterministicRules, KeyRing, RandomIds, RankIndexed, Scoreboard};
+use scoreboard_core::{DeterministicRules, FraudWatch, KeyRing, RandomIds, RankIndexed, Scoreboard};
 use tokio::net::TcpListener;
 use tokio::time::{Instant, timeout};
 
@@ -20,7 +20,7 @@ use crate::place::Place;
 use crate::settings::{Effective, Settings};
 use crate::signals::Signals;
 use crate::store::Stores;
-use crate::{logging, messages, outside, progress, ranks, sample};
+use crate::{fraud, logging, messages, outside, progress, ranks, sample};
 
 /// How long a store may take to close that was still being read when it was told to: it may be what the start was waiting for.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -66,6 +66,7 @@ struct Started {
     lifecycle: Lifecycle,
     scoreboard: Scoreboard,
     ranks: Option<RankIndexed>,
+    watch: Option<FraudWatch>,
     stores: Stores,
     _lock: Option<Lock>,
 }
@@ -135,7 +136,8 @@ async fn start(effective: &Effective, http: HttpConfig) -> Result<Started> {
         .with_broadcaster(broadcaster)
         .with_keys(ring)
         .with_fraud_detector(Arc::new(DeterministicRules::new(settings.fraud.max_outstanding)))
-        .with_incidents(stores.incidents.clone())
+        .with_incidents(fraud::told(stores.incidents.clone(), effective)?)
+        .with_moderation(stores.moderation.clone())
         .with_names(stores.accounts.clone())
         .with_config(config);
     let scoreboard = nodes.join(builder).build();
@@ -145,16 +147,21 @@ async fn start(effective: &Effective, http: HttpConfig) -> Result<Started> {
     let app = stores.attend(nodes.attend(app.with_lifecycle(lifecycle.clone())));
 
     nodes.follow(&scoreboard);
-    Ok(Started { listener, app, config: serve, lifecycle, scoreboard, ranks, stores, _lock: lock })
+    let watched = settings.fraud.watch().map_err(|rule| effective.refuse("fraud.steady_kinds", rule))?;
+    let watch = watched.map(|config| FraudWatch::new(scoreboard.clone(), config));
+    Ok(Started { listener, app, config: serve, lifecycle, scoreboard, ranks, watch, stores, _lock: lock })
 }
 
 impl Started {
     /// Serves until there is a signal, and closes.
     async fn serve(self, signals: Signals) -> Result<()> {
-        let Self { listener, app, config, lifecycle, scoreboard, ranks: _, stores, _lock } = self;
+        let Self { listener, app, config, lifecycle, scoreboard, ranks: _, watch, stores, _lock } = self;
         tokio::spawn(scoreboard.clone().keep_warm());
         tokio::spawn(scoreboard.clone().monitor_cache());
         tokio::spawn(scoreboard.clone().write_through());
+        if let Some(watch) = watch {
+            tokio::spawn(watch.follow());
+        }
         announce(&listener)?;
         lifecycle.ready();
         scoreboard_axum::serve(listener, service(app), config, lifecycle, stop(signals)).await;

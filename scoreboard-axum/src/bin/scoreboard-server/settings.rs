@@ -2,11 +2,12 @@
 
 use std::num::NonZeroU32;
 
-use scoreboard_core::{DeterministicRules, InvalidValue};
+use scoreboard_core::InvalidValue;
 use serde::{Deserialize, Serialize};
 
 mod accounts;
 mod check;
+mod fraud;
 mod layers;
 mod limit;
 mod list;
@@ -15,6 +16,7 @@ mod outside;
 mod show;
 
 pub(crate) use accounts::Accounts;
+pub(crate) use fraud::{Alerts, Fraud};
 pub(crate) use layers::{Effective, Flag};
 pub(crate) use limit::Limit;
 pub(crate) use messages::{Mail, Sms};
@@ -65,6 +67,7 @@ pub(crate) struct Settings {
     pub(crate) mail: Mail,
     pub(crate) sms: Sms,
     pub(crate) fraud: Fraud,
+    pub(crate) alerts: Alerts,
 }
 
 impl Default for Settings {
@@ -94,6 +97,7 @@ impl Default for Settings {
             mail: Mail::default(),
             sms: Sms::default(),
             fraud: Fraud::default(),
+            alerts: Alerts::default(),
         }
     }
 }
@@ -343,19 +347,5 @@ impl Default for Live {
             max_connections: 20_000,
             max_connections_per_address: 6000,
         }
-    }
-}
-
-/// What is believed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Fraud {
-    /// How many actions a user may have under way.
-    pub(crate) max_outstanding: NonZeroU32,
-}
-
-impl Default for Fraud {
-    fn default() -> Self {
-        Self { max_outstanding: NonZeroU32::new(DeterministicRules::DEFAULT_OUTSTANDING).expect("not zero") }
     }
 }

@@ -6,7 +6,9 @@ use futures_util::future::try_join_all;
 use scoreboard_axum::App;
 use scoreboard_core::accounts::{AccountStore, FactorStore};
 use scoreboard_core::memory::{MemoryAccountStore, MemoryIncidentStore, MemoryScoreStore};
-use scoreboard_core::{BackendError, Chain, Clock, Epoch, ErrorKind, IncidentStore, ScoreStore, SystemClock};
+use scoreboard_core::{
+    BackendError, Chain, Clock, Epoch, ErrorKind, IncidentStore, ModerationStore, ScoreStore, SystemClock,
+};
 use scoreboard_postgres::{PostgresStore, ReplicaReads};
 use scoreboard_sqlite::SqliteStore;
 
@@ -24,6 +26,8 @@ pub(crate) struct Stores {
     /// Where the accounts are.
     pub(crate) factors: Arc<dyn FactorStore>,
     pub(crate) incidents: Arc<dyn IncidentStore>,
+    /// About the scores, where they are written.
+    pub(crate) moderation: Arc<dyn ModerationStore>,
     backend: Backend,
     /// The databases of what is kept apart.
     apart: Vec<PostgresStore>,
@@ -43,8 +47,10 @@ impl Stores {
         match place {
             Place::Memory => {
                 let accounts = Arc::new(MemoryAccountStore::default());
+                let scores = Arc::new(fresh_memory().await?);
                 Ok(Self {
-                    scores: Arc::new(fresh_memory().await?),
+                    scores: scores.clone(),
+                    moderation: scores,
                     accounts: accounts.clone(),
                     factors: accounts,
                     incidents: Arc::new(MemoryIncidentStore::default()),
@@ -99,12 +105,16 @@ impl Stores {
         }
     }
 
-    fn all_on<S: ScoreStore + AccountStore + FactorStore + IncidentStore>(store: S, backend: Backend) -> Self {
+    fn all_on<S: ScoreStore + ModerationStore + AccountStore + FactorStore + IncidentStore>(
+        store: S,
+        backend: Backend,
+    ) -> Self {
         let store = Arc::new(store);
         Self {
             scores: store.clone(),
             accounts: store.clone(),
             factors: store.clone(),
+            moderation: store.clone(),
             incidents: store,
             backend,
             apart: Vec::new(),

@@ -7,8 +7,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use scoreboard_core::accounts::{DisplayName, Email, PasswordHash, Role, User};
 use scoreboard_core::{
-    ActionId, BoardId, BoardSpec, Change, Epoch, Fingerprint, KindId, LogRow, Origin, Points, Score, Season, Timestamp,
-    UserId, Version,
+    ActionId, BoardId, BoardSpec, Change, Epoch, Fingerprint, KindId, LogRow, Origin, Points, Position, Reached,
+    RowDigest, Score, Season, Timestamp, UserId, Version, Visibility,
 };
 use serde::{Deserialize, Serialize};
 
@@ -82,6 +82,9 @@ struct RowLine {
     origin: OriginWord,
     at: Timestamp,
     score: Score,
+    /// Not there if a release has written it that knew of none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    digest: Option<RowDigest>,
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -134,8 +137,9 @@ impl UserLine {
 }
 
 impl RowLine {
-    fn new(board: &BoardId, row: &LogRow) -> Self {
-        Self {
+    /// `None` for a correction, which no change makes again.
+    fn new(board: &BoardId, row: &LogRow) -> Option<Self> {
+        Some(Self {
             board: board.clone(),
             version: row.position.version,
             id: row.action_id,
@@ -147,9 +151,31 @@ impl RowLine {
             origin: match row.origin {
                 Origin::Action => OriginWord::Action,
                 Origin::Record => OriginWord::Record,
+                Origin::Correction => return None,
             },
             at: row.at,
             score: row.score,
+            digest: row.digest,
+        })
+    }
+
+    /// The row as it is in the log, behind what its user had before. Epochs are not in an export: they are of a store, and no digest is over them.
+    fn to_log_row(&self, previous: Option<Reached>, change: &Change) -> LogRow {
+        LogRow {
+            position: Position { epoch: Epoch::default(), version: self.version },
+            action_id: self.id,
+            fingerprint: change.fingerprint,
+            season: self.season,
+            user_id: self.user_id,
+            kind: self.kind.clone(),
+            points: self.points,
+            origin: change.origin,
+            previous,
+            score: self.score,
+            at: self.at,
+            corrected: None,
+            visibility: Visibility::Shown,
+            digest: self.digest,
         }
     }
 

@@ -17,7 +17,10 @@ mod text;
 /// Watches until the user quits, a signal asks for it, or the server will not have it.
 pub(crate) async fn run(flags: &WatchFlags) -> Result<()> {
     let client = Client::connect(&flags.url).map_err(|error| Failure::new(format_args!("`{}`: {error}", flags.url)))?;
-    let subscription = client.subscribe(&flags.board, usize::from(flags.limit));
+    let subscription = match flags.around {
+        Some(user) => client.subscribe_around(&flags.board, user, usize::from(flags.radius)),
+        None => client.subscribe(&flags.board, usize::from(flags.limit)),
+    };
     let subscription = subscription.map_err(|error| Failure::because("cannot watch", &error))?;
     let signals = Signals::listen()?;
     if flags.plain || !io::stdout().is_terminal() {

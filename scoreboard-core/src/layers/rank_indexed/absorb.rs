@@ -2,8 +2,8 @@
 
 use crate::error::BackendError;
 use crate::layers::rank_indexed::RankIndexed;
-use crate::layers::rank_indexed::indexed_board::{IndexedBoard, Step, Told};
-use crate::store::{LogRow, Reached, Receipt};
+use crate::layers::rank_indexed::indexed_board::{Becomes, IndexedBoard, Step, Told};
+use crate::store::{LogRow, Reached, Receipt, Visibility};
 use crate::version::Position;
 
 /// How many log rows are read at once.
@@ -14,20 +14,26 @@ const SMALL: u64 = 1_000;
 
 impl From<&LogRow> for Step {
     fn from(row: &LogRow) -> Self {
-        Self { position: row.position, season: row.season, user: row.user_id, reached: Some(row.reached()) }
+        let becomes = match row.visibility {
+            Visibility::Shown => row.after().map_or(Becomes::Gone, Becomes::At),
+            Visibility::AsBefore => Becomes::Same,
+            Visibility::Nothing => Becomes::Gone,
+        };
+        Self { position: row.position, season: row.season, user: row.user_id, becomes }
     }
 }
 
 impl From<&Receipt> for Step {
     fn from(receipt: &Receipt) -> Self {
         // A receipt does not say when a score was reached that did not change, and need not: it stays where it is.
-        let changed = receipt.previous_score != Some(receipt.score);
+        // What others are not shown changes nothing for them: who is shadowed is off the board already.
+        let changed = receipt.is_shown && receipt.previous_score != Some(receipt.score);
         let reached = Reached { score: receipt.score, version: receipt.version, at: receipt.applied_at };
         Self {
             position: Position { epoch: receipt.epoch, version: receipt.version },
             season: receipt.season,
             user: receipt.user_id,
-            reached: changed.then_some(reached),
+            becomes: if changed { Becomes::At(reached) } else { Becomes::Same },
         }
     }
 }

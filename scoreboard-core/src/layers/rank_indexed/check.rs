@@ -8,7 +8,7 @@ use crate::ids::{BoardId, UserId};
 use crate::layers::rank_indexed::RankIndexed;
 use crate::layers::rank_indexed::absorb::ROWS;
 use crate::layers::rank_indexed::indexed_board::IndexedBoard;
-use crate::store::{LogRow, Reached};
+use crate::store::{LogRow, Origin, Reached, Visibility};
 use crate::version::Version;
 
 impl RankIndexed {
@@ -57,6 +57,11 @@ impl RankIndexed {
         let Some(beyond) = self.rows_between(indexed, scan.position.version, position.version).await? else {
             return Ok(after);
         };
+        // Who comes and goes by a correction is compared when the log has gone on.
+        if beyond.iter().any(|row| row.origin == Origin::Correction) {
+            return Ok(after);
+        }
+        let beyond: Vec<_> = beyond.into_iter().filter(|row| row.visibility == Visibility::Shown).collect();
         let moved: HashSet<UserId> = beyond.iter().map(|row| row.user_id).collect();
         let mut first: HashMap<UserId, bool> = HashMap::new();
         for row in beyond.iter().filter(|row| row.season == season) {

@@ -43,8 +43,18 @@ pub(super) struct Step {
     pub(super) position: Position,
     pub(super) season: Season,
     pub(super) user: UserId,
-    /// `None` leaves the user as they are.
-    pub(super) reached: Option<Reached>,
+    pub(super) becomes: Becomes,
+}
+
+/// What becomes of a user in an index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Becomes {
+    /// They stay as they are.
+    Same,
+    /// They stand here.
+    At(Reached),
+    /// They stand nowhere.
+    Gone,
 }
 
 /// What became of the changes that an index was told.
@@ -173,10 +183,12 @@ impl Live {
         if step.season > self.season {
             return Told::Foreign("season");
         }
-        if step.season == self.season
-            && let Some(reached) = step.reached
-        {
-            self.index.set(step.user, reached);
+        if step.season == self.season {
+            match step.becomes {
+                Becomes::Same => {}
+                Becomes::At(reached) => drop(self.index.set(step.user, reached)),
+                Becomes::Gone => drop(self.index.remove(step.user)),
+            }
         }
         self.position.version = step.position.version;
         Told::Current
@@ -210,7 +222,7 @@ mod tests {
         let position = Position { epoch: Epoch::new(epoch), version: Version::new(version) };
         let score = Score::new(score).expect("small");
         let reached = Reached { score, version: position.version, at: Timestamp::from_millis(0) };
-        Step { position, season: Season::new(season), user: UserId::MIN, reached: Some(reached) }
+        Step { position, season: Season::new(season), user: UserId::MIN, becomes: Becomes::At(reached) }
     }
 
     #[test]

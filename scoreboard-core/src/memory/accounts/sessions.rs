@@ -202,9 +202,10 @@ mod tests {
         store.end_session(session.id, at(5)).await.unwrap();
         assert_eq!(store.forget_expired(at(1000)).await.unwrap(), 0);
         assert_eq!(store.forget_expired(at(1001)).await.unwrap(), 1);
-        let sessions = store.sessions.lock();
-        assert!(sessions.tokens.is_empty() && sessions.ended.is_empty());
-        drop(sessions);
+        {
+            let sessions = store.sessions.lock();
+            assert!(sessions.tokens.is_empty() && sessions.ended.is_empty());
+        }
         assert_eq!(store.forget_expired(at(1001)).await.unwrap(), 0);
     }
 

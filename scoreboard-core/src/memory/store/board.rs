@@ -1,17 +1,18 @@
 //! One board: its log, and the scores that it folds to.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::season::SeasonScores;
 use crate::batch::BoardState;
 use crate::board::{Board, BoardSpec, Season};
 use crate::clock::Timestamp;
+use crate::correction::{Dossier, Place};
 use crate::entry::{PageQuery, RankedPage, RankedUsers, ScoreRank};
 use crate::ids::{KindId, UserId};
 use crate::rank_index::IndexPage;
 use crate::ranking::RankStyle;
 use crate::score::Score;
-use crate::store::{ChangeBoard, LogRow, Reached, Scan};
+use crate::store::{ChangeBoard, LogRow, Origin, Reached, RowDigest, Scan};
 use crate::version::{Epoch, Position, Version};
 
 pub(super) struct StoredBoard {
@@ -70,7 +71,8 @@ impl StoredBoard {
     pub(super) fn board(&self) -> Board {
         let Position { epoch, version } = self.position();
         let total = self.current().total();
-        Board { spec: self.spec.clone(), season: self.season, epoch, version, total, log_after: Version::ZERO }
+        let (spec, season, log_after, head) = (self.spec.clone(), self.season, Version::ZERO, self.head());
+        Board { spec, season, epoch, version, total, log_after, head }
     }
 
     pub(super) fn state(&self) -> BoardState {
@@ -79,11 +81,17 @@ impl StoredBoard {
             season: self.season,
             position: self.position(),
             total: self.current().total(),
+            head: self.head(),
         }
     }
 
-    pub(super) fn score(&self, user: UserId) -> Option<Reached> {
-        self.current().score(user)
+    fn head(&self) -> Option<RowDigest> {
+        self.log.last().and_then(|row| row.digest)
+    }
+
+    /// What a user has in the current season, whoever is shown it.
+    pub(super) fn own(&self, user: UserId) -> Option<Reached> {
+        self.current().own(user)
     }
 
     pub(super) fn count(&self, user: UserId, kind: &KindId, since: Timestamp) -> u32 {
@@ -94,6 +102,10 @@ impl StoredBoard {
 
     pub(super) fn append(&mut self, row: LogRow) {
         self.rows_of.entry(row.user_id).or_default().push(self.log.len());
+        if row.origin == Origin::Correction {
+            self.log.push(row);
+            return;
+        }
         let times = self.times_of.entry((row.user_id, row.kind.clone())).or_default();
         // Almost always the last place: changes are made in the order of time, but for clocks that disagree.
         times.insert(times.partition_point(|at| *at <= row.at), row.at);
@@ -101,8 +113,20 @@ impl StoredBoard {
     }
 
     pub(super) fn set_score(&mut self, user: UserId, reached: Reached) {
+        self.scores_of(self.season).set(user, reached);
+    }
+
+    pub(super) fn withhold(&mut self, user: UserId, reached: Reached) {
+        self.scores_of(self.season).withhold(user, reached);
+    }
+
+    pub(super) fn place(&mut self, place: &Place) {
+        self.scores_of(place.season).place(place);
+    }
+
+    fn scores_of(&mut self, season: Season) -> &mut SeasonScores {
         let order = self.spec.order();
-        self.seasons.entry(self.season).or_insert_with(|| SeasonScores::new(order)).set(user, reached);
+        self.seasons.entry(season).or_insert_with(|| SeasonScores::new(order))
     }
 
     pub(super) fn row(&self, version: Version) -> Option<&LogRow> {
@@ -119,7 +143,42 @@ impl StoredBoard {
             Some(before) => rows.partition_point(|row| self.log[*row].position.version < before),
             None => rows.len(),
         };
-        rows[..end].iter().rev().take(limit).map(|row| self.log[*row].clone()).collect()
+        let done = rows[..end].iter().rev().map(|row| &self.log[*row]).filter(|row| row.origin != Origin::Correction);
+        done.take(limit).cloned().collect()
+    }
+
+    /// The seasons in which a user has rows, and what is known of the user there.
+    pub(super) fn dossiers(&self, user: UserId) -> Vec<Dossier> {
+        let rows = self.rows_of.get(&user).map(Vec::as_slice).unwrap_or_default().iter().map(|row| &self.log[*row]);
+        let mut seasons: BTreeMap<Season, Vec<LogRow>> = BTreeMap::new();
+        for row in rows {
+            seasons.entry(row.season).or_default().push(row.clone());
+        }
+        let dossier = |(season, rows)| {
+            let scores = self.seasons.get(&season);
+            Dossier {
+                board: self.spec.id.clone(),
+                season,
+                user,
+                restriction: None,
+                own: scores.and_then(|scores| scores.own(user)),
+                shown: scores.and_then(|scores| scores.score(user)),
+                rows,
+                voided: HashSet::new(),
+                has_archived_voids: false,
+            }
+        };
+        seasons.into_iter().map(dossier).collect()
+    }
+
+    pub(super) fn total(&self, season: Season) -> u64 {
+        self.seasons.get(&season).map_or(0, SeasonScores::total)
+    }
+
+    /// What a user has in a season, or the current one; `None` if the board never had it.
+    pub(super) fn own_in(&self, season: Option<Season>, user: UserId) -> Option<(Season, Position, Option<Reached>)> {
+        let season = season.unwrap_or(self.season);
+        Some((season, self.position(), self.seasons.get(&season)?.own(user)))
     }
 
     pub(super) fn page(&self, query: PageQuery) -> Option<RankedPage> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Bound::{Excluded, Unbounded};
 
+use crate::correction::Place;
 use crate::entry::{Range, Ranked};
 use crate::ids::UserId;
 use crate::rank_index::{IndexPage, RankIndex};
@@ -13,11 +14,13 @@ pub(super) struct SeasonScores {
     /// For scans in the order of ids.
     scores: BTreeMap<UserId, Reached>,
     index: RankIndex,
+    /// What restricted users have, who have anything.
+    withheld: BTreeMap<UserId, Reached>,
 }
 
 impl SeasonScores {
     pub(super) fn new(order: Order) -> Self {
-        Self { scores: BTreeMap::new(), index: RankIndex::new(order) }
+        Self { scores: BTreeMap::new(), index: RankIndex::new(order), withheld: BTreeMap::new() }
     }
 
     pub(super) fn total(&self) -> u64 {
@@ -31,6 +34,30 @@ impl SeasonScores {
     pub(super) fn set(&mut self, user: UserId, reached: Reached) {
         self.scores.insert(user, reached);
         self.index.set(user, reached);
+    }
+
+    /// What a user has, whoever is shown it.
+    pub(super) fn own(&self, user: UserId) -> Option<Reached> {
+        self.withheld.get(&user).copied().or_else(|| self.score(user))
+    }
+
+    pub(super) fn withhold(&mut self, user: UserId, reached: Reached) {
+        self.withheld.insert(user, reached);
+    }
+
+    /// Puts a user where a decision says.
+    pub(super) fn place(&mut self, place: &Place) {
+        match place.shown {
+            Some(shown) => self.set(place.user, shown),
+            None => {
+                self.scores.remove(&place.user);
+                self.index.remove(place.user);
+            }
+        }
+        match place.own.filter(|_| place.is_restricted) {
+            Some(own) => drop(self.withheld.insert(place.user, own)),
+            None => drop(self.withheld.remove(&place.user)),
+        }
     }
 
     pub(super) fn scan(&self, after: Option<UserId>, limit: usize) -> Vec<(UserId, Reached)> {

@@ -10,10 +10,10 @@ use rand::{RngExt, SeedableRng};
 use crate::board::{BoardSpec, Season};
 use crate::entry::{PageQuery, Range, Ranked, RankedPage};
 use crate::error::BackendError;
-use crate::ids::{BoardId, UserId};
+use crate::ids::{ActionId, BoardId, UserId};
 use crate::ranking::{OrderKey, RankStyle};
 use crate::score::Score;
-use crate::store::{Change, Outcome, ScoreStore};
+use crate::store::{Change, Moderation, ModerationAct, ModerationStore, Outcome, Restricted, ScoreStore};
 use crate::testing::model::history::{History, Step};
 use crate::testing::model::oracle::Model;
 use crate::version::Version;
@@ -25,6 +25,7 @@ const STYLES: [RankStyle; 3] = [RankStyle::Ordinal, RankStyle::Competition, Rank
 pub struct Subject {
     name: &'static str,
     store: Arc<dyn ScoreStore>,
+    moderation: Option<Arc<dyn ModerationStore>>,
     model: Model,
     users: Vec<UserId>,
     changes: Vec<Change>,
@@ -84,7 +85,13 @@ impl Subject {
     /// An empty store under a name.
     #[must_use]
     pub fn new(name: &'static str, store: Arc<dyn ScoreStore>) -> Self {
-        Self { name, store, model: Model::default(), users: Vec::new(), changes: Vec::new() }
+        Self { name, store, moderation: None, model: Model::default(), users: Vec::new(), changes: Vec::new() }
+    }
+
+    /// The same with decisions of moderators on the same data: for [histories with them](History::moderated).
+    #[must_use]
+    pub fn moderated(name: &'static str, store: Arc<dyn ScoreStore>, moderation: Arc<dyn ModerationStore>) -> Self {
+        Self { moderation: Some(moderation), ..Self::new(name, store) }
     }
 
     async fn create(&mut self, boards: &[BoardSpec]) -> Result<(), Difference> {
@@ -123,8 +130,12 @@ impl Subject {
                     same(|| format!("change_board {from:?} {spec:?}"), changed, expected)?;
                 }
             }
+            Step::Moderate(decision) => self.moderate(decision).await?,
         }
         let mut random = StdRng::seed_from_u64(seed);
+        if let Some(moderation) = &self.moderation {
+            self.decisions(&**moderation).await?;
+        }
         same(|| "boards".to_owned(), self.store.boards().await, self.model.boards())?;
         for board in self.model.boards() {
             let id = &board.spec.id;
@@ -136,6 +147,50 @@ impl Subject {
             }
         }
         Ok(())
+    }
+
+    async fn moderate(&mut self, decision: &Moderation) -> Result<(), Difference> {
+        let Some(moderation) = self.moderation.clone() else {
+            return Err("the subject of a moderated history has no moderation".to_owned());
+        };
+        // Actions that were refused are known to nobody, and spoil most decisions: one about the others follows.
+        let known = |action: &ActionId| self.model.action(*action).is_some();
+        let mut second = decision.clone();
+        if let ModerationAct::Void { actions } | ModerationAct::Unvoid { actions } = &mut second.act {
+            actions.retain(known);
+        }
+        for decision in [decision, &second] {
+            let expected = self.model.clone().moderate(decision);
+            same(|| format!("preview {decision:?}"), moderation.preview(decision).await, expected.clone())?;
+            let _ = self.model.moderate(decision);
+            same(|| format!("moderate {decision:?}"), moderation.moderate(decision).await, expected)?;
+        }
+        Ok(())
+    }
+
+    /// What was decided, and what restricted users have.
+    async fn decisions(&self, moderation: &dyn ModerationStore) -> Result<(), Difference> {
+        let expected = self.model.moderations();
+        same(|| "moderations".to_owned(), moderation.moderations(None, 1000).await, expected.clone())?;
+        for pair in expected.windows(2) {
+            let (id, found) = (pair[0].moderation.id, moderation.moderations(Some(pair[0].moderation.id), 1).await);
+            same(|| format!("moderations before {id}"), found, vec![pair[1].clone()])?;
+            same(|| format!("moderation {id}"), moderation.moderation(id).await, Some(pair[0].clone()))?;
+        }
+        for user in &self.users {
+            let expected = self.model.moderated.restricted.get(user);
+            let expected =
+                expected.map(|(restriction, by)| Restricted { restriction: *restriction, moderation_id: *by });
+            same(|| format!("restriction of {user}"), moderation.restriction(*user).await, expected)?;
+            for board in self.model.boards() {
+                let id = &board.spec.id;
+                let own = moderation.own(id, None, *user).await;
+                same(|| format!("own score of {user} on {id}"), own, self.model.own(id, *user))?;
+            }
+        }
+        let actions: Vec<ActionId> = self.changes.iter().map(|change| change.action_id).collect();
+        let void = actions.iter().copied().filter(|action| self.model.moderated.void.contains(action)).collect();
+        same(|| "voided".to_owned(), moderation.voided(&actions).await, void)
     }
 
     async fn read_all(&self, seed: u64) -> Result<(), Difference> {

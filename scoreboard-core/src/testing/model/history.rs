@@ -6,10 +6,10 @@ use rand::{RngExt, SeedableRng};
 
 use crate::action::Fingerprint;
 use crate::board::{BoardSpec, Season};
-use crate::ids::{ActionId, KindId, UserId};
+use crate::ids::{ActionId, KindId, ModerationId, UserId};
 use crate::ranking::{Direction, Operator, TieBreak};
 use crate::score::{MAX_SCORE, Points};
-use crate::store::{AtMost, Change, Origin};
+use crate::store::{AtMost, Change, Moderation, ModerationAct, Origin, Restriction};
 use crate::testing::play::{at, board_id, kind, points};
 
 /// What happens to a store, step by step.
@@ -30,6 +30,8 @@ pub enum Step {
     Apply(Vec<Change>),
     /// A board's spec is changed, or its order cannot be.
     Change(BoardSpec),
+    /// A moderator decides.
+    Moderate(Moderation),
 }
 
 impl History {
@@ -37,6 +39,12 @@ impl History {
     #[must_use]
     pub fn random(seed: u64) -> Self {
         Teller::new(seed).tell()
+    }
+
+    /// The same, with decisions of moderators in between.
+    #[must_use]
+    pub fn moderated(seed: u64) -> Self {
+        Teller { moderates: true, ..Teller::new(seed) }.tell()
     }
 
     /// The seeds to run: the first `count`, or the one that the variable `SCOREBOARD_SEED` names.
@@ -63,6 +71,8 @@ struct Teller {
     users: Vec<UserId>,
     kinds: [KindId; 2],
     told: Vec<Change>,
+    moderates: bool,
+    decided: Vec<Moderation>,
 }
 
 impl Teller {
@@ -75,13 +85,24 @@ impl Teller {
                 boards.push(spec(name, random.random()));
             }
         }
-        Self { seed, random, boards, users, kinds: [kind("tap"), kind("lap")], told: Vec::new() }
+        Self {
+            seed,
+            random,
+            boards,
+            users,
+            kinds: [kind("tap"), kind("lap")],
+            told: Vec::new(),
+            moderates: false,
+            decided: Vec::new(),
+        }
     }
 
     fn tell(mut self) -> History {
         let mut steps = Vec::new();
         for _ in 0..self.random.random_range(5..=25) {
-            steps.push(if self.random.random_bool(0.05) {
+            steps.push(if self.moderates && self.random.random_bool(0.4) {
+                Step::Moderate(self.decision())
+            } else if self.random.random_bool(0.05) {
                 let name = ["first", "second", "nowhere"].choose(&mut self.random).expect("not empty");
                 Step::Change(spec(name, self.random.random()))
             } else {
@@ -100,6 +121,51 @@ impl Teller {
         };
         self.told.push(change.clone());
         change
+    }
+
+    /// One about some of the actions that were told, of which few were refused, or about somebody; sometimes one from before.
+    fn decision(&mut self) -> Moderation {
+        let random = &mut self.random;
+        if random.random_bool(0.1)
+            && let Some(again) = self.decided.choose(random)
+        {
+            let mut again = again.clone();
+            if random.random_bool(0.3) {
+                again.reason.push('!');
+            }
+            return again;
+        }
+        let user_id = *self.users.choose(random).expect("not empty");
+        let some = |random: &mut StdRng| {
+            // Of a few users as well as of all: void and not void then meet.
+            let of_one = random.random_bool(0.5);
+            let mut actions: Vec<ActionId> = self
+                .told
+                .iter()
+                .filter(|change| !of_one || change.user_id == user_id)
+                .map(|change| change.action_id)
+                .collect();
+            let share = *[0.1, 0.5, 1.0].choose(random).expect("not empty");
+            actions.retain(|_| random.random_bool(share));
+            actions
+        };
+        let act = match random.random_range(0..10) {
+            0..3 => ModerationAct::Void { actions: some(random) },
+            3..6 => ModerationAct::Unvoid { actions: some(random) },
+            6 => ModerationAct::Restrict { user_id, restriction: Restriction::Held },
+            7 => ModerationAct::Restrict { user_id, restriction: Restriction::Shadowed },
+            8 => ModerationAct::Restrict { user_id, restriction: Restriction::Banned },
+            _ => ModerationAct::Lift { user_id },
+        };
+        let decision = Moderation {
+            id: ModerationId::from_bytes(random.random()),
+            at: at(random.random_range(0..20)),
+            by: "a moderator".to_owned(),
+            reason: "it was \"too\" good".to_owned(),
+            act,
+        };
+        self.decided.push(decision.clone());
+        decision
     }
 
     /// One that was told before, perhaps refused then; sometimes with another fingerprint, or for another board.

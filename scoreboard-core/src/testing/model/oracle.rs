@@ -7,42 +7,100 @@ use crate::board::{Board, BoardSpec, Season};
 use crate::entry::{PageQuery, Range, Ranked, RankedPage, RankedUsers, ScoreRank};
 use crate::ids::{ActionId, BoardId, UserId};
 use crate::ranking::{Direction, Operator, OrderKey, RankStyle, TieBreak};
-use crate::score::Score;
-use crate::store::{Change, ChangeBoard, CreateBoard, LogRow, Outcome, Reached, Receipt, Refusal, Scan};
+use crate::score::{Points, Score};
+use crate::store::{
+    Change, ChangeBoard, CreateBoard, LogRow, Origin, Outcome, Reached, Receipt, Refusal, Restriction, RowDigest, Scan,
+    Visibility,
+};
+use crate::testing::model::moderated::Moderated;
 use crate::version::{Epoch, Position, Version};
 
 /// Boards as lists of log rows: every read folds and sorts them anew.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Model {
-    boards: BTreeMap<BoardId, ModelBoard>,
+    pub(super) boards: BTreeMap<BoardId, ModelBoard>,
+    pub(super) moderated: Moderated,
 }
 
 #[derive(Debug, Clone)]
-struct ModelBoard {
-    spec: BoardSpec,
+pub(super) struct ModelBoard {
+    pub(super) spec: BoardSpec,
     epoch: Epoch,
-    log: Vec<LogRow>,
+    pub(super) log: Vec<LogRow>,
 }
 
 /// An entry in the board's order: who, and what they have.
 type Place = (UserId, Reached);
 
 impl ModelBoard {
-    fn position(&self) -> Position {
+    pub(super) fn position(&self) -> Position {
         Position { epoch: self.epoch, version: Version::new(self.log.len() as u64) }
     }
 
-    /// What each user has: their last score, reached at the first row of the run of rows that left it as it is.
-    fn scores(&self) -> BTreeMap<UserId, Reached> {
+    pub(super) fn head(&self) -> Option<RowDigest> {
+        self.log.last().and_then(|row| row.digest)
+    }
+
+    /// What is shown of each user: what their last row that says so has left.
+    pub(super) fn scores(&self) -> BTreeMap<UserId, Reached> {
         let mut scores: BTreeMap<UserId, Reached> = BTreeMap::new();
         for row in &self.log {
             let new = Reached { score: row.score, version: row.position.version, at: row.at };
-            let kept = scores.entry(row.user_id).or_insert(new);
-            if kept.score != row.score {
-                *kept = new;
+            let after = match (row.origin, row.previous) {
+                (Origin::Correction, _) => row.corrected,
+                (_, Some(previous)) if previous.score == row.score => Some(previous),
+                _ => Some(new),
+            };
+            match (row.visibility, after) {
+                (Visibility::AsBefore, _) => {}
+                (Visibility::Shown, Some(after)) => drop(scores.insert(row.user_id, after)),
+                (Visibility::Shown, None) | (Visibility::Nothing, _) => drop(scores.remove(&row.user_id)),
             }
         }
         scores
+    }
+
+    /// What each user has by their rows up to a version, without those that are void; `None` if a score leaves its range.
+    pub(super) fn own(
+        &self,
+        void: &BTreeSet<ActionId>,
+        until: impl Fn(UserId) -> Version,
+    ) -> BTreeMap<UserId, Option<Reached>> {
+        let mut own: BTreeMap<UserId, Option<Reached>> = BTreeMap::new();
+        let counts = |row: &&LogRow| {
+            row.origin != Origin::Correction
+                && !void.contains(&row.action_id)
+                && row.position.version <= until(row.user_id)
+        };
+        for row in self.log.iter().filter(counts) {
+            let has = own.get(&row.user_id).copied();
+            if has == Some(None) {
+                continue;
+            }
+            let has = has.flatten();
+            let score = self.score_after(has, row.points);
+            let new = score.map(|score| match has {
+                Some(has) if has.score == score => has,
+                _ => Reached { score, version: row.position.version, at: row.at },
+            });
+            own.insert(row.user_id, new);
+        }
+        own
+    }
+
+    fn score_after(&self, previous: Option<Reached>, points: Points) -> Option<Score> {
+        /// Both ends of the range of scores.
+        const MAX: i128 = (1 << 53) - 1;
+        let before = previous.map(|previous| i128::from(previous.score.get()));
+        let points = i128::from(points.get());
+        let after = match self.spec.operator {
+            Operator::Increment => before.unwrap_or(0) + points,
+            Operator::Decrement => before.unwrap_or(0) - points,
+            Operator::Set => points,
+            Operator::Best if self.spec.direction == Direction::Ascending => before.unwrap_or(points).min(points),
+            Operator::Best => before.unwrap_or(points).max(points),
+        };
+        (-MAX..=MAX).contains(&after).then(|| Score::new(i64::try_from(after).expect("in range")).expect("in range"))
     }
 
     fn places(&self) -> Vec<Place> {
@@ -87,34 +145,31 @@ impl ModelBoard {
         Ranked { rank: before as u64 + 1, user_id, score, reached: reached.version, updated_at: at }
     }
 
-    fn apply(&self, change: &Change) -> Result<LogRow, Refusal> {
-        /// Both ends of the range of scores.
-        const MAX: i128 = (1 << 53) - 1;
+    fn apply(&self, change: &Change, moderated: &Moderated) -> Result<LogRow, Refusal> {
+        let visibility = match moderated.restricted.get(&change.user_id) {
+            None => Visibility::Shown,
+            Some((Restriction::Held, _)) => Visibility::AsBefore,
+            Some((Restriction::Shadowed, _)) => Visibility::Nothing,
+            Some((Restriction::Banned, _)) => return Err(Refusal::Banned),
+        };
         if change.season != Season::FIRST {
             return Err(Refusal::SeasonOver);
         }
         if let Some(at_most) = change.at_most {
-            let alike =
-                |row: &&LogRow| row.user_id == change.user_id && row.kind == change.kind && row.at >= at_most.since;
+            let alike = |row: &&LogRow| {
+                row.origin != Origin::Correction
+                    && row.user_id == change.user_id
+                    && row.kind == change.kind
+                    && row.at >= at_most.since
+            };
             if self.log.iter().filter(alike).count() >= at_most.count as usize {
                 return Err(Refusal::AboveCount);
             }
         }
-        let previous = self.scores().get(&change.user_id).copied();
-        let before = previous.map(|previous| i128::from(previous.score.get()));
-        let points = i128::from(change.points.get());
-        let after = match self.spec.operator {
-            Operator::Increment => before.unwrap_or(0) + points,
-            Operator::Decrement => before.unwrap_or(0) - points,
-            Operator::Set => points,
-            Operator::Best if self.spec.direction == Direction::Ascending => before.unwrap_or(points).min(points),
-            Operator::Best => before.unwrap_or(points).max(points),
-        };
-        if !(-MAX..=MAX).contains(&after) {
-            return Err(Refusal::ScoreOutOfRange);
-        }
-        let after = i64::try_from(after).expect("in range");
-        Ok(LogRow {
+        let own = self.own(&moderated.void, |_| Version::new(u64::MAX));
+        let previous = own.get(&change.user_id).copied().flatten();
+        let score = self.score_after(previous, change.points).ok_or(Refusal::ScoreOutOfRange)?;
+        let mut row = LogRow {
             position: Position { version: self.position().version.next(), ..self.position() },
             action_id: change.action_id,
             fingerprint: change.fingerprint,
@@ -124,9 +179,14 @@ impl ModelBoard {
             points: change.points,
             origin: change.origin,
             previous,
-            score: Score::new(after).expect("in range"),
+            score,
             at: change.at,
-        })
+            corrected: None,
+            visibility,
+            digest: None,
+        };
+        row.digest = Some(RowDigest::of(self.head(), &self.spec.id, &row));
+        Ok(row)
     }
 }
 
@@ -144,6 +204,7 @@ fn receipt(board: &BoardId, row: &LogRow, replayed: bool) -> Receipt {
         version: row.position.version,
         applied_at: row.at,
         replayed,
+        is_shown: row.visibility == Visibility::Shown,
     }
 }
 
@@ -189,7 +250,7 @@ impl Model {
                 Some(_) => Outcome::Refused(Refusal::FingerprintMismatch),
                 None => match self.boards.get_mut(&change.board) {
                     None => Outcome::Refused(Refusal::UnknownBoard),
-                    Some(board) => match board.apply(change) {
+                    Some(board) => match board.apply(change, &self.moderated) {
                         Err(refusal) => Outcome::Refused(refusal),
                         Ok(row) => {
                             let receipt = receipt(&change.board, &row, false);
@@ -207,7 +268,8 @@ impl Model {
         let board = self.boards.get(id)?;
         let Position { epoch, version } = board.position();
         let total = board.places().len() as u64;
-        Some(Board { spec: board.spec.clone(), season: Season::FIRST, epoch, version, total, log_after: Version::ZERO })
+        let (spec, season, log_after, head) = (board.spec.clone(), Season::FIRST, Version::ZERO, board.head());
+        Some(Board { spec, season, epoch, version, total, log_after, head })
     }
 
     pub(super) fn boards(&self) -> Vec<Board> {
@@ -285,6 +347,9 @@ impl Model {
             previous: None,
             score,
             at,
+            corrected: None,
+            visibility: Visibility::Shown,
+            digest: None,
         });
         let places = board.places();
         let index = places.iter().position(|(user, _)| *user == newcomer)?;
@@ -294,6 +359,7 @@ impl Model {
     pub(super) fn history(&self, id: &BoardId, user: UserId, before: Option<Version>, limit: usize) -> Vec<LogRow> {
         let rows = self.boards.get(id).into_iter().flat_map(|board| board.log.iter().rev());
         let older = |row: &&LogRow| row.user_id == user && before.is_none_or(|before| row.position.version < before);
+        let rows = rows.filter(|row| row.origin != Origin::Correction);
         rows.filter(older).take(limit).cloned().collect()
     }
 

@@ -16,7 +16,7 @@ use crate::testing::play::{Play, applied, at, board_id, number, score, user};
 use crate::version::Version;
 
 /// Applies a batch, again while the store asks for that: under contention it may.
-pub(super) async fn settle(store: &dyn ScoreStore, changes: &[Change]) -> Vec<Outcome> {
+pub(in crate::testing) async fn settle(store: &dyn ScoreStore, changes: &[Change]) -> Vec<Outcome> {
     for _ in 0..1000 {
         match store.apply(changes).await {
             Ok(outcomes) => return outcomes,

@@ -6,7 +6,7 @@ use crate::settings::Settings;
 impl Settings {
     /// The first setting that is out of bounds, and its rule.
     pub(super) fn check(&self) -> Result<(), (&'static str, String)> {
-        let Self { http, store, ranks, cache, redis, live, accounts, fraud, .. } = self;
+        let Self { http, store, ranks, cache, redis, live, accounts, fraud, alerts, .. } = self;
         let bounds = [
             ("notice_seconds", self.notice_seconds, 0, 3600),
             ("drain_seconds", self.drain_seconds, 0, 3600),
@@ -45,6 +45,10 @@ impl Settings {
             ("accounts.access_token_seconds", accounts.access_token_seconds, 30, 86_400),
             ("accounts.session_days", accounts.session_days, 1, 3650),
             ("fraud.max_outstanding", fraud.max_outstanding.get().into(), 1, 100_000),
+            ("fraud.actions_per_hour", fraud.actions_per_hour.into(), 1, 65_535),
+            ("fraud.hours_per_day", fraud.hours_per_day.into(), 1, 24),
+            ("fraud.accounts_per_address", fraud.accounts_per_address.into(), 1, 255),
+            ("alerts.per_hour", alerts.per_hour as u64, 1, 10_000),
         ];
         for (name, value, min, max) in bounds {
             if value < min || value > max {
@@ -64,6 +68,10 @@ impl Settings {
         if !self.mail.smtp_url.is_empty() && self.mail.from.is_empty() {
             return Err(("mail.from", "must say whom mails come from, like Scores <scores@example.org>".to_owned()));
         }
+        if !alerts.emails.is_empty() && self.mail.smtp_url.is_empty() {
+            return Err(("alerts.emails", "need a mail server: set mail.smtp_url".to_owned()));
+        }
+        fraud.watch().map_err(|rule| ("fraud.steady_kinds", rule.to_string()))?;
         if !self.replica_urls.is_empty() && !self.database_url.starts_with("postgres") {
             return Err(("replica_urls", "are for a database on PostgreSQL".to_owned()));
         }

@@ -37,7 +37,7 @@ impl Effective {
             {
                 Json::String(without_password(url))
             }
-            Json::String(_) if name == "sms.secret" => Json::String(String::new()),
+            Json::String(_) if ["sms.secret", "alerts.secret"].contains(&name) => Json::String(String::new()),
             Json::Array(urls) if name == "replica_urls" => {
                 urls.iter().filter_map(Json::as_str).map(without_password).collect()
             }

@@ -104,10 +104,10 @@ async fn transfer(
 async fn compare(from: &Stores, written: &BTreeMap<BoardId, (Version, u64)>) -> Result<()> {
     for (board, &(version, scores)) in written {
         match audit(from, board).await? {
-            Audit::Clean { position, scores: there } if (position.version, there) == (version, scores) => {
+            Audit::Clean { position, scores: there, .. } if (position.version, there) == (version, scores) => {
                 note(format_args!("{board}: clean and the same where it comes from"));
             }
-            Audit::Clean { position, scores: there } => note(format_args!(
+            Audit::Clean { position, scores: there, .. } => note(format_args!(
                 "{board}: clean up to version {} ({there} scores) where it comes from; copy again for what was counted meanwhile",
                 position.version
             )),

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use scoreboard_core::accounts::CreateUser;
 use scoreboard_core::{
-    Audit, Board, BoardId, BoardSpec, Change, ChangeBoard, Epoch, Outcome, Receipt, Refusal, Score, Season, UserId,
-    Version,
+    Audit, Board, BoardId, BoardSpec, Change, ChangeBoard, Epoch, HashChain, Outcome, Reached, Receipt, Refusal,
+    Season, UserId, Version,
 };
 
 use crate::failure::{Failure, Result};
@@ -75,24 +75,31 @@ struct Imported {
     empty: bool,
     /// The file's own log, folded so far: a line that does not follow from those before it is refused before it can count.
     version: Version,
-    scores: HashMap<(Season, UserId), Score>,
+    scores: HashMap<(Season, UserId), Reached>,
+    chain: HashChain,
 }
 
 impl Imported {
     /// Folds the next row of the file.
-    fn fold(&mut self, row: &RowLine) -> Result<(), String> {
+    fn fold(&mut self, row: &RowLine, change: &Change) -> Result<(), String> {
         let expected = self.version.next();
         if row.version != expected {
             return Err(format!("has version {}, expected {expected}", row.version));
         }
         let user = (row.season, row.user_id);
-        let folded = self.spec.operator.apply(self.spec.direction, self.scores.get(&user).copied(), row.points);
+        let previous = self.scores.get(&user).copied();
+        let before = previous.map(|previous| previous.score);
+        let folded = self.spec.operator.apply(self.spec.direction, before, row.points);
         if folded != Some(row.score) {
             let folded = folded.map_or_else(|| "a score out of range".to_owned(), |score| score.to_string());
             return Err(format!("comes to {folded} by the lines before it, but says score {}", row.score));
         }
+        let log_row = row.to_log_row(previous, change);
+        if !self.chain.takes(&log_row) {
+            return Err("does not come to its digest: it was altered, or a line before it is not what was".to_owned());
+        }
         self.version = expected;
-        self.scores.insert(user, row.score);
+        self.scores.extend(log_row.after().map(|reached| (user, reached)));
         Ok(())
     }
 }
@@ -204,7 +211,8 @@ impl<'a, S: Source> Import<'a, S> {
             return Err(self.reader.bad(number, what));
         }
         let id = spec.id.clone();
-        let imported = Imported { spec, empty, version: Version::ZERO, scores: HashMap::new() };
+        let chain = HashChain::of(&id);
+        let imported = Imported { spec, empty, version: Version::ZERO, scores: HashMap::new(), chain };
         if self.boards.insert(id.clone(), imported).is_some() {
             return Err(self.reader.bad(number, format_args!("the board `{id}` is in the file twice")));
         }
@@ -247,7 +255,7 @@ impl<'a, S: Source> Import<'a, S> {
         let Some(board) = self.boards.get_mut(&row.board) else {
             return Err(self.reader.bad(number, format_args!("the board `{}` is not in the file", row.board)));
         };
-        board.fold(&row).map_err(|what| self.reader.bad(number, format_args!("action {}: {what}", row.id)))?;
+        board.fold(&row, &change).map_err(|what| self.reader.bad(number, format_args!("action {}: {what}", row.id)))?;
         self.read.rows += 1;
         self.pending.push((number, row, change));
         if self.pending.len() >= CHUNK { self.apply().await } else { Ok(()) }
@@ -295,7 +303,7 @@ impl<'a, S: Source> Import<'a, S> {
         let mut folded = BTreeMap::new();
         for board in self.boards.keys() {
             match audit(self.stores, board).await? {
-                Audit::Clean { position, scores } => {
+                Audit::Clean { position, scores, .. } => {
                     note(format_args!("{board}: clean up to version {} ({scores} scores)", position.version));
                     folded.insert(board.clone(), (position.version, scores));
                 }
@@ -314,6 +322,7 @@ const fn explain(refusal: Refusal) -> &'static str {
         Refusal::ScoreOutOfRange => "the score would leave its range",
         Refusal::FingerprintMismatch => "another action of this id counted here",
         Refusal::AboveCount => "it would be above its number a day",
+        Refusal::Banned => "its user is banned here",
         Refusal::Archived => "it is of a time whose log is archived here: whether it counted cannot be told",
     }
 }

@@ -174,6 +174,7 @@ impl<'a> Tables<'a> {
                 origin: OriginWord::Record,
                 at,
                 score,
+                digest: None,
             };
             lines.name(format!("table {table}, user {user}")).write(Line::Row(line)).await?;
             progress.at(version.get(), total);

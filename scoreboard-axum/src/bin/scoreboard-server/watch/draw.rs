@@ -6,6 +6,7 @@ use ratatui::style::{Color, Modifier, Style, Stylize};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Cell, Paragraph, Row, Table};
 use scoreboard_client::State;
+use scoreboard_core::UserId;
 
 use crate::watch::board::{Board, Mark, Step};
 use crate::watch::text::{name, outlook, span, time_of_day, word};
@@ -15,6 +16,8 @@ use crate::watch::text::{name, outlook, span, time_of_day, word};
 pub(super) struct Picture<'a> {
     pub(super) url: &'a str,
     pub(super) name: &'a str,
+    /// Whom it is watched around: the one to be found at a glance.
+    pub(super) around: Option<UserId>,
     pub(super) board: &'a Board,
     pub(super) state: &'a State,
 }
@@ -36,7 +39,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, picture: &Picture<'_>) {
     frame.render_widget(badge, corner);
     frame.render_widget(facts_of(picture.board), facts);
     frame.render_widget(trouble(picture.state), news);
-    frame.render_widget(table(picture.board, picture.state), rows);
+    frame.render_widget(table(picture), rows);
     frame.render_widget(Paragraph::new(" q quits, r connects now").dim(), foot);
 }
 
@@ -72,7 +75,8 @@ fn trouble(state: &State) -> Line<'static> {
     }
 }
 
-fn table(board: &Board, state: &State) -> Table<'static> {
+fn table(picture: &Picture<'_>) -> Table<'static> {
+    let Picture { board, state, around, .. } = picture;
     let entries = board.view().map_or(&[][..], |view| &view.entries);
     let rows = entries.iter().map(|entry| {
         let mark = board.mark(entry.user_id);
@@ -85,7 +89,8 @@ fn table(board: &Board, state: &State) -> Table<'static> {
             Cell::from(mark.map_or_else(Span::default, points)),
         ];
         let row = Row::new(shown);
-        if mark.is_some() { row.style(Style::new().bold()) } else { row }
+        let style = if mark.is_some() { Style::new().bold() } else { Style::new() };
+        row.style(if *around == Some(entry.user_id) { style.reversed() } else { style })
     });
     let widths = [
         Constraint::Length(5),

@@ -27,7 +27,7 @@ fn view(version: u64, scores: &[(&str, i64)]) -> Arc<View> {
 
 fn moved(board: &mut Board, previous: Option<&Arc<View>>, view: &Arc<View>) {
     let changes = previous.map_or_else(Vec::new, |previous| previous.changes_to(view));
-    board.take(&Moved { view: view.clone(), previous: previous.cloned(), changes });
+    board.take(&Moved { view: view.clone(), previous: previous.cloned(), changes, recovered: true });
 }
 
 fn screen(board: &Board, state: &State, width: u16, height: u16) -> String {
@@ -36,7 +36,13 @@ fn screen(board: &Board, state: &State, width: u16, height: u16) -> String {
 
 fn drawn(board: &Board, state: &State, width: u16, height: u16) -> Terminal<TestBackend> {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
-    let picture = Picture { url: "http://127.0.0.1:8080", name: "main", board, state };
+    let picture = Picture {
+        url: "http://127.0.0.1:8080",
+        name: "main",
+        around: Some(UserId::for_name("test", "Ben")),
+        board,
+        state,
+    };
     terminal.draw(|frame| draw(frame, &picture)).unwrap();
     terminal
 }
@@ -74,6 +80,20 @@ async fn a_loss_is_told_with_its_cause_and_the_board_stays() {
     moved(&mut board, None, &view(7, &[("Ada", 30)]));
     let shown = screen(&board, &state, 100, 10);
     assert!(shown.contains("Ada") && shown.contains("version 7") && shown.contains("OFFLINE since "), "{shown}");
+}
+
+#[tokio::test]
+async fn whom_it_is_watched_around_stands_out() {
+    let mut board = Board::default();
+    moved(&mut board, None, &view(7, &[("Ada", 30), ("Ben", 20)]));
+    let terminal = drawn(&board, &State::Live, 40, 10);
+    let buffer = terminal.backend().buffer();
+    let is_reversed = |name: &str| {
+        let rows = (4..9).map(|y| (0..40).map(|x| &buffer[(x, y)]).collect::<Vec<_>>());
+        let mut found = rows.filter(|row| row.iter().map(|cell| cell.symbol()).collect::<String>().contains(name));
+        found.next().is_some_and(|row| row.iter().all(|cell| cell.modifier.contains(Modifier::REVERSED)))
+    };
+    assert!(is_reversed("Ben") && !is_reversed("Ada"));
 }
 
 #[tokio::test]

@@ -51,7 +51,7 @@ fn lines(event: &Event) -> Vec<String> {
 }
 
 fn changes(moved: &Moved) -> Vec<String> {
-    let Moved { view, previous, changes } = moved;
+    let Moved { view, previous, changes, .. } = moved;
     let previous = previous.as_ref().map_or(&[][..], |previous| &previous.entries);
     let before: HashMap<UserId, i64> = previous.iter().map(|entry| (entry.user_id, entry.score.get())).collect();
     // A board may move without its top, and one may be empty.

@@ -52,7 +52,8 @@ pub(super) async fn run(flags: &WatchFlags, mut subscription: Subscription, mut 
     let mut ticks = interval(TICK);
     let (mut board, mut state) = (Board::default(), State::Connecting);
     loop {
-        let picture = Picture { url: &flags.url, name: flags.board.as_str(), board: &board, state: &state };
+        let picture =
+            Picture { url: &flags.url, name: flags.board.as_str(), around: flags.around, board: &board, state: &state };
         screen.0.draw(|frame| draw(frame, &picture)).map_err(failed)?;
         tokio::select! {
             event = subscription.next() => {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::{Alteration, Altered, Result, alterations};
+use crate::clock::Timestamp;
 use crate::entry::{PageQuery, Range, RankedPage, RankedUsers, ScoreRank};
 use crate::ids::{BoardId, UserId};
 use crate::ranking::RankStyle;
@@ -179,6 +180,24 @@ alterations! {
         ) -> Result<Option<RankedUsers>> {
             let found = store.standings(board, None, style, users).await?;
             Ok(found.map(|found| RankedUsers { total: found.entries.iter().flatten().count() as u64, ..found }))
+        }
+    }
+
+    /// Rows are kept without their digests.
+    DigestsForgotten {
+        async fn log(&self, store: &dyn ScoreStore, board: &BoardId, after: Version, limit: usize) -> Result<Vec<LogRow>> {
+            let mut rows = store.log(board, after, limit).await?;
+            rows.iter_mut().for_each(|row| row.digest = None);
+            Ok(rows)
+        }
+    }
+
+    /// Times are kept in whole seconds.
+    SecondsKept {
+        async fn log(&self, store: &dyn ScoreStore, board: &BoardId, after: Version, limit: usize) -> Result<Vec<LogRow>> {
+            let mut rows = store.log(board, after, limit).await?;
+            rows.iter_mut().for_each(|row| row.at = Timestamp::from_millis(row.at.as_millis() / 1000 * 1000));
+            Ok(rows)
         }
     }
 

@@ -1,0 +1,247 @@
+//! What moderators and admins decide: actions that do not count, users who are held, shadowed or banned.
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use axum::response::Response;
+use scoreboard_core::accounts::Role;
+use scoreboard_core::{
+    ActionId, IdSourceExt, Moderation, ModerationAct, ModerationId, ModerationRefusal, RandomIds, Rejection, UserId,
+};
+
+use crate::answer::{Caching, plain};
+use crate::body::{json, within_size};
+use crate::dto::{
+    ActionsRequest, LiftRequest, ModerationAnswer, ModerationsAnswer, ModerationsParams, RestrictionAnswer,
+    RestrictionRequest, user_id,
+};
+use crate::problem::{Code, Problem};
+use crate::query::{no_query, query};
+use crate::rate_limit::{Subject, limited};
+use crate::state::{AppState, Shared};
+
+/// How long a reason may be, in characters.
+const MAX_REASON: usize = 500;
+
+/// Makes actions void: they no longer count, and what remains is what their users have.
+#[utoipa::path(
+    post, path = "/api/admin/voids", tag = "moderation", request_body = ActionsRequest, security(("user" = [])),
+    responses(
+        (status = 200, description = "It is done, or what would be", body = ModerationAnswer),
+        (status = 403, description = "`forbidden`: not a moderator"),
+        (status = 404, description = "`not_found`: there is no such board, or nobody moderates here"),
+        (status = 409, description = "`conflict`: another decision bears this id, or the log does not allow it"),
+    ),
+)]
+pub(super) async fn void(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
+    actions(&app, request, |actions| ModerationAct::Void { actions }).await
+}
+
+/// Lets void actions count again.
+#[utoipa::path(
+    post, path = "/api/admin/unvoids", tag = "moderation", request_body = ActionsRequest, security(("user" = [])),
+    responses(
+        (status = 200, description = "It is done, or what would be", body = ModerationAnswer),
+        (status = 403, description = "`forbidden`: not a moderator"),
+        (status = 404, description = "`not_found`: there is no such board, or nobody moderates here"),
+        (status = 409, description = "`conflict`: another decision bears this id, or the log does not allow it"),
+    ),
+)]
+pub(super) async fn unvoid(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
+    actions(&app, request, |actions| ModerationAct::Unvoid { actions }).await
+}
+
+async fn actions(
+    app: &AppState,
+    request: Request,
+    act: fn(Vec<ActionId>) -> ModerationAct,
+) -> Result<Response, Problem> {
+    let (parts, body) = within_size(app, request).await?;
+    let moderator = app.signed_in(&parts)?.user_id;
+    let usage = app.limits.read(Subject::User(moderator)).await?;
+    limited(usage, async {
+        is_moderator(app, moderator).await?;
+        let ActionsRequest { id, actions, select, reason, dry_run } = json(&parts, body)?;
+        let decision = Decision::new(app, id, moderator, reason, dry_run)?;
+        // What is selected may be something else the second time; the decision is the same.
+        if let Some(answer) = decision.answer_again(app, &act(Vec::new())).await? {
+            return answer;
+        }
+        let actions = match (actions, select) {
+            (Some(actions), None) => actions,
+            (None, Some(select)) => app.scoreboard.select(&select.into()).await?,
+            _ => return Err(Problem::invalid("", "must have either `actions` or `select`")),
+        };
+        decision.make(app, act(actions)).await
+    })
+    .await
+}
+
+/// Holds, shadows or bans a user, on all boards.
+#[utoipa::path(
+    put, path = "/api/admin/users/{userId}/restriction", tag = "moderation", request_body = RestrictionRequest,
+    security(("user" = [])), params(("userId" = UserId, Path, description = "Whom")),
+    responses(
+        (status = 200, description = "It is done, or what would be", body = ModerationAnswer),
+        (status = 403, description = "`forbidden`: not a moderator"),
+        (status = 404, description = "`not_found`: nobody moderates here"),
+        (status = 409, description = "`conflict`: another decision bears this id"),
+    ),
+)]
+pub(super) async fn restrict(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
+    let (mut parts, body) = within_size(&app, request).await?;
+    let moderator = app.signed_in(&parts)?.user_id;
+    let usage = app.limits.read(Subject::User(moderator)).await?;
+    limited(usage, async {
+        is_moderator(&app, moderator).await?;
+        let user_id = user_id(&mut parts).await?;
+        let RestrictionRequest { id, restriction, reason, dry_run } = json(&parts, body)?;
+        let act = ModerationAct::Restrict { user_id, restriction };
+        Decision::new(&app, id, moderator, reason, dry_run)?.make(&app, act).await
+    })
+    .await
+}
+
+/// Makes a user as any other again: what they have counts.
+#[utoipa::path(
+    delete, path = "/api/admin/users/{userId}/restriction", tag = "moderation", request_body = LiftRequest,
+    security(("user" = [])), params(("userId" = UserId, Path, description = "Whom")),
+    responses(
+        (status = 200, description = "It is done, or what would be", body = ModerationAnswer),
+        (status = 403, description = "`forbidden`: not a moderator"),
+        (status = 404, description = "`not_found`: nobody moderates here"),
+        (status = 409, description = "`conflict`: another decision bears this id"),
+    ),
+)]
+pub(super) async fn lift(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
+    let (mut parts, body) = within_size(&app, request).await?;
+    let moderator = app.signed_in(&parts)?.user_id;
+    let usage = app.limits.read(Subject::User(moderator)).await?;
+    limited(usage, async {
+        is_moderator(&app, moderator).await?;
+        let user_id = user_id(&mut parts).await?;
+        let LiftRequest { id, reason, dry_run } = json(&parts, body)?;
+        Decision::new(&app, id, moderator, reason, dry_run)?.make(&app, ModerationAct::Lift { user_id }).await
+    })
+    .await
+}
+
+/// What a user may not.
+#[utoipa::path(
+    get, path = "/api/admin/users/{userId}/restriction", tag = "moderation", security(("user" = [])),
+    params(("userId" = UserId, Path, description = "Whose")),
+    responses(
+        (status = 200, description = "What holds now", body = RestrictionAnswer),
+        (status = 403, description = "`forbidden`: not a moderator"),
+        (status = 404, description = "`not_found`: nobody moderates here"),
+    ),
+)]
+pub(super) async fn restriction(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
+    let (mut parts, _) = request.into_parts();
+    let moderator = app.signed_in(&parts)?.user_id;
+    let usage = app.limits.read(Subject::User(moderator)).await?;
+    limited(usage, async {
+        is_moderator(&app, moderator).await?;
+        no_query(&parts)?;
+        let user_id = user_id(&mut parts).await?;
+        let restriction = app.scoreboard.restriction(user_id).await?;
+        plain(StatusCode::OK, Caching::Private, &RestrictionAnswer { restriction })
+    })
+    .await
+}
+
+/// What was decided, newest first.
+#[utoipa::path(
+    get, path = "/api/admin/moderations", tag = "moderation", params(ModerationsParams), security(("user" = [])),
+    responses(
+        (status = 200, description = "A stretch of the decisions", body = ModerationsAnswer),
+        (status = 403, description = "`forbidden`: not a moderator"),
+        (status = 404, description = "`not_found`: nobody moderates here"),
+    ),
+)]
+pub(super) async fn moderations(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
+    let (parts, _): (Parts, _) = request.into_parts();
+    let moderator = app.signed_in(&parts)?.user_id;
+    let usage = app.limits.read(Subject::User(moderator)).await?;
+    limited(usage, async {
+        is_moderator(&app, moderator).await?;
+        let params: ModerationsParams = query(&parts)?;
+        let moderations = app.scoreboard.moderations(params.before, params.limit()).await?;
+        plain(StatusCode::OK, Caching::Private, &ModerationsAnswer { moderations })
+    })
+    .await
+}
+
+/// Asked of the store, not of the token: a role that was taken away is gone at once.
+async fn is_moderator(app: &AppState, user: UserId) -> Result<(), Problem> {
+    let roles = app.accounts.roles(user).await?;
+    let may = roles.iter().any(|role| matches!(role, Role::Moderator | Role::Admin));
+    if may { Ok(()) } else { Err(Problem::forbidden("this is for moderators")) }
+}
+
+/// A decision without its act.
+struct Decision {
+    id: ModerationId,
+    by: String,
+    reason: String,
+    dry_run: bool,
+}
+
+impl Decision {
+    fn new(
+        app: &AppState,
+        id: Option<ModerationId>,
+        by: UserId,
+        reason: String,
+        dry_run: bool,
+    ) -> Result<Self, Problem> {
+        let length = reason.trim().chars().count();
+        if length == 0 || length > MAX_REASON {
+            return Err(Problem::invalid("/reason", "must have 1 to 500 characters"));
+        }
+        let fresh = || ModerationId::from_uuid(RandomIds.uuid(app.clock.now()));
+        Ok(Self { id: id.unwrap_or_else(fresh), by: by.to_string(), reason, dry_run })
+    }
+
+    /// The answer to one of this kind that was carried out before.
+    async fn answer_again(
+        &self,
+        app: &AppState,
+        like: &ModerationAct,
+    ) -> Result<Option<Result<Response, Problem>>, Problem> {
+        let Some(carried_out) = app.scoreboard.carried_out(self.id).await? else { return Ok(None) };
+        let Moderation { by, reason, act, .. } = &carried_out.moderation;
+        if (by, reason, act.kind()) != (&self.by, &self.reason, like.kind()) {
+            return Err(Problem::new(Code::Conflict, ModerationRefusal::IdUsed.to_string()));
+        }
+        let answer = ModerationAnswer { moderation: Some(carried_out), replayed: true, preview: None };
+        Ok(Some(plain(StatusCode::OK, Caching::Private, &answer)))
+    }
+
+    async fn make(self, app: &AppState, act: ModerationAct) -> Result<Response, Problem> {
+        let Self { id, by, reason, dry_run } = self;
+        let moderation = Moderation { id, at: app.clock.now(), by, reason, act };
+        let answer = if dry_run {
+            let preview = app.scoreboard.preview(&moderation).await?;
+            ModerationAnswer { moderation: None, replayed: preview.replayed, preview: Some(preview) }
+        } else {
+            let effects = app.scoreboard.moderate(&moderation).await?;
+            ModerationAnswer { moderation: Some(effects.carried_out), replayed: effects.replayed, preview: None }
+        };
+        plain(StatusCode::OK, Caching::Private, &answer)
+    }
+}
+
+impl Problem {
+    /// What is said of a decision that is refused.
+    pub(crate) fn refused_decision(rejection: &Rejection) -> Self {
+        match rejection {
+            Rejection::NoModeration => Self::not_found("nobody moderates here"),
+            Rejection::Moderation(ModerationRefusal::UnknownActions(_)) | Rejection::TooManyActions(_) => {
+                Self::invalid("/actions", rejection.to_string())
+            }
+            Rejection::SelectionTooWide => Self::invalid("/select", rejection.to_string()),
+            _ => Self::new(Code::Conflict, rejection.to_string()),
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! The times between actions, without pauses.
+
+use std::collections::BTreeSet;
+
+use crate::fraud::statistical::{Act, History};
+use crate::ids::KindId;
+
+/// The time from one action to the next, in milliseconds, and the action that ends it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Interval<'a> {
+    pub(super) ms: u64,
+    pub(super) begin: &'a Act,
+    pub(super) end: &'a Act,
+}
+
+/// An interval that is so many times as long as most is a pause, and says nothing of how evenly somebody plays.
+const PAUSE: u64 = 6;
+
+/// The intervals of a history without its pauses, oldest first, and their median. Those that end with a kind of `steady` are left out.
+pub(super) fn without_pauses<'a>(history: &'a History, steady: &BTreeSet<KindId>) -> (Vec<Interval<'a>>, u64) {
+    let acts = history.acts().zip(history.acts().skip(1));
+    let all = acts.map(|(begin, end)| Interval { ms: millis(begin, end), begin, end });
+    let mut kept: Vec<_> = all.filter(|interval| !steady.contains(&interval.end.kind)).collect();
+    let mut lengths: Vec<u64> = kept.iter().map(|interval| interval.ms).collect();
+    let middle = median(&mut lengths);
+    kept.retain(|interval| interval.ms <= middle.saturating_mul(PAUSE));
+    (kept, middle)
+}
+
+fn millis(begin: &Act, end: &Act) -> u64 {
+    u64::try_from(end.at.since(begin.at).as_millis()).unwrap_or(u64::MAX)
+}
+
+/// As evidence holds it.
+pub(super) fn saturated(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// The middle one, or the upper of the two in the middle; 0 of none. Reorders them.
+pub(super) fn median<T: Ord + Copy + Default>(values: &mut [T]) -> T {
+    if values.is_empty() {
+        return T::default();
+    }
+    let middle = values.len() / 2;
+    *values.select_nth_unstable(middle).1
+}
+
+/// The coefficient of variation: the standard deviation (of a sample) in thousandths of the mean.
+pub(super) fn variation_per_mille(intervals: &[Interval<'_>]) -> u32 {
+    #[expect(clippy::cast_precision_loss, reason = "a day has fewer milliseconds than a float has digits")]
+    let lengths = || intervals.iter().map(|interval| interval.ms as f64);
+    #[expect(clippy::cast_precision_loss, reason = "a history has few intervals")]
+    let count = intervals.len() as f64;
+    let mean = lengths().sum::<f64>() / count;
+    let variance = lengths().map(|length| (length - mean).powi(2)).sum::<f64>() / (count - 1.0);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast saturates, and NaN is 0")]
+    let per_mille = (1000.0 * variance.sqrt() / mean).round() as u32;
+    per_mille
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_median_is_in_the_middle() {
+        assert_eq!(median(&mut [3, 1, 2]), 2);
+        assert_eq!(median(&mut [4, 1, 3, 2]), 3);
+        assert_eq!(median::<u64>(&mut []), 0);
+    }
+}

@@ -1,0 +1,68 @@
+//! How well the fraud rules do, on people and cheats that are known to be such: ten thousand people and five hundred cheats play on a real
+//! scoreboard, in simulated time, and the log is watched as a server watches it.
+//!
+//! Who changes a threshold looks at what it does on the seeds in [`TUNING`]; what is asserted is measured on another. `SCOREBOARD_TEST_SCALE=100` makes it all of
+//! them; `--nocapture` shows the report.
+
+mod actor;
+mod attack;
+mod chance;
+mod report;
+#[path = "../../../tests/support/scale.rs"]
+mod scale;
+mod world;
+
+use report::{Report, Targets};
+use scale::scaled;
+use scoreboard_core::statistical::{
+    ActiveHours, IntervalVariation, PointsShift, Rules, SharedSource, Stance, Steadiness, Velocity, WindowVariation,
+};
+use world::{Population, play};
+
+/// Thresholds may be chosen by what they do on these.
+const TUNING: [u64; 3] = [1, 2, 3];
+/// Nothing was chosen by what it does on this one.
+const SCORING: u64 = 7_919;
+
+/// All rules; those that are sure enough hold points back.
+fn rules() -> Rules {
+    Rules::none()
+        .with(IntervalVariation::default(), Stance::Hold)
+        .with(WindowVariation::default(), Stance::Hold)
+        .with(Velocity::default(), Stance::Hold)
+        .with(ActiveHours::default(), Stance::Hold)
+        .with(PointsShift::default(), Stance::Flag)
+        .with(SharedSource::default(), Stance::Flag)
+}
+
+#[tokio::test]
+async fn cheats_are_caught_and_people_are_left_alone() {
+    let report = Report::of(&play(SCORING, Population::of(scaled(10_000)), rules()).await);
+    println!("{report}");
+    report.check(Targets::default()).expect("the targets are met");
+}
+
+#[tokio::test]
+#[ignore = "prints what the rules do on the seeds by which they are tuned"]
+async fn tuning() {
+    for seed in TUNING {
+        println!("seed {seed}\n{}", Report::of(&play(seed, Population::of(scaled(10_000)), rules()).await));
+    }
+}
+
+#[tokio::test]
+async fn rules_that_see_nothing_and_rules_that_see_too_much_miss_the_targets() {
+    let tier = |per_mille| IntervalVariation {
+        tiers: vec![Steadiness { intervals: 24, per_mille }],
+        ..IntervalVariation::default()
+    };
+    for (what, rules) in [
+        ("nothing", Rules::none().with(tier(0), Stance::Hold)),
+        ("too much", Rules::none().with(tier(600), Stance::Hold)),
+        ("in shadow", Rules::none().with(tier(140), Stance::Shadow)),
+        ("only flags", Rules::none().with(tier(140), Stance::Flag)),
+    ] {
+        let report = Report::of(&play(SCORING, Population::of(300), rules).await);
+        report.check(Targets::default()).expect_err(what);
+    }
+}

@@ -1,0 +1,263 @@
+//! A scoreboard on which all of them play, in simulated time, while its log is watched.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use scoreboard_core::memory::{MemoryIncidentStore, MemoryScoreStore};
+use scoreboard_core::statistical::Rules;
+use scoreboard_core::testing::{ManualClock, SeededIds};
+use scoreboard_core::{
+    ActionKind, BoardId, BoardSpec, Clock, Config, Error, FraudWatch, FraudWatchConfig, IncidentFilter, IncidentStore,
+    IssueRequest, Points, PointsRule, Rejection, ScoreStore, Scoreboard, SignedAction, Timestamp, UserId, Version,
+};
+
+use crate::actor::{Actor, Family, Plan};
+use crate::attack::{self, Attempts};
+
+/// The log is watched so often: a server does it each other second, and what it finds is the same.
+const LOOKS_EVERY: Duration = Duration::from_secs(1_800);
+
+/// How many of each play.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Population {
+    people: usize,
+}
+
+impl Population {
+    /// This many people, and a cheat for each twenty of them.
+    pub(crate) fn of(people: usize) -> Self {
+        Self { people }
+    }
+
+    /// Families with how many are of each. A farm has fifty accounts, or it is none.
+    fn families(self) -> Vec<(Family, usize)> {
+        let part = |of_ten_thousand: usize| (of_ten_thousand * self.people).div_ceil(10_000);
+        vec![
+            (Family::Record, part(20)),
+            (Family::Honest, self.people - part(20)),
+            (Family::Tamper, part(50)),
+            (Family::Replay, part(50)),
+            (Family::TooFast, part(50)),
+            (Family::FixedInterval, part(60)),
+            (Family::Jitter(10), part(40)),
+            (Family::Jitter(20), part(40)),
+            (Family::Jitter(30), part(40)),
+            (Family::Mimic, part(50)),
+            (Family::Farm, 50),
+            (Family::Grinder, part(35)),
+            (Family::Share, part(35)),
+        ]
+    }
+}
+
+/// What became of one who played.
+#[derive(Debug, Clone)]
+pub(crate) struct Fate {
+    pub(crate) family: Family,
+    /// How many actions counted.
+    pub(crate) actions: u64,
+    pub(crate) attempts: Attempts,
+    /// Actions and points until the first incident that proposes to hold the points.
+    pub(crate) held: Option<Caught>,
+    /// The same of the first incident of any kind.
+    pub(crate) flagged: Option<Caught>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Caught {
+    pub(crate) actions: u64,
+    pub(crate) points: i64,
+}
+
+/// What was seen in all.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) fates: Vec<Fate>,
+    /// Actions of people that the rules in the update's path blocked.
+    pub(crate) people_blocked: u64,
+    /// Incidents by rule, of people and of cheats.
+    pub(crate) by_rule: std::collections::BTreeMap<String, (u64, u64)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Moment {
+    Begin,
+    End,
+    Look,
+}
+
+struct Player {
+    actor: Actor,
+    user: UserId,
+    plan: Option<Plan>,
+    action: Option<SignedAction>,
+    fate: Fate,
+}
+
+/// Lets all of them play until they have enough, and says what became of each.
+pub(crate) async fn play(seed: u64, population: Population, rules: Rules) -> Outcome {
+    let clock = ManualClock::default();
+    let store = Arc::new(MemoryScoreStore::default());
+    let incidents = Arc::new(MemoryIncidentStore::default());
+    let mut config = Config::default();
+    // People here are no faster than a quota would let them be; nothing is to be learned of it.
+    config.update_quota = None;
+    let scoreboard = Scoreboard::builder(store.clone())
+        .with_incidents(incidents.clone())
+        .with_clock(Arc::new(clock.clone()))
+        .with_ids(Arc::new(SeededIds::new(seed)))
+        .with_config(config)
+        .build();
+    scoreboard.create_board(board()).await.expect("memory");
+    let mut watch_config = FraudWatchConfig::default();
+    watch_config.rules = rules;
+    let watch = FraudWatch::new(scoreboard.clone(), watch_config);
+    watch.look().await.expect("memory");
+
+    let mut players = players(seed, population);
+    let mut queue = BinaryHeap::new();
+    for (number, player) in players.iter_mut().enumerate() {
+        // They do not all begin on the same day.
+        let first = clock.now().plus(Duration::from_millis(player.actor.choose(3 * 86_400_000)));
+        begin_next(&mut queue, number, player, first);
+    }
+    queue.push(Reverse((clock.now(), usize::MAX, Moment::Look)));
+    let mut people_blocked = 0;
+    let mut last_of_others: Option<SignedAction> = None;
+    while let Some(Reverse((at, number, moment))) = queue.pop() {
+        clock.set(at);
+        if moment == Moment::Look {
+            watch.look().await.expect("memory");
+            if !queue.is_empty() {
+                queue.push(Reverse((at.plus(LOOKS_EVERY), usize::MAX, Moment::Look)));
+            }
+            continue;
+        }
+        let player = &mut players[number];
+        let plan = player.plan.expect("it plays");
+        if moment == Moment::Begin {
+            let mut request = IssueRequest::new(
+                BoardId::main(),
+                if plan.is_boss { "boss" } else { "quest" }.parse().expect("a slug"),
+            );
+            if plan.is_boss {
+                request = request.with_points(Points::new(plan.points).expect("small"));
+            }
+            let action = scoreboard.issue(player.user, request).await.expect("it may begin");
+            attack::early(&player.actor, &scoreboard, player.user, &action, &mut player.fate.attempts).await;
+            player.action = Some(action);
+            queue.push(Reverse((at.plus(duration(plan)), number, Moment::End)));
+            continue;
+        }
+        let action = player.action.take().expect("it was begun");
+        let others = last_of_others.as_ref().filter(|others| others.claims.user_id != player.user);
+        let attempts = &mut player.fate.attempts;
+        attack::before(&mut player.actor, &scoreboard, player.user, &action, others, attempts).await;
+        match scoreboard.submit(player.user, action.clone()).await {
+            Ok(_) => player.fate.actions += 1,
+            Err(Error::Rejected(Rejection::Blocked(_))) => people_blocked += 1,
+            Err(error) => panic!("{:?}: what is done as it should be is counted: {error}", player.fate.family),
+        }
+        scoreboard.sightings().saw(player.user, &player.actor.address, at);
+        attack::after(&player.actor, &scoreboard, player.user, &action, &mut player.fate.attempts).await;
+        if player.fate.family == Family::Honest {
+            last_of_others = Some(action);
+        }
+        begin_next(&mut queue, number, player, at);
+    }
+    let fates = players.into_iter().map(|player| (player.user, player.fate)).collect();
+    judge(&*store, &*incidents, fates, people_blocked).await
+}
+
+/// How long an action takes: its minimum and a little.
+fn duration(plan: Plan) -> Duration {
+    Duration::from_millis(if plan.is_boss { 5_100 } else { 2_100 })
+}
+
+fn begin_next(
+    queue: &mut BinaryHeap<Reverse<(Timestamp, usize, Moment)>>,
+    number: usize,
+    player: &mut Player,
+    after: Timestamp,
+) {
+    player.plan = player.actor.plan();
+    if let Some(plan) = player.plan {
+        let end = after.plus(Duration::from_millis(plan.after_ms));
+        queue.push(Reverse((end.minus(duration(plan)), number, Moment::Begin)));
+    }
+}
+
+fn players(seed: u64, population: Population) -> Vec<Player> {
+    let mut players = Vec::new();
+    for (family, count) in population.families() {
+        for place in 0..count {
+            let number = players.len() as u64;
+            let address = match family {
+                Family::Farm => "the farm".to_owned(),
+                // One in ten shares an address with twenty-nine others.
+                Family::Honest if place < count / 10 => format!("network {}", place / 30),
+                _ => format!("home {number}"),
+            };
+            players.push(Player {
+                actor: Actor::new(family, seed, number, address),
+                user: UserId::for_name("simulated", &number.to_string()),
+                plan: None,
+                action: None,
+                fate: Fate { family, actions: 0, attempts: Attempts::default(), held: None, flagged: None },
+            });
+        }
+    }
+    players
+}
+
+fn board() -> BoardSpec {
+    let points = |points| Points::new(points).expect("small");
+    let kind = |kind: &str, points, min_duration_seconds| ActionKind {
+        kind: kind.parse().expect("a slug"),
+        points,
+        min_duration_seconds,
+        lifetime_seconds: 600,
+        per_day: None,
+    };
+    let kinds = vec![
+        kind("quest", PointsRule::Fixed(points(10)), 2),
+        kind("boss", PointsRule::Range(points(50), points(150)), 5),
+    ];
+    BoardSpec { kinds, ..BoardSpec::new(BoardId::main()) }
+}
+
+/// Reads the incidents, finds each again in the log, and says what became of whom.
+async fn judge(
+    store: &dyn ScoreStore,
+    incidents: &dyn IncidentStore,
+    mut fates: HashMap<UserId, Fate>,
+    people_blocked: u64,
+) -> Outcome {
+    let mut by_rule = std::collections::BTreeMap::<String, (u64, u64)>::new();
+    let found = incidents.incidents(&IncidentFilter::default(), None, usize::MAX).await.expect("memory");
+    for incident in found.into_iter().rev() {
+        let Some(evidence) = &incident.finding else { continue };
+        let fate = fates.get_mut(&incident.user_id).expect("it played");
+        let rows = history(store, incident.user_id).await;
+        if incident.rule != "shared_source" {
+            evidence.recompute(&rows).expect("what was found is found again in the log");
+        }
+        let until = || rows.iter().filter(|row| row.position.version <= evidence.window.last);
+        let caught = Caught { actions: until().count() as u64, points: until().map(|row| row.points.get()).sum() };
+        if incident.measure == scoreboard_core::Measure::Hold {
+            fate.held.get_or_insert(caught);
+        }
+        fate.flagged.get_or_insert(caught);
+        let counts = by_rule.entry(incident.rule).or_default();
+        if matches!(fate.family, Family::Honest | Family::Record) { counts.0 += 1 } else { counts.1 += 1 }
+    }
+    Outcome { fates: fates.into_values().collect(), people_blocked, by_rule }
+}
+
+async fn history(store: &dyn ScoreStore, user: UserId) -> Vec<scoreboard_core::LogRow> {
+    let mut rows = store.history(&BoardId::main(), user, None::<Version>, usize::MAX).await.expect("memory");
+    rows.reverse();
+    rows
+}
