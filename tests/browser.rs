@@ -32,11 +32,13 @@ const REPEAT: &str = "
     return fetch('/api/scoreboard/update', window.lastUpdate)
       .then(async (response) => ({ status: response.status, receipt: (await response.json()).receipt }));";
 
-/// Uses the refresh token that the page holds twice, as a thief would.
+/// Uses a refresh token again whose successor was used too, as a thief would.
 const REUSE: &str = "
+    const refresh = (refreshToken) => fetch('/api/auth/refresh', {
+      method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ refreshToken }),
+    }).then((answer) => answer.json());
     const { refreshToken } = JSON.parse(sessionStorage.getItem('scoreboard.session'));
-    const request = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ refreshToken }) };
-    return fetch('/api/auth/refresh', request).then(() => fetch('/api/auth/refresh', request)).then(({ status }) => status);";
+    return refresh(refreshToken).then((next) => refresh(next.refreshToken)).then(() => refresh(refreshToken)).then(({ status }) => status);";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_round_played_on_the_page_is_seen_live_by_others_and_outlives_a_kill() {

@@ -257,7 +257,7 @@ async fn compare(store: &dyn ScoreStore, mut answers: HashMap<u64, Vec<Answer>>)
         after = last.position.version;
         for row in &rows {
             let version = row.position.version.get();
-            let reached = row.after().unwrap();
+            let reached = row.after().expect("nobody corrects here");
             scores.insert(row.user_id, (reached.score.get(), reached.version.get()));
             let here = answers.remove(&version).unwrap_or_default();
             let needed = places.keys().any(|(at, _)| *at == version);

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use async_trait::async_trait;
 use scoreboard_core::{
     ActionId, BackendError, BoardId, BoardSpec, BoardState, CarriedOut, Corrections, Dossier, Effects, Epoch, Inquiry,
-    Moderated, Moderation, ModerationAct, ModerationId, ModerationRefusal, ModerationStore, Order, Own, Position,
-    Reached, Restricted, Season, UserId, Version,
+    Moderated, Moderation, ModerationAct, ModerationId, ModerationRefusal, ModerationStore, Own, Position, Restricted,
+    Season, UserId, Version,
 };
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, PgExecutor};
 use uuid::Uuid;
 
-use crate::apply::{Key, Numbers, write_boards, write_log, write_scores, write_withheld};
+use crate::apply::{Numbers, write_boards, write_log, write_scores, write_withheld};
 use crate::connection::{PostgresStore, commit};
 use crate::error::Failure;
 use crate::rows::{Columns, Word, limit, log_columns, number, season as season_number};
@@ -350,7 +350,7 @@ async fn write_places(tx: &mut PgConnection, corrections: &Corrections, numbers:
     ] {
         sqlx::query(statement).bind(&boards).bind(&seasons).bind(&users).execute(&mut *tx).await?;
     }
-    let (mut shown, mut aside): (BTreeMap<Key, (Order, Reached)>, BTreeMap<Key, Reached>) = Default::default();
+    let (mut shown, mut aside) = (BTreeMap::new(), BTreeMap::new());
     for place in places() {
         let key = (numbers[&place.board], place.season, place.user);
         if let Some(reached) = place.shown {

@@ -263,7 +263,7 @@ async fn write(
 ) -> Result<(), Failure> {
     let were_aside: HashSet<Key> = chains.iter().filter(|(_, chain)| chain.is_aside).map(|(key, _)| *key).collect();
     write_log(tx, &decided.rows, numbers, &mut chains).await?;
-    let (mut shown, mut aside): (BTreeMap<Key, (Order, Reached)>, BTreeMap<Key, Option<Reached>>) = Default::default();
+    let (mut shown, mut aside) = (BTreeMap::new(), BTreeMap::new());
     for (board, row) in &decided.rows {
         let Some(reached) = row.after() else { continue };
         let key = (numbers[board], row.season, row.user_id);

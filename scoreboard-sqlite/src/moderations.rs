@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use async_trait::async_trait;
 use scoreboard_core::{
     ActionId, BackendError, BoardId, CarriedOut, Corrections, Dossier, Effects, Inquiry, Moderated, Moderation,
-    ModerationAct, ModerationId, ModerationRefusal, ModerationStore, Order, Own, Reached, Restricted, Season, UserId,
+    ModerationAct, ModerationId, ModerationRefusal, ModerationStore, Own, Restricted, Season, UserId,
 };
 use sqlx::sqlite::SqliteRow;
 use sqlx::{SqliteConnection, SqliteExecutor};
@@ -238,7 +238,7 @@ async fn write(tx: &mut SqliteConnection, weighed: &Weighed) -> Result<(), Failu
     let Weighed { turned, corrections, effects, numbers, chains } = weighed;
     let mut chains = chains.clone();
     write_log(tx, &corrections.rows, numbers, &mut chains).await?;
-    let (mut shown, mut aside): (BTreeMap<Key, (Order, Reached)>, BTreeMap<Key, Option<Reached>>) = Default::default();
+    let (mut shown, mut aside) = (BTreeMap::new(), BTreeMap::new());
     for place in &corrections.places {
         let key = (numbers[&place.board], place.season, place.user);
         match place.shown {

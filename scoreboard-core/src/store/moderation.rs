@@ -156,7 +156,6 @@ pub struct CarriedOut {
 
 impl CarriedOut {
     /// What to answer who hands in a decision with this one's id.
-    #[must_use]
     pub fn answer_again(&self, moderation: &Moderation) -> Moderated {
         let Moderation { by, reason, act, .. } = &self.moderation;
         // When it was decided is when it was carried out first: who tries again need not know.
