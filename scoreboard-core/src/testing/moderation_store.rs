@@ -1,4 +1,4 @@
-//! The suite of [`ModerationStore`](crate::ModerationStore): each function is one case, and its documentation the rule.
+//! The suite of [`ModerationStore`]: each function is one case, and its documentation the rule.
 //!
 //! Run by [`moderation_store_conformance!`](crate::moderation_store_conformance).
 
