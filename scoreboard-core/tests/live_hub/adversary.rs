@@ -135,6 +135,14 @@ async fn whatever_is_announced_a_watcher_holds_the_fold_of_the_log() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_watcher_that_does_not_let_go_of_who_has_left_is_found() {
     for watched in [Watched::Top(3), Watched::Around(user(3), 1)] {
-        assert!(difference(1, std::slice::from_ref(&watched), true).await.is_some(), "{watched:?}");
+        // Where much is told at once nobody may leave in between, so one run alone may not show it.
+        let mut found = None;
+        for seed in 1..=8 {
+            found = difference(seed, std::slice::from_ref(&watched), true).await;
+            if found.is_some() {
+                break;
+            }
+        }
+        assert!(found.is_some(), "{watched:?}");
     }
 }
