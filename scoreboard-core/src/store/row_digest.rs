@@ -54,8 +54,9 @@ impl RowDigest {
             what_is_shown,
             corrected.as_ref().map_or(&[], |corrected| corrected),
         ];
-        // Most rows have neither of the last two.
-        let has_more = row.origin == Origin::Correction || row.visibility != Visibility::Shown;
+        // Most rows have neither of the last two. What has no meaning in such a row is hashed too, if somebody has put it there.
+        let has_more =
+            row.origin == Origin::Correction || row.visibility != Visibility::Shown || row.corrected.is_some();
         Self(sha256(DOMAIN, if has_more { &pieces } else { &pieces[..13] }))
     }
 

@@ -94,6 +94,7 @@ fn every_field_of_a_row_and_what_is_before_it_count_but_not_the_epoch() {
         LogRow { visibility: Visibility::AsBefore, ..row.clone() },
         LogRow { origin: Origin::Correction, ..row.clone() },
         LogRow { origin: Origin::Correction, corrected: row.previous, ..row.clone() },
+        LogRow { corrected: row.previous, ..row.clone() },
     ];
     let mut digests: Vec<_> = altered.iter().map(|row| RowDigest::of(before, &board(), row)).collect();
     digests.push(RowDigest::of(None, &board(), &row));
