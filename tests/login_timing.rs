@@ -52,9 +52,9 @@ async fn known_and_unknown_users_are_refused_alike_and_as_late() {
             let answer = client.post("/api/auth/login", &guess).await.expect("login answers");
             let took = began.elapsed();
             if is_known {
-                known.push(took)
+                known.push(took);
             } else {
-                unknown.push(took)
+                unknown.push(took);
             }
             let mut body = answer.body;
             body["requestId"].take();
