@@ -183,7 +183,7 @@ async fn check_all(store: &MemoryScoreStore, mut said: Vec<Said>) {
     let versions = std::iter::once(Version::ZERO).chain(rows.iter().map(|row| row.position.version));
     for (version, row) in versions.zip(std::iter::once(None).chain(rows.iter().map(Some))) {
         if let Some(row) = row {
-            fold.scores.insert(row.user_id, row.after().unwrap());
+            fold.scores.insert(row.user_id, row.after().expect("no correction"));
         }
         while let Some(answer) = said.next_if(|answer| answer.version() == version) {
             fold.check(&answer);
