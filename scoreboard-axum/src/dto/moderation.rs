@@ -68,7 +68,6 @@ pub(crate) struct RestrictionRequest {
     #[schema(nullable = false)]
     pub(crate) id: Option<ModerationId>,
     /// Which of the three.
-    #[schema(inline)]
     pub(crate) restriction: Restriction,
     /// Why; it is kept.
     #[schema(min_length = 1, max_length = 500)]

@@ -121,7 +121,7 @@ pub(crate) struct MfaChallengeRequest {
 pub(crate) struct BeginTotpRequest {
     /// Needed where the login is more than 15 minutes old.
     #[serde(default)]
-    #[schema(format = "password", nullable = false)]
+    #[schema(format = "password")]
     pub(crate) password: Option<String>,
 }
 
