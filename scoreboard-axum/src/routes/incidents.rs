@@ -148,7 +148,7 @@ async fn take(
 
 impl AppState {
     /// Asked of the store, not of the token: a role that was taken away is gone at once.
-    async fn may_review(&self, user: UserId) -> Result<(), Problem> {
+    pub(super) async fn may_review(&self, user: UserId) -> Result<(), Problem> {
         let roles = self.accounts.roles(user).await?;
         if is_enough(&roles) { Ok(()) } else { Err(Problem::forbidden("only moderators and admins may")) }
     }

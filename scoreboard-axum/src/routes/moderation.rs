@@ -4,7 +4,6 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
-use scoreboard_core::accounts::Role;
 use scoreboard_core::{
     ActionId, IdSourceExt, Moderation, ModerationAct, ModerationId, ModerationRefusal, RandomIds, Rejection, UserId,
 };
@@ -60,7 +59,7 @@ async fn actions(
     let moderator = app.signed_in(&parts)?.user_id;
     let usage = app.limits.read(Subject::User(moderator)).await?;
     limited(usage, async {
-        is_moderator(app, moderator).await?;
+        app.may_review(moderator).await?;
         let ActionsRequest { id, actions, select, reason, dry_run } = json(&parts, body)?;
         let decision = Decision::new(app, id, moderator, reason, dry_run)?;
         // What is selected may be something else the second time; the decision is the same.
@@ -83,7 +82,7 @@ async fn actions(
     security(("user" = [])), params(("userId" = UserId, Path, description = "Whom")),
     responses(
         (status = 200, description = "It is done, or what would be", body = ModerationAnswer),
-        (status = 403, description = "`forbidden`: not a moderator"),
+        (status = 403, description = "`forbidden`: not a moderator, or about themselves"),
         (status = 404, description = "`not_found`: nobody moderates here"),
         (status = 409, description = "`conflict`: another decision bears this id"),
     ),
@@ -93,8 +92,9 @@ pub(super) async fn restrict(State(app): State<Shared>, request: Request) -> Res
     let moderator = app.signed_in(&parts)?.user_id;
     let usage = app.limits.read(Subject::User(moderator)).await?;
     limited(usage, async {
-        is_moderator(&app, moderator).await?;
+        app.may_review(moderator).await?;
         let user_id = user_id(&mut parts).await?;
+        not_oneself(moderator, user_id)?;
         let RestrictionRequest { id, restriction, reason, dry_run } = json(&parts, body)?;
         let act = ModerationAct::Restrict { user_id, restriction };
         Decision::new(&app, id, moderator, reason, dry_run)?.make(&app, act).await
@@ -108,7 +108,7 @@ pub(super) async fn restrict(State(app): State<Shared>, request: Request) -> Res
     security(("user" = [])), params(("userId" = UserId, Path, description = "Whom")),
     responses(
         (status = 200, description = "It is done, or what would be", body = ModerationAnswer),
-        (status = 403, description = "`forbidden`: not a moderator"),
+        (status = 403, description = "`forbidden`: not a moderator, or about themselves"),
         (status = 404, description = "`not_found`: nobody moderates here"),
         (status = 409, description = "`conflict`: another decision bears this id"),
     ),
@@ -118,8 +118,9 @@ pub(super) async fn lift(State(app): State<Shared>, request: Request) -> Result<
     let moderator = app.signed_in(&parts)?.user_id;
     let usage = app.limits.read(Subject::User(moderator)).await?;
     limited(usage, async {
-        is_moderator(&app, moderator).await?;
+        app.may_review(moderator).await?;
         let user_id = user_id(&mut parts).await?;
+        not_oneself(moderator, user_id)?;
         let LiftRequest { id, reason, dry_run } = json(&parts, body)?;
         Decision::new(&app, id, moderator, reason, dry_run)?.make(&app, ModerationAct::Lift { user_id }).await
     })
@@ -141,7 +142,7 @@ pub(super) async fn restriction(State(app): State<Shared>, request: Request) -> 
     let moderator = app.signed_in(&parts)?.user_id;
     let usage = app.limits.read(Subject::User(moderator)).await?;
     limited(usage, async {
-        is_moderator(&app, moderator).await?;
+        app.may_review(moderator).await?;
         no_query(&parts)?;
         let user_id = user_id(&mut parts).await?;
         let restriction = app.scoreboard.restriction(user_id).await?;
@@ -164,7 +165,7 @@ pub(super) async fn moderations(State(app): State<Shared>, request: Request) -> 
     let moderator = app.signed_in(&parts)?.user_id;
     let usage = app.limits.read(Subject::User(moderator)).await?;
     limited(usage, async {
-        is_moderator(&app, moderator).await?;
+        app.may_review(moderator).await?;
         let params: ModerationsParams = query(&parts)?;
         let moderations = app.scoreboard.moderations(params.before, params.limit()).await?;
         plain(StatusCode::OK, Caching::Private, &ModerationsAnswer { moderations })
@@ -172,11 +173,9 @@ pub(super) async fn moderations(State(app): State<Shared>, request: Request) -> 
     .await
 }
 
-/// Asked of the store, not of the token: a role that was taken away is gone at once.
-async fn is_moderator(app: &AppState, user: UserId) -> Result<(), Problem> {
-    let roles = app.accounts.roles(user).await?;
-    let may = roles.iter().any(|role| matches!(role, Role::Moderator | Role::Admin));
-    if may { Ok(()) } else { Err(Problem::forbidden("this is for moderators")) }
+/// Else who is banned, and still has their role, would let themselves in again.
+fn not_oneself(moderator: UserId, user: UserId) -> Result<(), Problem> {
+    if moderator == user { Err(Problem::forbidden("nobody decides about themselves")) } else { Ok(()) }
 }
 
 /// A decision without its act.

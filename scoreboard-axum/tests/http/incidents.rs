@@ -27,7 +27,7 @@ pub(crate) async fn about(world: &World, user: UserId, number: u8) -> IncidentId
     world.scoreboard.incidents().record_incident(&incident).await.unwrap().id()
 }
 
-async fn reviewer(world: &World, name: &str, role: Role) -> Player {
+pub(crate) async fn reviewer(world: &World, name: &str, role: Role) -> Player {
     let player = world.player(name).await;
     assert!(world.users.set_roles(player.id, &[Role::User], &[Role::User, role]).await.unwrap());
     player

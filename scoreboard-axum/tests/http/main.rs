@@ -13,6 +13,7 @@ mod hostile;
 mod incidents;
 mod input;
 mod limits;
+mod moderation;
 mod openapi;
 mod order;
 mod origins;
