@@ -22,6 +22,7 @@ mod apply;
 mod assess;
 mod boards;
 mod builder;
+mod first_receipt;
 mod follow;
 mod issue;
 mod limit;

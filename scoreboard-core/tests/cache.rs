@@ -215,6 +215,25 @@ async fn who_is_told_of_a_change_reads_nothing_older() {
     }
 }
 
+/// Whose action counted at one node, and is handed in again at another when it can count no more.
+#[tokio::test]
+async fn who_is_told_of_it_again_reads_nothing_older() {
+    let nodes = Nodes::new(Duration::ZERO);
+    let [here, there] = [(); 2].map(|()| nodes.node(&InProcessBroadcaster::new()));
+    board(&here).await;
+    let user = UserId::for_name("cache", "ada");
+    let request = IssueRequest::new(BoardId::main(), "tap".parse().unwrap());
+    let action = here.issue(user, request).await.unwrap();
+    nodes.clock.advance(Duration::from_secs(50));
+    let old = there.top_encoded(&top()).await.unwrap().position;
+    let first = here.submit(user, action.clone()).await.unwrap();
+    nodes.clock.advance(Duration::from_secs(20));
+    assert_eq!(there.top_encoded(&top()).await.unwrap().position, old, "it has heard of nothing yet");
+    let again = there.submit(user, action).await.unwrap();
+    assert!(again.replayed && again.version == first.version);
+    assert_eq!(there.top_encoded(&top()).await.unwrap().position.version, first.version);
+}
+
 #[tokio::test]
 async fn what_the_shared_cache_has_lost_is_not_believed() {
     let nodes = Nodes::new(Duration::ZERO);

@@ -7,7 +7,7 @@ use crate::ids::{ActionId, BoardId, KeyId, KindId, UserId};
 use crate::pipeline::Scoreboard;
 use crate::pipeline::apply::Applied;
 use crate::score::Points;
-use crate::store::{Change, Origin, Receipt, ScoreStore};
+use crate::store::{Change, Origin, Receipt};
 
 /// A result that a trusted game server vouches for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,11 +54,7 @@ impl Scoreboard {
             Ok(known) => known,
             // The catalogue may have changed since the first call, which is to be answered all the same.
             Err(rejection) => {
-                return match self.parts.store.action(action_id).await? {
-                    Some((board, row)) if row.fingerprint == fingerprint => Ok(row.receipt(&board, true)),
-                    Some(_) => Err(Rejection::IdempotencyMismatch.into()),
-                    None => Err(rejection),
-                };
+                return self.first_receipt(action_id, fingerprint).await?.ok_or(rejection);
             }
         };
         let origin = Origin::Record;

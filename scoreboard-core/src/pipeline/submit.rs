@@ -1,14 +1,14 @@
 //! The update, top to bottom.
 
-use crate::action::{SignedAction, VerifiedAction};
-use crate::error::{Error, Rejection, Result};
+use crate::action::SignedAction;
+use crate::error::{Error, Result};
 use crate::fraud::Finding;
 use crate::ids::UserId;
 use crate::pipeline::Scoreboard;
 use crate::pipeline::apply::Applied;
 use crate::pipeline::limit::Admission;
 use crate::pipeline::verify::verify_moment;
-use crate::store::{Change, Origin, Receipt, ScoreStore};
+use crate::store::{Change, Origin, Receipt};
 
 impl Scoreboard {
     /// Counts an action that this user has done, exactly once.
@@ -47,14 +47,17 @@ impl Scoreboard {
         let action = self.verify(admission.user(), action)?;
         let board = self.catalogue(&action.claims().board, now).await?;
         if let Err(rejection) = verify_moment(&action, &board, now) {
-            return self.first_receipt(&action).await?.ok_or(Error::Rejected(rejection));
+            return self
+                .first_receipt(action.claims().id, action.fingerprint())
+                .await?
+                .ok_or(Error::Rejected(rejection));
         }
 
         // 3. assess
         let at_most = match self.assess(&action, &board, now).await? {
             Ok(condition) => condition,
             Err(finding) => {
-                return match self.first_receipt(&action).await? {
+                return match self.first_receipt(action.claims().id, action.fingerprint()).await? {
                     Some(receipt) => Ok(receipt),
                     None => Err(self.block(action.claims(), finding, now).await?.into()),
                 };
@@ -88,16 +91,5 @@ impl Scoreboard {
                 Err(self.block(claims, finding, now).await?.into())
             }
         }
-    }
-
-    /// The receipt of an action that was applied before: a retry is answered even where a first try would now be refused.
-    async fn first_receipt(&self, action: &VerifiedAction) -> Result<Option<Receipt>> {
-        let Some((board, row)) = self.parts.store.action(action.claims().id).await? else {
-            return Ok(None);
-        };
-        if row.fingerprint != action.fingerprint() {
-            return Err(Rejection::IdempotencyMismatch.into());
-        }
-        Ok(Some(row.receipt(&board, true)))
     }
 }
