@@ -147,6 +147,7 @@ bites!(moderation_store {
     a_ban_that_shadows: BanShadows => who_is_banned_is_nowhere, nothing_slips_past_a_ban;
     a_shadow_that_holds: ShadowHolds => who_is_shadowed_sees_themselves_alone;
     a_hold_that_does_nothing: HoldDoesNothing => who_is_held_keeps_what_others_saw;
+    corrections_without_end: CorrectionsFromTheBegin => corrections_of_a_user_are_told;
     decisions_upside_down: OldestFirst => decisions_are_listed_newest_first;
 });
 

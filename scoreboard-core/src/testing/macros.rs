@@ -234,6 +234,7 @@ macro_rules! moderation_store_conformance {
                 a_score_out_of_range_refuses_the_decision,
                 corrections_are_in_the_log,
                 a_history_is_what_a_user_did,
+                corrections_of_a_user_are_told,
             ]
         );
     };

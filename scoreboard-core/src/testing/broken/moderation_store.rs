@@ -28,6 +28,8 @@ defects! {
     ShadowHolds: |store: dyn ModerationStore| moderation_store = Altered { store, alteration: Alteration::ShadowHolds };
     /// Who is held goes on.
     HoldDoesNothing: |store: dyn ModerationStore| moderation_store = Altered { store, alteration: Alteration::HoldDoesNothing };
+    /// Corrections go back to the first, wherever they are to end.
+    CorrectionsFromTheBegin: |store: dyn ModerationStore| moderation_store = Altered { store, alteration: Alteration::CorrectionsFromTheBegin };
     /// Decisions come oldest first.
     OldestFirst: |store: dyn ModerationStore| moderation_store = Altered { store, alteration: Alteration::OldestFirst };
 }
@@ -41,6 +43,7 @@ enum Alteration {
     BanShadows,
     ShadowHolds,
     HoldDoesNothing,
+    CorrectionsFromTheBegin,
     OldestFirst,
 }
 
@@ -129,5 +132,17 @@ impl ModerationStore for Altered {
 
     async fn voided(&self, actions: &[ActionId]) -> Result<HashSet<ActionId>, BackendError> {
         self.store.voided(actions).await
+    }
+
+    async fn corrections(
+        &self,
+        board: &BoardId,
+        user: UserId,
+        after: Version,
+        before: Version,
+        limit: usize,
+    ) -> Result<Vec<LogRow>, BackendError> {
+        let after = if self.alteration == Alteration::CorrectionsFromTheBegin { Version::ZERO } else { after };
+        self.store.corrections(board, user, after, before, limit).await
     }
 }
