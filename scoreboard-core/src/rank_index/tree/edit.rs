@@ -183,14 +183,15 @@ impl<const LEAF: usize, const FAN: usize> Tree<LEAF, FAN> {
         } else if inner.is_full() {
             self.split_inner(root);
         } else {
-            let first = inner.first(child);
+            // Between the two, so that each keeps what it can.
+            let new = if child > 0 { child } else { child + 1 };
+            let first = inner.first(new.min(inner.len() - 1));
             let leaf = self.leaves.add(Leaf::new(self.root.inner(root)));
             assert!(leaf < crate::rank_index::ids::LEAVES, "an index is bounded below 2^24 leaves");
             let counted = Counted { leaf, first, entries: 0, scores: 0 };
-            self.inners.get_mut(self.root.inner(root)).insert(child + 1, counted);
-            let left = child.saturating_sub(1);
-            let count = (self.inner_at(root).len() - left).min(3);
-            self.share(root, left, count);
+            self.inners.get_mut(self.root.inner(root)).insert(new, counted);
+            let count = (self.inner_at(root).len() - (new - 1)).min(3);
+            self.share(root, new - 1, count);
         }
     }
 
