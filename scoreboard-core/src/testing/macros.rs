@@ -41,6 +41,7 @@ macro_rules! score_store_conformance {
                 a_change_for_an_unknown_board_is_refused,
                 a_change_for_another_season_is_refused,
                 a_score_out_of_range_is_refused,
+                a_correction_from_outside_is_refused,
                 a_refused_change_spoils_no_other,
                 a_refused_change_can_count_later,
                 refusals_have_an_order,
