@@ -147,6 +147,9 @@ bites!(moderation_store {
     a_ban_that_shadows: BanShadows => who_is_banned_is_nowhere, nothing_slips_past_a_ban;
     a_shadow_that_holds: ShadowHolds => who_is_shadowed_sees_themselves_alone;
     a_hold_that_does_nothing: HoldDoesNothing => who_is_held_keeps_what_others_saw;
+    a_rule_that_holds_from_now_on: RuleHoldsFromNow => whom_a_rule_holds_is_seen_as_before, a_rule_leaves_who_is_restricted;
+    a_case_that_lifts_all: ConcludeLifts => a_rule_leaves_who_is_restricted;
+    a_decision_by_anybody: AnybodyDecides => nobody_decides_about_themselves;
     decisions_upside_down: OldestFirst => decisions_are_listed_newest_first;
 });
 

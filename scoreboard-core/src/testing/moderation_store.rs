@@ -13,11 +13,13 @@ use crate::testing::fixture::ModerationStoreFixture;
 use crate::testing::play::{Play, at, user};
 
 mod deciding;
+mod holding;
 mod restricting;
 mod together;
 mod voiding;
 
 pub use deciding::*;
+pub use holding::*;
 pub use restricting::*;
 pub use together::*;
 pub use voiding::*;

@@ -28,6 +28,12 @@ defects! {
     ShadowHolds: |store: dyn ModerationStore| moderation_store = Altered { store, alteration: Alteration::ShadowHolds };
     /// Who is held goes on.
     HoldDoesNothing: |store: dyn ModerationStore| moderation_store = Altered { store, alteration: Alteration::HoldDoesNothing };
+    /// Whom a rule is to hold is held as if by people.
+    RuleHoldsFromNow: |store: dyn ModerationStore| moderation_store = Altered { store, alteration: Alteration::RuleHoldsFromNow };
+    /// The end of a case lets everybody go.
+    ConcludeLifts: |store: dyn ModerationStore| moderation_store = Altered { store, alteration: Alteration::ConcludeLifts };
+    /// Who decides is not looked at.
+    AnybodyDecides: |store: dyn ModerationStore| moderation_store = Altered { store, alteration: Alteration::AnybodyDecides };
     /// Decisions come oldest first.
     OldestFirst: |store: dyn ModerationStore| moderation_store = Altered { store, alteration: Alteration::OldestFirst };
 }
@@ -41,6 +47,9 @@ enum Alteration {
     BanShadows,
     ShadowHolds,
     HoldDoesNothing,
+    RuleHoldsFromNow,
+    ConcludeLifts,
+    AnybodyDecides,
     OldestFirst,
 }
 
@@ -75,6 +84,13 @@ impl Altered {
             (Alteration::HoldDoesNothing, ModerationAct::Restrict { restriction: Restriction::Held, user_id }) => {
                 spoilt.act = ModerationAct::Lift { user_id: *user_id };
             }
+            (Alteration::RuleHoldsFromNow, ModerationAct::Hold { user_id, .. }) => {
+                spoilt.act = ModerationAct::Restrict { user_id: *user_id, restriction: Restriction::Held };
+            }
+            (Alteration::ConcludeLifts, ModerationAct::Conclude { user_id, release: true, .. }) => {
+                spoilt.act = ModerationAct::Lift { user_id: *user_id };
+            }
+            (Alteration::AnybodyDecides, _) => spoilt.by = "anybody".to_owned(),
             _ => {}
         }
         spoilt
