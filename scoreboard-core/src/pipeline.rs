@@ -22,6 +22,7 @@ mod apply;
 mod assess;
 mod boards;
 mod builder;
+mod conclude;
 mod first_receipt;
 mod follow;
 mod issue;
@@ -40,6 +41,7 @@ mod write_through;
 
 pub use boards::BoardError;
 pub use builder::{Builder, Config};
+pub use conclude::CaseDecision;
 pub use issue::IssueRequest;
 pub use limit::Admission;
 pub use moderate::{BoardPreview, MAX_MODERATED, Preview, Selection, ShiftPreview};

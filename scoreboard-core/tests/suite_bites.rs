@@ -149,6 +149,9 @@ bites!(moderation_store {
     a_shadow_that_holds: ShadowHolds => who_is_shadowed_sees_themselves_alone;
     a_hold_that_does_nothing: HoldDoesNothing => who_is_held_keeps_what_others_saw;
     corrections_without_end: CorrectionsFromTheBegin => corrections_of_a_user_are_told;
+    a_rule_that_holds_from_now_on: RuleHoldsFromNow => whom_a_rule_holds_is_seen_as_before, a_rule_leaves_who_is_restricted;
+    a_case_that_lifts_all: ConcludeLifts => a_rule_leaves_who_is_restricted;
+    a_decision_by_anybody: AnybodyDecides => nobody_decides_about_themselves;
     decisions_upside_down: OldestFirst => decisions_are_listed_newest_first;
 });
 

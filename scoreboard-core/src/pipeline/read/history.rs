@@ -95,7 +95,7 @@ pub struct HistoryCorrection {
     pub moderation_id: ModerationId,
     /// In which season.
     pub season: Season,
-    /// `void` or `unvoid`.
+    /// `void`, `unvoid`, or `conclude` where a case of fraud was decided.
     pub kind: KindId,
     /// The score before; `null` if the user was not on the board.
     pub previous_score: Option<Score>,
