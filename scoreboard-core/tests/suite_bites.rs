@@ -97,6 +97,7 @@ bites!(account_store {
     a_list_that_repeats: ListRepeats => users_are_listed_by_id;
     a_replaced_server_key: ServerKeyReplaced => an_id_has_one_server_key;
     a_server_key_that_stays: ServerKeyKept => a_removed_server_key_is_gone;
+    a_signing_server_key_that_is_hidden: SigningServerKeyHidden => server_keys_are_listed;
     a_revoked_key_that_is_forgotten: RevokedKeyForgotten => revoked_keys_are_listed;
 });
 
@@ -149,6 +150,9 @@ bites!(moderation_store {
     a_shadow_that_holds: ShadowHolds => who_is_shadowed_sees_themselves_alone;
     a_hold_that_does_nothing: HoldDoesNothing => who_is_held_keeps_what_others_saw;
     corrections_without_end: CorrectionsFromTheBegin => corrections_of_a_user_are_told;
+    a_rule_that_holds_from_now_on: RuleHoldsFromNow => whom_a_rule_holds_is_seen_as_before, a_rule_leaves_who_is_restricted;
+    a_case_that_lifts_all: ConcludeLifts => a_rule_leaves_who_is_restricted;
+    a_decision_by_anybody: AnybodyDecides => nobody_decides_about_themselves;
     decisions_upside_down: OldestFirst => decisions_are_listed_newest_first;
 });
 

@@ -59,7 +59,7 @@ pub(crate) async fn corrections(
         log_columns!(),
         " FROM log WHERE log.board = (SELECT no FROM boards WHERE id = $1) AND log.user_id = $2 AND log.version < $3
           AND log.version > (SELECT greatest($4, log_after) FROM boards WHERE id = $1)
-          AND log.origin = 'correction' AND log.kind IN ('void', 'unvoid')
+          AND log.origin = 'correction' AND log.kind IN ('void', 'unvoid', 'conclude')
           ORDER BY log.version DESC LIMIT $5"
     ))
     .bind(board.as_str())

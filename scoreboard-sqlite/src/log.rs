@@ -72,7 +72,7 @@ pub(crate) async fn history(
         log_columns!(),
         " FROM chain CROSS JOIN log ON log.board = (SELECT no FROM named) AND log.version = chain.version
           WHERE chain.version < ?3 AND chain.version > ?5
-            AND CASE log.origin WHEN 'correction' THEN ?6 AND log.kind IN ('void', 'unvoid') ELSE NOT ?6 END LIMIT ?4"
+            AND CASE log.origin WHEN 'correction' THEN ?6 AND log.kind IN ('void', 'unvoid', 'conclude') ELSE NOT ?6 END LIMIT ?4"
     ))
     .bind(board.as_str())
     .bind(user.as_bytes().as_slice())

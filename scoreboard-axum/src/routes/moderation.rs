@@ -14,6 +14,7 @@ use crate::dto::{
     ActionsRequest, LiftRequest, ModerationAnswer, ModerationsAnswer, ModerationsParams, RestrictionAnswer,
     RestrictionRequest, user_id,
 };
+use crate::names::of_decision;
 use crate::problem::{Code, Problem};
 use crate::query::{no_query, query};
 use crate::rate_limit::{Subject, limited};
@@ -181,7 +182,8 @@ pub(super) async fn moderations(State(app): State<Shared>, request: Request) -> 
         app.may_review(moderator).await?;
         let params: ModerationsParams = query(&parts)?;
         let moderations = app.scoreboard.moderations(params.before, params.limit()).await?;
-        plain(StatusCode::OK, Caching::Private, &ModerationsAnswer { moderations })
+        let names = app.names(moderations.iter().flat_map(of_decision)).await;
+        plain(StatusCode::OK, Caching::Private, &ModerationsAnswer { moderations, names })
     })
     .await
 }

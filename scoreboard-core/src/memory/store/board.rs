@@ -170,6 +170,7 @@ impl StoredBoard {
                 season,
                 user,
                 restriction: None,
+                restricted_by: None,
                 own: scores.and_then(|scores| scores.own(user)),
                 shown: scores.and_then(|scores| scores.score(user)),
                 rows,

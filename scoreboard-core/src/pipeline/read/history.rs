@@ -70,7 +70,7 @@ pub struct HistoryEntry {
 }
 
 impl HistoryEntry {
-    fn new(row: LogRow, voided: &HashSet<ActionId>) -> Self {
+    pub(super) fn new(row: LogRow, voided: &HashSet<ActionId>) -> Self {
         Self {
             voided: voided.contains(&row.action_id),
             action_id: row.action_id,
@@ -95,7 +95,7 @@ pub struct HistoryCorrection {
     pub moderation_id: ModerationId,
     /// In which season.
     pub season: Season,
-    /// `void` or `unvoid`.
+    /// `void`, `unvoid`, or `conclude` where a case of fraud was decided.
     pub kind: KindId,
     /// The score before; `null` if the user was not on the board.
     pub previous_score: Option<Score>,

@@ -33,6 +33,12 @@ defects! {
     HoldDoesNothing: |store: dyn ModerationStore| moderation_store = Altered { store, alteration: Alteration::HoldDoesNothing };
     /// Corrections go back to the first, wherever they are to end.
     CorrectionsFromTheBegin: |store: dyn ModerationStore| moderation_store = Altered { store, alteration: Alteration::CorrectionsFromTheBegin };
+    /// Whom a rule is to hold is held as if by people.
+    RuleHoldsFromNow: |store: dyn ModerationStore| moderation_store = Altered { store, alteration: Alteration::RuleHoldsFromNow };
+    /// The end of a case lets everybody go.
+    ConcludeLifts: |store: dyn ModerationStore| moderation_store = Altered { store, alteration: Alteration::ConcludeLifts };
+    /// Who decides is not looked at.
+    AnybodyDecides: |store: dyn ModerationStore| moderation_store = Altered { store, alteration: Alteration::AnybodyDecides };
     /// Decisions come oldest first.
     OldestFirst: |store: dyn ModerationStore| moderation_store = Altered { store, alteration: Alteration::OldestFirst };
 }
@@ -48,6 +54,9 @@ enum Alteration {
     ShadowHolds,
     HoldDoesNothing,
     CorrectionsFromTheBegin,
+    RuleHoldsFromNow,
+    ConcludeLifts,
+    AnybodyDecides,
     OldestFirst,
 }
 
@@ -82,6 +91,13 @@ impl Altered {
             (Alteration::HoldDoesNothing, ModerationAct::Restrict { restriction: Restriction::Held, user_id }) => {
                 spoilt.act = ModerationAct::Lift { user_id: *user_id };
             }
+            (Alteration::RuleHoldsFromNow, ModerationAct::Hold { user_id, .. }) => {
+                spoilt.act = ModerationAct::Restrict { user_id: *user_id, restriction: Restriction::Held };
+            }
+            (Alteration::ConcludeLifts, ModerationAct::Conclude { user_id, release: true, .. }) => {
+                spoilt.act = ModerationAct::Lift { user_id: *user_id };
+            }
+            (Alteration::AnybodyDecides, _) => spoilt.by = "anybody".to_owned(),
             _ => {}
         }
         spoilt
