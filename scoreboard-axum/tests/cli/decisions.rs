@@ -5,7 +5,9 @@ use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use scoreboard_core::{Clock, Moderated, Moderation, ModerationAct, ModerationStore, ScoreStore, SystemClock};
 use scoreboard_sqlite::sqlx::{self, Connection, SqliteConnection};
+use scoreboard_sqlite::{Config, SqliteStore};
 use serde_json::{Value, json};
 
 use crate::copy::{rows, schema, without_epochs};
@@ -16,6 +18,8 @@ use crate::transfer::EXPORT;
 const ADA: &str = "01990000-0000-7000-8000-000000000001";
 const BOB: &str = "01990000-0000-7000-8000-000000000002";
 const CAROL: &str = "01990000-0000-7000-8000-000000000003";
+const DAN: &str = "01990000-0000-7000-8000-000000000004";
+const EVE: &str = "01990000-0000-7000-8000-000000000005";
 
 /// The id of an action, or of a decision.
 fn id(number: usize) -> String {
@@ -65,6 +69,35 @@ impl Folder {
         self.ok(&[&["admin"], words, &given].concat());
     }
 
+    /// What no command does: a rule, or people who end its case.
+    fn carried_out(&self, act: impl AsyncFnOnce(&SqliteStore) -> ModerationAct, decision: usize) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let store = SqliteStore::open(&Config::new(self.path("scoreboard.db"))).await.expect("it opens");
+            let decision = Moderation {
+                id: id(decision).parse().expect("an id"),
+                at: SystemClock.now(),
+                by: "a rule".to_owned(),
+                reason: "a finding".to_owned(),
+                act: act(&store).await,
+            };
+            let moderated = store.moderate(&decision).await.expect("it answers");
+            assert!(matches!(moderated, Moderated::Done(_)), "{moderated:?}");
+            store.close().await;
+        });
+    }
+
+    /// Holds a user from an action of theirs on `main` on.
+    fn held_since(&self, user: &str, action: usize, decision: usize) {
+        let user_id = user.parse().expect("an id");
+        let act = async |store: &SqliteStore| {
+            let found = store.action(id(action).parse().expect("an id")).await.expect("it answers");
+            let (board, row) = found.expect("it counted");
+            ModerationAct::Hold { user_id, board, since: row.position.version }
+        };
+        self.carried_out(act, decision);
+    }
+
     fn decisions(&self, url: &str) -> String {
         self.ok(&["admin", "moderations", "--limit", "1000", "--database-url", url])
     }
@@ -91,6 +124,19 @@ fn decided() -> Folder {
     folder.decide(&["void", "--action", &id(0xb)], 0x105);
     folder.decide(&["unvoid", "--action", &id(0xb)], 0x106);
     folder.imported(&taps(0x40, &[ADA]));
+    // Two whom a rule holds with what they had done before; of one it is decided.
+    folder.imported(&taps(0x70, &[DAN, EVE, DAN, EVE, DAN]));
+    folder.held_since(DAN, 0x72, 0x107);
+    folder.held_since(EVE, 0x73, 0x108);
+    folder.imported(&taps(0x80, &[DAN, EVE]));
+    let concluded = async |_: &SqliteStore| ModerationAct::Conclude {
+        incident: id(0x999).parse().expect("an id"),
+        confirmed: true,
+        user_id: DAN.parse().expect("an id"),
+        actions: vec![id(0x72).parse().expect("an id")],
+        release: true,
+    };
+    folder.carried_out(concluded, 0x109);
     folder
 }
 
@@ -113,10 +159,10 @@ fn decisions_go_along_and_can_be_taken_back_there() {
     let (folder, first, second) = (decided(), schema(), schema());
     let stations = ["sqlite://scoreboard.db", first.url(), second.url(), "sqlite://other.db"];
     let (verified, list) = (folder.ok(&["verify"]), folder.decisions(stations[0]));
-    assert_eq!(list.lines().count(), 8);
+    assert_eq!(list.lines().count(), 11);
     for way in stations.windows(2) {
         let [from, to] = way else { unreachable!("pairs") };
-        for new in ["new: 2 boards, 2 users, 22 changes, 8 decisions\n", "new: 0 boards, 0 users, 0 changes\n"] {
+        for new in ["new: 2 boards, 2 users, 34 changes, 11 decisions\n", "new: 0 boards, 0 users, 0 changes\n"] {
             let copied = folder.run(&["copy", "--from", from, "--to", to]);
             assert_eq!(copied.code, 0, "{copied:?}");
             assert!(copied.err.contains(new), "{from} {to}: {copied:?}");
@@ -140,6 +186,8 @@ fn decisions_go_along_and_can_be_taken_back_there() {
             ["unvoid", "--action", &id(0xa)].to_vec(),
             ["unvoid", "--action", &id(0x20), "--action", &id(0xd)].to_vec(),
             ["release", BOB].to_vec(),
+            // Of who is still held, from where on follows from the decision by which they are.
+            ["void", "--action", &id(0x71)].to_vec(),
             ["unban", ADA].to_vec(),
         ]
         .iter()
@@ -159,7 +207,7 @@ fn a_file_with_decisions_is_read_again_and_a_wrong_one_is_named() {
     let folder = decided();
     let (export, verified) = (folder.ok(&["export"]), folder.ok(&["verify"]));
     let other = Folder::new();
-    for new in ["22 changes, 8 decisions", "0 boards, 0 users, 0 changes\n"] {
+    for new in ["34 changes, 11 decisions", "0 boards, 0 users, 0 changes\n"] {
         let imported = other.run_with(&["import", "-"], &export);
         assert_eq!(imported.code, 0, "{imported:?}");
         assert!(imported.err.contains(new), "{imported:?}");
@@ -208,6 +256,15 @@ fn a_file_with_decisions_is_read_again_and_a_wrong_one_is_named() {
         let refusal = imported.one_line(1);
         assert!(refusal.contains(part), "expected {part}: {refusal}");
     }
+}
+
+#[test]
+fn what_reaches_back_to_a_version_is_not_carried_out_where_that_is_another() {
+    let (folder, other) = (decided(), Folder::new());
+    other.imported(&taps(0x90, &[CAROL]));
+    let refusal = other.run_with(&["import", "-"], &folder.ok(&["export"])).one_line(1);
+    assert!(refusal.contains(&id(0x107)) && refusal.contains("the board had a log of its own"), "{refusal}");
+    other.ok(&["verify"]);
 }
 
 /// How many log rows a file has, if it is there yet.

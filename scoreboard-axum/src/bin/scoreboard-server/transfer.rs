@@ -7,7 +7,7 @@
 //! it is about, and before its corrections. Who reads them in this order carries them out again, and comes to the same corrections.
 
 use scoreboard_core::accounts::{DisplayName, Email, PasswordHash, Role, User};
-use scoreboard_core::{BoardSpec, Epoch, Moderation, Season, Timestamp, UserId, Version};
+use scoreboard_core::{ActionId, BoardSpec, Epoch, Moderation, Season, Timestamp, UserId, Version};
 use serde::{Deserialize, Serialize};
 
 pub(crate) mod copy;
@@ -80,6 +80,9 @@ struct DecisionLine {
     changed: u64,
     /// How many rows the logs got.
     corrections: u64,
+    /// Of a hold that reaches back to a version: what took it, so that it is the same one where this is read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    since_action: Option<ActionId>,
 }
 
 /// How many lines of each kind.

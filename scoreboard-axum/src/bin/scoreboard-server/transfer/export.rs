@@ -62,14 +62,14 @@ pub(super) async fn everything(stores: &Stores, lines: &mut impl Sink, users: bo
     }
     let mut logs: BTreeMap<&BoardId, Log<'_>> =
         boards.iter().map(|board| (&board.spec.id, Log { board, done: Version::ZERO })).collect();
-    for Decided { carried_out, behind, through } in decisions {
+    for Decided { carried_out, behind, through, since_action } in decisions {
         // No further than the decision needs it: what was done later is decided by it.
         for (board, version) in &behind {
             counts.rows += log_of(&mut logs, board)?.write(*version, stores, lines).await?;
         }
         counts.decisions += 1;
         let (decision, changed, corrections) = (carried_out.moderation, carried_out.changed, carried_out.corrections);
-        lines.write(Line::Decision(DecisionLine { decision, changed, corrections })).await?;
+        lines.write(Line::Decision(DecisionLine { decision, changed, corrections, since_action })).await?;
         for (board, version) in &through {
             counts.rows += log_of(&mut logs, board)?.write(*version, stores, lines).await?;
         }

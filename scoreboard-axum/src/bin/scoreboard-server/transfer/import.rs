@@ -6,8 +6,8 @@ use std::path::Path;
 
 use scoreboard_core::accounts::CreateUser;
 use scoreboard_core::{
-    Audit, Board, BoardId, BoardSpec, Change, ChangeBoard, Effects, Epoch, HashChain, Head, Moderated, Outcome,
-    Reached, Receipt, Refusal, Season, UserId, Version,
+    Audit, Board, BoardId, BoardSpec, Change, ChangeBoard, Effects, Epoch, HashChain, Head, Moderated, ModerationAct,
+    Outcome, Reached, Receipt, Refusal, Season, UserId, Version,
 };
 
 use crate::failure::{Failure, Result};
@@ -288,7 +288,15 @@ impl<'a, S: Source> Import<'a, S> {
     /// Carries a decision out again, behind all that counted before it.
     async fn decision(&mut self, number: u64, line: DecisionLine) -> Result<()> {
         self.apply().await?;
-        let DecisionLine { decision, changed, corrections } = line;
+        let DecisionLine { decision, changed, corrections, since_action } = line;
+        if let (ModerationAct::Hold { board, since, .. }, Some(action)) = (&decision.act, since_action) {
+            let found = self.stores.scores.action(action).await?;
+            if !found.is_some_and(|(there, row)| (&there, row.position.version) == (board, *since)) {
+                let what =
+                    "holds what was done from a version on that is another one here: the board had a log of its own";
+                return Err(self.reader.bad(number, format_args!("decision {}: {what}", decision.id)));
+            }
+        }
         let store = &self.stores.moderation;
         let done = |moderated| match moderated {
             Moderated::Done(Effects { carried_out, replayed, .. }) => Ok((carried_out, replayed)),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use scoreboard_core::{ActionId, Board, BoardId, CarriedOut, ModerationId, Origin, Version};
+use scoreboard_core::{ActionId, Board, BoardId, CarriedOut, ModerationAct, ModerationId, Origin, Version};
 
 use crate::failure::{Failure, Result};
 use crate::progress::Progress;
@@ -20,6 +20,8 @@ pub(super) struct Decided {
     pub(super) behind: BTreeMap<BoardId, Version>,
     /// Up to which version its corrections go.
     pub(super) through: BTreeMap<BoardId, Version>,
+    /// What took the version to which it reaches back.
+    pub(super) since_action: Option<ActionId>,
 }
 
 /// The corrections of one decision on one board: they are made at once, and so lie together.
@@ -34,6 +36,8 @@ struct Found {
     /// Where the actions are that decisions name.
     actions: HashMap<ActionId, Option<(BoardId, Version)>>,
     corrections: HashMap<ModerationId, BTreeMap<BoardId, Stretch>>,
+    /// What took the versions to which holds reach back.
+    since: HashMap<(BoardId, Version), Option<ActionId>>,
 }
 
 /// All decisions that these boards are behind, in the order in which they were carried out. The boards are of one moment, so the first that they are not
@@ -46,6 +50,8 @@ pub(super) async fn decided(stores: &Stores, boards: &[Board]) -> Result<Vec<Dec
     let mut found = Found::default();
     let named = all.iter().flat_map(|carried_out| carried_out.moderation.act.actions());
     found.actions.extend(named.map(|action| (*action, None)));
+    let since = all.iter().filter_map(|carried_out| since(&carried_out.moderation.act));
+    found.since.extend(since.map(|since| (since, None)));
     for board in boards {
         found.read(stores, board).await?;
     }
@@ -71,6 +77,18 @@ async fn all(stores: &Stores) -> Result<Vec<CarriedOut>> {
     }
 }
 
+/// The version to which a decision reaches back.
+fn since(act: &ModerationAct) -> Option<(BoardId, Version)> {
+    match act {
+        ModerationAct::Hold { board, since, .. } => Some((board.clone(), *since)),
+        ModerationAct::Void { .. }
+        | ModerationAct::Unvoid { .. }
+        | ModerationAct::Restrict { .. }
+        | ModerationAct::Lift { .. }
+        | ModerationAct::Conclude { .. } => None,
+    }
+}
+
 impl Found {
     async fn read(&mut self, stores: &Stores, board: &Board) -> Result<()> {
         let (id, end) = (&board.spec.id, board.version);
@@ -83,6 +101,9 @@ impl Found {
             done = last.position.version;
             for row in &rows {
                 let version = row.position.version;
+                if let Some(action) = self.since.get_mut(&(id.clone(), version)) {
+                    *action = Some(row.action_id);
+                }
                 if row.origin == Origin::Correction {
                     let decision = ModerationId::from_bytes(*row.fingerprint.as_bytes());
                     let of_boards = self.corrections.entry(decision).or_default();
@@ -115,6 +136,9 @@ impl Found {
             behind.insert(board.clone(), Version::new(first.get() - 1));
             through.insert(board, last);
         }
-        Some(Decided { carried_out, behind, through })
+        // One that corrects nothing there holds nothing back.
+        let since = since(&carried_out.moderation.act).filter(|(board, _)| through.contains_key(board));
+        let since_action = since.and_then(|since| self.since.get(&since).copied().flatten());
+        Some(Decided { carried_out, behind, through, since_action })
     }
 }
