@@ -291,7 +291,7 @@ impl<'a, S: Source> Import<'a, S> {
         let DecisionLine { decision, changed, corrections, since_action } = line;
         if let (ModerationAct::Hold { board, since, .. }, Some(action)) = (&decision.act, since_action) {
             let found = self.stores.scores.action(action).await?;
-            if !found.is_some_and(|(there, row)| (&there, row.position.version) == (board, *since)) {
+            if found.is_none_or(|(there, row)| (&there, row.position.version) != (board, *since)) {
                 let what =
                     "holds what was done from a version on that is another one here: the board had a log of its own";
                 return Err(self.reader.bad(number, format_args!("decision {}: {what}", decision.id)));
