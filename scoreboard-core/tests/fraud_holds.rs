@@ -12,9 +12,9 @@ use scoreboard_core::testing::ManualClock;
 use scoreboard_core::{
     ActionId, BackendError, BoardId, BoardSpec, CarriedOut, CaseDecision, CaseStep, Change, ErrorKind, Fingerprint,
     FraudWatch, FraudWatchConfig, Incident, IncidentFile, IncidentFilter, IncidentId, IncidentStatus, IncidentStore,
-    Measure, Moderated, Moderation, ModerationAct, ModerationId, ModerationStore, Origin, Own, Points, Position,
-    Recorded, Rejection, Restricted, Restriction, ScoreStore, Scoreboard, Season, StandingQuery, StepOutcome, TopQuery,
-    UserId,
+    LogRow, Measure, Moderated, Moderation, ModerationAct, ModerationId, ModerationStore, Origin, Own, Points,
+    Position, Recorded, Rejection, Restricted, Restriction, ScoreStore, Scoreboard, Season, StandingQuery, StepOutcome,
+    TopQuery, UserId, Version,
 };
 
 /// Fails so often, each time before anything is done or, every other time, after it.
@@ -71,6 +71,17 @@ impl ModerationStore for Failing<MemoryScoreStore> {
 
     async fn voided(&self, actions: &[ActionId]) -> Result<HashSet<ActionId>, BackendError> {
         self.inner.voided(actions).await
+    }
+
+    async fn corrections(
+        &self,
+        board: &BoardId,
+        user: UserId,
+        after: Version,
+        before: Version,
+        limit: usize,
+    ) -> Result<Vec<LogRow>, BackendError> {
+        self.inner.corrections(board, user, after, before, limit).await
     }
 }
 

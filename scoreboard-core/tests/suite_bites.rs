@@ -97,6 +97,7 @@ bites!(account_store {
     a_list_that_repeats: ListRepeats => users_are_listed_by_id;
     a_replaced_server_key: ServerKeyReplaced => an_id_has_one_server_key;
     a_server_key_that_stays: ServerKeyKept => a_removed_server_key_is_gone;
+    a_signing_server_key_that_is_hidden: SigningServerKeyHidden => server_keys_are_listed;
     a_revoked_key_that_is_forgotten: RevokedKeyForgotten => revoked_keys_are_listed;
 });
 
@@ -142,11 +143,13 @@ bites!(board_cache {
 bites!(moderation_store {
     a_decision_that_counts_twice: CarriedOutTwice => a_decision_is_carried_out_once;
     a_preview_that_does_it: PreviewCarriesOut => a_preview_changes_nothing;
+    a_preview_of_less: PreviewTellsLess => a_preview_keeps_its_word;
     what_stays_void: NeverUnvoids => unvoid_brings_the_first_state_back, a_user_with_nothing_left_leaves_and_comes_back;
     action_by_action: ActionByAction => a_score_out_of_range_refuses_the_decision, what_never_counted_cannot_be_void;
     a_ban_that_shadows: BanShadows => who_is_banned_is_nowhere, nothing_slips_past_a_ban;
     a_shadow_that_holds: ShadowHolds => who_is_shadowed_sees_themselves_alone;
     a_hold_that_does_nothing: HoldDoesNothing => who_is_held_keeps_what_others_saw;
+    corrections_without_end: CorrectionsFromTheBegin => corrections_of_a_user_are_told;
     a_rule_that_holds_from_now_on: RuleHoldsFromNow => whom_a_rule_holds_is_seen_as_before, a_rule_leaves_who_is_restricted;
     a_case_that_lifts_all: ConcludeLifts => a_rule_leaves_who_is_restricted;
     a_decision_by_anybody: AnybodyDecides => nobody_decides_about_themselves;

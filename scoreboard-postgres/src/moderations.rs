@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use async_trait::async_trait;
 use scoreboard_core::{
     ActionId, BackendError, BoardId, BoardSpec, BoardState, CarriedOut, Corrections, Dossier, Effects, Epoch, Inquiry,
-    Moderated, Moderation, ModerationAct, ModerationId, ModerationRefusal, ModerationStore, Own, Position, Restricted,
-    Season, UserId, Version,
+    LogRow, Moderated, Moderation, ModerationAct, ModerationId, ModerationRefusal, ModerationStore, Own, Position,
+    Restricted, Season, UserId, Version,
 };
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, PgExecutor};
@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::apply::{Numbers, write_boards, write_log, write_scores, write_withheld};
 use crate::connection::{PostgresStore, commit};
 use crate::error::Failure;
+use crate::log;
 use crate::rows::{Columns, Word, limit, log_columns, number, season as season_number};
 
 /// What a decision comes to, before anything of it is written.
@@ -507,5 +508,18 @@ impl ModerationStore for PostgresStore {
             rows.iter().map(|row| Columns::of(row).id().map(ActionId::from_bytes)).collect::<Result<_, Failure>>()
         };
         self.reads("voided", found).await
+    }
+
+    async fn corrections(
+        &self,
+        board: &BoardId,
+        user: UserId,
+        after: Version,
+        before: Version,
+        count: usize,
+    ) -> Result<Vec<LogRow>, BackendError> {
+        let between = (after, before);
+        let rows = async { log::corrections(&mut *self.pool.acquire().await?, board, user, between, count).await };
+        self.reads("corrections", rows).await
     }
 }

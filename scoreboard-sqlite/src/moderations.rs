@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use async_trait::async_trait;
 use scoreboard_core::{
-    ActionId, BackendError, BoardId, CarriedOut, Corrections, Dossier, Effects, Inquiry, Moderated, Moderation,
-    ModerationAct, ModerationId, ModerationRefusal, ModerationStore, Own, Restricted, Season, UserId,
+    ActionId, BackendError, BoardId, CarriedOut, Corrections, Dossier, Effects, Inquiry, LogRow, Moderated, Moderation,
+    ModerationAct, ModerationId, ModerationRefusal, ModerationStore, Own, Restricted, Season, UserId, Version,
 };
 use sqlx::sqlite::SqliteRow;
 use sqlx::{SqliteConnection, SqliteExecutor};
@@ -16,6 +16,7 @@ use crate::apply::{
 use crate::connection::{SqliteStore, commit};
 use crate::error::Failure;
 use crate::json::hex_array;
+use crate::log::{Of, history};
 use crate::rows::{Columns, Word, limit, log_columns};
 
 /// What a decision comes to, before anything of it is written.
@@ -440,5 +441,18 @@ impl ModerationStore for SqliteStore {
             rows.iter().map(|row| Columns::of(row).bytes().map(ActionId::from_bytes)).collect::<Result<_, Failure>>()
         };
         found.await.map_err(|failure| failure.during("voided"))
+    }
+
+    async fn corrections(
+        &self,
+        board: &BoardId,
+        user: UserId,
+        after: Version,
+        before: Version,
+        count: usize,
+    ) -> Result<Vec<LogRow>, BackendError> {
+        let of = Of::Corrections { after };
+        let rows = async { history(&mut *self.reader().await?, board, user, of, Some(before), count).await };
+        rows.await.map_err(|failure| failure.during("corrections"))
     }
 }

@@ -4,6 +4,7 @@ use scoreboard_core::{BoardId, CaseStep, Incident, IncidentFilter, IncidentId, I
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::names::Names;
 use crate::query::within;
 
 /// The longest note, in characters.
@@ -70,6 +71,9 @@ pub(crate) struct IncidentsAnswer {
     pub(crate) incidents: Vec<Incident>,
     /// What a next page begins behind; `null` if there is none.
     pub(crate) next: Option<IncidentId>,
+    /// What those named here are called; who has no name is left out.
+    #[schema(value_type = std::collections::BTreeMap<String, String>)]
+    pub(crate) names: Names,
 }
 
 /// An incident, with all that was done with it.
@@ -80,6 +84,10 @@ pub(crate) struct IncidentAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub(crate) steps: Option<Vec<CaseStep>>,
+    /// What those named here are called, who has no name left out; of an incident that was just changed, `null`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<std::collections::BTreeMap<String, String>>, nullable = false)]
+    pub(crate) names: Option<Names>,
 }
 
 /// Who is to look into it.

@@ -10,6 +10,7 @@ use scoreboard_core::{CaseDecision, CaseStep, Deed, IncidentFile, IncidentFilter
 use crate::answer::{Caching, plain};
 use crate::body::{json, within_size};
 use crate::dto::{AssignRequest, DecideRequest, IncidentAnswer, IncidentsAnswer, IncidentsParams};
+use crate::names::{of_incident, of_step};
 use crate::problem::{Code, Problem, invalid_value};
 use crate::query::{no_query, query};
 use crate::rate_limit::{Subject, limited};
@@ -37,7 +38,8 @@ pub(super) async fn incidents(State(app): State<Shared>, request: Request) -> Re
         let is_more = incidents.len() > limit;
         incidents.truncate(limit);
         let next = incidents.last().filter(|_| is_more).map(|last| last.id);
-        plain(StatusCode::OK, Caching::Private, &IncidentsAnswer { incidents, next })
+        let names = app.names(incidents.iter().flat_map(of_incident)).await;
+        plain(StatusCode::OK, Caching::Private, &IncidentsAnswer { incidents, next, names })
     })
     .await
 }
@@ -62,7 +64,9 @@ pub(super) async fn incident(State(app): State<Shared>, request: Request) -> Res
         let id = incident_id(&mut parts).await?;
         let file = app.scoreboard.incidents().incident(id).await?;
         let IncidentFile { incident, steps } = file.ok_or_else(unknown)?;
-        plain(StatusCode::OK, Caching::Private, &IncidentAnswer { incident, steps: Some(steps) })
+        let named: Vec<UserId> = of_incident(&incident).chain(steps.iter().flat_map(of_step)).collect();
+        let names = app.names(named).await;
+        plain(StatusCode::OK, Caching::Private, &IncidentAnswer { incident, steps: Some(steps), names: Some(names) })
     })
     .await
 }
@@ -143,7 +147,7 @@ fn taken(outcome: StepOutcome, id: IncidentId, step: &CaseStep) -> Result<Respon
     match outcome {
         StepOutcome::Taken(incident) => {
             tracing::info!(incident.id = %id, user.id = %by, ?deed, "a step was taken with an incident");
-            plain(StatusCode::OK, Caching::Private, &IncidentAnswer { incident, steps: None })
+            plain(StatusCode::OK, Caching::Private, &IncidentAnswer { incident, steps: None, names: None })
         }
         StepOutcome::Unknown => Err(unknown()),
         StepOutcome::ChangedMeanwhile(now) => {
@@ -170,7 +174,13 @@ impl AppState {
         }
     }
 
-    async fn is_reviewer(&self, user: UserId) -> Result<bool, Problem> {
+    /// The same of what only admins may.
+    pub(super) async fn may_administer(&self, user: UserId) -> Result<(), Problem> {
+        let roles = self.accounts.roles(user).await?;
+        if roles.contains(&Role::Admin) { Ok(()) } else { Err(Problem::forbidden("only admins may")) }
+    }
+
+    pub(super) async fn is_reviewer(&self, user: UserId) -> Result<bool, Problem> {
         match self.accounts.roles(user).await {
             Ok(roles) => Ok(is_enough(&roles)),
             Err(AccountError::Unauthorized) => Ok(false),

@@ -10,15 +10,22 @@ use scoreboard_core::{
 };
 
 use crate::answer::{Caching, plain};
-use crate::body::{json, within_size};
+use crate::body::{Arriving, MAX_LIST, json, within_size};
 use crate::dto::{
     ActionsRequest, LiftRequest, ModerationAnswer, ModerationsAnswer, ModerationsParams, RestrictionAnswer,
     RestrictionRequest, user_id,
 };
+use crate::names::of_decision;
 use crate::problem::{Code, Problem};
 use crate::query::{no_query, query};
 use crate::rate_limit::{Subject, limited};
 use crate::state::{AppState, Shared};
+
+/// Where many actions may be named at once, and bodies may be so much larger.
+pub(super) const LISTS: [&str; 2] = ["/api/admin/voids", "/api/admin/unvoids"];
+
+/// How many actions may be named at once. A selection may be of more.
+const MAX_NAMED: usize = 2_000;
 
 /// How long a reason may be, in characters.
 const MAX_REASON: usize = 500;
@@ -31,6 +38,7 @@ const MAX_REASON: usize = 500;
         (status = 403, description = "`forbidden`: not a moderator; `step_up_required`: the login is more than 15 minutes old"),
         (status = 404, description = "`not_found`: there is no such board, or nobody moderates here"),
         (status = 409, description = "`conflict`: another decision bears this id, or the log does not allow it"),
+        (status = 413, description = "`payload_too_large`: more than 128 KiB"),
     ),
 )]
 pub(super) async fn void(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
@@ -45,6 +53,7 @@ pub(super) async fn void(State(app): State<Shared>, request: Request) -> Result<
         (status = 403, description = "`forbidden`: not a moderator; `step_up_required`: the login is more than 15 minutes old"),
         (status = 404, description = "`not_found`: there is no such board, or nobody moderates here"),
         (status = 409, description = "`conflict`: another decision bears this id, or the log does not allow it"),
+        (status = 413, description = "`payload_too_large`: more than 128 KiB"),
     ),
 )]
 pub(super) async fn unvoid(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
@@ -56,12 +65,14 @@ async fn actions(
     request: Request,
     act: fn(Vec<ActionId>) -> ModerationAct,
 ) -> Result<Response, Problem> {
-    let (parts, body) = within_size(app, request).await?;
+    let (parts, body) = request.into_parts();
+    let arriving = Arriving::begin(app, body).await;
     let principal = app.signed_in(&parts)?;
     let moderator = principal.user_id;
     let usage = app.limits.read(Subject::User(moderator)).await?;
     limited(usage, async {
         app.may_review(moderator).await?;
+        let body = arriving.end(app, MAX_LIST).await;
         let ActionsRequest { id, actions, select, reason, dry_run } = json(&parts, body)?;
         let decision = Decision::new(app, id, &principal, reason, dry_run).await?;
         // What is selected may be something else the second time; the decision is the same.
@@ -69,6 +80,9 @@ async fn actions(
             return answer;
         }
         let actions = match (actions, select) {
+            (Some(actions), None) if actions.len() > MAX_NAMED => {
+                return Err(Problem::invalid("/actions", format!("must have at most {MAX_NAMED} items")));
+            }
             (Some(actions), None) => actions,
             (None, Some(select)) => app.scoreboard.select(&select.into()).await?,
             _ => return Err(Problem::invalid("", "must have either `actions` or `select`")),
@@ -172,7 +186,8 @@ pub(super) async fn moderations(State(app): State<Shared>, request: Request) -> 
         app.may_review(moderator).await?;
         let params: ModerationsParams = query(&parts)?;
         let moderations = app.scoreboard.moderations(params.before, params.limit()).await?;
-        plain(StatusCode::OK, Caching::Private, &ModerationsAnswer { moderations })
+        let names = app.names(moderations.iter().flat_map(of_decision)).await;
+        plain(StatusCode::OK, Caching::Private, &ModerationsAnswer { moderations, names })
     })
     .await
 }

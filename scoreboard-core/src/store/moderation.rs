@@ -10,7 +10,7 @@ use crate::board::Season;
 use crate::clock::Timestamp;
 use crate::error::BackendError;
 use crate::ids::{ActionId, BoardId, IncidentId, KindId, ModerationId, UserId};
-use crate::store::Reached;
+use crate::store::{LogRow, Reached};
 use crate::version::{Position, Version};
 
 /// A decision: who, when, why, and what. Kept for good; its id makes it count once.
@@ -84,19 +84,28 @@ pub enum ModerationAct {
     },
 }
 
+const VOID: &str = "void";
+const UNVOID: &str = "unvoid";
+const CONCLUDE: &str = "conclude";
+
 impl ModerationAct {
     /// The kind that its corrections bear in the log.
     #[must_use]
     pub fn kind(&self) -> KindId {
         let word = match self {
-            Self::Void { .. } => "void",
-            Self::Unvoid { .. } => "unvoid",
+            Self::Void { .. } => VOID,
+            Self::Unvoid { .. } => UNVOID,
             Self::Restrict { restriction, .. } => restriction.act(),
             Self::Lift { .. } => "lift",
             Self::Hold { .. } => Restriction::Held.act(),
-            Self::Conclude { .. } => "conclude",
+            Self::Conclude { .. } => CONCLUDE,
         };
         KindId::new(word).expect("the words of measures are slugs")
+    }
+
+    /// Whether corrections of this kind come of a decision about actions, and not of one about a user alone.
+    pub(crate) fn is_about_actions(kind: &KindId) -> bool {
+        [VOID, UNVOID, CONCLUDE].contains(&kind.as_str())
     }
 
     /// The actions that it is about; none where it is about a user alone.
@@ -393,4 +402,23 @@ pub trait ModerationStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// Nothing is changed.
     async fn voided(&self, actions: &[ActionId]) -> Result<HashSet<ActionId>, BackendError>;
+
+    /// The corrections of a user on a board that decisions about actions have made, behind one version and before another, newest first, at most
+    /// `limit`, as far as the log is whole. Those by which they were restricted, or no longer, are not among them. Empty for an unknown board.
+    ///
+    /// # Errors
+    ///
+    /// As [`preview`](Self::preview).
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is changed.
+    async fn corrections(
+        &self,
+        board: &BoardId,
+        user: UserId,
+        after: Version,
+        before: Version,
+        limit: usize,
+    ) -> Result<Vec<LogRow>, BackendError>;
 }

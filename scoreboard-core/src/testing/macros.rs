@@ -144,6 +144,7 @@ macro_rules! account_store_conformance {
                 an_id_has_one_server_key,
                 one_of_many_adds_a_server_key,
                 a_removed_server_key_is_gone,
+                server_keys_are_listed,
                 revoked_keys_are_listed,
             ]
         );
@@ -220,6 +221,7 @@ macro_rules! moderation_store_conformance {
                 nobody_decides_about_themselves,
                 a_preview_changes_nothing,
                 decisions_are_listed_newest_first,
+                a_preview_keeps_its_word,
                 who_is_banned_is_nowhere,
                 who_is_shadowed_sees_themselves_alone,
                 a_restriction_holds_on_boards_to_come,
@@ -240,6 +242,7 @@ macro_rules! moderation_store_conformance {
                 a_score_out_of_range_refuses_the_decision,
                 corrections_are_in_the_log,
                 a_history_is_what_a_user_did,
+                corrections_of_a_user_are_told,
             ]
         );
     };
@@ -421,7 +424,7 @@ mod tests {
         account_store: ["account_store.rs", "account_store/users.rs", "account_store/sessions.rs", "account_store/server_keys.rs", "account_store/revoked_keys.rs"];
         factor_store: ["factor_store.rs", "factor_store/challenges.rs", "factor_store/factors.rs"];
         incident_store: ["incident_store.rs", "incident_store/recording.rs", "incident_store/cases.rs", "incident_store/watching.rs"];
-        moderation_store: ["moderation_store.rs", "moderation_store/deciding.rs", "moderation_store/holding.rs", "moderation_store/restricting.rs", "moderation_store/together.rs", "moderation_store/voiding.rs"];
+        moderation_store: ["moderation_store.rs", "moderation_store/deciding.rs", "moderation_store/holding.rs", "moderation_store/previewing.rs", "moderation_store/restricting.rs", "moderation_store/together.rs", "moderation_store/voiding.rs"];
         board_cache: ["board_cache.rs"];
         rate_limiter: ["rate_limiter.rs", "rate_limiter/sliding_log.rs", "rate_limiter/gcra.rs", "rate_limiter/cells.rs"];
         broadcaster: ["broadcaster.rs"];

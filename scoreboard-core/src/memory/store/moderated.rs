@@ -13,6 +13,7 @@ use crate::store::{
     CarriedOut, Effects, LogRow, Moderated as Answer, Moderation, ModerationAct, ModerationRefusal, ModerationStore,
     Origin, Own, Restricted, Restriction,
 };
+use crate::version::Version;
 
 /// The decisions that were carried out, and what holds by them.
 #[derive(Default)]
@@ -198,5 +199,18 @@ impl ModerationStore for MemoryScoreStore {
     async fn voided(&self, actions: &[ActionId]) -> Result<HashSet<ActionId>, BackendError> {
         let void = &self.truth.read().moderated.void;
         Ok(actions.iter().copied().filter(|action| void.contains(action)).collect())
+    }
+
+    async fn corrections(
+        &self,
+        board: &BoardId,
+        user: UserId,
+        after: Version,
+        before: Version,
+        limit: usize,
+    ) -> Result<Vec<LogRow>, BackendError> {
+        let truth = self.truth.read();
+        let board = truth.boards.get(board);
+        Ok(board.map(|board| board.corrections(user, after, before, limit)).unwrap_or_default())
     }
 }
