@@ -91,6 +91,7 @@ mod log;
 mod migrate;
 mod moderations;
 mod parts;
+mod place_of_row;
 mod read;
 mod replicas;
 mod revoked_keys;
