@@ -55,7 +55,7 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let size = declared_size(request.headers());
+        let size = declared_size(request.uri().path(), request.headers());
         let gate = if size.is_ok() && !self.app.limits.counts_addresses() {
             Gate::Open
         } else {

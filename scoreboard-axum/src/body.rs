@@ -3,7 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use axum::body::Body;
+use axum::body::{Body, BodyDataStream};
 use axum::extract::Request;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
@@ -22,10 +22,15 @@ use crate::state::AppState;
 /// The largest body, in bytes.
 pub(crate) const MAX_BODY: usize = 16 * 1024;
 
-/// Refuses a body that says itself that it is too large.
-pub(crate) fn declared_size(headers: &HeaderMap) -> Result<(), Problem> {
+/// The largest body of who may name many actions at once, in bytes. Nobody else's is read as far.
+pub(crate) const MAX_LIST: usize = 128 * 1024;
+
+/// Refuses a body that says itself that it is too large for its path.
+pub(crate) fn declared_size(path: &str, headers: &HeaderMap) -> Result<(), Problem> {
     let declared = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if declared.is_some_and(|length| length > MAX_BODY as u64) { Err(too_large()) } else { Ok(()) }
+    let Some(length) = declared.filter(|length| *length > MAX_BODY as u64) else { return Ok(()) };
+    let max = if crate::routes::takes_lists(path) { MAX_LIST } else { MAX_BODY };
+    if length > max as u64 { Err(too_large(max)) } else { Ok(()) }
 }
 
 /// A body that arrived, or what became of it: told when its turn comes, for who may not speak is told that first.
@@ -34,38 +39,66 @@ pub(crate) type Received = Result<Bytes, Problem>;
 /// Reads the body, which has to be within size, and looks at nothing of it.
 pub(crate) async fn within_size(app: &AppState, request: Request) -> Result<(Parts, Received), Problem> {
     let (parts, body) = request.into_parts();
-    let received = match timeout(app.config.body_timeout, collect(body)).await {
-        Ok(received) => received,
-        Err(_) => Err(Problem::new(Code::RequestTimeout, "the body did not arrive in time")),
-    };
+    let received = Arriving::begin(app, body).await.end(app, MAX_BODY).await;
     match received {
         Err(problem) if problem.code() == Code::PayloadTooLarge => Err(problem),
         received => Ok((parts, received)),
     }
 }
 
-async fn collect(body: Body) -> Result<Bytes, Problem> {
-    let mut chunks = body.into_data_stream();
-    let mut first = Bytes::new();
-    let mut whole = BytesMut::new();
-    while let Some(chunk) = chunks.next().await {
-        let chunk = chunk.map_err(|_| Problem::invalid("", "the body could not be read"))?;
-        if first.len() + whole.len() + chunk.len() > MAX_BODY {
-            return Err(too_large());
-        }
-        // Most bodies come in one piece, which is then not copied.
-        if first.is_empty() && whole.is_empty() {
-            first = chunk;
-        } else {
-            whole.extend_from_slice(&std::mem::take(&mut first));
-            whole.extend_from_slice(&chunk);
-        }
-    }
-    Ok(if whole.is_empty() { first } else { whole.freeze() })
+/// A body of which as much is read as anybody may send. The rest waits until it is known who sends it.
+pub(crate) struct Arriving {
+    chunks: BodyDataStream,
+    first: Bytes,
+    whole: BytesMut,
+    /// Whether that was all of it.
+    is_whole: Result<bool, Problem>,
 }
 
-fn too_large() -> Problem {
-    Problem::new(Code::PayloadTooLarge, "a body may have at most 16384 bytes")
+impl Arriving {
+    pub(crate) async fn begin(app: &AppState, body: Body) -> Self {
+        let chunks = body.into_data_stream();
+        let mut arriving = Self { chunks, first: Bytes::new(), whole: BytesMut::new(), is_whole: Ok(false) };
+        arriving.is_whole = arriving.read(app, MAX_BODY).await;
+        arriving
+    }
+
+    /// All of it, if it has at most this many bytes.
+    pub(crate) async fn end(mut self, app: &AppState, max: usize) -> Received {
+        let is_whole = match self.is_whole {
+            Ok(false) if max > MAX_BODY => self.read(app, max).await?,
+            is_whole => is_whole?,
+        };
+        match (is_whole, self.whole.is_empty()) {
+            (false, _) => Err(too_large(max)),
+            (true, true) => Ok(self.first),
+            (true, false) => Ok(self.whole.freeze()),
+        }
+    }
+
+    /// Reads on, as far as there are no more than this many bytes.
+    async fn read(&mut self, app: &AppState, max: usize) -> Result<bool, Problem> {
+        let read = async {
+            while self.first.len() + self.whole.len() <= max {
+                let Some(chunk) = self.chunks.next().await else { return Ok(true) };
+                let chunk = chunk.map_err(|_| Problem::invalid("", "the body could not be read"))?;
+                // Most bodies come in one piece, which is then not copied.
+                if self.first.is_empty() && self.whole.is_empty() {
+                    self.first = chunk;
+                } else {
+                    self.whole.extend_from_slice(&std::mem::take(&mut self.first));
+                    self.whole.extend_from_slice(&chunk);
+                }
+            }
+            Ok(false)
+        };
+        let late = |_| Err(Problem::new(Code::RequestTimeout, "the body did not arrive in time"));
+        timeout(app.config.body_timeout, read).await.unwrap_or_else(late)
+    }
+}
+
+fn too_large(max: usize) -> Problem {
+    Problem::new(Code::PayloadTooLarge, format!("a body may have at most {max} bytes"))
 }
 
 /// What a JSON body says: one object with exactly the fields of `T`, and nothing behind it.

@@ -92,6 +92,11 @@ pub(crate) fn most_asked(app: &Shared, request: Request) -> BoxFuture<'static, R
     board::top(State(app.clone()), request).map(IntoResponse::into_response).boxed()
 }
 
+/// Whether many things may be named at this path, by who may do so.
+pub(crate) fn takes_lists(path: &str) -> bool {
+    moderation::LISTS.contains(&path)
+}
+
 /// What people look at.
 pub(crate) fn pages(config: &HttpConfig) -> Router<Shared> {
     let mut router = Router::new();

@@ -86,7 +86,9 @@ impl Batch {
                 Err(Refusal::FingerprintMismatch)
             };
         }
-        debug_assert_ne!(change.origin, Origin::Correction, "no change makes a correction");
+        if change.origin == Origin::Correction {
+            return Err(Refusal::Correction);
+        }
         let board = self.boards.get_mut(&change.board).ok_or(Refusal::UnknownBoard)?;
         if change.origin == Origin::Action && self.actions_from.is_some_and(|from| change.action_id < from) {
             return Err(Refusal::Archived);

@@ -23,7 +23,7 @@ pub struct Inquiry {
     /// The entries of the dossiers' seasons, as they are shown.
     pub totals: HashMap<(BoardId, Season), u64>,
     /// For a decision about actions: each board, season and user of those that it turns. For one about a user: each board and season on which
-    /// they have anything, or have had.
+    /// they have anything, or have had. For one about both: both.
     pub dossiers: Vec<Dossier>,
 }
 
@@ -38,11 +38,14 @@ pub struct Dossier {
     pub user: UserId,
     /// What they may not.
     pub restriction: Option<Restriction>,
+    /// What the decision by which they are so has done.
+    pub restricted_by: Option<ModerationAct>,
     /// What they have.
     pub own: Option<Reached>,
     /// What others are shown.
     pub shown: Option<Reached>,
-    /// Their log rows in version order, corrections too, as far as the log is whole. Not looked at by a decision about a user.
+    /// Their log rows in version order, corrections too, as far as the log is whole. Not looked at where the decision does not
+    /// [need](ModerationAct::needs_rows) them.
     pub rows: Vec<LogRow>,
     /// Those of the rows' ids that are void now.
     pub voided: HashSet<ActionId>,
@@ -90,10 +93,16 @@ impl Inquiry {
     ///
     /// # Errors
     ///
-    /// The first dossier, by board, season and user, that stands against it: nothing is to be written then.
+    /// [`OneselfDecided`](ModerationRefusal::OneselfDecided), or the first dossier, by board, season and user, that stands against it: nothing
+    /// is to be written then.
     pub fn decide(mut self, moderation: &Moderation) -> Result<Corrections, ModerationRefusal> {
         let mut dossiers = std::mem::take(&mut self.dossiers);
         dossiers.sort_by(|a, b| (&a.board, a.season, a.user).cmp(&(&b.board, b.season, b.user)));
+        // Else who is banned, and still has their role, would let themselves in again.
+        let concerned = dossiers.iter().map(|dossier| dossier.user).chain(moderation.act.user());
+        if concerned.into_iter().any(|user| user.to_string() == moderation.by) {
+            return Err(ModerationRefusal::OneselfDecided);
+        }
         let turned: HashSet<ActionId> = moderation.act.actions().iter().copied().collect();
         let kind = moderation.act.kind();
         let mut corrections = Corrections::default();
@@ -106,6 +115,11 @@ impl Inquiry {
                     (dossier.restrict(Some(*restriction)), Some(*restriction))
                 }
                 ModerationAct::Lift { .. } => (dossier.restrict(None), None),
+                ModerationAct::Hold { board: there, since, .. } => {
+                    let since = (*there == dossier.board).then_some(*since);
+                    (dossier.hold(&board.spec, since)?, dossier.restriction.or(Some(Restriction::Held)))
+                }
+                ModerationAct::Conclude { release, .. } => dossier.conclude(&board.spec, &turned, *release)?,
             };
             let (mut own, mut shown) = (dossier.own, dossier.shown);
             for (number, (after, visibility)) in steps.iter().enumerate() {
@@ -180,33 +194,9 @@ impl Dossier {
         turned: &HashSet<ActionId>,
         is_void: bool,
     ) -> Result<Vec<Step>, ModerationRefusal> {
-        // Where the beginning is archived, rows that do not come to what the user has say that it is needed.
-        let begins_later = self.rows.first().is_some_and(|row| row.previous.is_some());
-        let is_held = self.restriction == Some(Restriction::Held);
-        let held_at = self.held_at();
-        if self.has_archived_voids || (is_held && begins_later && held_at.is_none()) {
-            return Err(ModerationRefusal::Archived { board: self.board.clone(), user: self.user });
-        }
-        let held_at = held_at.unwrap_or(Version::ZERO);
-        let is_whole = self.fold(spec, &self.voided, None) == Ok(self.own)
-            && (!is_held || self.fold(spec, &self.voided, Some(held_at)) == Ok(self.shown));
-        if !is_whole {
-            let (board, user) = (self.board.clone(), self.user);
-            return Err(if begins_later {
-                ModerationRefusal::Archived { board, user }
-            } else {
-                ModerationRefusal::Differs { board, user }
-            });
-        }
-        let mut voided = self.voided.clone();
-        for row in self.rows.iter().filter(|row| turned.contains(&row.action_id)) {
-            let _ = if is_void { voided.insert(row.action_id) } else { voided.remove(&row.action_id) };
-        }
-        let fold = |until| {
-            let folded = self.fold(spec, &voided, until);
-            folded.map_err(|_| ModerationRefusal::ScoreOutOfRange { board: self.board.clone(), user: self.user })
-        };
-        let own = fold(None)?;
+        self.check_whole(spec)?;
+        let voided = self.voided_with(turned, is_void);
+        let own = self.fold_all(spec, &voided)?;
         let mut steps = Vec::new();
         match self.restriction {
             None if own != self.own => steps.push((own, Visibility::Shown)),
@@ -215,7 +205,7 @@ impl Dossier {
             }
             Some(Restriction::Held) => {
                 // Others are shown what counted when the user was held: that is put right first, then what the user has.
-                let shown = fold(Some(held_at))?;
+                let shown = self.fold_until(spec, &voided, self.held_at().unwrap_or(Version::ZERO))?;
                 if shown != self.shown {
                     steps.push((shown, Visibility::Shown));
                 }
@@ -226,6 +216,73 @@ impl Dossier {
             _ => {}
         }
         Ok(steps)
+    }
+
+    /// That the rows come to what the user has, and to what is shown of it.
+    fn check_whole(&self, spec: &BoardSpec) -> Result<(), ModerationRefusal> {
+        // Where the beginning is archived, rows that do not come to what the user has say that it is needed.
+        let begins_later = self.rows.first().is_some_and(|row| row.previous.is_some());
+        let is_held = self.restriction == Some(Restriction::Held);
+        let (board, user) = (self.board.clone(), self.user);
+        let held_at = self.held_at();
+        if self.has_archived_voids || (is_held && begins_later && held_at.is_none()) {
+            return Err(ModerationRefusal::Archived { board, user });
+        }
+        let held_at = held_at.unwrap_or(Version::ZERO);
+        let is_whole = self.fold(spec, &self.voided, None) == Ok(self.own)
+            && (!is_held || self.fold(spec, &self.voided, Some(held_at)) == Ok(self.shown));
+        match (is_whole, begins_later) {
+            (true, _) => Ok(()),
+            (false, true) => Err(ModerationRefusal::Archived { board, user }),
+            (false, false) => Err(ModerationRefusal::Differs { board, user }),
+        }
+    }
+
+    /// What is void of the rows when these actions are, or are no longer.
+    fn voided_with(&self, turned: &HashSet<ActionId>, is_void: bool) -> HashSet<ActionId> {
+        let mut voided = self.voided.clone();
+        for row in self.rows.iter().filter(|row| turned.contains(&row.action_id)) {
+            let _ = if is_void { voided.insert(row.action_id) } else { voided.remove(&row.action_id) };
+        }
+        voided
+    }
+
+    /// The steps by which a rule holds the user: others see what they had before this version of the board, if it is this one's.
+    fn hold(&self, spec: &BoardSpec, since: Option<Version>) -> Result<Vec<Step>, ModerationRefusal> {
+        if self.restriction.is_some() {
+            return Ok(Vec::new());
+        }
+        let is_since = |row: &LogRow| since.is_some_and(|since| row.position.version >= since);
+        if let Some(since) = since
+            && self.rows.iter().any(|row| row.origin != Origin::Correction && is_since(row))
+        {
+            self.check_whole(spec)?;
+            let shown = self.fold_until(spec, &self.voided, before(since))?;
+            if shown != self.own {
+                return Ok(vec![(shown, Visibility::Shown), (self.own, Visibility::AsBefore)]);
+            }
+        }
+        Ok(self.restrict(Some(Restriction::Held)))
+    }
+
+    /// The steps by which people end a rule's case: what is void then, and whether the hold ends; and what the user may not afterwards.
+    fn conclude(
+        &self,
+        spec: &BoardSpec,
+        turned: &HashSet<ActionId>,
+        release: bool,
+    ) -> Result<(Vec<Step>, Option<Restriction>), ModerationRefusal> {
+        let turns = self.rows.iter().any(|row| turned.contains(&row.action_id));
+        let is_released = release && matches!(self.restricted_by, Some(ModerationAct::Hold { .. }));
+        Ok(match (turns, is_released) {
+            (false, false) => (Vec::new(), self.restriction),
+            (true, false) => (self.refold(spec, turned, true)?, self.restriction),
+            (false, true) => (self.restrict(None), None),
+            (true, true) => {
+                self.check_whole(spec)?;
+                (vec![(self.fold_all(spec, &self.voided_with(turned, true))?, Visibility::Shown)], None)
+            }
+        })
     }
 
     /// The step by which the user is restricted, or no longer.
@@ -242,11 +299,15 @@ impl Dossier {
         vec![(self.own, visibility)]
     }
 
-    /// Up to which version what a held user did here counts for others; `None` where no row says so, for they had none when they were held.
+    /// Up to which version what a held user did here counts for others; `None` where nothing says so, for they had nothing when they were held.
     fn held_at(&self) -> Option<Version> {
         let hold = ModerationAct::Restrict { user_id: self.user, restriction: Restriction::Held }.kind();
         let is_hold = |row: &&LogRow| row.origin == Origin::Correction && row.kind == hold;
-        self.rows.iter().rev().find(is_hold).map(|row| row.position.version)
+        let held_at = self.rows.iter().rev().find(is_hold).map(|row| row.position.version)?;
+        Some(match &self.restricted_by {
+            Some(ModerationAct::Hold { board, since, .. }) if *board == self.board => held_at.min(before(*since)),
+            _ => held_at,
+        })
     }
 
     /// The id of a correction: the same decision makes the same one, and no two the same.
@@ -259,6 +320,25 @@ impl Dossier {
             &[u8::try_from(number).expect("a decision takes two steps at most")],
         ];
         ActionId::from_uuid(uuid_for("scoreboard/correction/v1", &pieces))
+    }
+
+    /// What all rows come to without those that are void.
+    fn fold_all(&self, spec: &BoardSpec, voided: &HashSet<ActionId>) -> Result<Option<Reached>, ModerationRefusal> {
+        self.fold(spec, voided, None).map_err(|_| self.out_of_range())
+    }
+
+    /// What the rows up to a version come to without those that are void.
+    fn fold_until(
+        &self,
+        spec: &BoardSpec,
+        voided: &HashSet<ActionId>,
+        until: Version,
+    ) -> Result<Option<Reached>, ModerationRefusal> {
+        self.fold(spec, voided, Some(until)).map_err(|_| self.out_of_range())
+    }
+
+    fn out_of_range(&self) -> ModerationRefusal {
+        ModerationRefusal::ScoreOutOfRange { board: self.board.clone(), user: self.user }
     }
 
     /// What the rows come to without those that are void: all of them, or those up to a version.
@@ -278,6 +358,10 @@ impl Dossier {
         }
         Ok(has)
     }
+}
+
+const fn before(version: Version) -> Version {
+    Version::new(version.get().saturating_sub(1))
 }
 
 /// A score on the way left its range.

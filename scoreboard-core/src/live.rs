@@ -5,11 +5,12 @@
 //! window gathers, reads the board and compares it with what it published last (**batch processor**, `processor.rs`); what comes of
 //! it lies in the window (`window.rs`, `state.rs`, `ring.rs`), from where every subscription takes the same frame (`subscription.rs`).
 //! The **broadcast manager** (`hub.rs`) knows the windows, and the **error handler** is `backoff.rs`. What many windows of a board would
-//! ask for, one asks for all: where it is (`whereabouts.rs`), and names (`names.rs`). What concerns one
+//! ask for, one asks for all: where it is (`whereabouts.rs`), names (`names.rs`), and whether anything was put right (`corrected.rs`). What concerns one
 //! user is found by comparing views of a window around them (`private_subscription.rs`, `private_event.rs`). Connections and heartbeats
 //! are their transport's.
 
 mod backoff;
+mod corrected;
 mod event;
 mod frame;
 mod hub;

@@ -22,6 +22,7 @@ mod apply;
 mod assess;
 mod boards;
 mod builder;
+mod conclude;
 mod first_receipt;
 mod follow;
 mod issue;
@@ -40,12 +41,14 @@ mod write_through;
 
 pub use boards::BoardError;
 pub use builder::{Builder, Config};
+pub use conclude::CaseDecision;
 pub use issue::IssueRequest;
 pub use limit::Admission;
 pub use moderate::{BoardPreview, MAX_MODERATED, Preview, Selection, ShiftPreview};
 pub use monitor::{CacheEvent, CacheMonitorConfig, CacheReaction, CacheStep, CacheTrouble};
 pub use read::{
-    AroundQuery, Changes, Encoded, HistoryEntry, HistoryPage, HistoryQuery, Stale, StaleCause, StandingQuery, TopQuery,
+    AroundQuery, Changes, Encoded, HistoryCorrection, HistoryEntry, HistoryPage, HistoryQuery, Stale, StaleCause,
+    StandingQuery, TopQuery,
 };
 pub use record::RecordRequest;
 

@@ -184,8 +184,9 @@ impl<const LEAF: usize, const FAN: usize> RankIndex<LEAF, FAN> {
     }
 
     fn tell_moved(&mut self) {
-        for (slot, leaf) in self.tree.moved.drain(..) {
-            self.users.moved(slot, leaf);
+        if !self.tree.moved.is_empty() {
+            self.users.all_moved(&self.tree.moved);
+            self.tree.moved.clear();
         }
     }
 

@@ -138,7 +138,7 @@ pub trait ScoreStore: fmt::Debug + Send + Sync + 'static {
     /// - Each change is decided against what the ones before it in the batch left: a repeat inside one batch is a replay.
     /// - In this order a change is: replayed if its id counted before with its fingerprint, refused as
     ///   [`FingerprintMismatch`](Refusal::FingerprintMismatch) if with another one, and otherwise refused as
-    ///   [`UnknownBoard`](Refusal::UnknownBoard), [`Archived`](Refusal::Archived), [`Banned`](Refusal::Banned),
+    ///   [`Correction`](Refusal::Correction), [`UnknownBoard`](Refusal::UnknownBoard), [`Archived`](Refusal::Archived), [`Banned`](Refusal::Banned),
     ///   [`SeasonOver`](Refusal::SeasonOver), [`AboveCount`](Refusal::AboveCount) or [`ScoreOutOfRange`](Refusal::ScoreOutOfRange), or applied. A refused one takes no version and spoils no other.
     /// - Concurrent calls are as if made one after the other.
     ///

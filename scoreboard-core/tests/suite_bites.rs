@@ -142,11 +142,16 @@ bites!(board_cache {
 bites!(moderation_store {
     a_decision_that_counts_twice: CarriedOutTwice => a_decision_is_carried_out_once;
     a_preview_that_does_it: PreviewCarriesOut => a_preview_changes_nothing;
+    a_preview_of_less: PreviewTellsLess => a_preview_keeps_its_word;
     what_stays_void: NeverUnvoids => unvoid_brings_the_first_state_back, a_user_with_nothing_left_leaves_and_comes_back;
     action_by_action: ActionByAction => a_score_out_of_range_refuses_the_decision, what_never_counted_cannot_be_void;
     a_ban_that_shadows: BanShadows => who_is_banned_is_nowhere, nothing_slips_past_a_ban;
     a_shadow_that_holds: ShadowHolds => who_is_shadowed_sees_themselves_alone;
     a_hold_that_does_nothing: HoldDoesNothing => who_is_held_keeps_what_others_saw;
+    corrections_without_end: CorrectionsFromTheBegin => corrections_of_a_user_are_told;
+    a_rule_that_holds_from_now_on: RuleHoldsFromNow => whom_a_rule_holds_is_seen_as_before, a_rule_leaves_who_is_restricted;
+    a_case_that_lifts_all: ConcludeLifts => a_rule_leaves_who_is_restricted;
+    a_decision_by_anybody: AnybodyDecides => nobody_decides_about_themselves;
     decisions_upside_down: OldestFirst => decisions_are_listed_newest_first;
 });
 

@@ -46,6 +46,32 @@ pub(crate) async fn history(
     rows.iter().map(|row| Columns::of(row).log_row()).collect()
 }
 
+/// What was put right of what a user did, newest first.
+pub(crate) async fn corrections(
+    executor: impl PgExecutor<'_>,
+    board: &BoardId,
+    user: UserId,
+    (after, before): (Version, Version),
+    count: usize,
+) -> Result<Vec<LogRow>, Failure> {
+    let rows = sqlx::query(concat!(
+        "SELECT ",
+        log_columns!(),
+        " FROM log WHERE log.board = (SELECT no FROM boards WHERE id = $1) AND log.user_id = $2 AND log.version < $3
+          AND log.version > (SELECT greatest($4, log_after) FROM boards WHERE id = $1)
+          AND log.origin = 'correction' AND log.kind IN ('void', 'unvoid', 'conclude')
+          ORDER BY log.version DESC LIMIT $5"
+    ))
+    .bind(board.as_str())
+    .bind(user.as_uuid())
+    .bind(number(before.get()))
+    .bind(number(after.get()))
+    .bind(limit(count))
+    .fetch_all(executor)
+    .await?;
+    rows.iter().map(|row| Columns::of(row).log_row()).collect()
+}
+
 pub(crate) async fn log(
     executor: impl PgExecutor<'_>,
     board: &BoardId,

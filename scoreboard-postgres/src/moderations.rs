@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use async_trait::async_trait;
 use scoreboard_core::{
     ActionId, BackendError, BoardId, BoardSpec, BoardState, CarriedOut, Corrections, Dossier, Effects, Epoch, Inquiry,
-    Moderated, Moderation, ModerationAct, ModerationId, ModerationRefusal, ModerationStore, Own, Position, Restricted,
-    Season, UserId, Version,
+    LogRow, Moderated, Moderation, ModerationAct, ModerationId, ModerationRefusal, ModerationStore, Own, Position,
+    Restricted, Season, UserId, Version,
 };
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, PgExecutor};
@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::apply::{Numbers, write_boards, write_log, write_scores, write_withheld};
 use crate::connection::{PostgresStore, commit};
 use crate::error::Failure;
+use crate::log;
 use crate::rows::{Columns, Word, limit, log_columns, number, season as season_number};
 
 /// What a decision comes to, before anything of it is written.
@@ -82,26 +83,22 @@ async fn weigh(tx: &mut PgConnection, moderation: &Moderation) -> Result<Result<
     if let Some(carried_out) = carried_out(&mut *tx, moderation.id).await? {
         return Ok(Err(carried_out.answer_again(moderation)));
     }
-    let (turned, users) = match &moderation.act {
-        ModerationAct::Void { actions } | ModerationAct::Unvoid { actions } => {
-            let to_void = matches!(moderation.act, ModerationAct::Void { .. });
-            let turned = match turned(tx, actions, to_void).await? {
-                Ok(turned) => turned,
-                Err(refusal) => return Ok(Err(Moderated::Refused(refusal))),
-            };
-            let users = turned.iter().map(|turned| (turned.board.clone(), turned.season, turned.user)).collect();
-            (turned, users)
-        }
-        ModerationAct::Restrict { user_id, .. } | ModerationAct::Lift { user_id } => {
-            (Vec::new(), everywhere(tx, *user_id).await?)
-        }
+    let turned = match moderation.act.voids() {
+        Some(to_void) => match turned(tx, moderation.act.actions(), to_void).await? {
+            Ok(turned) => turned,
+            Err(refusal) => return Ok(Err(Moderated::Refused(refusal))),
+        },
+        None => Vec::new(),
     };
+    let mut users: Users = turned.iter().map(|turned| (turned.board.clone(), turned.season, turned.user)).collect();
+    if let Some(user) = moderation.act.user() {
+        users.extend(everywhere(tx, user).await?);
+    }
     let (boards, numbers) = boards(tx, &users).await?;
     let mut inquiry = Inquiry { boards, ..Inquiry::default() };
     heads(tx, users, &numbers, &mut inquiry).await?;
-    if moderation.act.user().is_none() {
-        rows(tx, &numbers, &mut inquiry.dossiers).await?;
-    }
+    let needy = inquiry.dossiers.iter_mut().filter(|dossier| moderation.act.needs_rows(&dossier.board));
+    rows(tx, &numbers, needy.collect()).await?;
     for turned in turned.iter().filter(|turned| turned.is_behind_archive) {
         let of = |dossier: &&mut Dossier| {
             (&dossier.board, dossier.season, dossier.user) == (&turned.board, turned.season, turned.user)
@@ -218,7 +215,7 @@ async fn boards(tx: &mut PgConnection, users: &Users) -> Result<(HashMap<BoardId
 /// What the users have, what is shown of them, and what they may not.
 async fn heads(tx: &mut PgConnection, users: Users, numbers: &Numbers, inquiry: &mut Inquiry) -> Result<(), Failure> {
     let rows = sqlx::query(
-        "SELECT named.key, seasons.total, restrictions.restriction, scores.score, scores.reached, scores.updated_at,
+        "SELECT named.key, seasons.total, restrictions.restriction, moderations.act, scores.score, scores.reached, scores.updated_at,
                 withheld.score, withheld.reached, withheld.updated_at,
                 EXISTS (SELECT FROM voids WHERE voids.board = named.board AND voids.user_id = named.user_id
                                             AND voids.version <= boards.log_after)
@@ -226,6 +223,7 @@ async fn heads(tx: &mut PgConnection, users: Users, numbers: &Numbers, inquiry: 
          JOIN boards ON boards.no = named.board
          JOIN seasons ON seasons.board = named.board AND seasons.season = named.season
          LEFT JOIN restrictions ON restrictions.user_id = named.user_id
+         LEFT JOIN moderations ON moderations.no = restrictions.moderation
          LEFT JOIN scores
            ON scores.board = named.board AND scores.season = named.season AND scores.user_id = named.user_id
          LEFT JOIN withheld
@@ -244,6 +242,8 @@ async fn heads(tx: &mut PgConnection, users: Users, numbers: &Numbers, inquiry: 
         let mut columns = Columns::of(row);
         let (_key, total) = (columns.count()?, columns.count()?);
         let restriction = columns.word_if()?;
+        let by = columns.take::<Option<&str>>()?;
+        let restricted_by = by.map(serde_json::from_str).transpose().map_err(Failure::stored)?;
         let (shown, aside) = (columns.reached_before()?, columns.reached_before()?);
         inquiry.totals.insert((board.clone(), season), total);
         inquiry.dossiers.push(Dossier {
@@ -251,6 +251,7 @@ async fn heads(tx: &mut PgConnection, users: Users, numbers: &Numbers, inquiry: 
             season,
             user,
             restriction,
+            restricted_by,
             own: aside.or(shown),
             shown,
             rows: Vec::new(),
@@ -262,7 +263,10 @@ async fn heads(tx: &mut PgConnection, users: Users, numbers: &Numbers, inquiry: 
 }
 
 /// The rows of the dossiers' users, behind what is archived.
-async fn rows(tx: &mut PgConnection, numbers: &Numbers, dossiers: &mut [Dossier]) -> Result<(), Failure> {
+async fn rows(tx: &mut PgConnection, numbers: &Numbers, mut dossiers: Vec<&mut Dossier>) -> Result<(), Failure> {
+    if dossiers.is_empty() {
+        return Ok(());
+    }
     let found = sqlx::query(concat!(
         "SELECT named.key, coalesce((SELECT is_void FROM voids WHERE voids.action_id = log.action_id), false), ",
         log_columns!(),
@@ -301,21 +305,8 @@ async fn write(tx: &mut PgConnection, weighed: &Weighed) -> Result<(), Failure> 
     }
     let no = write_decision(tx, &effects.carried_out).await?;
     match &effects.carried_out.moderation.act {
-        ModerationAct::Void { .. } | ModerationAct::Unvoid { .. } => {
-            sqlx::query(
-                "INSERT INTO voids (action_id, board, user_id, version, is_void, moderation)
-                 SELECT unnest($1::uuid[]), unnest($2::bigint[]), unnest($3::uuid[]), unnest($4::bigint[]), $5, $6
-                 ON CONFLICT (action_id) DO UPDATE SET is_void = excluded.is_void, moderation = excluded.moderation",
-            )
-            .bind(Vec::from_iter(turned.iter().map(|turned| turned.action.as_uuid())))
-            .bind(Vec::from_iter(turned.iter().map(|turned| numbers[&turned.board])))
-            .bind(Vec::from_iter(turned.iter().map(|turned| turned.user.as_uuid())))
-            .bind(Vec::from_iter(turned.iter().map(|turned| number(turned.version.get()))))
-            .bind(matches!(effects.carried_out.moderation.act, ModerationAct::Void { .. }))
-            .bind(no)
-            .execute(tx)
-            .await?;
-        }
+        ModerationAct::Void { .. } => turn(tx, turned, numbers, true, no).await?,
+        ModerationAct::Unvoid { .. } => turn(tx, turned, numbers, false, no).await?,
         ModerationAct::Restrict { user_id, restriction } => {
             sqlx::query(
                 "INSERT INTO restrictions (user_id, restriction, moderation) VALUES ($1, $2, $3)
@@ -332,7 +323,53 @@ async fn write(tx: &mut PgConnection, weighed: &Weighed) -> Result<(), Failure> 
         ModerationAct::Lift { user_id } => {
             sqlx::query("DELETE FROM restrictions WHERE user_id = $1").bind(user_id.as_uuid()).execute(tx).await?;
         }
+        ModerationAct::Hold { user_id, .. } => {
+            sqlx::query(
+                "INSERT INTO restrictions (user_id, restriction, moderation) VALUES ($1, 'held', $2)
+                 ON CONFLICT (user_id) DO NOTHING",
+            )
+            .bind(user_id.as_uuid())
+            .bind(no)
+            .execute(tx)
+            .await?;
+        }
+        ModerationAct::Conclude { user_id, release, .. } => {
+            turn(tx, turned, numbers, true, no).await?;
+            if *release {
+                sqlx::query(
+                    "DELETE FROM restrictions USING moderations
+                     WHERE restrictions.user_id = $1 AND moderations.no = restrictions.moderation
+                       AND moderations.act::json ->> 'act' = 'hold'",
+                )
+                .bind(user_id.as_uuid())
+                .execute(tx)
+                .await?;
+            }
+        }
     }
+    Ok(())
+}
+
+async fn turn(
+    tx: &mut PgConnection,
+    turned: &[Turned],
+    numbers: &Numbers,
+    is_void: bool,
+    decision: i64,
+) -> Result<(), Failure> {
+    sqlx::query(
+        "INSERT INTO voids (action_id, board, user_id, version, is_void, moderation)
+         SELECT unnest($1::uuid[]), unnest($2::bigint[]), unnest($3::uuid[]), unnest($4::bigint[]), $5, $6
+         ON CONFLICT (action_id) DO UPDATE SET is_void = excluded.is_void, moderation = excluded.moderation",
+    )
+    .bind(Vec::from_iter(turned.iter().map(|turned| turned.action.as_uuid())))
+    .bind(Vec::from_iter(turned.iter().map(|turned| numbers[&turned.board])))
+    .bind(Vec::from_iter(turned.iter().map(|turned| turned.user.as_uuid())))
+    .bind(Vec::from_iter(turned.iter().map(|turned| number(turned.version.get()))))
+    .bind(is_void)
+    .bind(decision)
+    .execute(tx)
+    .await?;
     Ok(())
 }
 
@@ -471,5 +508,18 @@ impl ModerationStore for PostgresStore {
             rows.iter().map(|row| Columns::of(row).id().map(ActionId::from_bytes)).collect::<Result<_, Failure>>()
         };
         self.reads("voided", found).await
+    }
+
+    async fn corrections(
+        &self,
+        board: &BoardId,
+        user: UserId,
+        after: Version,
+        before: Version,
+        count: usize,
+    ) -> Result<Vec<LogRow>, BackendError> {
+        let between = (after, before);
+        let rows = async { log::corrections(&mut *self.pool.acquire().await?, board, user, between, count).await };
+        self.reads("corrections", rows).await
     }
 }

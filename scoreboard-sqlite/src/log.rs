@@ -23,15 +23,29 @@ pub(crate) async fn action(
     Ok(Some((BoardId::new(columns.take()?)?, columns.log_row()?)))
 }
 
+/// Which rows of a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Of {
+    /// What they did.
+    Actions,
+    /// What was put right of it behind this version.
+    Corrections { after: Version },
+}
+
 /// Walks the user's chains, newest first. Where `before` is one of their rows, as the last one of a page is, the walk begins
 /// there; otherwise it passes over what is newer.
 pub(crate) async fn history(
     executor: impl SqliteExecutor<'_>,
     board: &BoardId,
     user: UserId,
+    of: Of,
     before: Option<Version>,
     count: usize,
 ) -> Result<Vec<LogRow>, Failure> {
+    let after = match of {
+        Of::Actions => Version::ZERO,
+        Of::Corrections { after } => after,
+    };
     let rows = sqlx::query(concat!(
         "WITH RECURSIVE
             named (no) AS (SELECT no FROM boards WHERE id = ?1),
@@ -52,17 +66,20 @@ pub(crate) async fn history(
                 UNION ALL
                 SELECT log.chained_to
                 FROM chain CROSS JOIN log ON log.board = (SELECT no FROM named) AND log.version = chain.version
-                WHERE log.chained_to IS NOT NULL
+                WHERE log.chained_to > ?5
                 ORDER BY 1 DESC)
          SELECT ",
         log_columns!(),
         " FROM chain CROSS JOIN log ON log.board = (SELECT no FROM named) AND log.version = chain.version
-          WHERE chain.version < ?3 AND log.origin <> 'correction' LIMIT ?4"
+          WHERE chain.version < ?3 AND chain.version > ?5
+            AND CASE log.origin WHEN 'correction' THEN ?6 AND log.kind IN ('void', 'unvoid', 'conclude') ELSE NOT ?6 END LIMIT ?4"
     ))
     .bind(board.as_str())
     .bind(user.as_bytes().as_slice())
     .bind(before.map_or(i64::MAX, number))
     .bind(limit(count))
+    .bind(number(after))
+    .bind(of != Of::Actions)
     .fetch_all(executor)
     .await?;
     rows.iter().map(|row| Columns::of(row).log_row()).collect()

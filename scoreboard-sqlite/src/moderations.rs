@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use async_trait::async_trait;
 use scoreboard_core::{
-    ActionId, BackendError, BoardId, CarriedOut, Corrections, Dossier, Effects, Inquiry, Moderated, Moderation,
-    ModerationAct, ModerationId, ModerationRefusal, ModerationStore, Own, Restricted, Season, UserId,
+    ActionId, BackendError, BoardId, CarriedOut, Corrections, Dossier, Effects, Inquiry, LogRow, Moderated, Moderation,
+    ModerationAct, ModerationId, ModerationRefusal, ModerationStore, Own, Restricted, Season, UserId, Version,
 };
 use sqlx::sqlite::SqliteRow;
 use sqlx::{SqliteConnection, SqliteExecutor};
@@ -16,6 +16,7 @@ use crate::apply::{
 use crate::connection::{SqliteStore, commit};
 use crate::error::Failure;
 use crate::json::hex_array;
+use crate::log::{Of, history};
 use crate::rows::{Columns, Word, limit, log_columns};
 
 /// What a decision comes to, before anything of it is written.
@@ -69,24 +70,21 @@ async fn weigh(tx: &mut SqliteConnection, moderation: &Moderation) -> Result<Res
     if let Some(carried_out) = carried_out(&mut *tx, moderation.id).await? {
         return Ok(Err(carried_out.answer_again(moderation)));
     }
-    let (turned, users) = match &moderation.act {
-        ModerationAct::Void { actions } => match turned(tx, actions, true).await? {
+    let (turned, mut users) = match moderation.act.voids() {
+        Some(to_void) => match turned(tx, moderation.act.actions(), to_void).await? {
             Ok(turned) => turned,
             Err(refusal) => return Ok(Err(Moderated::Refused(refusal))),
         },
-        ModerationAct::Unvoid { actions } => match turned(tx, actions, false).await? {
-            Ok(turned) => turned,
-            Err(refusal) => return Ok(Err(Moderated::Refused(refusal))),
-        },
-        ModerationAct::Restrict { user_id, .. } | ModerationAct::Lift { user_id } => {
-            (Vec::new(), everywhere(tx, *user_id).await?)
-        }
+        None => (Vec::new(), Users::new()),
     };
-    let needs_rows = moderation.act.user().is_none();
+    if let Some(user) = moderation.act.user() {
+        users.extend(everywhere(tx, user).await?);
+    }
     let (boards, numbers) = boards(tx, users.iter().map(|(board, ..)| board)).await?;
     let (mut inquiry, mut chains) = (Inquiry { boards, ..Inquiry::default() }, Chains::new());
     for (board, season, user) in users {
         let key = (numbers[&board], season, user);
+        let needs_rows = moderation.act.needs_rows(&board);
         let (dossier, total, chain) = dossier(tx, board.clone(), key, needs_rows).await?;
         inquiry.totals.insert((board, season), total);
         chains.insert(key, chain);
@@ -172,12 +170,13 @@ async fn dossier(
     let row = sqlx::query(
         "SELECT seasons.total, coalesce(withheld.chain_end, scores.chain_end), coalesce(withheld.chain_at, scores.chain_at),
                 withheld.chain_end IS NOT NULL, scores.score, scores.reached, scores.updated_at,
-                withheld.score, withheld.reached, withheld.updated_at, restrictions.restriction
+                withheld.score, withheld.reached, withheld.updated_at, restrictions.restriction, moderations.act
          FROM seasons
          LEFT JOIN scores ON scores.board = seasons.board AND scores.season = seasons.season AND scores.user_id = ?3
          LEFT JOIN withheld
            ON withheld.board = seasons.board AND withheld.season = seasons.season AND withheld.user_id = ?3
          LEFT JOIN restrictions ON restrictions.user_id = ?3
+         LEFT JOIN moderations ON moderations.no = restrictions.moderation
          WHERE seasons.board = ?1 AND seasons.season = ?2",
     )
     .bind(no)
@@ -191,6 +190,8 @@ async fn dossier(
     let is_aside: bool = columns.take()?;
     let (shown, aside) = (columns.reached_before()?, columns.reached_before()?);
     let restriction = columns.word_if()?;
+    let restricted_by =
+        columns.take::<Option<&str>>()?.map(serde_json::from_str).transpose().map_err(Failure::stored)?;
     let own = if is_aside { aside } else { shown };
     let chain = Chain { end, at, is_aside };
     let mut dossier = Dossier {
@@ -198,6 +199,7 @@ async fn dossier(
         season,
         user,
         restriction,
+        restricted_by,
         own,
         shown,
         rows: Vec::new(),
@@ -257,13 +259,7 @@ async fn write(tx: &mut SqliteConnection, weighed: &Weighed) -> Result<(), Failu
     write_boards(tx, &corrections.boards, &corrections.totals, numbers).await?;
     let no = write_decision(tx, &effects.carried_out).await?;
     match &effects.carried_out.moderation.act {
-        ModerationAct::Void { .. } => {
-            sqlx::query("INSERT OR FAIL INTO voids (action_id, moderation) SELECT unhex(value), ?2 FROM json_each(?1)")
-                .bind(hex_array(turned.iter().map(ActionId::as_bytes)))
-                .bind(no)
-                .execute(tx)
-                .await?;
-        }
+        ModerationAct::Void { .. } => void(tx, turned, no).await?,
         ModerationAct::Unvoid { .. } => {
             sqlx::query("DELETE FROM voids WHERE action_id IN (SELECT unhex(value) FROM json_each(?))")
                 .bind(hex_array(turned.iter().map(ActionId::as_bytes)))
@@ -289,7 +285,38 @@ async fn write(tx: &mut SqliteConnection, weighed: &Weighed) -> Result<(), Failu
                 .execute(tx)
                 .await?;
         }
+        ModerationAct::Hold { user_id, .. } => {
+            sqlx::query(
+                "INSERT INTO restrictions (user_id, restriction, moderation) VALUES (?, 'held', ?)
+                 ON CONFLICT (user_id) DO NOTHING",
+            )
+            .bind(user_id.as_bytes().as_slice())
+            .bind(no)
+            .execute(tx)
+            .await?;
+        }
+        ModerationAct::Conclude { user_id, release, .. } => {
+            void(tx, turned, no).await?;
+            if *release {
+                sqlx::query(
+                    "DELETE FROM restrictions WHERE user_id = ?
+                       AND (SELECT act ->> 'act' FROM moderations WHERE no = restrictions.moderation) = 'hold'",
+                )
+                .bind(user_id.as_bytes().as_slice())
+                .execute(tx)
+                .await?;
+            }
+        }
     }
+    Ok(())
+}
+
+async fn void(tx: &mut SqliteConnection, turned: &[ActionId], decision: i64) -> Result<(), Failure> {
+    sqlx::query("INSERT OR FAIL INTO voids (action_id, moderation) SELECT unhex(value), ?2 FROM json_each(?1)")
+        .bind(hex_array(turned.iter().map(ActionId::as_bytes)))
+        .bind(decision)
+        .execute(tx)
+        .await?;
     Ok(())
 }
 
@@ -414,5 +441,18 @@ impl ModerationStore for SqliteStore {
             rows.iter().map(|row| Columns::of(row).bytes().map(ActionId::from_bytes)).collect::<Result<_, Failure>>()
         };
         found.await.map_err(|failure| failure.during("voided"))
+    }
+
+    async fn corrections(
+        &self,
+        board: &BoardId,
+        user: UserId,
+        after: Version,
+        before: Version,
+        count: usize,
+    ) -> Result<Vec<LogRow>, BackendError> {
+        let of = Of::Corrections { after };
+        let rows = async { history(&mut *self.reader().await?, board, user, of, Some(before), count).await };
+        rows.await.map_err(|failure| failure.during("corrections"))
     }
 }

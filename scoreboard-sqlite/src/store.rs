@@ -107,7 +107,8 @@ impl ScoreStore for SqliteStore {
         before: Option<Version>,
         limit: usize,
     ) -> Result<Vec<LogRow>, BackendError> {
-        let history = async { log::history(&mut *self.reader().await?, board, user, before, limit).await };
+        let history =
+            async { log::history(&mut *self.reader().await?, board, user, log::Of::Actions, before, limit).await };
         history.await.map_err(|failure| failure.during("history"))
     }
 

@@ -16,7 +16,7 @@ pub(crate) struct ActionsRequest {
     #[schema(nullable = false)]
     pub(crate) id: Option<ModerationId>,
     /// These actions.
-    #[schema(nullable = false)]
+    #[schema(nullable = false, max_items = 2000)]
     pub(crate) actions: Option<Vec<ActionId>>,
     /// Instead: those that these conditions hold of.
     #[schema(nullable = false)]

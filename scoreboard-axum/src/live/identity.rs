@@ -1,8 +1,11 @@
 //! Who is at the other end of a connection, once a ticket has said so.
 
+use std::time::Duration;
+
 use futures_util::FutureExt;
-use scoreboard_core::UserId;
-use scoreboard_core::accounts::{Accounts, SessionEnd};
+use scoreboard_core::accounts::{Accounts, Principal, SessionEnd};
+use scoreboard_core::{Timestamp, UserId};
+use tokio::time::{Instant, timeout_at};
 
 use crate::problem::Problem;
 
@@ -14,18 +17,26 @@ pub(crate) struct Identity(Option<SignedIn>);
 struct SignedIn {
     user_id: UserId,
     session: SessionEnd,
+    /// When it is over at the latest, whoever ends it or not.
+    over_at: Option<Instant>,
 }
 
 impl Identity {
     /// Takes a ticket, which is used up whatever comes of it. A connection stays with its first user: what was sent on it was for
     /// them. The same user may show a ticket of another session, which is then the one that counts.
-    pub(crate) fn authenticate(&mut self, accounts: &Accounts, ticket: &str) -> Result<UserId, Problem> {
+    pub(crate) fn authenticate(
+        &mut self,
+        accounts: &Accounts,
+        now: Timestamp,
+        ticket: &str,
+    ) -> Result<UserId, Problem> {
         let principal = accounts.redeem_ticket(ticket)?;
         let user_id = principal.user_id;
         if self.0.as_ref().is_some_and(|held| held.user_id != user_id) {
             return Err(Problem::forbidden("this connection is another user's"));
         }
-        self.0 = Some(SignedIn { user_id, session: accounts.follow_session(principal.session_id) });
+        let over_at = principal.ends_with_token.then(|| Instant::now() + left(&principal, now));
+        self.0 = Some(SignedIn { user_id, session: accounts.follow_session(principal.session_id), over_at });
         Ok(user_id)
     }
 
@@ -34,22 +45,32 @@ impl Identity {
         self.0.as_ref().map(|held| held.user_id)
     }
 
-    /// Whether the session has been ended.
+    /// Whether the session has been ended, or is over.
     pub(crate) fn is_signed_out(&mut self) -> bool {
         self.signed_out().now_or_never().is_some()
     }
 
-    /// Returns once the session has been ended; never, where nobody is signed in.
+    /// Returns once the session has been ended, or is over with its token, where it was somebody else who issued that; never, where nobody is
+    /// signed in.
     ///
     /// # Cancel safety
     ///
     /// Nothing is changed.
     pub(crate) async fn signed_out(&mut self) {
         match &mut self.0 {
+            Some(SignedIn { session, over_at: Some(over_at), .. }) => {
+                let _ = timeout_at(*over_at, session.ended()).await;
+            }
             Some(held) => held.session.ended().await,
             None => std::future::pending().await,
         }
     }
+}
+
+/// How long a token is still good.
+fn left(principal: &Principal, now: Timestamp) -> Duration {
+    let millis = principal.expires_at.as_millis().saturating_sub(now.as_millis());
+    Duration::from_millis(u64::try_from(millis).unwrap_or(0))
 }
 
 #[cfg(test)]
@@ -58,7 +79,7 @@ mod tests {
 
     use scoreboard_core::accounts::{AccountsConfig, Hashing, Registration};
     use scoreboard_core::memory::MemoryAccountStore;
-    use scoreboard_core::{KeyRing, RandomIds};
+    use scoreboard_core::{Clock, KeyRing, RandomIds, SystemClock};
 
     use super::*;
 
@@ -77,7 +98,7 @@ mod tests {
         let mut identity = Identity::default();
         assert!(!identity.is_signed_out(), "nobody is here");
         let ticket = accounts.issue_ticket(&principal).unwrap();
-        identity.authenticate(&accounts, &ticket.text).unwrap();
+        identity.authenticate(&accounts, SystemClock.now(), &ticket.text).unwrap();
         assert_eq!((identity.user_id(), identity.is_signed_out()), (Some(principal.user_id), false));
         accounts.logout(&principal).await.unwrap();
         assert!(identity.is_signed_out());

@@ -153,7 +153,7 @@ impl AppState {
         if is_enough(&roles) { Ok(()) } else { Err(Problem::forbidden("only moderators and admins may")) }
     }
 
-    async fn is_reviewer(&self, user: UserId) -> Result<bool, Problem> {
+    pub(super) async fn is_reviewer(&self, user: UserId) -> Result<bool, Problem> {
         match self.accounts.roles(user).await {
             Ok(roles) => Ok(is_enough(&roles)),
             Err(AccountError::Unauthorized) => Ok(false),

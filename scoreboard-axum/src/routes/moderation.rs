@@ -9,7 +9,7 @@ use scoreboard_core::{
 };
 
 use crate::answer::{Caching, plain};
-use crate::body::{json, within_size};
+use crate::body::{Arriving, MAX_LIST, json, within_size};
 use crate::dto::{
     ActionsRequest, LiftRequest, ModerationAnswer, ModerationsAnswer, ModerationsParams, RestrictionAnswer,
     RestrictionRequest, user_id,
@@ -18,6 +18,12 @@ use crate::problem::{Code, Problem};
 use crate::query::{no_query, query};
 use crate::rate_limit::{Subject, limited};
 use crate::state::{AppState, Shared};
+
+/// Where many actions may be named at once, and bodies may be so much larger.
+pub(super) const LISTS: [&str; 2] = ["/api/admin/voids", "/api/admin/unvoids"];
+
+/// How many actions may be named at once. A selection may be of more.
+const MAX_NAMED: usize = 2_000;
 
 /// How long a reason may be, in characters.
 const MAX_REASON: usize = 500;
@@ -30,6 +36,7 @@ const MAX_REASON: usize = 500;
         (status = 403, description = "`forbidden`: not a moderator"),
         (status = 404, description = "`not_found`: there is no such board, or nobody moderates here"),
         (status = 409, description = "`conflict`: another decision bears this id, or the log does not allow it"),
+        (status = 413, description = "`payload_too_large`: more than 128 KiB"),
     ),
 )]
 pub(super) async fn void(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
@@ -44,6 +51,7 @@ pub(super) async fn void(State(app): State<Shared>, request: Request) -> Result<
         (status = 403, description = "`forbidden`: not a moderator"),
         (status = 404, description = "`not_found`: there is no such board, or nobody moderates here"),
         (status = 409, description = "`conflict`: another decision bears this id, or the log does not allow it"),
+        (status = 413, description = "`payload_too_large`: more than 128 KiB"),
     ),
 )]
 pub(super) async fn unvoid(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
@@ -55,11 +63,13 @@ async fn actions(
     request: Request,
     act: fn(Vec<ActionId>) -> ModerationAct,
 ) -> Result<Response, Problem> {
-    let (parts, body) = within_size(app, request).await?;
+    let (parts, body) = request.into_parts();
+    let arriving = Arriving::begin(app, body).await;
     let moderator = app.signed_in(&parts)?.user_id;
     let usage = app.limits.read(Subject::User(moderator)).await?;
     limited(usage, async {
         app.may_review(moderator).await?;
+        let body = arriving.end(app, MAX_LIST).await;
         let ActionsRequest { id, actions, select, reason, dry_run } = json(&parts, body)?;
         let decision = Decision::new(app, id, moderator, reason, dry_run)?;
         // What is selected may be something else the second time; the decision is the same.
@@ -67,6 +77,9 @@ async fn actions(
             return answer;
         }
         let actions = match (actions, select) {
+            (Some(actions), None) if actions.len() > MAX_NAMED => {
+                return Err(Problem::invalid("/actions", format!("must have at most {MAX_NAMED} items")));
+            }
             (Some(actions), None) => actions,
             (None, Some(select)) => app.scoreboard.select(&select.into()).await?,
             _ => return Err(Problem::invalid("", "must have either `actions` or `select`")),

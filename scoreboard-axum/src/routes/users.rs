@@ -3,10 +3,9 @@
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::response::Response;
-use scoreboard_core::accounts::{AccountError, Role};
 use scoreboard_core::{HistoryPage, Page, Position, Standing, StandingQuery, UserId};
 
-use crate::answer::{Caching, versioned};
+use crate::answer::{Caching, tagged, versioned};
 use crate::bearer::bearer;
 use crate::dto::{AroundParams, HistoryParams, StandingParams, user_id};
 use crate::problem::Problem;
@@ -75,7 +74,7 @@ pub(super) async fn around(State(app): State<Shared>, request: Request) -> Resul
     .await
 }
 
-/// What a user did, newest first: one's own, or anyone's for admins.
+/// What a user did, newest first: one's own, or anyone's for moderators and admins.
 #[utoipa::path(
     get, path = "/api/scoreboard/users/{userId}/history", tag = "users", security(("user" = [])),
     params(("userId" = UserId, Path, description = "Whose history"), HistoryParams),
@@ -93,18 +92,16 @@ pub(super) async fn history(State(app): State<Shared>, request: Request) -> Resu
         let user = user_id(&mut parts).await?;
         let params: HistoryParams = query(&parts)?;
         if user != reader {
-            // Asked of the store, not of the token: a role that was taken away is gone at once.
-            let is_admin = match app.accounts.roles(reader).await {
-                Ok(roles) => roles.contains(&Role::Admin),
-                // Of an outside issuer: no account, no roles.
-                Err(AccountError::Unauthorized) => false,
-                Err(error) => return Err(error.into()),
-            };
-            if !is_admin {
+            // Asked of the store, not of the token: a role that was taken away is gone at once. Who has an outside issuer has no roles.
+            if !app.is_reviewer(reader).await? {
                 return Err(Problem::forbidden("this is another user's history"));
             }
         }
         let page = app.scoreboard.history(&params.of(user)).await?;
+        if page.entries.iter().any(|entry| entry.voided) {
+            // What is void may become so, and no longer be so, without a version: where it makes no difference to a score.
+            return tagged(&parts, Caching::Private, &page);
+        }
         versioned(&parts, Position { epoch: page.epoch, version: page.version }, Caching::Private, &page)
     })
     .await

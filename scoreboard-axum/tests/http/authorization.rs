@@ -92,8 +92,8 @@ const MATRIX: [(&str, &str, Row); 50] = [
     ("get", "/api/scoreboard", readers(200)),
     ("get", "/api/scoreboard/users/{userId}", readers(200)),
     ("get", "/api/scoreboard/users/{userId}/around", readers(200)),
-    // Hers, and admins'.
-    ("get", "/api/scoreboard/users/{userId}/history", [401, 200, 403, 403, 200, 401, 401, 401]),
+    // Hers, and reviewers'.
+    ("get", "/api/scoreboard/users/{userId}/history", [401, 200, 403, 200, 200, 401, 401, 401]),
     ("get", "/api/scoreboard/me", users(200)),
     ("get", "/api/scoreboard/boards", readers(200)),
     ("get", "/api/scoreboard/rank", readers(200)),

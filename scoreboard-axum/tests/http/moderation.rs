@@ -1,9 +1,15 @@
-//! Who may decide about whom.
+//! Who may decide about whom, and about how much at once; and what a history says of what was decided.
 
-use axum::body::Body;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::body::{Body, Bytes};
 use axum::http::Request;
+use futures_util::stream;
 use scoreboard_core::accounts::Role;
-use serde_json::json;
+use scoreboard_core::{ActionId, BoardId, BoardSpec, KeyId, Operator, RecordRequest, UserId};
+use serde_json::{Value, json};
 
 use crate::incidents::reviewer;
 use crate::support::{Answer, Player, World};
@@ -28,4 +34,151 @@ async fn who_is_banned_does_not_let_themselves_in_again() {
     assert_eq!(world.get_as(&path, &root).await.body["restriction"]["restriction"], "banned");
     ban(&world, &mona, &mona).await.assert_problem(403, "forbidden");
     assert_eq!(world.delete(&path, &root, &body).await.status, 200);
+}
+
+const VOIDS: &str = "/api/admin/voids";
+
+impl World {
+    /// So many actions of a user.
+    async fn recorded(&self, user: UserId, count: usize) -> Vec<ActionId> {
+        let mut actions = Vec::with_capacity(count);
+        for number in 0..count {
+            let request =
+                RecordRequest { board: BoardId::main(), user_id: user, kind: "tap".parse().unwrap(), points: None };
+            let server = KeyId::new("arena").unwrap();
+            let receipt = self.scoreboard.record(&server, &number.to_string(), request).await.unwrap();
+            actions.push(receipt.action_id);
+        }
+        actions
+    }
+}
+
+#[tokio::test]
+async fn a_thousand_actions_are_one_decision_and_too_many_are_refused_clearly() {
+    let world = World::new().await;
+    let (ada, mona) = (world.player("ada").await, reviewer(&world, "mona", Role::Moderator).await);
+    let actions = world.recorded(ada.id, 1_000).await;
+    let body = json!({ "actions": actions, "reason": "a test" });
+    assert!(body.to_string().len() > 2 * 16 * 1024);
+    let answer = world.post(VOIDS, Some(&mona), &body).await;
+    assert_eq!((answer.status.as_u16(), &answer.body["moderation"]["changed"]), (200, &json!(1000)), "{}", answer.text);
+    let answer = world.post("/api/admin/unvoids", Some(&mona), &body).await;
+    assert_eq!(answer.body["moderation"]["changed"], 1000);
+
+    let many = |count: usize| {
+        let actions: Vec<_> = (0..count).map(|number| UserId::for_name("action", &number.to_string())).collect();
+        json!({ "actions": actions, "reason": "a test" })
+    };
+    world.post(VOIDS, Some(&mona), &many(2_001)).await.assert_invalid("/actions");
+    let unknown = world.post(VOIDS, Some(&mona), &many(2_000)).await;
+    unknown.assert_invalid("/actions");
+    assert!(unknown.text.contains("2000 of the actions never counted here"), "{}", unknown.text);
+    let larger = world.post(VOIDS, Some(&mona), &many(4_000)).await;
+    larger.assert_problem(413, "payload_too_large");
+    assert!(larger.text.contains("131072 bytes"), "{}", larger.text);
+    let unsaid = || {
+        let chunks = std::iter::repeat_n(Ok::<_, Infallible>(Bytes::from(vec![b' '; 8 * 1024])), 20);
+        Body::from_stream(stream::iter(chunks))
+    };
+    world.post_raw(VOIDS, Some(&mona.token), unsaid()).await.assert_problem(413, "payload_too_large");
+    // Who may not decide is told so, however much they send; and elsewhere nobody sends as much.
+    world.post(VOIDS, Some(&ada), &body).await.assert_problem(403, "forbidden");
+    world.post(VOIDS, None, &body).await.assert_problem(401, "unauthorized");
+    world.post("/api/scoreboard/update", Some(&mona), &body).await.assert_problem(413, "payload_too_large");
+    assert_eq!(world.get("/api/scoreboard").await.body["entries"][0]["score"], 1000);
+}
+
+#[tokio::test]
+async fn of_who_may_not_decide_no_more_is_read_than_of_anybody() {
+    let world = World::new().await;
+    let (ada, mona) = (world.player("ada").await, reviewer(&world, "mona", Role::Moderator).await);
+    let counted = || {
+        let read = Arc::new(AtomicUsize::new(0));
+        let count = read.clone();
+        let chunks = (0..100).map(move |_| {
+            count.fetch_add(1, Ordering::Relaxed);
+            Ok::<_, Infallible>(Bytes::from(vec![b' '; 1024]))
+        });
+        (Body::from_stream(stream::iter(chunks)), read)
+    };
+    for (token, status, chunks) in [(None, 401, 17), (Some(&ada.token), 403, 17), (Some(&mona.token), 400, 100)] {
+        let (body, read) = counted();
+        let answer = world.post_raw(VOIDS, token.map(String::as_str), body).await;
+        assert_eq!((answer.status.as_u16(), read.load(Ordering::Relaxed)), (status, chunks), "{}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn a_history_says_what_is_void_also_where_no_version_does() {
+    let world = World::new().await;
+    let (ada, mona) = (world.player("ada").await, reviewer(&world, "mona", Role::Moderator).await);
+    let main = world.scoreboard.boards().await.unwrap().remove(0);
+    let best =
+        BoardSpec { operator: Operator::Best, kinds: main.spec.kinds, ..BoardSpec::new("best".parse().unwrap()) };
+    world.scoreboard.create_board(best).await.unwrap();
+    for key in ["first", "again"] {
+        let request = RecordRequest {
+            board: "best".parse().unwrap(),
+            user_id: ada.id,
+            kind: "tap".parse().unwrap(),
+            points: None,
+        };
+        world.scoreboard.record(&KeyId::new("arena").unwrap(), key, request).await.unwrap();
+    }
+    let path = format!("/api/scoreboard/users/{}/history?board=best", ada.id);
+    let look = async |reader: &Player, held: &str| {
+        let request = Request::get(&path).header("authorization", format!("Bearer {}", reader.token));
+        world.send(request.header("if-none-match", held).body(Body::empty()).unwrap()).await
+    };
+    let voided = |answer: &Answer| -> Vec<Value> {
+        answer.body["entries"].as_array().unwrap().iter().map(|entry| entry["voided"].clone()).collect()
+    };
+    let first = look(&ada, "\"none\"").await;
+    assert_eq!(voided(&first), [json!(false), json!(false)]);
+    let newest = first.body["entries"][0]["actionId"].clone();
+    for (path, expected) in [(VOIDS, [true, false]), ("/api/admin/unvoids", [false, false])] {
+        let before = look(&ada, "\"none\"").await;
+        let body = json!({ "actions": [newest], "reason": "a test" });
+        let decided = world.post(path, Some(&mona), &body).await;
+        let counts = &decided.body["moderation"];
+        assert_eq!((&counts["changed"], &counts["corrections"]), (&json!(1), &json!(0)), "{}", decided.text);
+        for reader in [&ada, &mona] {
+            let after = look(reader, before.header("etag")).await;
+            assert_eq!((after.status.as_u16(), voided(&after)), (200, expected.map(Value::Bool).to_vec()), "{path}");
+            assert_eq!(after.body["version"], first.body["version"], "nobody's score is another");
+            assert_eq!(look(reader, after.header("etag")).await.status, 304);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_history_tells_what_was_put_right_and_of_no_restriction() {
+    let world = World::new().await;
+    let (ada, mona) = (world.player("ada").await, reviewer(&world, "mona", Role::Moderator).await);
+    let actions = world.recorded(ada.id, 3).await;
+    let restriction = json!({ "restriction": "shadowed", "reason": "a test" });
+    let request = Request::put(format!("/api/admin/users/{}/restriction", ada.id))
+        .header("authorization", format!("Bearer {}", mona.token))
+        .header("content-type", "application/json");
+    assert_eq!(world.send(request.body(Body::from(restriction.to_string())).unwrap()).await.status, 200);
+    let decided = world.post(VOIDS, Some(&mona), &json!({ "actions": &actions[1..], "reason": "a test" })).await;
+    let path = format!("/api/scoreboard/users/{}/history", ada.id);
+    let page = world.get_as(&format!("{path}?limit=2"), &ada).await.body;
+    let correction = &page["corrections"][0];
+    assert_eq!(page["corrections"].as_array().map(Vec::len), Some(1), "{page}");
+    assert_eq!(correction["moderationId"], decided.body["moderation"]["id"]);
+    assert_eq!(
+        (&correction["kind"], &correction["previousScore"], &correction["score"], &correction["version"]),
+        (&json!("void"), &json!(3), &json!(1), &json!(5))
+    );
+    // Told with the stretch in which it was.
+    let cursor = page["nextCursor"].as_str().unwrap();
+    let older = world.get_as(&format!("{path}?limit=2&cursor={cursor}"), &ada).await.body;
+    assert_eq!((&older["corrections"], &older["entries"][0]["voided"]), (&json!([]), &json!(false)), "{older}");
+    world.post(VOIDS, Some(&mona), &json!({ "actions": &actions[..1], "reason": "a test" })).await;
+    let page = world.get_as(&path, &ada).await.body;
+    assert_eq!(
+        (&page["corrections"][0]["score"], page["corrections"].as_array().map(Vec::len)),
+        (&Value::Null, Some(2))
+    );
 }

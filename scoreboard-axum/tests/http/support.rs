@@ -13,7 +13,9 @@ use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use parking_lot::Mutex;
 use scoreboard_axum::{App, HttpConfig, Lifecycle, Limits, router};
-use scoreboard_core::accounts::{Accounts, AccountsConfig, Hashing, Message, MessageKind, Notifier, Registration};
+use scoreboard_core::accounts::{
+    Accounts, AccountsConfig, Hashing, Message, MessageKind, Notifier, OutsideIssuer, Registration,
+};
 use scoreboard_core::memory::{MemoryAccountStore, MemoryScoreStore};
 use scoreboard_core::testing::{FaultRates, FaultyScoreStore, ManualClock};
 use scoreboard_core::{
@@ -30,6 +32,8 @@ pub(crate) struct Setup {
     pub(crate) http: HttpConfig,
     pub(crate) core: Config,
     pub(crate) accounts: AccountsConfig,
+    /// Who else signs users in.
+    pub(crate) outside: Option<Arc<dyn OutsideIssuer>>,
 }
 
 impl Default for Setup {
@@ -44,7 +48,7 @@ impl Default for Setup {
         let mut accounts = AccountsConfig::default();
         // Cheap: what is tested here is not how slow it is.
         accounts.hashing = Hashing::Argon2id { memory_kib: 32, iterations: 1 };
-        Self { http, core, accounts }
+        Self { http, core, accounts, outside: None }
     }
 }
 
@@ -132,13 +136,17 @@ impl World {
         Self::with(Setup::default()).await
     }
 
-    pub(crate) async fn with(Setup { http, core, accounts: accounts_config }: Setup) -> Self {
+    pub(crate) async fn with(Setup { http, core, accounts: accounts_config, outside }: Setup) -> Self {
         let clock = ManualClock::default();
         let time: Arc<dyn Clock> = Arc::new(clock.clone());
         let keys = KeyRing::random(&RandomIds);
         let users = Arc::new(MemoryAccountStore::default());
         let mail = Arc::new(Mailbox::default());
         let accounts = Accounts::builder(users.clone(), &keys).with_factors(users.clone()).with_mail(mail.clone());
+        let accounts = match outside {
+            Some(issuer) => accounts.with_outside_issuer(issuer),
+            None => accounts,
+        };
         let accounts = accounts.with_clock(time.clone()).with_config(accounts_config).build();
         let scores = Arc::new(MemoryScoreStore::default());
         let store = Arc::new(FaultyScoreStore::new(scores.clone(), 7, FaultRates::default()));

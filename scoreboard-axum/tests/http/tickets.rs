@@ -1,11 +1,12 @@
 //! Who is at the other end of a WebSocket: tickets, and what ends with the session.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use scoreboard_core::Clock;
-use scoreboard_core::accounts::SessionStore;
+use scoreboard_core::accounts::{OutsideIssuer, Principal, SessionStore};
+use scoreboard_core::{Clock, SessionId, Timestamp, UserId};
 use serde_json::{Value, json};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::serving::Served;
 use crate::support::{PASSWORD, Player, Setup, World};
@@ -259,5 +260,55 @@ async fn a_connection_stays_with_its_user() {
     watcher.assert_open().await;
     world.log_out(&later).await;
     watcher.assert_signed_out().await;
+    served.stop().await;
+}
+
+/// Another login, whose token says for how many milliseconds from the beginning of time it is good.
+#[derive(Debug)]
+struct Elsewhere(Timestamp);
+
+impl OutsideIssuer for Elsewhere {
+    fn principal(&self, token: &str, now: Timestamp) -> Option<Principal> {
+        let millis = token.strip_prefix("elsewhere-")?.parse().ok()?;
+        let expires_at = self.0.plus(Duration::from_millis(millis));
+        let (user_id, session_id) = (UserId::for_name("elsewhere", "ada"), SessionId::from_bytes([7; 16]));
+        // As one that was written when nobody asked: it does not decide it.
+        let principal = Principal { user_id, session_id, expires_at, ends_with_token: false };
+        (now < expires_at).then_some(principal)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_socket_of_another_logins_user_ends_with_the_token() {
+    let now = World::new().await.clock.now();
+    let world = World::with(Setup { outside: Some(Arc::new(Elsewhere(now))), ..Setup::default() }).await;
+    let served = Served::start(&world).await;
+    let who = |millis: u64| Player {
+        id: UserId::for_name("elsewhere", "ada"),
+        token: format!("elsewhere-{millis}"),
+        refresh_token: String::new(),
+    };
+    let (short, long) = (who(700), who(600_000));
+    let mut ends = Watcher::connect(&served).await;
+    let mut renewed = Watcher::signed_in(&served, &world, &short).await;
+    let late = world.ticket(&short).await;
+    let began = Instant::now();
+    ends.assert_authenticated(&world.ticket(&short).await, &short).await;
+    renewed.assert_authenticated(&world.ticket(&long).await, &long).await;
+    ends.assert_open().await;
+    ends.assert_signed_out().await;
+    assert!(began.elapsed() >= Duration::from_millis(700), "and not before: {:?}", began.elapsed());
+    renewed.assert_open().await;
+    // The ticket is still good, what it was given for is not.
+    world.clock.advance(Duration::from_millis(700));
+    let mut other = Watcher::connect(&served).await;
+    other.assert_refused(&late, "unauthorized").await;
+    // A session of ours goes on when its access token is over.
+    let bob = world.player("bob").await;
+    let mut stays = Watcher::signed_in(&served, &world, &bob).await;
+    let expires_at = world.accounts.authenticate(&bob.token).unwrap().expires_at;
+    assert!(expires_at > world.clock.now());
+    world.clock.advance(Duration::from_secs(3600));
+    stays.assert_open().await;
     served.stop().await;
 }

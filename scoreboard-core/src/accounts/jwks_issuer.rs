@@ -192,6 +192,7 @@ impl OutsideIssuer for JwksIssuer {
             user_id: UserId::for_name(&self.issuer, &sub),
             session_id: SessionId::from_uuid(crate::encoding::uuid_for("scoreboard/outside-session/v1", &pieces)),
             expires_at: Timestamp::from_millis(0).plus(Duration::from_secs(expires.unsigned_abs())),
+            ends_with_token: true,
         })
     }
 }

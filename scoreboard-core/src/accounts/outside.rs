@@ -40,6 +40,9 @@ impl Accounts {
     fn or_outside(&self, own: Result<Principal, AccountError>, token: &str) -> Result<Principal, AccountError> {
         let Err(AccountError::Unauthorized) = own else { return own };
         let now = self.parts.clock.now();
-        self.parts.outside.iter().find_map(|issuer| issuer.principal(token, now)).ok_or(AccountError::Unauthorized)
+        let found = self.parts.outside.iter().find_map(|issuer| issuer.principal(token, now));
+        // Whatever the issuer says: nothing here would tell of the end of its sessions.
+        let outside = found.map(|principal| Principal { ends_with_token: true, ..principal });
+        outside.ok_or(AccountError::Unauthorized)
     }
 }

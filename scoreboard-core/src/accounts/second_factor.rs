@@ -251,8 +251,22 @@ impl Accounts {
         if let Some(password) = password {
             return self.check_password(user, Zeroizing::new(password)).await.map(drop);
         }
+        self.check_login_fresh(principal).await
+    }
+
+    /// That who is asking has logged in 15 minutes ago at the most, by the second factor if there is one: for what whoever finds an open page,
+    /// or a token, shall not do.
+    ///
+    /// # Errors
+    ///
+    /// [`AccountError::Stale`], or the store's failure.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is changed.
+    pub async fn check_login_fresh(&self, principal: &Principal) -> Result<(), AccountError> {
         let now = self.parts.clock.now();
-        let sessions = self.parts.store.sessions_of(user.id, now).await?;
+        let sessions = self.parts.store.sessions_of(principal.user_id, now).await?;
         let is_fresh = |began: Timestamp| now.since(began) <= FRESH;
         let own = sessions.iter().find(|session| session.id == principal.session_id);
         if own.is_some_and(|session| is_fresh(session.created_at)) { Ok(()) } else { Err(AccountError::Stale) }

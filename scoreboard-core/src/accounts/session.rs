@@ -44,6 +44,9 @@ pub struct Principal {
     pub session_id: SessionId,
     /// When the token expires.
     pub expires_at: Timestamp,
+    /// Whether what goes on by the token ends with it: true of an [outside issuer's](crate::accounts::OutsideIssuer), of whose sessions nothing else
+    /// is known here. A session of ours goes on by its refresh tokens until it is [ended](Accounts::follow_session).
+    pub ends_with_token: bool,
 }
 
 impl Accounts {

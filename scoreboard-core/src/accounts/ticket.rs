@@ -147,9 +147,11 @@ impl Accounts {
     /// [`AccountError::Unauthorized`] if it is none, was used, is over, or its session has been ended since.
     pub fn redeem_ticket(&self, text: &str) -> Result<Principal, AccountError> {
         let secret = URL_SAFE_NO_PAD.decode(text).map_err(|_| AccountError::Unauthorized)?;
-        let principal = self.parts.tickets.take(&TokenHash::of(&secret), self.parts.clock.now());
+        let now = self.parts.clock.now();
+        let principal = self.parts.tickets.take(&TokenHash::of(&secret), now);
+        let is_over = |principal: &Principal| principal.ends_with_token && now >= principal.expires_at;
         match principal {
-            Some(principal) if !self.is_revoked(principal.session_id) => Ok(principal),
+            Some(principal) if !self.is_revoked(principal.session_id) && !is_over(&principal) => Ok(principal),
             Some(_) | None => Err(AccountError::Unauthorized),
         }
     }
@@ -168,6 +170,7 @@ mod tests {
             user_id: UserId::from_bytes([user; 16]),
             session_id,
             expires_at: NOW.plus(Duration::from_secs(600)),
+            ends_with_token: false,
         }
     }
 

@@ -104,6 +104,7 @@ impl AccessTokens {
             user_id: signed.user_id,
             session_id: signed.session_id,
             expires_at: Timestamp::from_millis(signed.expires_at.saturating_mul(1000)),
+            ends_with_token: false,
         };
         in_time.then_some((principal, signed.must_enrol))
     }

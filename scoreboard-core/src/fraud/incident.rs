@@ -13,7 +13,7 @@ use crate::ids::{ActionId, BoardId, IncidentId, UserId};
 pub enum Measure {
     /// Nothing but that a person is told.
     Flag,
-    /// The user's points are to be held back until a person has decided.
+    /// The user's points are held back until a person has decided, or are to be, where holds are left to people.
     Hold,
     /// The action was not applied.
     Block,
@@ -43,6 +43,18 @@ pub enum IncidentStatus {
     Confirmed,
     /// It was not.
     Dismissed,
+}
+
+impl IncidentStatus {
+    /// As on the wire: `open`, `confirmed`, `dismissed`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Confirmed => "confirmed",
+            Self::Dismissed => "dismissed",
+        }
+    }
 }
 
 /// A finding, written down. The same id, or the same action and rule, is one incident, however often it is found.

@@ -2,8 +2,8 @@
 //!
 //! A [`Rule`] looks at a user's recent [`History`], which is a fold of rows of the log, and is pure. What it finds is an [`Evidence`]: the
 //! rule with its version and parameters, what was measured, the threshold, the window, and the actions in it. Whoever has the rows
-//! [recomputes](Evidence::recompute) it. A statistic proves nothing by itself, so no rule of these does more than to propose that points
-//! are held back: a person decides.
+//! [recomputes](Evidence::recompute) it. A statistic proves nothing by itself, so no rule of these does more than to hold points back until
+//! a person decides.
 //!
 //! Each rule has a [`Stance`]: a new or changed one is best run in [`Shadow`](Stance::Shadow) first, where it is counted and nothing else.
 //!

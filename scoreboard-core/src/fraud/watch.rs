@@ -19,6 +19,7 @@ use crate::store::{Glance, ScoreStore};
 use crate::version::{Position, Version};
 
 mod acquaintances;
+mod hold;
 mod rows;
 
 use acquaintances::{Acquaintances, Known};
@@ -37,11 +38,19 @@ pub struct FraudWatchConfig {
     /// So many users of each board are remembered, with some 3 KiB each, at most
     /// [`History::MAX_BYTES`](crate::statistical::History::MAX_BYTES); who was forgotten is read again from the store. Default: 20,000.
     pub max_users: usize,
+    /// Whether whom a rule of the stance [`Hold`](Stance::Hold) finds is held at once, or that is left to people. Default: they are held. By
+    /// default no rule has that stance.
+    pub carry_out_holds: bool,
 }
 
 impl Default for FraudWatchConfig {
     fn default() -> Self {
-        Self { rules: Rules::default(), poll_interval: Duration::from_secs(2), max_users: 20_000 }
+        Self {
+            rules: Rules::default(),
+            poll_interval: Duration::from_secs(2),
+            max_users: 20_000,
+            carry_out_holds: true,
+        }
     }
 }
 
@@ -60,6 +69,12 @@ pub struct WatchProgress {
 ///
 /// What is found is looked up: before it becomes an incident, the user's rows are read from the log again, and what they give is written
 /// down, with the actions. So each incident can be [recomputed](crate::statistical::Evidence::recompute), whatever this process remembered.
+///
+/// Whom a rule is to hold is held by it, before it goes on ([`FraudWatchConfig::carry_out_holds`]): a moderation by the rule, whose id is made of
+/// the incident's ([`Incident::hold_id`]). So it is carried out once; after a crash in between by whoever looks next; and never again after
+/// people have let the user go, but for another incident, which a rule makes one of a day. What they did from the beginning of what was
+/// found is pending, what they had before stays. Where there is no [`ModerationStore`](crate::ModerationStore), the incident says what is
+/// proposed, and that is all.
 ///
 /// How far it is, is kept beside the incidents, after what was found before. A row may be looked at again, after a restart or on another
 /// node; what is found of a user by a rule on a board is one incident a day, so that this changes nothing. Where a log was never watched, it
@@ -309,7 +324,7 @@ impl Shared {
         Ok(found.map(|found| (found.with_actions(&rows), measure)))
     }
 
-    /// Writes it down; whether it was new.
+    /// Writes it down, and does what is to be done about it; whether it was new.
     async fn record(
         &self,
         board: &BoardId,
@@ -337,6 +352,9 @@ impl Shared {
                 incident.id = %incident.id, board.id = %board, user.id = %row.user_id, rule = incident.rule,
                 measure = measure.as_str(), evidence = incident.evidence, "a user plays as no person does"
             );
+        }
+        if measure == Measure::Hold && self.config.carry_out_holds {
+            self.hold(recorded.id()).await?;
         }
         Ok(is_new)
     }

@@ -100,7 +100,7 @@ impl IncidentAlerts {
         let Incident { id, at, board, user_id, rule, evidence, measure, .. } = incident;
         let done = match measure {
             Measure::Flag => "nothing was done",
-            Measure::Hold => "to hold the user's points back is proposed",
+            Measure::Hold => "the user's points are to be held back until somebody has decided",
             Measure::Block => "the action was not counted",
         };
         let more = match unsent {

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use crate::ids::BoardId;
 use crate::live::LiveWindow;
+use crate::live::corrected::Corrected;
 use crate::live::names::Names;
 use crate::live::part::Part;
 use crate::live::processor::Processor;
@@ -41,6 +42,7 @@ pub(crate) struct Hub {
 struct Windows {
     by_part: HashMap<LiveWindow, Arc<Window>>,
     whereabouts: Arc<Whereabouts>,
+    corrected: Arc<Corrected>,
 }
 
 /// A place among the windows that nobody watches; given back when it is dropped.
@@ -73,11 +75,12 @@ impl Hub {
         announced: Option<BoxStream<'static, Position>>,
     ) -> Seat {
         let mut boards = self.boards.lock();
-        let Windows { by_part, whereabouts } = boards.entry(part.board.clone()).or_default();
+        let Windows { by_part, whereabouts, corrected } = boards.entry(part.board.clone()).or_default();
         let window = match by_part.entry(part.window.clone()) {
             Entry::Occupied(window) => window.get().clone(),
             Entry::Vacant(place) => {
-                let window = Arc::new(Window::new(part.clone(), whereabouts.clone(), self.tellers.clone()));
+                let shared = (whereabouts.clone(), corrected.clone());
+                let window = Arc::new(Window::new(part.clone(), shared, self.tellers.clone()));
                 metrics::gauge!("scoreboard_live_windows").increment(1.0);
                 tokio::spawn(Processor::new(window.clone(), scoreboard.downgrade(), announced).run());
                 place.insert(window).clone()

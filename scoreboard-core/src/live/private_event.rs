@@ -112,7 +112,19 @@ impl Between<'_> {
         }))
     }
 
-    pub(super) fn overtaken(&self, spec: &BoardSpec) -> Option<PrivateEvent> {
+    /// Whether one is named of whom it is certain only if nobody's score has become worse meanwhile: they were not in sight, nor were all who
+    /// stood further ahead.
+    pub(super) fn names_a_stranger(&self, event: &PrivateEvent) -> bool {
+        let PrivateEvent::Overtaken(Overtaken { by: Some(by), .. }) = event else { return false };
+        !self.saw_all_ahead() && self.held.entry(by.user_id).is_none()
+    }
+
+    fn saw_all_ahead(&self) -> bool {
+        self.held.entries.first().is_some_and(|first| first.rank == 1)
+    }
+
+    /// `only_improved`: whether no score has become worse meanwhile.
+    pub(super) fn overtaken(&self, spec: &BoardSpec, only_improved: bool) -> Option<PrivateEvent> {
         let (before, now) = self.entries();
         let (before, now) = before.zip(now).filter(|(before, now)| now.rank > before.rank)?;
         // Who has lost points, or has come back to a score and so stands behind its equals, fell by their own doing.
@@ -122,8 +134,7 @@ impl Between<'_> {
             return None;
         }
         // Who was not in sight came from behind, unless it is possible that they fell from further ahead.
-        let all_ahead_were_seen = self.held.entries.first().is_some_and(|first| first.rank == 1);
-        let strangers_passed = all_ahead_were_seen || spec.scores_only_improve();
+        let strangers_passed = self.saw_all_ahead() || only_improved;
         let passed = |entry: &&Entry| match self.held.entry(entry.user_id) {
             Some(then) => then.rank > before.rank,
             None => strangers_passed,

@@ -35,7 +35,7 @@ fn spec(operator: Operator, worst: i64) -> BoardSpec {
 /// Before, now, and by whom; `None` if nobody has passed.
 fn overtaken(held: &View, next: &View, spec: &BoardSpec) -> Option<(u64, u64, Option<u8>)> {
     let part = Part { board: BoardId::main(), window: LiveWindow::around(user(ME), 10) };
-    match (Between { part: &part, held, next }).overtaken(spec)? {
+    match (Between { part: &part, held, next }).overtaken(spec, spec.scores_only_improve())? {
         PrivateEvent::Overtaken(Overtaken { rank, previous_rank, by, .. }) => {
             Some((previous_rank, rank, by.map(|by| by.user_id.as_bytes()[0])))
         }
@@ -118,7 +118,7 @@ fn the_top_is_entered_from_below_and_from_nowhere() {
 fn they_look_as_described() {
     let part = Part { board: BoardId::main(), window: LiveWindow::around(user(ME), 10) };
     let (held, next) = (view(10, &[(ME, 70), (3, 60)]), view(10, &[(3, 75), (ME, 70)]));
-    let overtaken = Between { part: &part, held: &held, next: &next }.overtaken(&spec(Operator::Increment, 0));
+    let overtaken = Between { part: &part, held: &held, next: &next }.overtaken(&spec(Operator::Increment, 0), true);
     let expected = serde_json::json!({
         "type": "overtaken", "board": "main", "season": 1, "epoch": 1, "version": 7, "rank": 11, "previousRank": 10,
         "by": { "userId": user(3), "displayName": "user 3", "score": 75 },

@@ -89,12 +89,7 @@ impl PrivateSubscription {
         if let Some(held) = self.held.as_ref().filter(|held| held.view.is_comparable(&newest.view)) {
             let part = &self.seat.window.part;
             let between = Between { part, held: &held.view, next: &newest.view };
-            let overtaken = if between.fell() {
-                let board = self.scoreboard.catalogue(&part.board, self.scoreboard.clock().now()).await?;
-                between.overtaken(&board.spec)
-            } else {
-                None
-            };
+            let overtaken = if between.fell() { self.overtaken(&between).await? } else { None };
             self.found.extend(overtaken.into_iter().chain(between.entered_top()));
         }
         // Nothing is waited for from here on: what was found and from where it is found next change together.
@@ -103,6 +98,22 @@ impl PrivateSubscription {
             self.not_before = Instant::now() + PAUSE;
         }
         Ok(())
+    }
+
+    /// What the user is told of a fall.
+    async fn overtaken(&self, between: &Between<'_>) -> Result<Option<PrivateEvent>> {
+        let board = &between.part.board;
+        let found = self.scoreboard.catalogue(board, self.scoreboard.clock().now()).await?;
+        let spec = &found.spec;
+        let event = between.overtaken(spec, spec.scores_only_improve());
+        // By their own doing scores only improve; what is made void takes people down from far ahead.
+        let (held, next) = (between.held.position, between.next.position);
+        if event.as_ref().is_some_and(|event| between.names_a_stranger(event))
+            && self.seat.window.corrected.may_be(&self.scoreboard, board, held, next.version).await?
+        {
+            return Ok(between.overtaken(spec, false));
+        }
+        Ok(event)
     }
 
     /// A window that came after the one before may begin further back.

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use crate::error::{BackendError, Chain};
 use crate::flight::Flights;
+use crate::live::corrected::Corrected;
 use crate::live::part::{Part, WindowExtent};
 use crate::live::state::{Newest, State};
 use crate::live::whereabouts::Whereabouts;
@@ -41,6 +42,8 @@ pub(crate) struct Window {
     pub(crate) part: Part,
     /// Shared by all windows of the board.
     whereabouts: Arc<Whereabouts>,
+    /// Shared by all windows of the board.
+    pub(super) corrected: Arc<Corrected>,
     /// One place, the newest state: a watcher that is slow holds nothing up and finds that.
     pub(super) state: watch::Sender<State>,
     /// The number of the last request for a look at the board.
@@ -67,11 +70,16 @@ struct Told {
 }
 
 impl Window {
-    pub(super) fn new(part: Part, whereabouts: Arc<Whereabouts>, tellers: Tellers) -> Self {
+    pub(super) fn new(
+        part: Part,
+        (whereabouts, corrected): (Arc<Whereabouts>, Arc<Corrected>),
+        tellers: Tellers,
+    ) -> Self {
         let told = Told { flights: Flights::default(), tellers, kept: Mutex::default() };
         Self {
             part,
             whereabouts,
+            corrected,
             state: watch::Sender::new(State::default()),
             asked: AtomicU64::new(0),
             wake: Notify::new(),

@@ -36,6 +36,7 @@ impl Scoreboard {
             Outcome::Refused(Refusal::SeasonOver) => Rejection::Mismatch,
             Outcome::Refused(Refusal::ScoreOutOfRange) => Rejection::ScoreOutOfRange,
             Outcome::Refused(Refusal::Banned) => Rejection::Banned,
+            Outcome::Refused(Refusal::Correction) => Rejection::Forbidden,
             Outcome::Refused(Refusal::Archived) => Rejection::Expired,
             Outcome::Refused(Refusal::FingerprintMismatch) => Rejection::IdempotencyMismatch,
         };

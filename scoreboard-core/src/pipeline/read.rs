@@ -22,7 +22,7 @@ mod own;
 
 pub use encoded::{Encoded, Stale, StaleCause};
 pub(super) use encoded::{Fetched, Loads};
-pub use history::{Changes, HistoryEntry, HistoryPage, HistoryQuery};
+pub use history::{Changes, HistoryCorrection, HistoryEntry, HistoryPage, HistoryQuery};
 pub(super) use measures::Counts;
 
 /// Which page of a board.

@@ -9,6 +9,7 @@
 //! both are fetched at once. Ids are hashed with a random key (`SipHash`, as std does it), so that nobody can choose ids that collide.
 
 use std::hash::{BuildHasher, RandomState};
+use std::hint::black_box;
 
 use crate::rank_index::users::Records;
 
@@ -155,9 +156,26 @@ impl IdTable {
 
     #[inline]
     pub(super) fn set_leaf(&mut self, slot: u32, leaf: u32, records: &Records) {
-        let hash = self.hash(records.id(slot));
+        self.set_leaf_of(self.hash(records.id(slot)), slot, leaf);
+    }
+
+    fn set_leaf_of(&mut self, hash: u64, slot: u32, leaf: u32) {
         let found = self.probe(hash, |entry| slot_of(entry) == slot).expect("every record has its entry");
         self.parts[found.part as usize][found.at] = entry(hash, slot, leaf);
+    }
+
+    /// [`set_leaf`](Self::set_leaf) for many. Neither their records nor their entries are in any cache: each is looked at once before it is
+    /// needed, so that they are fetched at the same time. Readers wait meanwhile.
+    pub(super) fn set_leaves(&mut self, moved: &[(u32, u32)], records: &Records) {
+        black_box(moved.iter().fold(0, |seen, (slot, _)| seen ^ records.id(*slot)[0]));
+        let hashes: Vec<u64> = moved.iter().map(|(slot, _)| self.hash(records.id(*slot))).collect();
+        black_box(hashes.iter().fold(0, |seen, hash| {
+            let part = &self.parts[self.part_of(*hash) as usize];
+            seen ^ part[home(*hash, part.len())]
+        }));
+        for ((slot, leaf), hash) in moved.iter().zip(hashes) {
+            self.set_leaf_of(hash, *slot, *leaf);
+        }
     }
 
     /// Enters a record; its id must not be there yet.

@@ -156,6 +156,11 @@ impl Users {
         self.ids.set_leaf(slot, leaf, &self.records);
     }
 
+    /// Users sort in other leaves now.
+    pub(super) fn all_moved(&mut self, moved: &[(u32, u32)]) {
+        self.ids.set_leaves(moved, &self.records);
+    }
+
     pub(super) fn remove(&mut self, slot: u32) {
         self.ids.remove(slot, &self.records);
         self.records.free(slot);

@@ -93,6 +93,8 @@ pub enum Refusal {
     AboveCount,
     /// Its user is banned.
     Banned,
+    /// It says that it is a correction: those are made by decisions of moderators, and by nothing else.
+    Correction,
     /// It is a signed action of a time whose log is archived: whether it counted then can no longer be told, so it does not now.
     Archived,
 }

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::board::Season;
 use crate::clock::Timestamp;
 use crate::error::BackendError;
-use crate::ids::{ActionId, BoardId, KindId, ModerationId, UserId};
-use crate::store::Reached;
-use crate::version::Position;
+use crate::ids::{ActionId, BoardId, IncidentId, KindId, ModerationId, UserId};
+use crate::store::{LogRow, Reached};
+use crate::version::{Position, Version};
 
 /// A decision: who, when, why, and what. Kept for good; its id makes it count once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,36 +58,94 @@ pub enum ModerationAct {
         /// Who.
         user_id: UserId,
     },
+    /// This user is held, and so is what they did on one board from a version on: others see what they had before. Who is held, shadowed or
+    /// banned already stays so, and nothing is done. By this a fraud rule holds somebody until people have decided.
+    Hold {
+        /// Who.
+        user_id: UserId,
+        /// On which board they did it.
+        board: BoardId,
+        /// The version of the first thing that they did.
+        since: Version,
+    },
+    /// People have decided about a user whom a rule holds: these actions of theirs do not count, and if it is so, they are as any other again.
+    /// Whom people hold, shadow or ban stays so.
+    Conclude {
+        /// The incident that they have decided.
+        incident: IncidentId,
+        /// Whether it was fraud.
+        confirmed: bool,
+        /// About whom.
+        user_id: UserId,
+        /// What does not count.
+        actions: Vec<ActionId>,
+        /// Whether the rule's hold ends.
+        release: bool,
+    },
 }
+
+const VOID: &str = "void";
+const UNVOID: &str = "unvoid";
+const CONCLUDE: &str = "conclude";
 
 impl ModerationAct {
     /// The kind that its corrections bear in the log.
     #[must_use]
     pub fn kind(&self) -> KindId {
         let word = match self {
-            Self::Void { .. } => "void",
-            Self::Unvoid { .. } => "unvoid",
+            Self::Void { .. } => VOID,
+            Self::Unvoid { .. } => UNVOID,
             Self::Restrict { restriction, .. } => restriction.act(),
             Self::Lift { .. } => "lift",
+            Self::Hold { .. } => Restriction::Held.act(),
+            Self::Conclude { .. } => CONCLUDE,
         };
         KindId::new(word).expect("the words of measures are slugs")
     }
 
-    /// The actions that it is about; none where it is about a user.
+    /// Whether corrections of this kind come of a decision about actions, and not of one about a user alone.
+    pub(crate) fn is_about_actions(kind: &KindId) -> bool {
+        [VOID, UNVOID, CONCLUDE].contains(&kind.as_str())
+    }
+
+    /// The actions that it is about; none where it is about a user alone.
     #[must_use]
     pub fn actions(&self) -> &[ActionId] {
         match self {
-            Self::Void { actions } | Self::Unvoid { actions } => actions,
-            Self::Restrict { .. } | Self::Lift { .. } => &[],
+            Self::Void { actions } | Self::Unvoid { actions } | Self::Conclude { actions, .. } => actions,
+            Self::Restrict { .. } | Self::Lift { .. } | Self::Hold { .. } => &[],
         }
     }
 
-    /// The user that it is about; `None` where it is about actions.
+    /// The user that it is about; `None` where it is about actions alone.
     #[must_use]
     pub const fn user(&self) -> Option<UserId> {
         match self {
             Self::Void { .. } | Self::Unvoid { .. } => None,
-            Self::Restrict { user_id, .. } | Self::Lift { user_id } => Some(*user_id),
+            Self::Restrict { user_id, .. }
+            | Self::Lift { user_id }
+            | Self::Hold { user_id, .. }
+            | Self::Conclude { user_id, .. } => Some(*user_id),
+        }
+    }
+
+    /// Whether the actions are to be void, or to count again; `None` where it turns none.
+    #[must_use]
+    pub const fn voids(&self) -> Option<bool> {
+        match self {
+            Self::Void { .. } | Self::Conclude { .. } => Some(true),
+            Self::Unvoid { .. } => Some(false),
+            Self::Restrict { .. } | Self::Lift { .. } | Self::Hold { .. } => None,
+        }
+    }
+
+    /// Whether it takes users' rows on this board to decide it.
+    #[must_use]
+    pub fn needs_rows(&self, board: &BoardId) -> bool {
+        match self {
+            Self::Void { .. } | Self::Unvoid { .. } | Self::Conclude { .. } => true,
+            Self::Restrict { .. } | Self::Lift { .. } => false,
+            Self::Hold { board: there, .. } => there == board,
         }
     }
 }
@@ -229,6 +287,9 @@ pub enum ModerationRefusal {
         /// Who.
         user: UserId,
     },
+    /// Nobody decides about themselves, and nobody's own points count again by their own word.
+    #[error("nobody decides about themselves")]
+    OneselfDecided,
     /// This user's rows do not come to what they have.
     #[error("the log of user {user} on `{board}` does not come to what they have: run `verify`")]
     Differs {
@@ -341,4 +402,23 @@ pub trait ModerationStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// Nothing is changed.
     async fn voided(&self, actions: &[ActionId]) -> Result<HashSet<ActionId>, BackendError>;
+
+    /// The corrections of a user on a board that decisions about actions have made, behind one version and before another, newest first, at most
+    /// `limit`, as far as the log is whole. Those by which they were restricted, or no longer, are not among them. Empty for an unknown board.
+    ///
+    /// # Errors
+    ///
+    /// As [`preview`](Self::preview).
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is changed.
+    async fn corrections(
+        &self,
+        board: &BoardId,
+        user: UserId,
+        after: Version,
+        before: Version,
+        limit: usize,
+    ) -> Result<Vec<LogRow>, BackendError>;
 }

@@ -41,6 +41,7 @@ macro_rules! score_store_conformance {
                 a_change_for_an_unknown_board_is_refused,
                 a_change_for_another_season_is_refused,
                 a_score_out_of_range_is_refused,
+                a_correction_from_outside_is_refused,
                 a_refused_change_spoils_no_other,
                 a_refused_change_can_count_later,
                 refusals_have_an_order,
@@ -216,14 +217,20 @@ macro_rules! moderation_store_conformance {
                 a_decision_is_carried_out_once,
                 a_decision_without_effect_is_kept,
                 what_never_counted_cannot_be_void,
+                nobody_decides_about_themselves,
                 a_preview_changes_nothing,
                 decisions_are_listed_newest_first,
+                a_preview_keeps_its_word,
                 who_is_banned_is_nowhere,
                 who_is_shadowed_sees_themselves_alone,
                 a_restriction_holds_on_boards_to_come,
                 who_is_held_keeps_what_others_saw,
                 what_is_void_of_who_is_held_is_void,
                 what_is_void_of_who_is_nowhere_shows_later,
+                whom_a_rule_holds_is_seen_as_before,
+                what_a_rule_held_is_void_or_comes_back,
+                a_rule_leaves_who_is_restricted,
+                what_is_void_of_whom_a_rule_holds_is_void,
                 nothing_slips_past_a_ban,
                 decisions_at_once_leave_what_the_log_says,
                 a_dropped_decision_is_all_or_nothing,
@@ -234,6 +241,7 @@ macro_rules! moderation_store_conformance {
                 a_score_out_of_range_refuses_the_decision,
                 corrections_are_in_the_log,
                 a_history_is_what_a_user_did,
+                corrections_of_a_user_are_told,
             ]
         );
     };
@@ -415,7 +423,7 @@ mod tests {
         account_store: ["account_store.rs", "account_store/users.rs", "account_store/sessions.rs", "account_store/server_keys.rs", "account_store/revoked_keys.rs"];
         factor_store: ["factor_store.rs", "factor_store/challenges.rs", "factor_store/factors.rs"];
         incident_store: ["incident_store.rs", "incident_store/recording.rs", "incident_store/cases.rs", "incident_store/watching.rs"];
-        moderation_store: ["moderation_store.rs", "moderation_store/deciding.rs", "moderation_store/restricting.rs", "moderation_store/together.rs", "moderation_store/voiding.rs"];
+        moderation_store: ["moderation_store.rs", "moderation_store/deciding.rs", "moderation_store/holding.rs", "moderation_store/previewing.rs", "moderation_store/restricting.rs", "moderation_store/together.rs", "moderation_store/voiding.rs"];
         board_cache: ["board_cache.rs"];
         rate_limiter: ["rate_limiter.rs", "rate_limiter/sliding_log.rs", "rate_limiter/gcra.rs", "rate_limiter/cells.rs"];
         broadcaster: ["broadcaster.rs"];

@@ -13,11 +13,15 @@ use crate::testing::fixture::ModerationStoreFixture;
 use crate::testing::play::{Play, at, user};
 
 mod deciding;
+mod holding;
+mod previewing;
 mod restricting;
 mod together;
 mod voiding;
 
 pub use deciding::*;
+pub use holding::*;
+pub use previewing::*;
 pub use restricting::*;
 pub use together::*;
 pub use voiding::*;

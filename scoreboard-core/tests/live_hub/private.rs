@@ -6,7 +6,10 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use scoreboard_core::memory::MemoryScoreStore;
-use scoreboard_core::{BoardId, Overtaken, PrivateEvent, PrivateSubscription, ScoreStore, Scoreboard, UserId, Version};
+use scoreboard_core::{
+    BoardId, Moderation, ModerationAct, ModerationId, Overtaken, Points, PointsRule, PrivateEvent, PrivateSubscription,
+    ScoreStore, Scoreboard, Timestamp, UserId, Version,
+};
 use tokio::time::{Instant, timeout};
 
 use crate::copy::{Watched, fold};
@@ -79,6 +82,54 @@ async fn who_comes_into_the_top_hears_of_it() {
     let PrivateEvent::EnteredTop(entered) = next(&mut watcher).await else { panic!("nobody has passed") };
     assert_eq!((entered.rank, entered.limit, entered.version), (1, 10, Version::new(22)));
     assert_silent(&mut watcher).await;
+}
+
+/// Who is taken down from far ahead, by what is made void, stands before a user of whom others have passed, and has passed nobody.
+#[tokio::test(start_paused = true)]
+async fn who_was_made_to_fall_is_not_named_for_who_has_passed() {
+    let store = Arc::new(MemoryScoreStore::default());
+    let scoreboard = Scoreboard::builder(store.clone()).with_moderation(store.clone()).build();
+    let mut only_up = spec();
+    only_up.kinds[0].points = PointsRule::Range(Points::ZERO, Points::new(20).expect("small"));
+    scoreboard.create_board(only_up).await.expect("created");
+    let score = async |number: u8, points: &[i64]| {
+        for (n, points) in points.iter().enumerate() {
+            record(&scoreboard, &format!("{number} {n} {points}"), number, *points).await;
+        }
+    };
+    let (me, cheat) = (50, 1);
+    score(cheat, &[20, 20, 20, 20, 20, 1]).await;
+    for number in 2..=16 {
+        score(number, &[20, 20, 20]).await;
+    }
+    score(me, &[20, 20]).await;
+    for number in 100..115 {
+        score(number, &[20]).await;
+    }
+    for number in 115..120 {
+        score(number, &[2]).await;
+    }
+    let mut watcher = scoreboard.watch_for(&BoardId::main(), user(me)).await.expect("watched");
+    assert_silent(&mut watcher).await;
+    // One who was out of sight, and came from behind: else they would have had to fall, which nobody does by their own doing.
+    score(116, &[20, 19]).await;
+    assert_eq!(overtaken(next(&mut watcher).await), (17, 18, Some(user(116))));
+    // Within the pause another passes, and the cheat comes to stand between them.
+    score(117, &[20, 18, 3]).await;
+    let history = store.history(&BoardId::main(), user(cheat), None, 10).await.expect("there");
+    let actions: Vec<_> = history.iter().map(|row| row.action_id).skip(3).collect();
+    let decision = Moderation {
+        id: ModerationId::from_bytes([1; 16]),
+        at: Timestamp::from_millis(1),
+        by: "a test".to_owned(),
+        reason: "a test".to_owned(),
+        act: ModerationAct::Void { actions },
+    };
+    scoreboard.moderate(&decision).await.expect("carried out");
+    assert_eq!(overtaken(next(&mut watcher).await), (18, 19, None), "it cannot be told who");
+    // What was put right before does not matter.
+    score(118, &[20, 19]).await;
+    assert_eq!(overtaken(next(&mut watcher).await), (19, 20, Some(user(118))));
 }
 
 #[tokio::test(start_paused = true)]

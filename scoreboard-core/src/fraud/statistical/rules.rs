@@ -21,7 +21,7 @@ pub enum Stance {
     Shadow,
     /// It becomes an incident; the user's points stay.
     Flag,
-    /// It becomes an incident that proposes to hold the user's points back until somebody has looked.
+    /// It becomes an incident, and the user's points are held back until somebody has looked.
     Hold,
 }
 

@@ -12,7 +12,7 @@ use crate::ids::{KindId, UserId};
 use crate::rank_index::IndexPage;
 use crate::ranking::RankStyle;
 use crate::score::Score;
-use crate::store::{ChangeBoard, LogRow, Origin, Reached, RowDigest, Scan};
+use crate::store::{ChangeBoard, LogRow, ModerationAct, Origin, Reached, RowDigest, Scan};
 use crate::version::{Epoch, Position, Version};
 
 pub(super) struct StoredBoard {
@@ -138,13 +138,22 @@ impl StoredBoard {
     }
 
     pub(super) fn history(&self, user: UserId, before: Option<Version>, limit: usize) -> Vec<LogRow> {
+        self.newest_first(user, before).filter(|row| row.origin != Origin::Correction).take(limit).cloned().collect()
+    }
+
+    pub(super) fn corrections(&self, user: UserId, after: Version, before: Version, limit: usize) -> Vec<LogRow> {
+        let rows = self.newest_first(user, Some(before)).take_while(|row| row.position.version > after);
+        let of_actions = |row: &&LogRow| row.origin == Origin::Correction && ModerationAct::is_about_actions(&row.kind);
+        rows.filter(of_actions).take(limit).cloned().collect()
+    }
+
+    fn newest_first(&self, user: UserId, before: Option<Version>) -> impl Iterator<Item = &LogRow> {
         let rows = self.rows_of.get(&user).map(Vec::as_slice).unwrap_or_default();
         let end = match before {
             Some(before) => rows.partition_point(|row| self.log[*row].position.version < before),
             None => rows.len(),
         };
-        let done = rows[..end].iter().rev().map(|row| &self.log[*row]).filter(|row| row.origin != Origin::Correction);
-        done.take(limit).cloned().collect()
+        rows[..end].iter().rev().map(|row| &self.log[*row])
     }
 
     /// The seasons in which a user has rows, and what is known of the user there.
@@ -161,6 +170,7 @@ impl StoredBoard {
                 season,
                 user,
                 restriction: None,
+                restricted_by: None,
                 own: scores.and_then(|scores| scores.own(user)),
                 shown: scores.and_then(|scores| scores.score(user)),
                 rows,

@@ -13,6 +13,7 @@ use crate::store::{
     CarriedOut, Effects, LogRow, Moderated as Answer, Moderation, ModerationAct, ModerationRefusal, ModerationStore,
     Origin, Own, Restricted, Restriction,
 };
+use crate::version::Version;
 
 /// The decisions that were carried out, and what holds by them.
 #[derive(Default)]
@@ -26,6 +27,12 @@ pub(super) struct Moderated {
 impl Moderated {
     pub(super) fn restriction(&self, user: UserId) -> Option<Restriction> {
         self.restricted.get(&user).map(|(restriction, _)| *restriction)
+    }
+
+    /// What the decision has done by which this user is restricted.
+    fn restricted_by(&self, user: UserId) -> Option<ModerationAct> {
+        let (_, by) = self.restricted.get(&user)?;
+        self.place_of(*by).map(|place| self.carried_out[place].moderation.act.clone())
     }
 
     fn place_of(&self, id: ModerationId) -> Option<usize> {
@@ -67,38 +74,31 @@ impl Truth {
     fn inquire(&self, act: &ModerationAct) -> Result<(HashSet<ActionId>, Inquiry), ModerationRefusal> {
         let mut turned = HashSet::new();
         let mut inquiry = Inquiry::default();
-        match act {
-            ModerationAct::Void { actions } | ModerationAct::Unvoid { actions } => {
-                let to_void = matches!(act, ModerationAct::Void { .. });
-                let found: Vec<_> = actions.iter().map(|action| (*action, self.counted(*action))).collect();
-                let unknown: Vec<_> =
-                    found.iter().filter(|(_, row)| row.is_none()).map(|(action, _)| *action).collect();
-                if !unknown.is_empty() {
-                    return Err(ModerationRefusal::UnknownActions(unknown));
-                }
-                let mut keys = HashSet::new();
-                for (action, row) in found {
-                    let Some((board, row)) = row else { continue };
-                    if self.moderated.void.contains(&action) != to_void {
-                        turned.insert(action);
-                        keys.insert((board, row.season, row.user_id));
-                    }
-                }
-                let users: HashSet<(BoardId, UserId)> =
-                    keys.iter().map(|(board, _, user)| (board.clone(), *user)).collect();
-                for (board, user) in users {
-                    self.read_dossiers(&board, user, &mut inquiry);
-                }
-                inquiry
-                    .dossiers
-                    .retain(|dossier| keys.contains(&(dossier.board.clone(), dossier.season, dossier.user)));
+        let mut keys = HashSet::new();
+        if let Some(to_void) = act.voids() {
+            let found: Vec<_> = act.actions().iter().map(|action| (*action, self.counted(*action))).collect();
+            let unknown: Vec<_> = found.iter().filter(|(_, row)| row.is_none()).map(|(action, _)| *action).collect();
+            if !unknown.is_empty() {
+                return Err(ModerationRefusal::UnknownActions(unknown));
             }
-            ModerationAct::Restrict { user_id, .. } | ModerationAct::Lift { user_id } => {
-                for board in self.boards.keys() {
-                    self.read_dossiers(board, *user_id, &mut inquiry);
+            for (action, row) in found {
+                let Some((board, row)) = row else { continue };
+                if self.moderated.void.contains(&action) != to_void {
+                    turned.insert(action);
+                    keys.insert((board, row.season, row.user_id));
                 }
             }
         }
+        let concerned = act.user();
+        let mut users: HashSet<(BoardId, UserId)> =
+            keys.iter().map(|(board, _, user)| (board.clone(), *user)).collect();
+        users.extend(concerned.iter().flat_map(|user| self.boards.keys().map(|board| (board.clone(), *user))));
+        for (board, user) in users {
+            self.read_dossiers(&board, user, &mut inquiry);
+        }
+        inquiry.dossiers.retain(|dossier| {
+            Some(dossier.user) == concerned || keys.contains(&(dossier.board.clone(), dossier.season, dossier.user))
+        });
         Ok((turned, inquiry))
     }
 
@@ -113,6 +113,7 @@ impl Truth {
             let is_void = |row: &&LogRow| self.moderated.void.contains(&row.action_id);
             dossier.voided = dossier.rows.iter().filter(is_void).map(|row| row.action_id).collect();
             dossier.restriction = self.moderated.restriction(user);
+            dossier.restricted_by = self.moderated.restricted_by(user);
             inquiry.totals.insert((id.clone(), dossier.season), board.total(dossier.season));
             inquiry.dossiers.push(dossier);
         }
@@ -138,6 +139,16 @@ impl Truth {
                 }
             }
             ModerationAct::Lift { user_id } => drop(self.moderated.restricted.remove(user_id)),
+            ModerationAct::Hold { user_id, .. } => {
+                self.moderated.restricted.entry(*user_id).or_insert((Restriction::Held, *id));
+            }
+            ModerationAct::Conclude { user_id, release, .. } => {
+                self.moderated.void.extend(turned);
+                let by = self.moderated.restricted_by(*user_id);
+                if *release && matches!(by, Some(ModerationAct::Hold { .. })) {
+                    self.moderated.restricted.remove(user_id);
+                }
+            }
         }
         self.moderated.carried_out.push(effects.carried_out.clone());
         effects
@@ -188,5 +199,18 @@ impl ModerationStore for MemoryScoreStore {
     async fn voided(&self, actions: &[ActionId]) -> Result<HashSet<ActionId>, BackendError> {
         let void = &self.truth.read().moderated.void;
         Ok(actions.iter().copied().filter(|action| void.contains(action)).collect())
+    }
+
+    async fn corrections(
+        &self,
+        board: &BoardId,
+        user: UserId,
+        after: Version,
+        before: Version,
+        limit: usize,
+    ) -> Result<Vec<LogRow>, BackendError> {
+        let truth = self.truth.read();
+        let board = truth.boards.get(board);
+        Ok(board.map(|board| board.corrections(user, after, before, limit)).unwrap_or_default())
     }
 }

@@ -1,18 +1,23 @@
 //! What happened: a user's history, and a board's log.
 
+use std::collections::HashSet;
+
 use serde::Serialize;
 
 use crate::board::Season;
 use crate::clock::Timestamp;
 use crate::cursor::Cursor;
 use crate::error::{Rejection, Result};
-use crate::ids::{ActionId, BoardId, KindId, UserId};
+use crate::ids::{ActionId, BoardId, KindId, ModerationId, UserId};
 use crate::pipeline::Scoreboard;
 use crate::pipeline::read::fresh_enough;
 use crate::ranking::OrderKey;
 use crate::score::{Points, Score};
 use crate::store::{LogRow, ScoreStore};
 use crate::version::{Epoch, Version};
+
+/// How many corrections are told with a page of a history.
+const MAX_CORRECTIONS: usize = 100;
 
 /// Which stretch of a user's history.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,17 +65,58 @@ pub struct HistoryEntry {
     pub version: Version,
     /// When it counted.
     pub applied_at: Timestamp,
+    /// Whether a moderator has made it void: it no longer counts, and the scores of what was done after it may still be those with it.
+    pub voided: bool,
 }
 
-impl From<LogRow> for HistoryEntry {
-    fn from(row: LogRow) -> Self {
+impl HistoryEntry {
+    fn new(row: LogRow, voided: &HashSet<ActionId>) -> Self {
         Self {
+            voided: voided.contains(&row.action_id),
             action_id: row.action_id,
             season: row.season,
             kind: row.kind,
             points: row.points,
             previous_score: row.previous.map(|previous| previous.score),
             score: row.score,
+            epoch: row.position.epoch,
+            version: row.position.version,
+            applied_at: row.at,
+        }
+    }
+}
+
+/// What was put right of what a user did, by a moderator who made actions void, or let them count again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct HistoryCorrection {
+    /// The decision.
+    pub moderation_id: ModerationId,
+    /// In which season.
+    pub season: Season,
+    /// `void`, `unvoid`, or `conclude` where a case of fraud was decided.
+    pub kind: KindId,
+    /// The score before; `null` if the user was not on the board.
+    pub previous_score: Option<Score>,
+    /// The score after; `null` if nothing is left that counts.
+    pub score: Option<Score>,
+    /// Compared before the version.
+    pub epoch: Epoch,
+    /// The version that it took.
+    pub version: Version,
+    /// When it was decided.
+    pub applied_at: Timestamp,
+}
+
+impl From<LogRow> for HistoryCorrection {
+    fn from(row: LogRow) -> Self {
+        Self {
+            moderation_id: ModerationId::from_bytes(*row.fingerprint.as_bytes()),
+            season: row.season,
+            previous_score: row.previous.map(|previous| previous.score),
+            score: row.after().map(|after| after.score),
+            kind: row.kind,
             epoch: row.position.epoch,
             version: row.position.version,
             applied_at: row.at,
@@ -91,6 +137,9 @@ pub struct HistoryPage {
     pub version: Version,
     /// Newest first.
     pub entries: Vec<HistoryEntry>,
+    /// What was put right meanwhile: behind the oldest of the entries, on the last page from the beginning on, and before the oldest of the page before;
+    /// newest first, a hundred at the most.
+    pub corrections: Vec<HistoryCorrection>,
     /// Older ones.
     pub next_cursor: Option<String>,
     /// The history goes back to this version; what was before is archived. 0 where it goes back to the beginning.
@@ -133,11 +182,21 @@ impl Scoreboard {
         rows.truncate(limit);
         let next_cursor =
             rows.last().filter(|_| more).map(|row| self.history_cursor(board, user, row.position.version));
+        let actions: Vec<ActionId> = rows.iter().map(|row| row.action_id).collect();
+        let after = rows.last().filter(|_| more).map_or(Version::ZERO, |row| row.position.version);
+        let (voided, corrections) = match &self.parts.moderation {
+            Some(moderation) => (
+                moderation.voided(&actions).await?,
+                moderation.corrections(board, user, after, before, MAX_CORRECTIONS).await?,
+            ),
+            None => (HashSet::new(), Vec::new()),
+        };
         Ok(HistoryPage {
             board: board.clone(),
             epoch: found.epoch,
             version: found.version,
-            entries: rows.into_iter().map(HistoryEntry::from).collect(),
+            entries: rows.into_iter().map(|row| HistoryEntry::new(row, &voided)).collect(),
+            corrections: corrections.into_iter().map(HistoryCorrection::from).collect(),
             next_cursor,
             log_after: found.log_after,
         })

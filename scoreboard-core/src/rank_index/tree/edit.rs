@@ -1,5 +1,5 @@
-//! Changes of the tree. A full leaf gives to a neighbour before it is split, and two that together are not full become one, so that leaves
-//! stay some four fifths full.
+//! Changes of the tree. A full leaf gives to a neighbour before there is one more, and two that together are not full become one, so that leaves
+//! stay more than three quarters full.
 
 use super::inner::{Counted, Inner, Sum};
 use super::leaf::{Leaf, Placed};
@@ -7,9 +7,9 @@ use super::{Place, Tree};
 
 impl<const LEAF: usize, const FAN: usize> Tree<LEAF, FAN> {
     /// A neighbour takes something only if both then have this much room on average.
-    const SLACK: usize = if LEAF / 16 > 1 { LEAF / 16 } else { 1 };
+    const SLACK: usize = if LEAF / 32 > 1 { LEAF / 32 } else { 1 };
     /// Two leaves with no more than this become one.
-    const MERGE: usize = LEAF - LEAF / 8;
+    const MERGE: usize = LEAF - Self::SLACK;
     /// How full leaves are made when a board is loaded.
     const LOADED: usize = LEAF - LEAF / 8;
 
@@ -171,8 +171,8 @@ impl<const LEAF: usize, const FAN: usize> Tree<LEAF, FAN> {
         self.count(root, child, entries as i32 - i32::from(counted.entries), scores as i32 - i32::from(counted.scores));
     }
 
-    /// Makes room in a full leaf: a neighbour on the same inner node takes some of it, or the two become three (as in a B*-tree: Knuth, The Art
-    /// of Computer Programming 3, 6.2.4), or, if it has no neighbour, it is split.
+    /// Makes room in a full leaf: a neighbour on the same inner node takes some of it, or three leaves become four, as far as there are three (as
+    /// in a B*-tree: Knuth, The Art of Computer Programming 3, 6.2.4).
     fn make_room(&mut self, root: usize, child: usize) {
         let inner = self.inner_at(root);
         let takes = |other: usize| inner.entries(child) + inner.entries(other) <= 2 * (LEAF - Self::SLACK);
@@ -183,14 +183,16 @@ impl<const LEAF: usize, const FAN: usize> Tree<LEAF, FAN> {
         } else if inner.is_full() {
             self.split_inner(root);
         } else {
+            // Between its neighbours, so that each keeps what it can.
+            let new = child.max(1);
             let first = inner.first(child);
             let leaf = self.leaves.add(Leaf::new(self.root.inner(root)));
             assert!(leaf < crate::rank_index::ids::LEAVES, "an index is bounded below 2^24 leaves");
             let counted = Counted { leaf, first, entries: 0, scores: 0 };
-            self.inners.get_mut(self.root.inner(root)).insert(child + 1, counted);
-            let left = child.saturating_sub(1);
-            let count = (self.inner_at(root).len() - left).min(3);
-            self.share(root, left, count);
+            self.inners.get_mut(self.root.inner(root)).insert(new, counted);
+            let from = new.saturating_sub(2);
+            let count = (self.inner_at(root).len() - from).min(4);
+            self.share(root, from, count);
         }
     }
 

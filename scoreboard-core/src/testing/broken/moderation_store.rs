@@ -10,14 +10,17 @@ use crate::board::Season;
 use crate::error::BackendError;
 use crate::ids::{ActionId, BoardId, ModerationId, UserId};
 use crate::store::{
-    CarriedOut, Effects, Moderated, Moderation, ModerationAct, ModerationStore, Own, Restricted, Restriction,
+    CarriedOut, Effects, LogRow, Moderated, Moderation, ModerationAct, ModerationStore, Own, Restricted, Restriction,
 };
+use crate::version::Version;
 
 defects! {
     /// Each attempt is a decision of its own.
     CarriedOutTwice: |store: dyn ModerationStore| moderation_store = Altered { store, alteration: Alteration::CarriedOutTwice };
     /// A preview does what it tells.
     PreviewCarriesOut: |store: dyn ModerationStore| moderation_store = Altered { store, alteration: Alteration::PreviewCarriesOut };
+    /// A preview leaves the last user out.
+    PreviewTellsLess: |store: dyn ModerationStore| moderation_store = Altered { store, alteration: Alteration::PreviewTellsLess };
     /// What is void is not unvoided.
     NeverUnvoids: |store: dyn ModerationStore| moderation_store = Altered { store, alteration: Alteration::NeverUnvoids };
     /// Each action is a decision of its own.
@@ -28,6 +31,14 @@ defects! {
     ShadowHolds: |store: dyn ModerationStore| moderation_store = Altered { store, alteration: Alteration::ShadowHolds };
     /// Who is held goes on.
     HoldDoesNothing: |store: dyn ModerationStore| moderation_store = Altered { store, alteration: Alteration::HoldDoesNothing };
+    /// Corrections go back to the first, wherever they are to end.
+    CorrectionsFromTheBegin: |store: dyn ModerationStore| moderation_store = Altered { store, alteration: Alteration::CorrectionsFromTheBegin };
+    /// Whom a rule is to hold is held as if by people.
+    RuleHoldsFromNow: |store: dyn ModerationStore| moderation_store = Altered { store, alteration: Alteration::RuleHoldsFromNow };
+    /// The end of a case lets everybody go.
+    ConcludeLifts: |store: dyn ModerationStore| moderation_store = Altered { store, alteration: Alteration::ConcludeLifts };
+    /// Who decides is not looked at.
+    AnybodyDecides: |store: dyn ModerationStore| moderation_store = Altered { store, alteration: Alteration::AnybodyDecides };
     /// Decisions come oldest first.
     OldestFirst: |store: dyn ModerationStore| moderation_store = Altered { store, alteration: Alteration::OldestFirst };
 }
@@ -36,11 +47,16 @@ defects! {
 enum Alteration {
     CarriedOutTwice,
     PreviewCarriesOut,
+    PreviewTellsLess,
     NeverUnvoids,
     ActionByAction,
     BanShadows,
     ShadowHolds,
     HoldDoesNothing,
+    CorrectionsFromTheBegin,
+    RuleHoldsFromNow,
+    ConcludeLifts,
+    AnybodyDecides,
     OldestFirst,
 }
 
@@ -75,6 +91,13 @@ impl Altered {
             (Alteration::HoldDoesNothing, ModerationAct::Restrict { restriction: Restriction::Held, user_id }) => {
                 spoilt.act = ModerationAct::Lift { user_id: *user_id };
             }
+            (Alteration::RuleHoldsFromNow, ModerationAct::Hold { user_id, .. }) => {
+                spoilt.act = ModerationAct::Restrict { user_id: *user_id, restriction: Restriction::Held };
+            }
+            (Alteration::ConcludeLifts, ModerationAct::Conclude { user_id, release: true, .. }) => {
+                spoilt.act = ModerationAct::Lift { user_id: *user_id };
+            }
+            (Alteration::AnybodyDecides, _) => spoilt.by = "anybody".to_owned(),
             _ => {}
         }
         spoilt
@@ -103,6 +126,13 @@ impl ModerationStore for Altered {
     async fn preview(&self, moderation: &Moderation) -> Result<Moderated, BackendError> {
         match self.alteration {
             Alteration::PreviewCarriesOut => self.store.moderate(moderation).await,
+            Alteration::PreviewTellsLess => Ok(match self.store.preview(moderation).await? {
+                Moderated::Done(mut effects) => {
+                    effects.shifts.pop();
+                    Moderated::Done(effects)
+                }
+                refused @ Moderated::Refused(_) => refused,
+            }),
             _ => self.store.preview(moderation).await,
         }
     }
@@ -129,5 +159,17 @@ impl ModerationStore for Altered {
 
     async fn voided(&self, actions: &[ActionId]) -> Result<HashSet<ActionId>, BackendError> {
         self.store.voided(actions).await
+    }
+
+    async fn corrections(
+        &self,
+        board: &BoardId,
+        user: UserId,
+        after: Version,
+        before: Version,
+        limit: usize,
+    ) -> Result<Vec<LogRow>, BackendError> {
+        let after = if self.alteration == Alteration::CorrectionsFromTheBegin { Version::ZERO } else { after };
+        self.store.corrections(board, user, after, before, limit).await
     }
 }

@@ -6,11 +6,12 @@ use rand::{RngExt, SeedableRng};
 
 use crate::action::Fingerprint;
 use crate::board::{BoardSpec, Season};
-use crate::ids::{ActionId, KindId, ModerationId, UserId};
+use crate::ids::{ActionId, IncidentId, KindId, ModerationId, UserId};
 use crate::ranking::{Direction, Operator, TieBreak};
 use crate::score::{MAX_SCORE, Points};
 use crate::store::{AtMost, Change, Moderation, ModerationAct, Origin, Restriction};
 use crate::testing::play::{at, board_id, kind, points};
+use crate::version::Version;
 
 /// What happens to a store, step by step.
 #[derive(Debug, Clone)]
@@ -149,12 +150,25 @@ impl Teller {
             actions.retain(|_| random.random_bool(share));
             actions
         };
-        let act = match random.random_range(0..10) {
+        let of_user = |random: &mut StdRng| {
+            let of_user = self.told.iter().filter(|change| change.user_id == user_id).map(|change| change.action_id);
+            of_user.filter(|_| random.random_bool(0.5)).collect()
+        };
+        let act = match random.random_range(0..14) {
             0..3 => ModerationAct::Void { actions: some(random) },
             3..6 => ModerationAct::Unvoid { actions: some(random) },
             6 => ModerationAct::Restrict { user_id, restriction: Restriction::Held },
             7 => ModerationAct::Restrict { user_id, restriction: Restriction::Shadowed },
             8 => ModerationAct::Restrict { user_id, restriction: Restriction::Banned },
+            9..11 => {
+                let board = self.boards.choose(random).expect("not empty").id.clone();
+                ModerationAct::Hold { user_id, board, since: Version::new(random.random_range(1..40)) }
+            }
+            11..13 => {
+                let (incident, confirmed) = (IncidentId::from_bytes(random.random()), random.random());
+                let release = random.random_bool(0.6);
+                ModerationAct::Conclude { incident, confirmed, user_id, actions: of_user(random), release }
+            }
             _ => ModerationAct::Lift { user_id },
         };
         let decision = Moderation {

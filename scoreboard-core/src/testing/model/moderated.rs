@@ -21,15 +21,30 @@ pub(super) struct Moderated {
     pub(super) restricted: BTreeMap<UserId, (Restriction, ModerationId)>,
 }
 
+impl Moderated {
+    fn restricted_by(&self, user: UserId) -> Option<ModerationAct> {
+        let (_, by) = self.restricted.get(&user)?;
+        let decision = self.carried_out.iter().find(|carried_out| carried_out.moderation.id == *by)?;
+        Some(decision.moderation.act.clone())
+    }
+}
+
 /// The last version: all rows.
 const ALL: Version = Version::new(u64::MAX);
 
 impl ModelBoard {
-    /// The version of the row by which this user was held last.
-    fn held_at(&self, user: UserId) -> Version {
+    /// Up to which version others see what this user did who is held: before what a rule has found, if it was a rule and found it here, else
+    /// that of the row by which they were held last.
+    fn held_at(&self, user: UserId, by: Option<&ModerationAct>) -> Version {
         let holds =
             |row: &&LogRow| row.user_id == user && row.origin == Origin::Correction && row.kind.as_str() == "hold";
-        self.log.iter().filter(holds).map(|row| row.position.version).max().unwrap_or(Version::ZERO)
+        let held = self.log.iter().filter(holds).map(|row| row.position.version).max().unwrap_or(Version::ZERO);
+        match by {
+            Some(ModerationAct::Hold { board, since, .. }) if *board == self.spec.id => {
+                held.min(Version::new(since.get().saturating_sub(1)))
+            }
+            _ => held,
+        }
     }
 
     fn correct(
@@ -95,6 +110,18 @@ impl Model {
                 after.restrict(moderation, *user_id, None);
                 0
             }
+            ModerationAct::Hold { user_id, board, since } => {
+                if !after.moderated.restricted.contains_key(user_id) {
+                    after.hold(moderation, *user_id, board, *since);
+                }
+                0
+            }
+            ModerationAct::Conclude { user_id, actions, release, .. } => {
+                match after.conclude(moderation, *user_id, actions, *release) {
+                    Ok(changed) => changed,
+                    Err(refusal) => return Answer::Refused(refusal),
+                }
+            }
         };
         let mut shifts = Vec::new();
         let mut corrections = 0;
@@ -124,11 +151,17 @@ impl Model {
         let before = self.moderated.void.clone();
         for action in actions {
             match &moderation.act {
-                ModerationAct::Void { .. } => self.moderated.void.insert(*action),
-                _ => self.moderated.void.remove(action),
+                ModerationAct::Unvoid { .. } => self.moderated.void.remove(action),
+                _ => self.moderated.void.insert(*action),
             };
         }
         let turned: BTreeSet<ActionId> = before.symmetric_difference(&self.moderated.void).copied().collect();
+        let by: BTreeMap<UserId, ModerationAct> = self
+            .moderated
+            .restricted
+            .keys()
+            .filter_map(|user| Some((*user, self.moderated.restricted_by(*user)?)))
+            .collect();
         let Moderated { void, restricted, .. } = &self.moderated;
         for (id, board) in &mut self.boards {
             let users: BTreeSet<UserId> =
@@ -145,7 +178,7 @@ impl Model {
                     None => Visibility::Shown,
                     Some((Restriction::Shadowed | Restriction::Banned, _)) => Visibility::Nothing,
                     Some((Restriction::Held, _)) => {
-                        let shown = of(board.own(void, |user| board.held_at(user)), user)?;
+                        let shown = of(board.own(void, |user| board.held_at(user, by.get(&user))), user)?;
                         if shown != board.scores().get(&user).copied() {
                             board.correct(moderation, user, 0, had, shown, Visibility::Shown);
                             board.correct(moderation, user, 1, shown, has, Visibility::AsBefore);
@@ -180,6 +213,49 @@ impl Model {
             Some(restriction) => drop(self.moderated.restricted.insert(user, (restriction, moderation.id))),
             None => drop(self.moderated.restricted.remove(&user)),
         }
+    }
+
+    fn hold(&mut self, moderation: &Moderation, user: UserId, there: &BoardId, since: Version) {
+        let until = Version::new(since.get().saturating_sub(1));
+        for board in self.boards.values_mut().filter(|board| board.log.iter().any(|row| row.user_id == user)) {
+            let has = board.own(&self.moderated.void, |_| ALL).get(&user).copied().flatten();
+            let is_there = board.spec.id == *there
+                && board.log.iter().any(|row| {
+                    row.user_id == user && row.origin != Origin::Correction && row.position.version >= since
+                });
+            let shown =
+                if is_there { board.own(&self.moderated.void, |_| until).get(&user).copied().flatten() } else { has };
+            board.correct(moderation, user, 0, has, shown, Visibility::Shown);
+            if shown != has {
+                board.correct(moderation, user, 1, shown, has, Visibility::AsBefore);
+            }
+        }
+        self.moderated.restricted.insert(user, (Restriction::Held, moderation.id));
+    }
+
+    /// Voids, and then releases whom a rule holds: what both make of a board is one row.
+    fn conclude(
+        &mut self,
+        moderation: &Moderation,
+        user: UserId,
+        actions: &[ActionId],
+        release: bool,
+    ) -> Result<u64, ModerationRefusal> {
+        let before = self.clone();
+        let changed = self.turn(moderation, actions)?;
+        if release && matches!(self.moderated.restricted_by(user), Some(ModerationAct::Hold { .. })) {
+            for (id, board) in &mut self.boards {
+                let was = &before.boards[id];
+                if was.log.iter().any(|row| row.user_id == user) {
+                    board.log.retain(|row| row.user_id != user || row.position.version <= was.position().version);
+                    let had = was.own(&before.moderated.void, |_| ALL).get(&user).copied().flatten();
+                    let has = board.own(&self.moderated.void, |_| ALL).get(&user).copied().flatten();
+                    board.correct(moderation, user, 0, had, has, Visibility::Shown);
+                }
+            }
+            self.moderated.restricted.remove(&user);
+        }
+        Ok(changed)
     }
 
     pub(super) fn own(&self, id: &BoardId, user: UserId) -> Option<Own> {

@@ -1,5 +1,6 @@
 //! Decisions: once, kept, listed, previewed.
 
+use super::holding::conclusion;
 use super::{Moderator, done, ids};
 use crate::ids::{ActionId, ModerationId};
 use crate::store::{Effects, Moderated, Moderation, ModerationAct, ModerationRefusal, Restriction};
@@ -75,6 +76,34 @@ pub async fn what_never_counted_cannot_be_void<F: ModerationStoreFixture>(f: &F)
     assert_eq!(play.entries().await, [(2, 1)], "nothing was changed");
     let change = crate::store::Change { action_id: correction, ..play.change(1, 1) };
     assert_eq!(refused(play.apply_one(&change).await), crate::store::Refusal::FingerprintMismatch, "its id is taken");
+}
+
+/// Nobody decides about themselves, be it their actions or what they may not: the whole decision is refused.
+pub async fn nobody_decides_about_themselves<F: ModerationStoreFixture>(f: &F) {
+    let (play, moderator) = (Play::new(f).await, Moderator::new(f));
+    let receipts = [play.scored(1, 9).await, play.scored(2, 5).await, play.scored(1, 1).await];
+    moderator.void(&play, &[&receipts[0]]).await;
+    moderator.restrict(&play, 1, Restriction::Shadowed).await;
+    let version = play.version().await;
+    for act in [
+        ModerationAct::Unvoid { actions: ids(&[&receipts[0]]) },
+        ModerationAct::Void { actions: ids(&[&receipts[1], &receipts[2]]) },
+        ModerationAct::Restrict { user_id: user(1), restriction: Restriction::Held },
+        ModerationAct::Lift { user_id: user(1) },
+        conclusion(1, &[], true),
+    ] {
+        let own = Moderation { by: user(1).to_string(), ..moderator.decision(act.clone()) };
+        let preview = moderator.store.preview(&own).await.expect("preview answers");
+        assert_eq!(preview, Moderated::Refused(ModerationRefusal::OneselfDecided), "{act:?}");
+        assert_eq!(moderator.moderate(&own).await, preview);
+        assert_eq!(moderator.store.moderation(own.id).await.expect("moderation answers"), None);
+    }
+    assert_eq!((play.version().await, play.entries().await), (version, vec![(2, 5)]), "nothing was changed");
+    let others = Moderation {
+        by: user(1).to_string(),
+        ..moderator.decision(ModerationAct::Void { actions: ids(&[&receipts[1]]) })
+    };
+    assert!(matches!(moderator.moderate(&others).await, Moderated::Done(_)), "about others they do");
 }
 
 /// A preview tells what would be done, and does nothing.

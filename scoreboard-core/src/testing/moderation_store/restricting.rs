@@ -11,7 +11,7 @@ use crate::testing::fixture::ModerationStoreFixture;
 use crate::testing::play::{Play, board_id, refused, replayed, spec, user, users};
 
 /// That this user is nowhere: in no page, standing, scan, total or rank.
-async fn is_nowhere(play: &Play, number: u64, others: usize) {
+pub(super) async fn is_nowhere(play: &Play, number: u64, others: usize) {
     assert!(!users(&play.top().await).contains(&number), "no page");
     let found = play.store.standings(play.id(), None, RankStyle::Ordinal, &[user(number)]).await;
     let found = found.expect("standings answers").expect("the board is there");
@@ -27,7 +27,7 @@ async fn is_nowhere(play: &Play, number: u64, others: usize) {
 }
 
 /// What is shown is what the log says, and `verify` agrees.
-async fn is_clean(play: &Play) {
+pub(super) async fn is_clean(play: &Play) {
     let audit = verify(&*play.store, play.id(), |_, _| {}).await.expect("verify answers");
     assert!(matches!(audit, Audit::Clean { .. }), "{audit:?}");
 }

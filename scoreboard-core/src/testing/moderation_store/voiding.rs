@@ -5,9 +5,10 @@ use crate::audit::{Audit, verify};
 use crate::entry::Range;
 use crate::ranking::{Direction, Operator, RankStyle};
 use crate::score::MAX_SCORE;
-use crate::store::{ModerationAct, ModerationRefusal, Origin};
+use crate::store::{LogRow, ModerationAct, ModerationRefusal, Origin, Restriction};
 use crate::testing::fixture::ModerationStoreFixture;
-use crate::testing::play::{Play, number, spec, users};
+use crate::testing::play::{Play, board_id, number, spec, user, users};
+use crate::version::Version;
 
 /// What is void does not count: scores, ranks and totals are those of a board on which it never happened.
 pub async fn what_is_void_does_not_count<F: ModerationStoreFixture>(f: &F) {
@@ -139,12 +140,42 @@ pub async fn a_history_is_what_a_user_did<F: ModerationStoreFixture>(f: &F) {
     done.reverse();
     let (mut before, mut seen) = (None, Vec::new());
     loop {
-        let page =
-            play.store.history(play.id(), crate::testing::play::user(1), before, 2).await.expect("history answers");
+        let page = play.store.history(play.id(), user(1), before, 2).await.expect("history answers");
         assert!(page.len() <= 2);
         let Some(last) = page.last() else { break };
         before = Some(last.position.version);
         seen.extend(page.iter().map(|row| row.position.version));
     }
     assert_eq!(seen, done);
+}
+
+/// What was put right of what a user did is told newest first, between two versions; that they are restricted is not.
+pub async fn corrections_of_a_user_are_told<F: ModerationStoreFixture>(f: &F) {
+    let (play, moderator) = (Play::new(f).await, Moderator::new(f));
+    for n in 0..4 {
+        let receipts = [play.scored(1, n).await, play.scored(2, 1).await];
+        moderator.void(&play, &[&receipts[0], &receipts[1]]).await;
+    }
+    moderator.restrict(&play, 1, Restriction::Shadowed).await;
+    let receipt = play.scored(1, 7).await;
+    moderator.void(&play, &[&receipt]).await;
+    moderator.lift(&play, 1).await;
+    let log = play.log().await;
+    let is_told =
+        |row: &&LogRow| row.user_id == user(1) && row.origin == Origin::Correction && row.kind.as_str() == "void";
+    let all: Vec<_> = log.iter().rev().filter(is_told).cloned().collect();
+    assert_eq!(all.len(), 5, "the first was of no points, and a score all the same");
+    let told = async |after, before, limit| {
+        let (after, before) = (Version::new(after), Version::new(before));
+        moderator.store.corrections(play.id(), user(1), after, before, limit).await.expect("corrections answers")
+    };
+    assert_eq!(told(0, 1_000, 100).await, all);
+    assert_eq!(told(0, 1_000, 2).await, all[..2]);
+    let version = |index: usize| all[index].position.version.get();
+    assert_eq!(told(version(4), version(0), 100).await, all[1..4], "neither end");
+    assert_eq!(told(version(2), version(1), 100).await, []);
+    let nobody = moderator.store.corrections(play.id(), user(9), Version::ZERO, Version::new(1_000), 9).await;
+    assert_eq!(nobody.expect("corrections answers"), []);
+    let nowhere = moderator.store.corrections(&board_id("none"), user(1), Version::ZERO, Version::new(1_000), 9).await;
+    assert_eq!(nowhere.expect("corrections answers"), []);
 }

@@ -3,7 +3,7 @@
 use crate::board::Season;
 use crate::ranking::{Direction, Operator};
 use crate::score::MAX_SCORE;
-use crate::store::{AtMost, Change, Refusal};
+use crate::store::{AtMost, Change, Origin, Refusal};
 use crate::testing::fixture::ScoreStoreFixture;
 use crate::testing::play::{Play, applied, at, board_id, points, refused, spec};
 
@@ -73,6 +73,17 @@ pub async fn a_refused_change_spoils_no_other<F: ScoreStoreFixture>(f: &F) {
         let found = play.store.action(change.action_id).await.expect("action answers");
         assert_eq!(found.is_some(), outcome.receipt().is_some(), "only an action that counted is found");
     }
+}
+
+/// A change that says that it is a correction is refused, on whatever board: only a moderator's decision makes one.
+pub async fn a_correction_from_outside_is_refused<F: ScoreStoreFixture>(f: &F) {
+    let play = Play::new(f).await;
+    play.scored(1, 5).await;
+    for board in [play.id().clone(), board_id("nowhere")] {
+        let change = Change { board, origin: Origin::Correction, ..play.change(1, 5) };
+        assert_eq!(refused(play.apply_one(&change).await), Refusal::Correction);
+    }
+    assert_eq!((play.version().await, play.entries().await), (1, vec![(1, 5)]), "nothing was changed");
 }
 
 /// A refusal is not remembered: the same change counts once what refused it is gone.

@@ -323,6 +323,7 @@ const fn explain(refusal: Refusal) -> &'static str {
         Refusal::FingerprintMismatch => "another action of this id counted here",
         Refusal::AboveCount => "it would be above its number a day",
         Refusal::Banned => "its user is banned here",
+        Refusal::Correction => "it is a correction, and those are made by decisions alone",
         Refusal::Archived => "it is of a time whose log is archived here: whether it counted cannot be told",
     }
 }
