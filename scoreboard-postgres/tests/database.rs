@@ -11,7 +11,7 @@ use std::time::Duration;
 use scoreboard_core::accounts::SessionStore;
 use scoreboard_core::{
     ActionId, BackendError, BoardId, BoardSpec, Chain, Change, CreateBoard, Epoch, ErrorKind, Fingerprint, Origin,
-    Outcome, PageQuery, Points, Range, RankStyle, Refusal, Score, ScoreStore, Season, SessionId, Timestamp, UserId,
+    Outcome, PageQuery, Points, Range, RankStyle, Refusal, ScoreStore, Season, SessionId, Timestamp, UserId,
 };
 use scoreboard_postgres::sqlx::{self, Connection, PgConnection};
 use scoreboard_postgres::{Config, PostgresStore};
@@ -212,36 +212,6 @@ async fn who_loses_the_race_for_an_id_is_told_as_if_he_came_later() {
         }
     }
     assert_eq!(version(store, &two).await, 0);
-}
-
-/// A score is changed where it was read. Whoever moves it meanwhile, and does not ask for the board's lock as every store does, is found out, and
-/// the batch begins anew.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_score_that_somebody_moves_by_hand_meanwhile_is_changed_all_the_same() {
-    let Opened { store, schema } = &open().await;
-    let main = board(store, "main").await;
-    let one = change(1, &main);
-    let _ = store.apply(std::slice::from_ref(&one)).await.unwrap();
-    let mut connection = PgConnection::connect(schema.url()).await.unwrap();
-    let mut by_hand = connection.begin().await.unwrap();
-    sqlx::query("UPDATE scores SET updated_at = updated_at").execute(&mut *by_hand).await.unwrap();
-    let again = Change { user_id: one.user_id, ..change(2, &main) };
-    let task = tokio::spawn({
-        let store = store.clone();
-        async move { store.apply(&[again]).await }
-    });
-    let waits = "SELECT count(*) FROM pg_stat_activity WHERE application_name = current_setting('application_name')
-                 AND wait_event_type = 'Lock' AND query LIKE 'UPDATE scores%'";
-    let mut beside = PgConnection::connect(schema.url()).await.unwrap();
-    while sqlx::query_scalar::<_, i64>(waits).fetch_one(&mut beside).await.unwrap() == 0 {
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
-    by_hand.commit().await.unwrap();
-    let outcome = task.await.unwrap().unwrap().remove(0);
-    let receipt = outcome.receipt().expect("it counts");
-    assert_eq!((receipt.previous_score.map(Score::get), receipt.score.get(), receipt.version.get()), (Some(1), 2, 2));
-    let audit = scoreboard_core::verify(store, &main, |_, _| {}).await.unwrap();
-    assert!(matches!(audit, scoreboard_core::Audit::Clean { scores: 1, .. }), "{audit:?}");
 }
 
 #[tokio::test]

@@ -63,6 +63,7 @@ pub trait CommitListener: Send + Sync + 'static {
 /// - A batch whose outcome is unknown is sent again with the same ids, which settles it.
 /// - What waits behind a batch that fails after long is refused with it: the store would let it wait as long again.
 /// - A caller that goes away changes nothing: what was queued is applied.
+/// - Where other nodes write to the same board, it waits for its [turn](Turns), if it is given any, before it gathers.
 ///
 /// Dropping the last handle lets the queue drain; [`close`](Self::close) waits for it.
 ///

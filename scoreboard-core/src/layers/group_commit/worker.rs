@@ -79,7 +79,8 @@ impl Worker {
             let mut group = Group::default();
             group.push(first);
             self.gather(&mut group, &mut carried, &mut queue);
-            let turn = self.turn(&group).await;
+            // A defect of who gives turns costs a turn.
+            let turn = AssertUnwindSafe(self.turn(&group)).catch_unwind().await.unwrap_or_default();
             if turn.is_some() {
                 // All that came while this node waited.
                 self.gather(&mut group, &mut carried, &mut queue);
