@@ -3,17 +3,20 @@
 mod accounts;
 mod boards;
 mod incidents;
+mod keys;
 mod moderation;
 mod params;
 mod scores;
 mod second_factor;
 mod security;
 mod token_keys;
+mod user_file;
 mod watch;
 
 pub(crate) use accounts::{LoginRequest, RefreshRequest, RegisterRequest, SignedInAnswer, TicketAnswer, UserAnswer};
 pub(crate) use boards::{BoardAnswer, BoardsAnswer};
 pub(crate) use incidents::{AssignRequest, DecideRequest, IncidentAnswer, IncidentsAnswer, IncidentsParams};
+pub(crate) use keys::KeysAnswer;
 pub(crate) use moderation::{
     ActionsRequest, LiftRequest, ModerationAnswer, ModerationsAnswer, ModerationsParams, RestrictionAnswer,
     RestrictionRequest,
@@ -28,4 +31,5 @@ pub(crate) use security::{
     ConfirmRequest, ForgotRequest, PasswordRequest, ResetRequest, SessionAnswer, SessionsAnswer,
 };
 pub(crate) use token_keys::TokenKeysAnswer;
+pub(crate) use user_file::{AccountAnswer, UserActionsParams, UserFileAnswer, UserFileParams};
 pub(crate) use watch::WatchParams;

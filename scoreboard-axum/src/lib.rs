@@ -65,6 +65,7 @@ mod host;
 mod lifecycle;
 mod live;
 mod metrics;
+mod names;
 mod openapi;
 mod origin;
 mod places;

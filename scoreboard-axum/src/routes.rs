@@ -20,6 +20,7 @@ mod boards;
 mod docs;
 mod health;
 mod incidents;
+mod keys;
 mod live;
 mod metrics;
 mod moderation;
@@ -29,6 +30,7 @@ mod second_factor;
 mod security;
 mod standings;
 mod token_keys;
+mod user_file;
 mod users;
 
 /// The routes that the API's description names, and the description.
@@ -72,6 +74,9 @@ pub(crate) fn api() -> OpenApiRouter<Shared> {
         .routes(routes!(moderation::unvoid))
         .routes(routes!(moderation::restriction, moderation::restrict, moderation::lift))
         .routes(routes!(moderation::moderations))
+        .routes(routes!(user_file::user_file))
+        .routes(routes!(user_file::user_actions))
+        .routes(routes!(keys::keys))
         .routes(routes!(live::socket))
         .routes(routes!(live::events))
         .routes(routes!(health::health))

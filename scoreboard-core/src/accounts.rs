@@ -19,6 +19,7 @@ mod device;
 mod factor;
 mod factor_store;
 mod jwks_issuer;
+mod key_list;
 mod known_tokens;
 mod login;
 mod mailed_token;
@@ -49,6 +50,7 @@ pub use challenge::{FactorMethod, Login, PendingLogin};
 pub use factor::Factor;
 pub use factor_store::{FactorStore, LoginChallenge};
 pub use jwks_issuer::JwksIssuer;
+pub use key_list::{KeyState, SigningKey};
 pub use login::Registration;
 pub use message::{Message, MessageKind, Notifier};
 pub use outside::OutsideIssuer;
@@ -100,7 +102,8 @@ pub struct AccountsConfig {
     pub hashing_permits: usize,
     /// How many more may wait for that; a further one is refused as busy. Default: 8.
     pub hashing_queue: usize,
-    /// Whether an admin may do nothing but set up a second factor, as long as there is none. Only where factors are kept. Default: yes.
+    /// Whether an admin or a moderator may do nothing but set up a second factor, as long as there is none. Only where factors are kept.
+    /// Default: yes.
     pub admins_need_factor: bool,
     /// Whether codes for a login may be mailed, to users with an app whose address is confirmed and who need not have one: weaker than the app.
     /// Only where mail is sent. Default: yes.
@@ -235,6 +238,7 @@ struct Parts {
     address_tokens: MailedTokens,
     sent_codes: SentCodes,
     outside: Vec<Arc<dyn OutsideIssuer>>,
+    ring: KeyRing,
     tokens: AccessTokens,
     refresh_tokens: RefreshTokens,
     device_tokens: DeviceTokens,
@@ -322,6 +326,7 @@ impl AccountsBuilder {
             passwords: PasswordGate::new(config.hashing, config.hashing_permits, config.hashing_queue, &*ids),
             revocations: Revocations::default(),
             tickets: Tickets::new(config.max_tickets),
+            ring,
             store,
             clock,
             ids,

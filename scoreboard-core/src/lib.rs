@@ -134,8 +134,8 @@ pub use names::{DisplayNames, NAMES_BACKEND, NoNames};
 pub use pipeline::{
     Admission, AroundQuery, BoardError, BoardPreview, Builder, CacheEvent, CacheMonitorConfig, CacheReaction,
     CacheStep, CacheTrouble, CaseDecision, Changes, Config, Encoded, HistoryCorrection, HistoryEntry, HistoryPage,
-    HistoryQuery, IssueRequest, MAX_MODERATED, Preview, RecordRequest, Scoreboard, Selection, ShiftPreview, Stale,
-    StaleCause, StandingQuery, TopQuery,
+    HistoryQuery, IssueRequest, MAX_MODERATED, Preview, RecordRequest, ReviewedActions, Scoreboard, Selection,
+    ShiftPreview, Stale, StaleCause, StandingQuery, TopQuery,
 };
 pub use rank_index::{IndexPage, Percentile, RankIndex};
 pub use ranking::{Ahead, Direction, Operator, Order, OrderKey, RankStyle, TieBreak};

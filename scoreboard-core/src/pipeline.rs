@@ -47,8 +47,8 @@ pub use limit::Admission;
 pub use moderate::{BoardPreview, MAX_MODERATED, Preview, Selection, ShiftPreview};
 pub use monitor::{CacheEvent, CacheMonitorConfig, CacheReaction, CacheStep, CacheTrouble};
 pub use read::{
-    AroundQuery, Changes, Encoded, HistoryCorrection, HistoryEntry, HistoryPage, HistoryQuery, Stale, StaleCause,
-    StandingQuery, TopQuery,
+    AroundQuery, Changes, Encoded, HistoryCorrection, HistoryEntry, HistoryPage, HistoryQuery, ReviewedActions, Stale,
+    StaleCause, StandingQuery, TopQuery,
 };
 pub use record::RecordRequest;
 

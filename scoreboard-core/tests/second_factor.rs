@@ -289,9 +289,15 @@ async fn a_factor_is_given_up_by_a_code() {
 }
 
 #[tokio::test]
-async fn an_admin_without_a_factor_may_only_set_one_up() {
+async fn an_admin_or_a_moderator_without_a_factor_may_only_set_one_up() {
+    for role in [Role::Admin, Role::Moderator] {
+        may_only_set_one_up(role).await;
+    }
+}
+
+async fn may_only_set_one_up(role: Role) {
     let world = World::new().await;
-    world.store.set_roles(world.ada.id, &[Role::User], &[Role::User, Role::Admin]).await.unwrap();
+    world.store.set_roles(world.ada.id, &[Role::User], &[Role::User, role]).await.unwrap();
     let signed_in = world.signed_in().await;
     assert!(signed_in.must_enrol);
     assert!(matches!(world.accounts.authenticate(&signed_in.token), Err(AccountError::FactorRequired)));
@@ -309,7 +315,7 @@ async fn an_admin_without_a_factor_may_only_set_one_up() {
     let mut config = AccountsConfig::default();
     config.admins_need_factor = false;
     let free = World::with(config).await;
-    free.store.set_roles(free.ada.id, &[Role::User], &[Role::User, Role::Admin]).await.unwrap();
+    free.store.set_roles(free.ada.id, &[Role::User], &[Role::User, role]).await.unwrap();
     assert!(!free.signed_in().await.must_enrol, "where it is not asked for");
 }
 

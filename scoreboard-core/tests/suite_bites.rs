@@ -97,6 +97,7 @@ bites!(account_store {
     a_list_that_repeats: ListRepeats => users_are_listed_by_id;
     a_replaced_server_key: ServerKeyReplaced => an_id_has_one_server_key;
     a_server_key_that_stays: ServerKeyKept => a_removed_server_key_is_gone;
+    a_signing_server_key_that_is_hidden: SigningServerKeyHidden => server_keys_are_listed;
     a_revoked_key_that_is_forgotten: RevokedKeyForgotten => revoked_keys_are_listed;
 });
 

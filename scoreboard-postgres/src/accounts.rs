@@ -21,6 +21,13 @@ macro_rules! select_users {
     };
 }
 
+/// What [`decode_key`] reads.
+macro_rules! select_server_keys {
+    ($rest:literal) => {
+        concat!("SELECT id, secret, created_at, signs FROM server_keys ", $rest)
+    };
+}
+
 #[async_trait]
 impl DisplayNames for PostgresStore {
     async fn display_names(&self, users: &[UserId]) -> Result<HashMap<UserId, String>, BackendError> {
@@ -122,6 +129,13 @@ impl ServerKeyStore for PostgresStore {
         self.reads("server_key", key).await
     }
 
+    async fn server_keys(&self) -> Result<Vec<ServerKey>, BackendError> {
+        // By the bytes, whatever the database's collation: names are ASCII.
+        let found = sqlx::query(select_server_keys!("ORDER BY id COLLATE \"C\""));
+        let keys = async { found.fetch_all(&mut *self.pool.acquire().await?).await?.iter().map(decode_key).collect() };
+        self.reads("server_keys", keys).await
+    }
+
     async fn remove_server_key(&self, id: &KeyId) -> Result<bool, BackendError> {
         let delete = sqlx::query("DELETE FROM server_keys WHERE id = $1").bind(id.as_str());
         self.execute(delete).await.map(|rows| rows > 0).map_err(|failure| failure.during("remove_server_key"))
@@ -170,15 +184,15 @@ async fn names(executor: impl PgExecutor<'_>, users: &[UserId]) -> Result<HashMa
 }
 
 async fn key(executor: impl PgExecutor<'_>, id: &KeyId) -> Result<Option<ServerKey>, Failure> {
-    let row = sqlx::query("SELECT id, secret, created_at, signs FROM server_keys WHERE id = $1")
-        .bind(id.as_str())
-        .fetch_optional(executor)
-        .await?;
-    let Some(row) = row else { return Ok(None) };
-    let mut columns = Columns::of(&row);
+    let row = sqlx::query(select_server_keys!("WHERE id = $1")).bind(id.as_str()).fetch_optional(executor).await?;
+    row.as_ref().map(decode_key).transpose()
+}
+
+fn decode_key(row: &PgRow) -> Result<ServerKey, Failure> {
+    let mut columns = Columns::of(row);
     let id = KeyId::new(columns.take()?)?;
     let (bytes, created_at) = (columns.bytes()?, columns.at()?);
-    Ok(Some(ServerKey { id, credential: ServerCredential::from_parts(bytes, columns.take()?), created_at }))
+    Ok(ServerKey { id, credential: ServerCredential::from_parts(bytes, columns.take()?), created_at })
 }
 
 fn decode(row: &PgRow) -> Result<(User, PasswordHash), Failure> {

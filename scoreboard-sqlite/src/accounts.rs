@@ -21,6 +21,14 @@ macro_rules! select_users {
         concat!("SELECT id, email, display_name, moderator, admin, created_at, password FROM users ", $rest)
     };
 }
+
+/// What [`decode_key`] reads.
+macro_rules! select_server_keys {
+    ($rest:literal) => {
+        concat!("SELECT id, secret, created_at, signs FROM server_keys ", $rest)
+    };
+}
+
 #[async_trait]
 impl DisplayNames for SqliteStore {
     async fn display_names(&self, users: &[UserId]) -> Result<HashMap<UserId, String>, BackendError> {
@@ -117,6 +125,14 @@ impl ServerKeyStore for SqliteStore {
         async { key(&mut *self.reader().await?, id).await }.await.map_err(|failure| failure.during("server_key"))
     }
 
+    async fn server_keys(&self) -> Result<Vec<ServerKey>, BackendError> {
+        let found = sqlx::query(select_server_keys!("ORDER BY id"));
+        let keys = async {
+            found.fetch_all(&mut *self.reader().await?).await?.iter().map(decode_key).collect::<Result<_, _>>()
+        };
+        keys.await.map_err(|failure: Failure| failure.during("server_keys"))
+    }
+
     async fn remove_server_key(&self, id: &KeyId) -> Result<bool, BackendError> {
         let delete = sqlx::query("DELETE FROM server_keys WHERE id = ?").bind(id.as_str());
         self.execute(delete).await.map(|rows| rows > 0).map_err(|failure| failure.during("remove_server_key"))
@@ -168,15 +184,15 @@ async fn names(executor: impl SqliteExecutor<'_>, users: &[UserId]) -> Result<Ha
 }
 
 async fn key(executor: impl SqliteExecutor<'_>, id: &KeyId) -> Result<Option<ServerKey>, Failure> {
-    let row = sqlx::query("SELECT id, secret, created_at, signs FROM server_keys WHERE id = ?")
-        .bind(id.as_str())
-        .fetch_optional(executor)
-        .await?;
-    let Some(row) = row else { return Ok(None) };
-    let mut columns = Columns::of(&row);
+    let row = sqlx::query(select_server_keys!("WHERE id = ?")).bind(id.as_str()).fetch_optional(executor).await?;
+    row.as_ref().map(decode_key).transpose()
+}
+
+fn decode_key(row: &SqliteRow) -> Result<ServerKey, Failure> {
+    let mut columns = Columns::of(row);
     let id = KeyId::new(columns.take()?)?;
     let (bytes, created_at) = (columns.bytes()?, columns.at()?);
-    Ok(Some(ServerKey { id, credential: ServerCredential::from_parts(bytes, columns.take()?), created_at }))
+    Ok(ServerKey { id, credential: ServerCredential::from_parts(bytes, columns.take()?), created_at })
 }
 
 fn decode(row: &SqliteRow) -> Result<(User, PasswordHash), Failure> {

@@ -4,6 +4,7 @@ use scoreboard_core::{BoardId, CaseStep, Incident, IncidentFilter, IncidentId, I
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::names::Names;
 use crate::query::within;
 
 /// The longest note, in characters.
@@ -70,6 +71,9 @@ pub(crate) struct IncidentsAnswer {
     pub(crate) incidents: Vec<Incident>,
     /// What a next page begins behind; `null` if there is none.
     pub(crate) next: Option<IncidentId>,
+    /// What those named here are called; who has no name is left out.
+    #[schema(value_type = std::collections::BTreeMap<String, String>)]
+    pub(crate) names: Names,
 }
 
 /// An incident, with all that was done with it.
@@ -80,6 +84,10 @@ pub(crate) struct IncidentAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub(crate) steps: Option<Vec<CaseStep>>,
+    /// What those named here are called, who has no name left out; of an incident that was just changed, `null`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<std::collections::BTreeMap<String, String>>, nullable = false)]
+    pub(crate) names: Option<Names>,
 }
 
 /// Who is to look into it.
@@ -104,12 +112,19 @@ pub(crate) struct AssignRequest {
 pub(crate) struct DecideRequest {
     /// `revision` of the incident as it was seen.
     pub(crate) revision: u32,
-    /// `open` takes a decision back.
+    /// `open` takes a decision back, and leaves what was void as it is.
     pub(crate) status: IncidentStatus,
     /// Why.
     #[serde(default, deserialize_with = "note")]
     #[schema(max_length = 1000)]
     pub(crate) note: String,
+    /// Of a confirmed incident: whether what was found no longer counts. By default so if its measure is `hold`.
+    #[schema(nullable = false)]
+    pub(crate) void: Option<bool>,
+    /// Whether the user is let go whom a rule holds. By default so if it is dismissed and no other incident is open that is to hold them; whom people
+    /// hold, shadow or ban stays so.
+    #[schema(nullable = false)]
+    pub(crate) release: Option<bool>,
 }
 
 fn note<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {

@@ -6,6 +6,7 @@ use scoreboard_core::{
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::names::Names;
 use crate::query::within;
 
 /// Which actions are void, or are no longer: those that are named, or those that have something in common.
@@ -115,6 +116,9 @@ pub(crate) struct ModerationAnswer {
 pub(crate) struct ModerationsAnswer {
     /// Newest first.
     pub(crate) moderations: Vec<CarriedOut>,
+    /// What those named here are called; who has no name is left out.
+    #[schema(value_type = std::collections::BTreeMap<String, String>)]
+    pub(crate) names: Names,
 }
 
 /// What a user may not.

@@ -10,13 +10,13 @@ use crate::folder::Folder;
 use crate::served::{PASSWORD, Served};
 use crate::transfer::EXPORT;
 
-fn schema() -> Schema {
+pub(crate) fn schema() -> Schema {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(Schema::create())
 }
 
 /// An export in whatever epoch.
-fn without_epochs(export: &str) -> String {
+pub(crate) fn without_epochs(export: &str) -> String {
     let mut text = export.to_owned();
     for epoch in 1..9 {
         text = text.replace(&format!("\"epoch\":{epoch}"), "\"epoch\":_");
@@ -114,7 +114,7 @@ fn what_cannot_be_copied_is_said_in_one_line() {
 }
 
 /// How many changes there are, if there is a log already.
-fn rows(schema: &Schema) -> i64 {
+pub(crate) fn rows(schema: &Schema) -> i64 {
     use scoreboard_postgres::sqlx::{Connection, PgConnection, query_scalar};
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {

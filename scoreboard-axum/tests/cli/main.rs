@@ -6,6 +6,7 @@ mod cache;
 mod copy;
 #[path = "../../../scoreboard-postgres/tests/support/postgres/mod.rs"]
 mod database;
+mod decisions;
 mod demo;
 mod first_start;
 mod folder;

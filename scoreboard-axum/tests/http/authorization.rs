@@ -62,7 +62,7 @@ const fn reviewers(status: u16) -> Row {
 }
 
 /// What each of [`CALLERS`] is answered.
-const MATRIX: [(&str, &str, Row); 50] = [
+const MATRIX: [(&str, &str, Row); 53] = [
     ("post", "/api/auth/register", everyone(201)),
     ("post", "/api/auth/login", everyone(200)),
     ("post", "/api/auth/refresh", everyone(200)),
@@ -110,6 +110,10 @@ const MATRIX: [(&str, &str, Row); 50] = [
     ("put", "/api/admin/users/{userId}/restriction", reviewers(200)),
     ("delete", "/api/admin/users/{userId}/restriction", reviewers(200)),
     ("get", "/api/admin/moderations", reviewers(200)),
+    ("get", "/api/admin/users/{userId}", reviewers(200)),
+    ("get", "/api/admin/users/{userId}/actions", reviewers(200)),
+    // Of admins alone.
+    ("get", "/api/admin/keys", [401, 403, 403, 403, 200, 401, 401, 401]),
     // As far as one gets without a socket. Who is there, a ticket says: see `tickets`.
     ("get", "/api/scoreboard/ws", everyone(400)),
     ("get", "/api/scoreboard/events", everyone(200)),
@@ -340,8 +344,10 @@ async fn what_is_not_described_is_open_to_nobody() {
             }
         }
         for path in [
-            "/admin",
+            "/admin/",
+            "/admin/incidents",
             "/api/admin",
+            "/api/admin/keys/arena",
             "/api/admin/users",
             "/api/auth",
             "/api/auth/me/roles",

@@ -28,5 +28,6 @@ mod socket;
 mod support;
 mod surroundings;
 mod tickets;
+mod user_file;
 mod watcher;
 mod windows;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::World;
 
 /// Each route, and its statuses beside those that every route has.
-const ROUTES: [(&str, &str, &[u16]); 50] = [
+const ROUTES: [(&str, &str, &[u16]); 53] = [
     ("post", "/api/auth/register", &[201, 400, 408, 409, 415]),
     ("post", "/api/auth/login", &[200, 400, 401, 408, 415]),
     ("post", "/api/auth/refresh", &[200, 400, 401, 408, 415]),
@@ -53,6 +53,9 @@ const ROUTES: [(&str, &str, &[u16]); 50] = [
     ("put", "/api/admin/users/{userId}/restriction", &[200, 400, 401, 403, 404, 408, 409, 415]),
     ("delete", "/api/admin/users/{userId}/restriction", &[200, 400, 401, 403, 404, 408, 409, 415]),
     ("get", "/api/admin/moderations", &[200, 400, 401, 403, 404]),
+    ("get", "/api/admin/users/{userId}", &[200, 400, 401, 403, 404]),
+    ("get", "/api/admin/users/{userId}/actions", &[200, 400, 401, 403, 404]),
+    ("get", "/api/admin/keys", &[200, 400, 401, 403]),
     ("get", "/health/ready", &[200]),
     ("get", "/metrics", &[200, 404]),
     ("get", "/openapi.json", &[200]),

@@ -237,9 +237,10 @@ impl Accounts {
         self.parts.factors.as_ref().ok_or(AccountError::NoFactors)
     }
 
-    /// Whether this user may do nothing but set up a second factor, as long as there is none.
+    /// Whether this user may do nothing but set up a second factor, as long as there is none: whoever decides about others.
     pub(super) fn must_have_factor(&self, user: &User) -> bool {
-        self.parts.factors.is_some() && self.parts.config.admins_need_factor && user.roles.contains(&Role::Admin)
+        let decides = user.roles.contains(&Role::Admin) || user.roles.contains(&Role::Moderator);
+        self.parts.factors.is_some() && self.parts.config.admins_need_factor && decides
     }
 
     async fn check_fresh(

@@ -377,6 +377,17 @@ pub trait ServerKeyStore: fmt::Debug + Send + Sync + 'static {
     /// Nothing is changed.
     async fn server_key(&self, id: &KeyId) -> Result<Option<ServerKey>, BackendError>;
 
+    /// All keys, sorted by their names.
+    ///
+    /// # Errors
+    ///
+    /// As [`server_key`](Self::server_key).
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is changed.
+    async fn server_keys(&self) -> Result<Vec<ServerKey>, BackendError>;
+
     /// Takes a key away: false if there was none. Durable on `Ok`.
     ///
     /// # Errors

@@ -19,11 +19,13 @@ mod encoded;
 mod history;
 mod measures;
 mod own;
+mod reviewed;
 
 pub use encoded::{Encoded, Stale, StaleCause};
 pub(super) use encoded::{Fetched, Loads};
 pub use history::{Changes, HistoryCorrection, HistoryEntry, HistoryPage, HistoryQuery};
 pub(super) use measures::Counts;
+pub use reviewed::ReviewedActions;
 
 /// Which page of a board.
 #[derive(Debug, Clone, PartialEq, Eq)]

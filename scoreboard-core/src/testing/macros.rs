@@ -144,6 +144,7 @@ macro_rules! account_store_conformance {
                 an_id_has_one_server_key,
                 one_of_many_adds_a_server_key,
                 a_removed_server_key_is_gone,
+                server_keys_are_listed,
                 revoked_keys_are_listed,
             ]
         );

@@ -106,6 +106,14 @@ impl KeyRing {
         Self::new(vec![(id, Secret(ids.secret()))]).expect("one key")
     }
 
+    /// The names of the keys in force, the signing one first, and of those that are retired.
+    #[must_use]
+    pub fn ids(&self) -> (Vec<KeyId>, Vec<KeyId>) {
+        let Keys { in_force, retired } = self.keys();
+        let ids = |keys: &[(KeyId, Secret)]| keys.iter().map(|(id, _)| id.clone()).collect();
+        (ids(&in_force), ids(&retired))
+    }
+
     /// The keys for one purpose, the signing one first: HKDF-SHA256 (RFC 5869) of each master key, with the purpose and the
     /// key's id as the info.
     #[must_use]
@@ -154,9 +162,8 @@ fn derive((id, master): &(KeyId, Secret), purpose: &str) -> (KeyId, Secret) {
 
 impl fmt::Debug for KeyRing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Keys { in_force, retired } = self.keys();
-        let ids = |keys: &[(KeyId, Secret)]| keys.iter().map(|(id, _)| id.clone()).collect::<Vec<_>>();
-        f.debug_struct("KeyRing").field("keys", &ids(&in_force)).field("retired", &ids(&retired)).finish()
+        let (in_force, retired) = self.ids();
+        f.debug_struct("KeyRing").field("keys", &in_force).field("retired", &retired).finish()
     }
 }
 

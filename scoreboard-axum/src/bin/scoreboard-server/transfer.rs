@@ -2,26 +2,29 @@
 //!
 //! A header; the boards; the users in the order of their ids, then their second factors in the same; the boards' logs, each in version order; a trailer with the
 //! counts, so that a file that was cut off is noticed. The same data give the same file, byte for byte.
+//!
+//! Where moderators have decided anything, the decisions stand among the rows, in the order in which they were carried out: each behind all rows that
+//! it is about, and before its corrections. Who reads them in this order carries them out again, and comes to the same corrections.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use scoreboard_core::accounts::{DisplayName, Email, PasswordHash, Role, User};
-use scoreboard_core::{
-    ActionId, BoardId, BoardSpec, Change, Epoch, Fingerprint, KindId, LogRow, Origin, Points, Position, Reached,
-    RowDigest, Score, Season, Timestamp, UserId, Version, Visibility,
-};
+use scoreboard_core::{ActionId, BoardSpec, Epoch, Moderation, Season, Timestamp, UserId, Version};
 use serde::{Deserialize, Serialize};
 
 pub(crate) mod copy;
 pub(crate) mod export;
 mod factor_line;
 pub(crate) mod import;
+mod row_line;
 mod tables;
 
 use factor_line::FactorLine;
+use row_line::{OriginWord, RowLine};
 
 const FORMAT: &str = "scoreboard-export";
-const VERSION: u32 = 1;
+/// Changes alone: what each release reads.
+const CHANGES: u32 = 1;
+/// With decisions of moderators. A release that knew of none would count what is void.
+const DECISIONS: u32 = 2;
 
 /// One line.
 #[derive(Debug, Serialize, Deserialize)]
@@ -32,11 +35,13 @@ enum Line {
     User(UserLine),
     Factor(FactorLine),
     Row(RowLine),
+    Decision(DecisionLine),
     End(Counts),
 }
 
+/// What a later format has in it is no reason not to say that it is one.
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 struct Header {
     format: String,
     version: u32,
@@ -66,32 +71,18 @@ struct UserLine {
     password: String,
 }
 
-/// A row of a log. What the user had before it follows from the rows before it.
+/// A decision of a moderator, and what came of it.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct RowLine {
-    board: BoardId,
-    version: Version,
-    id: ActionId,
-    /// 16 bytes, base64.
-    fingerprint: String,
-    season: Season,
-    user_id: UserId,
-    kind: KindId,
-    points: Points,
-    origin: OriginWord,
-    at: Timestamp,
-    score: Score,
-    /// Not there if a release has written it that knew of none.
+struct DecisionLine {
+    decision: Moderation,
+    /// How many actions counted otherwise.
+    changed: u64,
+    /// How many rows the logs got.
+    corrections: u64,
+    /// Of a hold that reaches back to a version: what took it, so that it is the same one where this is read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    digest: Option<RowDigest>,
-}
-
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum OriginWord {
-    Action,
-    Record,
+    since_action: Option<ActionId>,
 }
 
 /// How many lines of each kind.
@@ -100,20 +91,31 @@ enum OriginWord {
 struct Counts {
     boards: u64,
     users: u64,
+    /// Corrections too.
     rows: u64,
+    #[serde(default, skip_serializing_if = "is_none")]
+    decisions: u64,
+}
+
+const fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Header {
-    fn new(users: bool) -> Self {
-        Self { format: FORMAT.to_owned(), version: VERSION, users }
+    fn new(users: bool, has_decisions: bool) -> Self {
+        let version = if has_decisions { DECISIONS } else { CHANGES };
+        Self { format: FORMAT.to_owned(), version, users }
     }
 
     fn check(&self) -> Result<(), String> {
         if self.format != FORMAT {
             return Err(format!("is no export of a scoreboard, but `{}`", self.format));
         }
-        if self.version != VERSION {
-            return Err(format!("is an export of format {}, this program knows {VERSION}", self.version));
+        if !(CHANGES..=DECISIONS).contains(&self.version) {
+            return Err(format!(
+                "is an export of format {}, this program knows {CHANGES} to {DECISIONS}: a newer release has written it",
+                self.version
+            ));
         }
         Ok(())
     }
@@ -136,74 +138,10 @@ impl UserLine {
     }
 }
 
-impl RowLine {
-    /// `None` for a correction, which no change makes again.
-    fn new(board: &BoardId, row: &LogRow) -> Option<Self> {
-        Some(Self {
-            board: board.clone(),
-            version: row.position.version,
-            id: row.action_id,
-            fingerprint: STANDARD.encode(row.fingerprint.as_bytes()),
-            season: row.season,
-            user_id: row.user_id,
-            kind: row.kind.clone(),
-            points: row.points,
-            origin: match row.origin {
-                Origin::Action => OriginWord::Action,
-                Origin::Record => OriginWord::Record,
-                Origin::Correction => return None,
-            },
-            at: row.at,
-            score: row.score,
-            digest: row.digest,
-        })
-    }
-
-    /// The row as it is in the log, behind what its user had before. Epochs are not in an export: they are of a store, and no digest is over them.
-    fn to_log_row(&self, previous: Option<Reached>, change: &Change) -> LogRow {
-        LogRow {
-            position: Position { epoch: Epoch::default(), version: self.version },
-            action_id: self.id,
-            fingerprint: change.fingerprint,
-            season: self.season,
-            user_id: self.user_id,
-            kind: self.kind.clone(),
-            points: self.points,
-            origin: change.origin,
-            previous,
-            score: self.score,
-            at: self.at,
-            corrected: None,
-            visibility: Visibility::Shown,
-            digest: self.digest,
-        }
-    }
-
-    /// The change that makes this row again, or finds it.
-    fn to_change(&self) -> Result<Change, String> {
-        let fingerprint = STANDARD.decode(&self.fingerprint).ok().and_then(|bytes| <[u8; 16]>::try_from(bytes).ok());
-        Ok(Change {
-            action_id: self.id,
-            fingerprint: Fingerprint::from_bytes(fingerprint.ok_or("the fingerprint is not 16 bytes in base64")?),
-            board: self.board.clone(),
-            season: self.season,
-            user_id: self.user_id,
-            kind: self.kind.clone(),
-            points: self.points,
-            origin: match self.origin {
-                OriginWord::Action => Origin::Action,
-                OriginWord::Record => Origin::Record,
-            },
-            at: self.at,
-            // It counted: whatever was asked of it then was true.
-            at_most: None,
-        })
-    }
-}
-
 impl std::fmt::Display for Counts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { boards, users, rows } = self;
-        write!(f, "{boards} boards, {users} users, {rows} changes")
+        let Self { boards, users, rows, decisions } = self;
+        write!(f, "{boards} boards, {users} users, {rows} changes")?;
+        if *decisions > 0 { write!(f, ", {decisions} decisions") } else { Ok(()) }
     }
 }

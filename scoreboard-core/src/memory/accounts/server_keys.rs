@@ -25,6 +25,12 @@ impl ServerKeyStore for MemoryAccountStore {
         Ok(self.server_keys.lock().get(id).cloned())
     }
 
+    async fn server_keys(&self) -> Result<Vec<ServerKey>, BackendError> {
+        let mut keys: Vec<ServerKey> = self.server_keys.lock().values().cloned().collect();
+        keys.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+        Ok(keys)
+    }
+
     async fn remove_server_key(&self, id: &KeyId) -> Result<bool, BackendError> {
         Ok(self.server_keys.lock().remove(id).is_some())
     }

@@ -70,7 +70,7 @@ pub struct HistoryEntry {
 }
 
 impl HistoryEntry {
-    fn new(row: LogRow, voided: &HashSet<ActionId>) -> Self {
+    pub(super) fn new(row: LogRow, voided: &HashSet<ActionId>) -> Self {
         Self {
             voided: voided.contains(&row.action_id),
             action_id: row.action_id,

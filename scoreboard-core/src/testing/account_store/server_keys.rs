@@ -70,3 +70,18 @@ pub async fn a_removed_server_key_is_gone<F: AccountStoreFixture>(f: &F) {
     assert!(store.add_server_key(&again).await.expect("add_server_key answers"), "the id is free again");
     assert_eq!(store.server_key(&one.id).await.expect("server_key answers"), Some(again));
 }
+
+/// All keys are listed whole, sorted by their names; a removed one no longer is.
+pub async fn server_keys_are_listed<F: AccountStoreFixture>(f: &F) {
+    let list = async || f.account_store().server_keys().await.expect("server_keys answers");
+    assert_eq!(list().await, [], "there are none");
+    let signing = ServerKey { credential: ServerCredential::PublicKey([7; 32]), ..key("b-signs", "") };
+    let keys = [key("a", "1"), signing, key("c", "3")];
+    let store = f.account_store();
+    for at in [2, 0, 1] {
+        assert!(store.add_server_key(&keys[at]).await.expect("add_server_key answers"));
+    }
+    assert_eq!(list().await, keys);
+    assert!(store.remove_server_key(&keys[0].id).await.expect("remove_server_key answers"));
+    assert_eq!(list().await, keys[1..]);
+}

@@ -10,8 +10,8 @@ use parking_lot::Mutex;
 
 use super::defects;
 use crate::accounts::{
-    AccountStore, CreateUser, Email, PasswordHash, RevokedKeyStore, Role, Rotation, ServerKey, ServerKeyStore, Session,
-    SessionStore, TokenHash, User, UserStore,
+    AccountStore, CreateUser, Email, PasswordHash, RevokedKeyStore, Role, Rotation, ServerCredential, ServerKey,
+    ServerKeyStore, Session, SessionStore, TokenHash, User, UserStore,
 };
 use crate::clock::Timestamp;
 use crate::error::BackendError;
@@ -63,6 +63,8 @@ defects! {
     ServerKeyReplaced: |store: dyn AccountStore| account_store = Altered::new(store, Alteration::ServerKeyReplaced);
     /// A server key that was removed is still found.
     ServerKeyKept: |store: dyn AccountStore| account_store = Altered::new(store, Alteration::ServerKeyKept);
+    /// Of server keys, only those that show a secret are listed.
+    SigningServerKeyHidden: |store: dyn AccountStore| account_store = Altered::new(store, Alteration::SigningServerKeyHidden);
     /// Only the key that was revoked first is listed.
     RevokedKeyForgotten: |store: dyn AccountStore| account_store = Altered::new(store, Alteration::RevokedKeyForgotten);
 }
@@ -91,6 +93,7 @@ enum Alteration {
     ListRepeats,
     ServerKeyReplaced,
     ServerKeyKept,
+    SigningServerKeyHidden,
 }
 
 struct Altered {
@@ -270,6 +273,14 @@ impl ServerKeyStore for Altered {
 
     async fn server_key(&self, id: &KeyId) -> Result<Option<ServerKey>> {
         self.store.server_key(id).await
+    }
+
+    async fn server_keys(&self) -> Result<Vec<ServerKey>> {
+        let mut keys = self.store.server_keys().await?;
+        if self.is(Alteration::SigningServerKeyHidden) {
+            keys.retain(|key| matches!(key.credential, ServerCredential::Secret(_)));
+        }
+        Ok(keys)
     }
 
     async fn remove_server_key(&self, id: &KeyId) -> Result<bool> {

@@ -55,7 +55,7 @@ pub(crate) struct Accounts {
     pub(crate) session_days: u64,
     /// `iss` and `aud` of the access tokens, and the name that authenticator apps and mails show.
     pub(crate) issuer: String,
-    /// Whether admins may do nothing but set up a second factor, as long as they have none.
+    /// Whether admins and moderators may do nothing but set up a second factor, as long as they have none.
     pub(crate) second_factor: SecondFactor,
     /// Whether codes for a login may be mailed in the place of an app's, to users who need not have one.
     pub(crate) mailed_codes: MailedCodes,
@@ -88,7 +88,7 @@ impl TryFrom<String> for TokenSignature {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", try_from = "String")]
 pub(crate) enum SecondFactor {
-    /// Admins.
+    /// Admins, and moderators.
     #[default]
     Admins,
     /// Nobody.

@@ -15,7 +15,7 @@ use crate::settings::Settings;
 use crate::store::Stores;
 use crate::transfer::Line;
 use crate::transfer::export::{Sink, everything};
-use crate::transfer::import::{Import, Source};
+use crate::transfer::import::{Folded, Import, Source};
 use crate::transfer::tables::Tables;
 use crate::verify::audit;
 
@@ -86,7 +86,7 @@ async fn copy(from: &Stores, to: &Stores) -> Result<()> {
 async fn transfer(
     to: &Stores,
     read: impl AsyncFnOnce(&mut Outgoing) -> Result<()>,
-) -> Result<BTreeMap<BoardId, (Version, u64)>> {
+) -> Result<BTreeMap<BoardId, Folded>> {
     let (sender, receiver) = channel(ON_THE_WAY);
     let read = async move {
         let mut outgoing = Outgoing { sender, about: None };
@@ -101,14 +101,20 @@ async fn transfer(
 }
 
 /// Folds what was read as well, and compares it with what was written.
-async fn compare(from: &Stores, written: &BTreeMap<BoardId, (Version, u64)>) -> Result<()> {
-    for (board, &(version, scores)) in written {
+async fn compare(from: &Stores, written: &BTreeMap<BoardId, Folded>) -> Result<()> {
+    for (board, folded) in written {
         match audit(from, board).await? {
-            Audit::Clean { position, scores: there, .. } if (position.version, there) == (version, scores) => {
+            Audit::Clean { position, scores, head, digests_from }
+                if (position.version, scores) == (folded.version, folded.scores) =>
+            {
+                // Rows of a release that knew of no digests have them on one side alone.
+                if digests_from == Some(Version::ZERO.next()) && head != folded.head {
+                    return Err(Failure::new(format_args!("{board}: has another log where it comes from")));
+                }
                 note(format_args!("{board}: clean and the same where it comes from"));
             }
-            Audit::Clean { position, scores: there, .. } => note(format_args!(
-                "{board}: clean up to version {} ({there} scores) where it comes from; copy again for what was counted meanwhile",
+            Audit::Clean { position, scores, .. } => note(format_args!(
+                "{board}: clean up to version {} ({scores} scores) where it comes from; copy again for what was counted meanwhile",
                 position.version
             )),
             Audit::Differs(difference) => {

@@ -1,16 +1,21 @@
 //! `export`: everything but keys and sessions, true at one moment of each board, beside a running server.
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-use scoreboard_core::{Board, Version};
+use scoreboard_core::{Board, BoardId, Version};
 
 use crate::failure::{Failure, Result};
 use crate::progress::{Progress, note};
 use crate::settings::Settings;
 use crate::store::Stores;
-use crate::transfer::{BoardLine, Counts, FactorLine, Header, Line, RowLine, UserLine};
+use crate::transfer::{BoardLine, Counts, DecisionLine, FactorLine, Header, Line, RowLine, UserLine};
+
+use decided::{Decided, decided};
+
+mod decided;
 
 /// How many rows or users are read at once.
 const CHUNK: usize = 1000;
@@ -33,10 +38,9 @@ pub(crate) async fn run(settings: &Settings, file: &Path, users: bool) -> Result
 /// Reads all of it, each board up to where it is now.
 pub(super) async fn everything(stores: &Stores, lines: &mut impl Sink, users: bool) -> Result<Counts> {
     let mut counts = Counts::default();
-    lines.write(Line::Header(Header::new(users))).await?;
     // Whoever is in a log up to these versions had an account before: users are read after this, and none is missing.
     let boards = stores.scores.boards().await?;
-    for Board { spec, season, version, epoch, log_after, .. } in &boards {
+    for Board { spec, log_after, .. } in &boards {
         if *log_after > Version::ZERO {
             let id = &spec.id;
             return Err(Failure::new(format_args!(
@@ -44,30 +48,37 @@ pub(super) async fn everything(stores: &Stores, lines: &mut impl Sink, users: bo
                  database by its own means"
             )));
         }
+    }
+    let decisions = decided(stores, &boards).await?;
+    lines.write(Line::Header(Header::new(users, !decisions.is_empty()))).await?;
+    for Board { spec, season, version, epoch, .. } in &boards {
         counts.boards += 1;
         let (season, version, epoch) = (*season, *version, *epoch);
         lines.write(Line::Board(BoardLine { spec: spec.clone(), season, version, epoch })).await?;
-    }
-    // What is decided from now on has its rows behind those versions.
-    if !stores.moderation.moderations(None, 1).await?.is_empty() {
-        return Err(moderated());
     }
     if users {
         counts.users = all_users(stores, lines).await?;
         all_factors(stores, lines).await?;
     }
+    let mut logs: BTreeMap<&BoardId, Log<'_>> =
+        boards.iter().map(|board| (&board.spec.id, Log { board, done: Version::ZERO })).collect();
+    for Decided { carried_out, behind, through, since_action } in decisions {
+        // No further than the decision needs it: what was done later is decided by it.
+        for (board, version) in &behind {
+            counts.rows += log_of(&mut logs, board)?.write(*version, stores, lines).await?;
+        }
+        counts.decisions += 1;
+        let (decision, changed, corrections) = (carried_out.moderation, carried_out.changed, carried_out.corrections);
+        lines.write(Line::Decision(DecisionLine { decision, changed, corrections, since_action })).await?;
+        for (board, version) in &through {
+            counts.rows += log_of(&mut logs, board)?.write(*version, stores, lines).await?;
+        }
+    }
     for board in &boards {
-        counts.rows += log(stores, lines, board).await?;
+        counts.rows += log_of(&mut logs, &board.spec.id)?.write(board.version, stores, lines).await?;
     }
     lines.write(Line::End(counts)).await?;
     Ok(counts)
-}
-
-/// An export knows changes alone.
-fn moderated() -> Failure {
-    Failure::new(
-        "moderators have decided what counts here, for which an export has no words yet: copy the database by its own means",
-    )
 }
 
 async fn all_users(stores: &Stores, lines: &mut impl Sink) -> Result<u64> {
@@ -98,27 +109,41 @@ async fn all_factors(stores: &Stores, lines: &mut impl Sink) -> Result<()> {
     }
 }
 
-async fn log(stores: &Stores, lines: &mut impl Sink, board: &Board) -> Result<u64> {
-    let Board { spec, version: end, .. } = board;
-    let mut progress = Progress::new(format!("reading {}", spec.id), end.get(), "changes");
-    let mut done = Version::ZERO;
-    while done < *end {
-        let left = usize::try_from(end.get() - done.get()).unwrap_or(CHUNK);
-        let rows = stores.scores.log(&spec.id, done, CHUNK.min(left)).await?;
-        if rows.is_empty() {
-            let id = &spec.id;
-            return Err(Failure::new(format_args!(
-                "the log of `{id}` ends at version {done}, not {end}: run `verify`"
-            )));
+fn log_of<'l, 'b>(logs: &'l mut BTreeMap<&BoardId, Log<'b>>, board: &BoardId) -> Result<&'l mut Log<'b>> {
+    logs.get_mut(board).ok_or_else(|| Failure::new(format_args!("the board `{board}` is gone")))
+}
+
+/// A board's log, written as far as this.
+struct Log<'a> {
+    board: &'a Board,
+    done: Version,
+}
+
+impl Log<'_> {
+    /// Goes on to this version; gives how many rows that were.
+    async fn write(&mut self, to: Version, stores: &Stores, lines: &mut impl Sink) -> Result<u64> {
+        let Board { spec, version: end, .. } = self.board;
+        let begun = self.done;
+        let mut progress = Progress::new(format!("reading {}", spec.id), end.get(), "changes");
+        while self.done < to {
+            let left = usize::try_from(to.get() - self.done.get()).unwrap_or(CHUNK);
+            let rows = stores.scores.log(&spec.id, self.done, CHUNK.min(left)).await?;
+            if rows.is_empty() {
+                return Err(ends_early(self.board, self.done));
+            }
+            for row in &rows {
+                lines.write(Line::Row(RowLine::new(&spec.id, row))).await?;
+                self.done = row.position.version;
+            }
+            progress.at(self.done.get(), end.get());
         }
-        for row in &rows {
-            let Some(line) = RowLine::new(&spec.id, row) else { return Err(moderated()) };
-            lines.write(Line::Row(line)).await?;
-            done = row.position.version;
-        }
-        progress.at(done.get(), end.get());
+        Ok(self.done.get().saturating_sub(begun.get()))
     }
-    Ok(end.get())
+}
+
+fn ends_early(board: &Board, done: Version) -> Failure {
+    let (id, end) = (&board.spec.id, board.version);
+    Failure::new(format_args!("the log of `{id}` ends at version {done}, not {end}: run `verify`"))
 }
 
 /// Where lines go.

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use scoreboard_core::accounts::CreateUser;
 use scoreboard_core::{
-    Audit, Board, BoardId, BoardSpec, Change, ChangeBoard, Epoch, HashChain, Outcome, Reached, Receipt, Refusal,
-    Season, UserId, Version,
+    Audit, Board, BoardId, BoardSpec, Change, ChangeBoard, Effects, Epoch, HashChain, Head, Moderated, ModerationAct,
+    Outcome, Reached, Receipt, Refusal, Season, UserId, Version,
 };
 
 use crate::failure::{Failure, Result};
@@ -15,7 +15,7 @@ use crate::place::Place;
 use crate::progress::note;
 use crate::settings::Settings;
 use crate::store::Stores;
-use crate::transfer::{BoardLine, Counts, FactorLine, Header, Line, RowLine, UserLine};
+use crate::transfer::{BoardLine, Counts, DecisionLine, FactorLine, Header, Line, RowLine, UserLine};
 use crate::verify::audit;
 
 use reader::Reader;
@@ -68,6 +68,14 @@ pub(super) struct Import<'a, S> {
     new: Counts,
 }
 
+/// What a board folds to.
+#[derive(Debug)]
+pub(super) struct Folded {
+    pub(super) version: Version,
+    pub(super) scores: u64,
+    pub(super) head: Option<Head>,
+}
+
 /// A board of the file.
 struct Imported {
     spec: BoardSpec,
@@ -81,7 +89,7 @@ struct Imported {
 
 impl Imported {
     /// Folds the next row of the file.
-    fn fold(&mut self, row: &RowLine, change: &Change) -> Result<(), String> {
+    fn fold(&mut self, row: &RowLine) -> Result<(), String> {
         let expected = self.version.next();
         if row.version != expected {
             return Err(format!("has version {}, expected {expected}", row.version));
@@ -90,17 +98,28 @@ impl Imported {
         let previous = self.scores.get(&user).copied();
         let before = previous.map(|previous| previous.score);
         let folded = self.spec.operator.apply(self.spec.direction, before, row.points);
-        if folded != Some(row.score) {
+        // What a correction comes to, the decision says when it is carried out again.
+        if folded != Some(row.score) && !row.is_correction() {
             let folded = folded.map_or_else(|| "a score out of range".to_owned(), |score| score.to_string());
             return Err(format!("comes to {folded} by the lines before it, but says score {}", row.score));
         }
-        let log_row = row.to_log_row(previous, change);
+        let log_row = row.to_log_row(previous)?;
         if !self.chain.takes(&log_row) {
             return Err("does not come to its digest: it was altered, or a line before it is not what was".to_owned());
         }
         self.version = expected;
-        self.scores.extend(log_row.after().map(|reached| (user, reached)));
+        match log_row.after() {
+            Some(reached) => drop(self.scores.insert(user, reached)),
+            None => drop(self.scores.remove(&user)),
+        }
         Ok(())
+    }
+
+    /// What a board that was empty must have come to: as far as the file goes, with the file's newest digest if all of its rows have one.
+    fn is_come_to(&self, version: Version, head: Option<Head>) -> bool {
+        let all_have_digests = self.chain.whole_from() == Some(Version::ZERO.next());
+        let is_same = version == self.version && (head == self.chain.head() || !all_have_digests);
+        !self.empty || is_same || version > self.version
     }
 }
 
@@ -110,17 +129,17 @@ impl<'a, S: Source> Import<'a, S> {
         Self { stores, reader, boards: BTreeMap::new(), epoch: Epoch::default(), pending: Vec::new(), read, new }
     }
 
-    /// Applies all of it, and folds what it has become: up to which version, with how many scores.
-    pub(super) async fn run(mut self) -> Result<BTreeMap<BoardId, (Version, u64)>> {
+    /// Applies all of it, and folds what it has become.
+    pub(super) async fn run(mut self) -> Result<BTreeMap<BoardId, Folded>> {
         let read = self.lines().await;
         // What stands before a bad line counts; the bad line is what to tell, even if this fails too.
         let applied = if read.is_err() { self.apply().await } else { Ok(()) };
         match (read, applied) {
             (Ok(()), Ok(())) => {}
             (Err(failure), Ok(())) => {
-                let Counts { boards, users, rows } = self.new;
                 return Err(Failure::new(format_args!(
-                    "{failure}; what stands before it is imported ({boards} boards, {users} users, {rows} changes were new)"
+                    "{failure}; what stands before it is imported ({} were new)",
+                    self.new
                 )));
             }
             (Err(failure), Err(_)) | (Ok(()), Err(failure)) => return Err(failure),
@@ -138,7 +157,7 @@ impl<'a, S: Source> Import<'a, S> {
         };
         match line {
             Line::Header(header) => header.check().map_err(|what| self.reader.bad(number, what))?,
-            Line::Board(_) | Line::User(_) | Line::Factor(_) | Line::Row(_) | Line::End(_) => {
+            Line::Board(_) | Line::User(_) | Line::Factor(_) | Line::Row(_) | Line::Decision(_) | Line::End(_) => {
                 return Err(self.reader.bad(number, "is not the header of an export"));
             }
         }
@@ -149,6 +168,7 @@ impl<'a, S: Source> Import<'a, S> {
                 Line::User(user) => self.user(number, user).await?,
                 Line::Factor(factor) => self.factor(number, factor).await?,
                 Line::Row(row) => self.row(number, row).await?,
+                Line::Decision(decision) => self.decision(number, decision).await?,
                 Line::End(counts) => {
                     self.apply().await?;
                     return self.end(number, counts).await;
@@ -255,10 +275,53 @@ impl<'a, S: Source> Import<'a, S> {
         let Some(board) = self.boards.get_mut(&row.board) else {
             return Err(self.reader.bad(number, format_args!("the board `{}` is not in the file", row.board)));
         };
-        board.fold(&row, &change).map_err(|what| self.reader.bad(number, format_args!("action {}: {what}", row.id)))?;
+        board.fold(&row).map_err(|what| self.reader.bad(number, format_args!("action {}: {what}", row.id)))?;
         self.read.rows += 1;
+        if row.is_correction() {
+            // The decision before it has made it.
+            return Ok(());
+        }
         self.pending.push((number, row, change));
         if self.pending.len() >= CHUNK { self.apply().await } else { Ok(()) }
+    }
+
+    /// Carries a decision out again, behind all that counted before it.
+    async fn decision(&mut self, number: u64, line: DecisionLine) -> Result<()> {
+        self.apply().await?;
+        let DecisionLine { decision, changed, corrections, since_action } = line;
+        if let (ModerationAct::Hold { board, since, .. }, Some(action)) = (&decision.act, since_action) {
+            let found = self.stores.scores.action(action).await?;
+            if found.is_none_or(|(there, row)| (&there, row.position.version) != (board, *since)) {
+                let what =
+                    "holds what was done from a version on that is another one here: the board had a log of its own";
+                return Err(self.reader.bad(number, format_args!("decision {}: {what}", decision.id)));
+            }
+        }
+        let store = &self.stores.moderation;
+        let done = |moderated| match moderated {
+            Moderated::Done(Effects { carried_out, replayed, .. }) => Ok((carried_out, replayed)),
+            Moderated::Refused(refusal) => {
+                Err(self.reader.bad(number, format_args!("decision {}: {refusal}", decision.id)))
+            }
+        };
+        // Where boards had logs of their own, there is more to put right, or less.
+        if self.boards.values().all(|board| board.empty) {
+            let (here, _) = done(store.preview(&decision).await?)?;
+            if (here.changed, here.corrections) != (changed, corrections) {
+                let what = format_args!(
+                    "decision {}: turns {} actions by {} corrections, the file says {changed} by {corrections}",
+                    decision.id, here.changed, here.corrections
+                );
+                return Err(self.reader.bad(number, what));
+            }
+        }
+        let (here, replayed) = done(store.moderate(&decision).await?)?;
+        self.read.decisions += 1;
+        if !replayed {
+            self.new.decisions += 1;
+            self.new.rows += here.corrections;
+        }
+        Ok(())
     }
 
     /// Applies what is pending in one transaction.
@@ -299,16 +362,20 @@ impl<'a, S: Source> Import<'a, S> {
         })
     }
 
-    async fn verify(&self) -> Result<BTreeMap<BoardId, (Version, u64)>> {
+    async fn verify(&self) -> Result<BTreeMap<BoardId, Folded>> {
         let mut folded = BTreeMap::new();
-        for board in self.boards.keys() {
-            match audit(self.stores, board).await? {
-                Audit::Clean { position, scores, .. } => {
-                    note(format_args!("{board}: clean up to version {} ({scores} scores)", position.version));
-                    folded.insert(board.clone(), (position.version, scores));
+        for (id, board) in &self.boards {
+            match audit(self.stores, id).await? {
+                Audit::Clean { position, head, .. } if !board.is_come_to(position.version, head) => {
+                    let what = "has come to another log than the file's: a decision or a correction is missing in it";
+                    return Err(Failure::new(format_args!("{id}: {what}")));
                 }
-                Audit::Differs(difference) => return Err(Failure::new(format_args!("{board}: differs {difference}"))),
-                Audit::UnknownBoard => return Err(Failure::new(format_args!("{board}: is gone"))),
+                Audit::Clean { position, scores, head, .. } => {
+                    note(format_args!("{id}: clean up to version {} ({scores} scores)", position.version));
+                    folded.insert(id.clone(), Folded { version: position.version, scores, head });
+                }
+                Audit::Differs(difference) => return Err(Failure::new(format_args!("{id}: differs {difference}"))),
+                Audit::UnknownBoard => return Err(Failure::new(format_args!("{id}: is gone"))),
             }
         }
         Ok(folded)

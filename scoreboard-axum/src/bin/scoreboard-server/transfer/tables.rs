@@ -11,6 +11,7 @@ use futures_util::TryStreamExt;
 use scoreboard_core::accounts::{DisplayName, Email, Role};
 use scoreboard_core::{
     ActionId, BoardId, BoardSpec, Clock, Epoch, KindId, Points, Score, Season, SystemClock, Timestamp, UserId, Version,
+    Visibility,
 };
 use scoreboard_postgres::sqlx::postgres::PgConnectOptions;
 use scoreboard_postgres::sqlx::{self, AssertSqlSafe, ConnectOptions, PgConnection};
@@ -75,12 +76,12 @@ impl<'a> Tables<'a> {
         self.run("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?;
         let rows = count(&mut self.connection, &self.flags.scores_table).await?;
         self.refuse_nameless_rows().await?;
-        lines.write(Line::Header(Header::new(true))).await?;
+        lines.write(Line::Header(Header::new(true, false))).await?;
         let (spec, version, epoch) = (spec.clone(), Version::new(rows), Epoch::default());
         lines.write(Line::Board(BoardLine { spec: spec.clone(), season, version, epoch })).await?;
         let users = self.users(lines).await?;
         let rows = self.scores(&spec, season, rows, lines).await?;
-        lines.write(Line::End(Counts { boards: 1, users, rows })).await
+        lines.write(Line::End(Counts { boards: 1, users, rows, decisions: 0 })).await
     }
 
     /// Rows of one user are told apart by their ids.
@@ -174,6 +175,8 @@ impl<'a> Tables<'a> {
                 origin: OriginWord::Record,
                 at,
                 score,
+                reached: None,
+                visibility: Visibility::Shown,
                 digest: None,
             };
             lines.name(format!("table {table}, user {user}")).write(Line::Row(line)).await?;

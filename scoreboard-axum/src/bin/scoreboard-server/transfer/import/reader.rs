@@ -9,7 +9,7 @@ use crate::progress::Progress;
 use crate::transfer::Line;
 use crate::transfer::import::Source;
 
-/// No line of an export is as long: a board's catalogue is its longest, and has at most 200 kinds.
+/// No line of an export is as long: a decision is its longest, and names at most 10,000 actions.
 const MAX_LINE: u64 = 1 << 20;
 
 /// Reads an export line by line, and shows how far it is.
