@@ -307,6 +307,7 @@ export class ScoreboardClient extends EventTarget {
   #socket = null;
   #isConnected = false;
   #isSomebodys = false;
+  #asked = 0;
   #attempt = 0;
   #retry = null;
   #settle = null;
@@ -461,9 +462,11 @@ export class ScoreboardClient extends EventTarget {
 
   async #showTicket(socket) {
     if (!this.#ticket) return;
+    const asked = ++this.#asked;
     try {
       const ticket = await this.#ticket();
-      if (!ticket || this.#socket !== socket) return;
+      // Meanwhile somebody else may have signed in, whose ticket was asked for too: only the last one counts.
+      if (!ticket || this.#socket !== socket || this.#asked !== asked) return;
       this.#isSomebodys = true;
       this.#send({ type: "authenticate", ticket });
     } catch (error) {

@@ -11,7 +11,7 @@ mod socket;
 mod unreadable;
 
 pub(crate) use connections::{Connection, Connections, Transport};
-pub(crate) use events::events;
+pub(crate) use events::{events, later};
 pub(crate) use feed::feed_of;
 pub(crate) use message::{DEFAULT_LIMIT, DEFAULT_RADIUS, ServerMessage};
 pub(crate) use socket::{HARD_MAX_MESSAGE, watch};

@@ -16,6 +16,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use scoreboard_core::{Clock, SystemClock};
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -50,6 +51,9 @@ pub struct ServeConfig {
     pub header_timeout: Duration,
     /// How long a client may take nothing of what is sent to it. Default: 20 s.
     pub write_timeout: Duration,
+    /// How many bytes the system keeps for a connection of what its client has not taken yet (`SO_SNDBUF`, of which Linux makes twice as many); some
+    /// megabytes if nobody bounds it, on which a slow reader of a board would lag behind, and which nobody counts. Default: 32 KiB.
+    pub send_buffer: usize,
     /// For how long after the shutdown began new connections are taken at least, though readiness is 503: a proxy that asks for it needs some
     /// time to learn that it shall send nothing more. Default: none.
     pub notice: Duration,
@@ -67,6 +71,7 @@ impl Default for ServeConfig {
             trusted_proxies: Vec::new(),
             header_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(20),
+            send_buffer: 32 * 1024,
             notice: Duration::ZERO,
             drain: Duration::from_secs(10),
             finish: Duration::from_secs(10),
@@ -120,6 +125,7 @@ struct Server<S> {
     http: http1::Builder,
     header_timeout: Duration,
     write_timeout: Duration,
+    send_buffer: usize,
     places: Arc<Places>,
     connections: TaskTracker,
     /// No connection takes a further request.
@@ -145,6 +151,7 @@ where
             http,
             header_timeout: config.header_timeout,
             write_timeout: config.write_timeout,
+            send_buffer: config.send_buffer,
             places: Arc::new(Places::new(config)),
             connections: TaskTracker::new(),
             finishing: CancellationToken::new(),
@@ -157,8 +164,9 @@ where
             turn_away(&stream);
             return;
         };
-        // Small answers must not wait for the acknowledgement of the one before; a socket that refuses this works all the same.
+        // Small answers must not wait for the acknowledgement of the one before; a socket that refuses this, or the bound, works all the same.
         let _ = stream.set_nodelay(true);
+        let _ = SockRef::from(&stream).set_send_buffer_size(self.send_buffer);
         let service = self.service.clone();
         let service = service_fn(move |request: hyper::Request<Incoming>| {
             let mut request = request.map(Body::new);

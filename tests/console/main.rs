@@ -238,7 +238,7 @@ async fn a_bot_is_found_held_voided_and_banned_by_keyboard_while_a_second_window
     seen(&mut browser, &id("decision-row")).await;
     let acts: Vec<_> =
         told(&mut browser, &id("decision-row")).await.into_iter().map(|row| row["act"].clone()).collect();
-    assert_eq!(acts, ["restrict", "unvoid", "void", "restrict"]);
+    assert_eq!(acts, ["restrict", "conclude", "conclude", "unvoid", "void", "restrict"]);
     let left = [told(&mut browser, "[data-testid=decision-row] button").await, told(&mut browser, &id("lift")).await];
     assert_eq!(left.map(|buttons| buttons.len()), [1, 1], "only the ban is still to be taken back");
     assert!(told(&mut browser, &id("tab-keys")).await.is_empty(), "keys are for admins");

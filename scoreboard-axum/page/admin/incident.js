@@ -134,8 +134,18 @@ export class IncidentFile {
   async #decide(status) {
     const title = { confirmed: "It was fraud", dismissed: "It was not fraud", open: "Open again" }[status];
     const done = { confirmed: "Confirmed.", dismissed: "Dismissed.", open: "Open again." }[status];
+    const { measure } = this.#incident;
+    // What was to hold somebody back is void by default, once it is confirmed: as the API has it.
+    const isVoid = el("input", { type: "checkbox", checked: measure === "hold", "data-testid": "void-found" });
+    const about = {
+      confirmed: el("label", { class: "check" }, isVoid, " What was found no longer counts"),
+      dismissed: measure === "hold" ? "Whom the rule holds is let go, unless another such incident is open: all that was pending counts." : null,
+      open: "What was made void stays so.",
+    }[status];
+    const also = status === "confirmed" ? () => ({ void: isVoid.checked }) : () => ({});
     // Where it is refused, the dialog stays with what was typed.
-    if (await askNote(title, this.#desk.session, (note) => this.#send("decide", { status, note }, done))) this.#root.focus({ preventScroll: true });
+    const send = (note) => this.#send("decide", { status, note, ...also() }, done);
+    if (await askNote(title, about, this.#desk.session, send)) this.#root.focus({ preventScroll: true });
   }
 
   #take(deed, body, done) {

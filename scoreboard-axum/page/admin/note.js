@@ -2,8 +2,11 @@ import { clearErrors } from "../notice.js";
 import { el } from "./dom.js";
 import { refused } from "./refusal.js";
 
-/** Asks for a note in a dialog and does what is to be done with it; where that is refused, the dialog stays and says why. */
-export function askNote(title, session, act) {
+/**
+ * Asks for a note in a dialog, under what it comes to (`about`, elements or text), and does what is to be done with it; where that is refused,
+ * the dialog stays and says why.
+ */
+export function askNote(title, about, session, act) {
   const note = el("textarea", { name: "note", rows: "3", maxlength: "1000", "data-testid": "note" });
   const accept = el("button", { type: "submit", class: "primary", "data-testid": "accept" }, title);
   const dialog = el(
@@ -13,6 +16,7 @@ export function askNote(title, session, act) {
       "form",
       { novalidate: true },
       el("h2", {}, title),
+      about ? el("div", { class: "soft" }, about) : null,
       el("div", { class: "errors" }),
       el("label", { class: "stacked" }, "Why (it is kept)", note),
       el("p", { class: "actions" }, accept, el("button", { type: "button", class: "quiet", on: { click: () => dialog.close() } }, "Cancel")),

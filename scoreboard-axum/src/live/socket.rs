@@ -40,6 +40,8 @@ enum End {
     TooSlow,
     /// 4008: the client opened a connection and then asked for nothing; come again.
     Silent,
+    /// 4008: the client says more than it may; come again, for what it said may all have been right.
+    TooMuch,
     /// 4500: the session of who is here was ended; do not come again as the same.
     SignedOut,
     /// 4501: the client said what is not in the protocol; do not come again.
@@ -109,14 +111,14 @@ impl Session {
     async fn receive(&mut self, message: Message) -> Result<(), End> {
         self.heartbeat.heard();
         if !self.allowance.take() {
-            return self.refuse("too many messages").await;
+            return self.refuse("too many messages", End::TooMuch).await;
         }
         match message {
             Message::Text(text) => match ClientMessage::read(&text) {
                 Some(message) => self.obey(message).await,
-                None => self.refuse("this is not a message of the protocol `scoreboard.v1`").await,
+                None => self.refuse("this is not a message of the protocol `scoreboard.v1`", End::BadMessage).await,
             },
-            Message::Binary(_) => self.refuse("messages are text").await,
+            Message::Binary(_) => self.refuse("messages are text", End::BadMessage).await,
             Message::Ping(_) | Message::Pong(_) => Ok(()),
             Message::Close(_) => Err(End::Gone),
         }
@@ -186,9 +188,9 @@ impl Session {
         }
     }
 
-    async fn refuse(&mut self, detail: &'static str) -> Result<(), End> {
+    async fn refuse(&mut self, detail: &'static str, end: End) -> Result<(), End> {
         self.send(&ServerMessage::error(&Problem::new(Code::InvalidRequest, detail))).await?;
-        Err(End::BadMessage)
+        Err(end)
     }
 
     async fn send<T: Serialize + ?Sized>(&mut self, message: &T) -> Result<(), End> {
@@ -219,6 +221,7 @@ impl Session {
             End::Restart => (1012, "the server restarts"),
             End::TooSlow => (4008, "too slow"),
             End::Silent => (4008, "nothing was asked for"),
+            End::TooMuch => (4008, "too many messages"),
             End::SignedOut => (4500, "signed out"),
             End::BadMessage => (4501, "bad message"),
             End::Unreadable(why) => why.close(),

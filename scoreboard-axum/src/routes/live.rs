@@ -40,7 +40,7 @@ const MAX_WRITE_BUFFER: usize = 256 * 1024;
 /// is sent what was missed, or a snapshot with `"recovered":false`. To whom a ticket has let in, `overtaken` and `enteredTop` are sent besides, of
 /// each board that is watched, each once in a second at most.
 ///
-/// Close codes: 1012 the server restarts, 4008 the client is too slow to read, answer or begin: come again. 4500 the session of
+/// Close codes: 1012 the server restarts, 4008 the client is too slow to read, answer or begin, or sends more than 100 messages a minute: come again. 4500 the session of
 /// the user who is there was ended, 4501 what was sent is no message: do not. What cannot be read at all is answered by the codes of
 /// RFC 6455: 1002 no frames, 1007 no UTF-8, 1009 more than 16 KiB.
 #[utoipa::path(
@@ -85,7 +85,7 @@ pub(super) async fn socket(State(app): State<Shared>, request: Request) -> Resul
     get, path = "/api/scoreboard/events", tag = "live",
     params(WatchParams, ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event received (`epoch.version`): what has happened since is sent", pattern = "^(0|[1-9][0-9]{0,14})\\.(0|[1-9][0-9]{0,14})$", nullable = false)),
     responses(
-        (status = 200, description = "The events, each with its position (`epoch.version`) as its id", body = LiveEvent, content_type = "text/event-stream"),
+        (status = 200, description = "The events, each with its position (`epoch.version`) as its id; while the server drains, none but when to come again", body = LiveEvent, content_type = "text/event-stream"),
         (status = 403, description = "`forbidden`: the page's origin is not allowed"),
         (status = 404, description = "`not_found`: there is no such board"),
     ),
@@ -97,6 +97,9 @@ pub(super) async fn events(State(app): State<Shared>, request: Request) -> Resul
         check_origin(&parts, &app.config.allowed_origins)?;
         let params: WatchParams = query(&parts)?;
         let (window, since) = (params.window()?, last_event_id(&parts)?);
+        if app.lifecycle.is_draining() {
+            return Ok(live::later());
+        }
         // Asked here, so that a board that is not there is a 404 and no stream.
         let watched = app.scoreboard.watch(&params.board, window, since).await?;
         let connection = admit(&app, &parts, Transport::ServerSentEvents)?;

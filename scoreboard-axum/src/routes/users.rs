@@ -2,6 +2,7 @@
 
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
+use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use scoreboard_core::{HistoryPage, Page, Position, Standing, StandingQuery, UserId};
 
@@ -44,7 +45,11 @@ pub(super) async fn standing(State(app): State<Shared>, request: Request) -> Res
         }
         let params: StandingParams = query(&parts)?;
         let standing = app.scoreboard.standing(user, &StandingQuery::from(params)).await?;
-        versioned(&parts, Position { epoch: standing.epoch, version: standing.version }, Caching::Public, &standing)
+        let position = Position { epoch: standing.epoch, version: standing.version };
+        let mut answer = versioned(&parts, position, Caching::Public, &standing)?;
+        // The user themselves may be told something else at the same place.
+        answer.headers_mut().insert(header::VARY, HeaderValue::from_static("authorization"));
+        Ok(answer)
     })
     .await
 }
@@ -53,7 +58,8 @@ pub(super) async fn standing(State(app): State<Shared>, request: Request) -> Res
 async fn own_standing_of(app: &AppState, parts: &Parts, user: UserId) -> Result<Response, Problem> {
     let params: StandingParams = query(parts)?;
     let standing = app.scoreboard.own_standing(user, &StandingQuery::from(params)).await?;
-    versioned(parts, Position { epoch: standing.epoch, version: standing.version }, Caching::Private, &standing)
+    // Not by its version, at which others are told something else, and they themselves before they were held.
+    tagged(parts, Caching::Private, &standing)
 }
 
 /// Who stands around a user; nobody, if the user is not on the board.

@@ -49,7 +49,6 @@ async fn ready_is_between_starting_and_draining() {
     assert_eq!(world.get("/health/ready").await.status, 200);
     world.lifecycle.drain(Duration::from_secs(10));
     world.get("/health/ready").await.assert_problem(503, "unavailable");
-    world.get("/api/scoreboard/events").await.assert_problem(503, "unavailable");
     assert_eq!(world.get("/health/live").await.status, 200);
     assert_eq!(world.get("/api/scoreboard").await.status, 200);
 }

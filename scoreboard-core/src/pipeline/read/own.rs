@@ -1,12 +1,15 @@
 //! What a user sees of themselves: also what others are not shown.
 
 use crate::entry::{PageQuery, Range, Ranked, Standing, percentile};
-use crate::error::Result;
+use crate::error::{BackendError, ErrorKind, Result};
 use crate::ids::UserId;
 use crate::pipeline::Scoreboard;
 use crate::pipeline::read::{StandingQuery, entry};
 use crate::ranking::{OrderKey, RankStyle};
 use crate::store::{Own, Restriction, ScoreStore};
+
+/// So often somebody may do something just while they are told where they stand.
+const ATTEMPTS: u32 = 10;
 
 impl Scoreboard {
     /// Where a user stands, as they are told themselves.
@@ -24,57 +27,67 @@ impl Scoreboard {
     pub async fn own_standing(&self, user: UserId, query: &StandingQuery) -> Result<Standing> {
         let shown = self.standing(user, query).await?;
         let Some(moderation) = &self.parts.moderation else { return Ok(shown) };
-        let season = Some(shown.season);
-        match moderation.own(&query.board, season, user).await? {
-            Some(own) if own.restriction != Restriction::Banned => self.with_own(user, query.style, shown, own).await,
-            _ => Ok(shown),
+        let query = StandingQuery { season: Some(shown.season), ..query.clone() };
+        let own = async || moderation.own(&query.board, query.season, user).await;
+        let mut before = own().await?;
+        for _ in 0..ATTEMPTS {
+            let Some(held) = before.filter(|own| own.restriction != Restriction::Banned) else {
+                return self.standing(user, &query).await;
+            };
+            let standing = self.with_own(user, &query, held).await?;
+            // What they have is of no version. If it is the same behind the board as it was before, it was so at the board's.
+            let after = own().await?;
+            if after.is_some_and(|own| (own.restriction, own.reached) == (held.restriction, held.reached)) {
+                return Ok(standing);
+            }
+            before = after;
         }
+        Err(BackendError::new(ErrorKind::Unavailable, "scoreboard", "own_standing").into())
     }
 
-    async fn with_own(&self, user: UserId, style: RankStyle, shown: Standing, own: Own) -> Result<Standing> {
-        let is_held = own.restriction == Restriction::Held;
-        let Some(reached) = own.reached else { return Ok(Standing { standing: None, percentile: None, ..shown }) };
-        let board = &shown.board;
+    async fn with_own(&self, user: UserId, query: &StandingQuery, own: Own) -> Result<Standing> {
+        let (board, style) = (&query.board, query.style);
+        // Where the board is: ranks in memory are brought forward to it, and what was read of the user is not newer.
         let Some(found) = self.parts.store.board(board).await? else { return Err(self.missing(board).await) };
+        let Some(reached) = own.reached else {
+            let shown = self.standing(user, query).await?;
+            return Ok(Standing { standing: None, percentile: None, ..shown });
+        };
+        // What others see of somebody held stays the same, whatever the version.
+        let seen = self.parts.store.standings(board, query.season, style, &[user]).await?;
+        let seen = seen.and_then(|seen| seen.entries.into_iter().next().flatten());
         let order = found.spec.order();
         let key = order.key(reached.score, reached.version);
-        let before = |key| Range::Before { key, limit: 1 };
-        let page = |range| self.parts.store.page(board, PageQuery { season: Some(shown.season), range, style });
-        // The rank behind the last who stands before the key: their own, if the scores are equal and share one.
-        let mut rank = match page(before(key)).await?.and_then(|page| page.entries.last().copied()) {
-            None => 1,
-            Some(last) if style != RankStyle::Ordinal && last.score == reached.score => last.rank,
-            Some(last) => match style {
-                RankStyle::Ordinal | RankStyle::Dense => last.rank + 1,
-                // As many as stand better, of whom the last may be one of several.
-                RankStyle::Competition => {
-                    let first = OrderKey { tie: i64::MIN, ..key };
-                    let query =
-                        PageQuery { season: Some(shown.season), range: before(first), style: RankStyle::Ordinal };
-                    let last = self.parts.store.page(board, query).await?;
-                    last.and_then(|page| page.entries.last().map(|last| last.rank)).unwrap_or(0) + 1
-                }
-            },
+        // The last who stands before them, and, in the styles in which equals share a rank, among those with better scores alone. One page, so
+        // that all of it is true at one version.
+        let (behind, style_there) = match style {
+            RankStyle::Ordinal => (key, style),
+            RankStyle::Competition => (OrderKey { tie: i64::MIN, ..key }, RankStyle::Ordinal),
+            RankStyle::Dense => (OrderKey { tie: i64::MIN, ..key }, style),
         };
-        let mut total = shown.total + 1;
-        if let Some(seen) = &shown.standing {
+        let range = Range::Before { key: behind, limit: 1 };
+        let page = PageQuery { season: query.season, range, style: style_there };
+        let Some(page) = self.parts.store.page(board, page).await? else { return Err(self.missing(board).await) };
+        let mut rank = page.entries.last().map_or(0, |last| last.rank) + 1;
+        let mut total = page.total + 1;
+        if let Some(seen) = seen {
             // The place that others see is left for this one.
-            total = shown.total;
-            let is_ahead = match style {
-                RankStyle::Dense => false,
-                RankStyle::Ordinal | RankStyle::Competition => seen.rank < rank,
-            };
+            total = page.total;
+            let is_ahead = order.key(seen.score, seen.reached) < behind && style != RankStyle::Dense;
             rank -= u64::from(is_ahead);
         }
         let (user_id, score, at) = (user, reached.score, reached.at);
         let ranked = Ranked { rank, user_id, score, reached: reached.version, updated_at: at };
         let names = self.names([&ranked]).await?;
         Ok(Standing {
+            board: board.clone(),
+            season: page.season,
+            epoch: page.position.epoch,
+            version: page.position.version,
             total,
             percentile: percentile(style, rank, total),
             standing: Some(entry(ranked, &names)),
-            provisional: is_held,
-            ..shown
+            provisional: own.restriction == Restriction::Held,
         })
     }
 }
