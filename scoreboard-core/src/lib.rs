@@ -92,6 +92,7 @@ mod score;
 mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod turns;
 mod verifier;
 mod version;
 mod view;
@@ -144,6 +145,7 @@ pub use store::{
     ModerationRefusal, ModerationStore, Origin, Outcome, Own, Reached, Receipt, Refusal, Restricted, Restriction,
     RowDigest, Scan, ScoreStore, Shift, Visibility,
 };
+pub use turns::{Turn, Turns};
 pub use verifier::{ActionVerifier, HmacVerifier, KeyRing, Secret};
 pub use version::{Epoch, Position, Version};
 pub use view::{ChangeOp, EntryChange};

@@ -13,11 +13,13 @@ use crate::score::Score;
 use crate::version::{Epoch, Position, Version};
 
 mod change;
+mod glance;
 mod log_row;
 mod moderation;
 mod row_digest;
 
 pub use change::{AtMost, Change, Origin, Outcome, Receipt, Refusal};
+pub(crate) use glance::Glance;
 pub use log_row::{LogRow, Reached, Visibility};
 pub use moderation::{
     CarriedOut, Effects, Moderated, Moderation, ModerationAct, ModerationRefusal, ModerationStore, Own, Restricted,

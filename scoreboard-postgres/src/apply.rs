@@ -6,15 +6,21 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use scoreboard_core::{
-    ActionId, Batch, BoardId, BoardSpec, BoardState, Change, CountKey, Decided, Epoch, LogRow, Order, Outcome,
-    Position, Reached, Restriction, RowDigest, Season, UserId, Visibility,
+    ActionId, Batch, BoardId, BoardSpec, BoardState, Change, CountKey, Decided, Epoch, LogRow, Outcome, Position,
+    Reached, Restriction, UserId,
 };
 use sqlx::{PgConnection, Postgres, Transaction};
 use uuid::Uuid;
 
 use crate::connection::{PostgresStore, commit};
 use crate::error::Failure;
-use crate::rows::{Columns, Word, log_columns, number, season};
+use crate::place_of_row::PlaceOfRow;
+use crate::rows::{Columns, log_columns, season};
+
+mod write;
+
+use write::change_scores;
+pub(crate) use write::{write_boards, write_log, write_scores, write_withheld};
 
 /// How often a batch is tried that lost against others. One attempt more settles a race for an action id; more than a few are
 /// needed only by batches that take many such races at once.
@@ -27,7 +33,7 @@ pub(crate) type Numbers = HashMap<BoardId, i64>;
 pub(crate) async fn apply(store: &PostgresStore, changes: &[Change]) -> Result<Vec<Outcome>, Failure> {
     let mut attempt = 1;
     loop {
-        match attempt_once(store.write().await?, changes).await {
+        match attempt_once(store.write_batch().await?, changes).await {
             Err(failure) if failure.lost_a_race() && attempt < ATTEMPTS => attempt += 1,
             Err(failure) if failure.lost_a_race() => return Err(Failure::Contended(Box::new(failure))),
             result => return result,
@@ -38,11 +44,12 @@ pub(crate) async fn apply(store: &PostgresStore, changes: &[Change]) -> Result<V
 async fn attempt_once(mut tx: Transaction<'static, Postgres>, changes: &[Change]) -> Result<Vec<Outcome>, Failure> {
     let (boards, numbers, actions_from) = boards(&mut tx, changes).await?;
     let counted = counted(&mut tx, changes).await?;
-    let (scores, restrictions) = scores(&mut tx, changes, &boards, &numbers).await?;
+    let Standing { scores, places, restrictions } = standing(&mut tx, changes, &boards, &numbers).await?;
     let counts = counts(&mut tx, changes, &numbers).await?;
+    let totals = boards.iter().map(|(id, board)| (id.clone(), board.total)).collect();
     let decided = Batch { boards, counted, scores, restrictions, counts, actions_from }.decide(changes);
     if !decided.rows.is_empty() {
-        write(&mut tx, &decided, &numbers).await?;
+        write(&mut tx, &decided, &numbers, &places, &totals).await?;
         commit(tx).await?;
     }
     Ok(decided.outcomes)
@@ -129,16 +136,25 @@ async fn counted(tx: &mut PgConnection, changes: &[Change]) -> Result<HashMap<Ac
     Ok(counted)
 }
 
-/// What the users that the changes name have, and may not. Whoever has something aside has that: what is shown of them is no matter of theirs.
+/// What the users that the changes name have, and may not.
+#[derive(Default)]
+struct Standing {
+    scores: HashMap<(BoardId, UserId), Reached>,
+    /// Where those lie who are on the board.
+    places: HashMap<(BoardId, UserId), PlaceOfRow>,
+    restrictions: HashMap<UserId, Restriction>,
+}
+
+/// Whoever has something aside has that: what is shown of them is no matter of theirs. Only who is restricted has.
 ///
-/// Each is looked for as the first from its id to its id, which the order of the primary key answers best. Asked for by equality, while the
-/// planner knows nothing of the table yet, it may as well walk the whole board in the order of its ranks until it meets the user.
-async fn scores(
+/// Each score is looked for as the first from its user's id to that id, which the order of the primary key answers best. Asked for by equality,
+/// while the planner knows nothing of the table yet, it may as well walk the whole board in the order of its ranks until it meets the user.
+async fn standing(
     tx: &mut PgConnection,
     changes: &[Change],
     boards: &HashMap<BoardId, BoardState>,
     numbers: &Numbers,
-) -> Result<(HashMap<(BoardId, UserId), Reached>, HashMap<UserId, Restriction>), Failure> {
+) -> Result<Standing, Failure> {
     let keys: HashSet<(&BoardId, UserId)> = changes
         .iter()
         .filter(|change| numbers.contains_key(&change.board))
@@ -146,42 +162,46 @@ async fn scores(
         .collect();
     let keys = Vec::from_iter(keys);
     let rows = sqlx::query(
-        "SELECT named.key, restricted.restriction,
-                CASE WHEN aside.user_id IS NULL THEN found.score ELSE aside.score END,
-                CASE WHEN aside.user_id IS NULL THEN found.reached ELSE aside.reached END,
-                CASE WHEN aside.user_id IS NULL THEN found.updated_at ELSE aside.updated_at END
+        "SELECT named.key, found.place, NULL, found.score, found.reached, found.updated_at
          FROM unnest($1::bigint[], $2::bigint[], $3::uuid[]) WITH ORDINALITY AS named (board, season, user_id, key)
-         LEFT JOIN LATERAL (
-             SELECT * FROM scores
+         CROSS JOIN LATERAL (
+             SELECT scores.ctid AS place, score, reached, updated_at FROM scores
              WHERE scores.board = named.board AND scores.season = named.season
                AND scores.user_id BETWEEN named.user_id AND named.user_id
-             ORDER BY scores.user_id LIMIT 1) AS found ON true
-         LEFT JOIN LATERAL (
-             SELECT * FROM withheld
-             WHERE withheld.board = named.board AND withheld.season = named.season
-               AND withheld.user_id BETWEEN named.user_id AND named.user_id
-             ORDER BY withheld.user_id LIMIT 1) AS aside ON true
-         LEFT JOIN LATERAL (
-             SELECT * FROM restrictions WHERE restrictions.user_id BETWEEN named.user_id AND named.user_id
-             ORDER BY restrictions.user_id LIMIT 1) AS restricted ON true",
+             ORDER BY scores.user_id LIMIT 1) AS found
+         UNION ALL
+         SELECT named.key, NULL, restrictions.restriction, withheld.score, withheld.reached, withheld.updated_at
+         FROM restrictions
+         JOIN unnest($1::bigint[], $2::bigint[], $3::uuid[]) WITH ORDINALITY AS named (board, season, user_id, key)
+           ON named.user_id = restrictions.user_id
+         LEFT JOIN withheld
+           ON withheld.board = named.board AND withheld.season = named.season AND withheld.user_id = named.user_id
+         WHERE restrictions.user_id = ANY ($3)",
     )
     .bind(Vec::from_iter(keys.iter().map(|(board, _)| numbers[*board])))
     .bind(Vec::from_iter(keys.iter().map(|(board, _)| season(boards[*board].season))))
     .bind(Vec::from_iter(keys.iter().map(|(_, user)| user.as_uuid())))
     .fetch_all(tx)
     .await?;
-    let (mut scores, mut restrictions) = (HashMap::with_capacity(keys.len()), HashMap::new());
+    let mut standing = Standing::default();
     for row in &rows {
         let mut columns = Columns::of(row);
         let (board, user) = asked(&keys, columns.count()?)?;
+        let key = (board.clone(), user);
+        let place: Option<PlaceOfRow> = columns.take()?;
         if let Some(restriction) = columns.word_if()? {
-            restrictions.insert(user, restriction);
+            standing.restrictions.insert(user, restriction);
         }
-        if let Some(reached) = columns.reached_before()? {
-            scores.insert((board.clone(), user), reached);
+        match (place, columns.reached_before()?) {
+            (Some(place), Some(shown)) => {
+                standing.places.insert(key.clone(), place);
+                standing.scores.entry(key).or_insert(shown);
+            }
+            (_, Some(aside)) => drop(standing.scores.insert(key, aside)),
+            (_, None) => {}
         }
     }
-    Ok((scores, restrictions))
+    Ok(standing)
 }
 
 /// Only for the changes whose condition needs it; most batches have none.
@@ -230,146 +250,31 @@ fn asked<K: Copy>(keys: &[K], place: u64) -> Result<K, Failure> {
     index.and_then(|index| keys.get(index).copied()).ok_or_else(|| Failure::stored("a key that was not asked for"))
 }
 
-async fn write(tx: &mut PgConnection, decided: &Decided, numbers: &Numbers) -> Result<(), Failure> {
+async fn write(
+    tx: &mut PgConnection,
+    decided: &Decided,
+    numbers: &Numbers,
+    places: &HashMap<(BoardId, UserId), PlaceOfRow>,
+    totals: &HashMap<BoardId, u64>,
+) -> Result<(), Failure> {
     write_log(tx, &decided.rows, numbers).await?;
     let season = |board: &BoardId| decided.boards[board].season;
     // Sorted, so that neighbours in the index are written one after the other.
-    let scores = decided.scores.iter().map(|((board, user), reached)| {
-        ((numbers[board], season(board), *user), (decided.boards[board].spec.order(), *reached))
-    });
-    write_scores(tx, &scores.collect()).await?;
+    let (mut changed, mut new) = (BTreeMap::new(), BTreeMap::new());
+    for (key, reached) in &decided.scores {
+        let (board, user) = key;
+        let (sorted, order) = ((numbers[board], season(board), *user), decided.boards[board].spec.order());
+        match places.get(key) {
+            Some(place) => drop(changed.insert(sorted, (*place, *user, order, *reached))),
+            None => drop(new.insert(sorted, (order, *reached))),
+        }
+    }
+    change_scores(tx, &Vec::from_iter(changed.into_values())).await?;
+    write_scores(tx, &new).await?;
     let withheld = decided.withheld.iter();
     let withheld = withheld.map(|((board, user), reached)| ((numbers[board], season(board), *user), *reached));
     write_withheld(tx, &withheld.collect()).await?;
-    let totals = decided.boards.iter().map(|(board, state)| ((board.clone(), state.season), state.total)).collect();
+    let moved = decided.boards.iter().filter(|(board, state)| totals.get(*board) != Some(&state.total));
+    let totals = moved.map(|(board, state)| ((board.clone(), state.season), state.total)).collect();
     write_boards(tx, &decided.boards, &totals, numbers).await
-}
-
-/// A user in a season of a board, by its number.
-pub(crate) type Key = (i64, Season, UserId);
-
-pub(crate) async fn write_log(
-    tx: &mut PgConnection,
-    rows: &[(BoardId, LogRow)],
-    numbers: &Numbers,
-) -> Result<(), Failure> {
-    let all = || rows.iter().map(|(_, row)| row);
-    let previous = || all().map(|row| row.previous);
-    sqlx::query(
-        "INSERT INTO log (board, version, epoch, action_id, fingerprint, season, user_id, kind, points, origin,
-                          previous_score, previous_version, previous_at, score, at, visibility, corrected_version, corrected_at,
-                          digest)
-         SELECT unnest($1::bigint[]), unnest($2::bigint[]), unnest($3::bigint[]), unnest($4::uuid[]), unnest($5::uuid[]),
-                unnest($6::bigint[]), unnest($7::uuid[]), unnest($8::text[]), unnest($9::bigint[]), unnest($10::text[]),
-                unnest($11::bigint[]), unnest($12::bigint[]), unnest($13::bigint[]), unnest($14::bigint[]), unnest($15::bigint[]),
-                unnest($16::text[]), unnest($17::bigint[]), unnest($18::bigint[]), unnest($19::bytea[])",
-    )
-    .bind(Vec::from_iter(rows.iter().map(|(board, _)| numbers[board])))
-    .bind(Vec::from_iter(all().map(|row| number(row.position.version.get()))))
-    .bind(Vec::from_iter(all().map(|row| number(row.position.epoch.get()))))
-    .bind(Vec::from_iter(all().map(|row| row.action_id.as_uuid())))
-    .bind(Vec::from_iter(all().map(|row| Uuid::from_bytes(*row.fingerprint.as_bytes()))))
-    .bind(Vec::from_iter(all().map(|row| season(row.season))))
-    .bind(Vec::from_iter(all().map(|row| row.user_id.as_uuid())))
-    .bind(Vec::from_iter(all().map(|row| row.kind.as_str())))
-    .bind(Vec::from_iter(all().map(|row| row.points.get())))
-    .bind(Vec::from_iter(all().map(|row| row.origin.as_word())))
-    .bind(Vec::from_iter(previous().map(|previous| previous.map(|reached| reached.score.get()))))
-    .bind(Vec::from_iter(previous().map(|previous| previous.map(|reached| number(reached.version.get())))))
-    .bind(Vec::from_iter(previous().map(|previous| previous.map(|reached| reached.at.as_millis()))))
-    .bind(Vec::from_iter(all().map(|row| row.score.get())))
-    .bind(Vec::from_iter(all().map(|row| row.at.as_millis())))
-    .bind(Vec::from_iter(all().map(|row| (row.visibility != Visibility::Shown).then(|| row.visibility.as_word()))))
-    .bind(Vec::from_iter(all().map(|row| row.corrected.map(|reached| number(reached.version.get())))))
-    .bind(Vec::from_iter(all().map(|row| row.corrected.map(|reached| reached.at.as_millis()))))
-    .bind(Vec::from_iter(all().map(|row| row.digest.as_ref().map(bytes))))
-    .execute(tx)
-    .await?;
-    Ok(())
-}
-
-/// What is shown of users.
-pub(crate) async fn write_scores(
-    tx: &mut PgConnection,
-    sorted: &BTreeMap<Key, (Order, Reached)>,
-) -> Result<(), Failure> {
-    if sorted.is_empty() {
-        return Ok(());
-    }
-    let keys = || sorted.values().map(|(order, reached)| order.key(reached.score, reached.version));
-    sqlx::query(
-        "INSERT INTO scores (board, season, user_id, score, reached, updated_at, order_score, order_tie)
-         SELECT unnest($1::bigint[]), unnest($2::bigint[]), unnest($3::uuid[]), unnest($4::bigint[]),
-                unnest($5::bigint[]), unnest($6::bigint[]), unnest($7::bigint[]), unnest($8::bigint[])
-         ON CONFLICT (board, season, user_id) DO UPDATE
-         SET score = excluded.score, reached = excluded.reached, updated_at = excluded.updated_at,
-             order_score = excluded.order_score, order_tie = excluded.order_tie",
-    )
-    .bind(Vec::from_iter(sorted.keys().map(|(board, ..)| *board)))
-    .bind(Vec::from_iter(sorted.keys().map(|(_, of, _)| season(*of))))
-    .bind(Vec::from_iter(sorted.keys().map(|(.., user)| user.as_uuid())))
-    .bind(Vec::from_iter(sorted.values().map(|(_, reached)| reached.score.get())))
-    .bind(Vec::from_iter(sorted.values().map(|(_, reached)| number(reached.version.get()))))
-    .bind(Vec::from_iter(sorted.values().map(|(_, reached)| reached.at.as_millis())))
-    .bind(Vec::from_iter(keys().map(|key| key.score)))
-    .bind(Vec::from_iter(keys().map(|key| key.tie)))
-    .execute(tx)
-    .await?;
-    Ok(())
-}
-
-/// What users have, and others are not shown.
-pub(crate) async fn write_withheld(tx: &mut PgConnection, sorted: &BTreeMap<Key, Reached>) -> Result<(), Failure> {
-    if sorted.is_empty() {
-        return Ok(());
-    }
-    sqlx::query(
-        "INSERT INTO withheld (board, season, user_id, score, reached, updated_at)
-         SELECT unnest($1::bigint[]), unnest($2::bigint[]), unnest($3::uuid[]), unnest($4::bigint[]),
-                unnest($5::bigint[]), unnest($6::bigint[])
-         ON CONFLICT (board, season, user_id) DO UPDATE
-         SET score = excluded.score, reached = excluded.reached, updated_at = excluded.updated_at",
-    )
-    .bind(Vec::from_iter(sorted.keys().map(|(board, ..)| *board)))
-    .bind(Vec::from_iter(sorted.keys().map(|(_, of, _)| season(*of))))
-    .bind(Vec::from_iter(sorted.keys().map(|(.., user)| user.as_uuid())))
-    .bind(Vec::from_iter(sorted.values().map(|reached| reached.score.get())))
-    .bind(Vec::from_iter(sorted.values().map(|reached| number(reached.version.get()))))
-    .bind(Vec::from_iter(sorted.values().map(|reached| reached.at.as_millis())))
-    .execute(tx)
-    .await?;
-    Ok(())
-}
-
-/// The versions of the boards that moved, and the totals of seasons.
-pub(crate) async fn write_boards(
-    tx: &mut PgConnection,
-    moved: &HashMap<BoardId, BoardState>,
-    totals: &HashMap<(BoardId, Season), u64>,
-    numbers: &Numbers,
-) -> Result<(), Failure> {
-    // Most batches bring nobody new.
-    sqlx::query(
-        "WITH counted AS (
-             UPDATE seasons SET total = counted.total
-             FROM (SELECT unnest($3::bigint[]) AS board, unnest($4::bigint[]) AS season, unnest($5::bigint[]) AS total) AS counted
-             WHERE seasons.board = counted.board AND seasons.season = counted.season AND seasons.total <> counted.total)
-         UPDATE boards SET version = moved.version, head = moved.head
-         FROM (SELECT unnest($1::bigint[]) AS board, unnest($2::bigint[]) AS version, unnest($6::bytea[]) AS head) AS moved
-         WHERE boards.no = moved.board",
-    )
-    .bind(Vec::from_iter(moved.keys().map(|board| numbers[board])))
-    .bind(Vec::from_iter(moved.values().map(|state| number(state.position.version.get()))))
-    .bind(Vec::from_iter(totals.keys().map(|(board, _)| numbers[board])))
-    .bind(Vec::from_iter(totals.keys().map(|(_, of)| season(*of))))
-    .bind(Vec::from_iter(totals.values().map(|total| number(*total))))
-    .bind(Vec::from_iter(moved.values().map(|state| state.head.as_ref().map(bytes))))
-    .execute(tx)
-    .await?;
-    Ok(())
-}
-
-/// As the database takes an array of them.
-fn bytes(digest: &RowDigest) -> &[u8] {
-    digest.as_bytes()
 }

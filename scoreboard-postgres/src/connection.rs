@@ -183,6 +183,16 @@ impl PostgresStore {
         .await
     }
 
+    /// The same for a batch, which also finds rows again by where they lie, one by one.
+    pub(crate) async fn write_batch(&self) -> Result<Transaction<'static, Postgres>, Failure> {
+        self.transaction(
+            "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE;
+             SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off;
+             SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off",
+        )
+        .await
+    }
+
     /// In a task of its own: if the caller goes away between the statement and its answer, the driver would take the connection
     /// for one without a transaction, and the next caller would find himself in this one.
     async fn transaction(&self, statement: &'static str) -> Result<Transaction<'static, Postgres>, Failure> {

@@ -15,6 +15,8 @@ pub(crate) enum Failure {
     Commit(sqlx::Error),
     /// What is stored breaks a rule of the library.
     Stored(Box<dyn StdError + Send + Sync>),
+    /// A row that was read under its board's lock was another one when it was written: somebody does not ask for that lock.
+    Moved,
     /// It lost against others as often as it was tried.
     Contended(Box<Failure>),
     /// The server takes no writes: it is a standby, or is being made one.
@@ -31,6 +33,7 @@ impl Failure {
             Self::Driver(error) => failed(kind_of(&error)).because(error),
             Self::Commit(error) => failed(kind_at_commit(&error)).because(error),
             Self::Stored(error) => failed(ErrorKind::Corrupt).because(error),
+            Self::Moved => failed(ErrorKind::Contended).because("a score was changed without its board's lock"),
             Self::Contended(last) => failed(ErrorKind::Contended).because(last.during(operation)),
             Self::ReadOnly => failed(ErrorKind::Unavailable)
                 .because("the server takes no writes now: it is a standby, or set to read only"),
@@ -46,6 +49,9 @@ impl Failure {
     /// Whether the transaction was rolled back for sure, only because of what another did at the same time: a deadlock, a failed
     /// serialization, or an action id that both brought. Tried again, it sees what the other left.
     pub(crate) fn lost_a_race(&self) -> bool {
+        if matches!(self, Self::Moved) {
+            return true;
+        }
         let (Self::Driver(error) | Self::Commit(error)) = self else { return false };
         let sqlx::Error::Database(error) = error else { return false };
         match (error.code().as_deref(), error.constraint()) {

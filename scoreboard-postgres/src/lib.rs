@@ -91,12 +91,14 @@ mod log;
 mod migrate;
 mod moderations;
 mod parts;
+mod place_of_row;
 mod read;
 mod replicas;
 mod revoked_keys;
 mod rows;
 mod sessions;
 mod store;
+mod turns;
 mod wait;
 
 pub use archive::{Archive, ArchiveStep, ArchivedPart, LogPart, MIN_ARCHIVE_AGE};
@@ -106,3 +108,4 @@ pub use connection::PostgresStore;
 pub use replicas::ReplicaReads;
 /// The driver that this crate is built on.
 pub use sqlx;
+pub use turns::PostgresTurns;

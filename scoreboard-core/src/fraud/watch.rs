@@ -13,8 +13,9 @@ use crate::error::{BackendError, Chain};
 use crate::fraud::statistical::{Evidence, History, Rule, Rules, Seen, Stance};
 use crate::fraud::{Case, Incident, IncidentStore, Measure, Recorded, Sightings};
 use crate::ids::{BoardId, UserId};
+use crate::layers::RankIndexed;
 use crate::pipeline::Scoreboard;
-use crate::store::{LogRow, ScoreStore};
+use crate::store::{Glance, ScoreStore};
 use crate::version::{Position, Version};
 
 mod acquaintances;
@@ -89,6 +90,7 @@ pub struct FraudWatch {
 struct Shared {
     scoreboard: Scoreboard,
     config: FraudWatchConfig,
+    ranks: Option<RankIndexed>,
     boards: Mutex<HashMap<BoardId, WatchedBoard>>,
 }
 
@@ -103,7 +105,15 @@ impl FraudWatch {
     /// Watches over this scoreboard: its store's logs, and the sightings that were made on it. Does nothing by itself.
     #[must_use]
     pub fn new(scoreboard: Scoreboard, config: FraudWatchConfig) -> Self {
-        Self { shared: Arc::new(Shared { scoreboard, config, boards: Mutex::default() }) }
+        Self { shared: Arc::new(Shared { scoreboard, config, ranks: None, boards: Mutex::default() }) }
+    }
+
+    /// The same beside ranks in memory, which stand before the same store: what they have taken in lately need not be read from the log again.
+    /// What lies before, or was forgotten, is.
+    #[must_use]
+    pub fn beside(scoreboard: Scoreboard, config: FraudWatchConfig, ranks: RankIndexed) -> Self {
+        ranks.remember_for_watch();
+        Self { shared: Arc::new(Shared { scoreboard, config, ranks: Some(ranks), boards: Mutex::default() }) }
     }
 
     /// Looks again and again. Never returns: run it as a task, on each node.
@@ -187,7 +197,7 @@ impl Shared {
             watched.users.forget();
         }
         while watched.position.version < board.version {
-            let rows = self.store().log(id, watched.position.version, ROWS).await?;
+            let rows = self.rows_behind(id, watched.position).await?;
             let Some(first) = rows.first() else { break };
             let missed = first.position.version.get().saturating_sub(watched.position.version.get() + 1);
             if missed > 0 {
@@ -199,6 +209,16 @@ impl Shared {
             looked?;
         }
         Ok(())
+    }
+
+    /// The next rows, from memory where this process knows them: written by it, or read for its ranks.
+    async fn rows_behind(&self, board: &BoardId, position: Position) -> Result<Vec<Glance>, BackendError> {
+        let known = self.ranks.as_ref().map(|ranks| ranks.lately(board, position, ROWS)).unwrap_or_default();
+        if !known.is_empty() {
+            return Ok(known);
+        }
+        let rows = self.store().log(board, position.version, ROWS).await?;
+        Ok(rows.iter().map(Glance::from).collect())
     }
 
     /// Where to begin: where a watch before has ended, or at the end.
@@ -229,7 +249,7 @@ impl Shared {
         &self,
         board: &BoardId,
         watched: &mut WatchedBoard,
-        rows: &[LogRow],
+        rows: &[Glance],
         progress: &mut WatchProgress,
     ) -> Result<(), BackendError> {
         for row in rows {
@@ -238,7 +258,7 @@ impl Shared {
                 Some(user) => user,
                 None => Known::from(self.history_before(board, row).await?),
             };
-            if user.history.push(row) {
+            if user.history.take(row) {
                 self.look_at_user(board, &mut user, row, progress).await?;
             }
             watched.users.put(row.user_id, user);
@@ -252,7 +272,7 @@ impl Shared {
         &self,
         board: &BoardId,
         user: &mut Known,
-        row: &LogRow,
+        row: &Glance,
         progress: &mut WatchProgress,
     ) -> Result<(), BackendError> {
         let neighbours = self.sightings().neighbours(row.user_id, row.at);
@@ -283,7 +303,7 @@ impl Shared {
         board: &BoardId,
         rule: &dyn Rule,
         stance: Stance,
-        row: &LogRow,
+        row: &Glance,
         neighbours: &[UserId],
     ) -> Result<Option<(Evidence, Measure)>, BackendError> {
         let measure = match stance {
@@ -308,7 +328,7 @@ impl Shared {
     async fn record(
         &self,
         board: &BoardId,
-        row: &LogRow,
+        row: &Glance,
         evidence: Evidence,
         measure: Measure,
     ) -> Result<bool, BackendError> {

@@ -1,15 +1,13 @@
 //! One transaction for all that is waiting: what makes a durable, gapless version cheap.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::FutureExt;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use crate::board::{Board, BoardSpec, Season};
 use crate::entry::{PageQuery, RankedPage, RankedUsers, ScoreRank};
@@ -18,7 +16,13 @@ use crate::ids::{ActionId, BoardId, UserId};
 use crate::ranking::RankStyle;
 use crate::score::Score;
 use crate::store::{Change, ChangeBoard, CreateBoard, LogRow, Outcome, Scan, ScoreStore};
+use crate::turns::Turns;
 use crate::version::{Epoch, Version};
+
+mod neighbours;
+mod worker;
+
+use worker::Worker;
 
 /// The bounds of a [`GroupCommit`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,9 +45,6 @@ impl Default for GroupCommitConfig {
     }
 }
 
-/// A batch that fails within this part of the longest wait has kept nobody waiting.
-const SHORT: u32 = 4;
-
 /// Learns of every batch that was committed, before the callers do.
 #[async_trait]
 pub trait CommitListener: Send + Sync + 'static {
@@ -62,6 +63,7 @@ pub trait CommitListener: Send + Sync + 'static {
 /// - A batch whose outcome is unknown is sent again with the same ids, which settles it.
 /// - What waits behind a batch that fails after long is refused with it: the store would let it wait as long again.
 /// - A caller that goes away changes nothing: what was queued is applied.
+/// - Where other nodes write to the same board, it waits for its [turn](Turns), if it is given any, before it gathers.
 ///
 /// Dropping the last handle lets the queue drain; [`close`](Self::close) waits for it.
 ///
@@ -119,8 +121,23 @@ impl GroupCommit {
         config: GroupCommitConfig,
         listener: Option<Arc<dyn CommitListener>>,
     ) -> Self {
+        Self::taking_turns(inner, config, listener, None)
+    }
+
+    /// The same on one of several nodes: where others write to the same board, this one waits for its turn before it gathers.
+    ///
+    /// # Panics
+    ///
+    /// Outside a Tokio runtime.
+    #[must_use]
+    pub fn taking_turns(
+        inner: Arc<dyn ScoreStore>,
+        config: GroupCommitConfig,
+        listener: Option<Arc<dyn CommitListener>>,
+        turns: Option<Arc<dyn Turns>>,
+    ) -> Self {
         let (sender, receiver) = mpsc::channel(config.queue.max(1));
-        let worker = Worker { inner: inner.clone(), listener, config };
+        let worker = Worker { inner: inner.clone(), listener, turns, config, neighbours: Mutex::default() };
         let worker = tokio::spawn(worker.run(receiver));
         Self { inner, queue: Mutex::new(Some(sender)), worker: Mutex::new(Some(worker)) }
     }
@@ -137,174 +154,6 @@ impl GroupCommit {
             && let Err(panic) = worker.await
         {
             tracing::error!(error = %panic, "the commit task ended badly");
-        }
-    }
-}
-
-struct Worker {
-    inner: Arc<dyn ScoreStore>,
-    listener: Option<Arc<dyn CommitListener>>,
-    config: GroupCommitConfig,
-}
-
-/// What goes into one transaction: the changes of several calls, and who waits for how many of them.
-#[derive(Default)]
-struct Group {
-    changes: Vec<Change>,
-    waiting: Vec<(usize, Answer)>,
-}
-
-impl Group {
-    fn push(&mut self, job: Job) {
-        self.waiting.push((job.changes.len(), job.answer));
-        self.changes.extend(job.changes);
-    }
-
-    /// The later half of the calls; at least one stays.
-    fn split_off_half(&mut self) -> Self {
-        let waiting = self.waiting.split_off(self.waiting.len().div_ceil(2));
-        let keep = self.waiting.iter().map(|(count, _)| count).sum();
-        Self { changes: self.changes.split_off(keep), waiting }
-    }
-
-    fn answer(self, outcomes: Vec<Outcome>) {
-        let mut outcomes = outcomes.into_iter();
-        for (count, answer) in self.waiting {
-            // A caller that has gone away does not need its answer.
-            let _ = answer.send(Ok(outcomes.by_ref().take(count).collect()));
-        }
-    }
-
-    fn fail(self, error: &BackendError) {
-        for (_, answer) in self.waiting {
-            let _ = answer.send(Err(error.clone()));
-        }
-    }
-}
-
-impl Worker {
-    async fn run(self, mut queue: mpsc::Receiver<Job>) {
-        // A call that did not fit into the batch before.
-        let mut carried = None;
-        loop {
-            let first = match carried.take() {
-                Some(job) => Some(job),
-                None => queue.recv().await,
-            };
-            let Some(first) = first else { return };
-            if first.since.elapsed() > self.config.max_wait {
-                // The store is slow: better to say so than to let all wait ever longer.
-                let _ = first.answer.send(Err(BackendError::new(ErrorKind::Overloaded, "group commit", "wait")));
-                continue;
-            }
-            let mut group = Group::default();
-            group.push(first);
-            while group.changes.len() < self.config.max_batch
-                && let Ok(job) = queue.try_recv()
-            {
-                if group.changes.len() + job.changes.len() > self.config.max_batch {
-                    carried = Some(job);
-                    break;
-                }
-                group.push(job);
-            }
-            metrics::histogram!("scoreboard_commit_batch_size").record(group.changes.len() as f64);
-            // A panic in a store or a listener is its callers' unknown outcome, not the end of all commits.
-            let began = Instant::now();
-            match AssertUnwindSafe(self.commit(group)).catch_unwind().await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) if began.elapsed() > self.config.max_wait / SHORT => {
-                    let waiting = carried.take().into_iter().chain(std::iter::from_fn(|| queue.try_recv().ok()));
-                    // Theirs was never sent.
-                    let kind = match error.kind() {
-                        ErrorKind::OutcomeUnknown => ErrorKind::Unavailable,
-                        known => known,
-                    };
-                    for job in waiting {
-                        let late = BackendError::new(kind, "group commit", "wait");
-                        let _ = job.answer.send(Err(late.because(error.clone())));
-                    }
-                }
-                Ok(Err(_)) => {}
-                Err(_) => {
-                    metrics::counter!("scoreboard_commit_panics_total").increment(1);
-                    tracing::error!("a commit panicked; the outcome of its batch is unknown");
-                }
-            }
-        }
-    }
-
-    /// Commits a group, or, if the store cannot take one of its changes, ever smaller parts of it. The error is the store's last, if it
-    /// could not be reached.
-    async fn commit(&self, group: Group) -> Result<(), BackendError> {
-        let mut groups = vec![group];
-        let mut reached = Ok(());
-        while let Some(mut group) = groups.pop() {
-            match self.apply(&group.changes).await {
-                Ok(outcomes) if outcomes.len() == group.changes.len() => {
-                    if let Some(listener) = &self.listener {
-                        listener.committed(&outcomes).await;
-                    }
-                    group.answer(outcomes);
-                }
-                Ok(_) => group.fail(&BackendError::new(ErrorKind::Refused, "group commit", "count the outcomes")),
-                Err(error) if !error.is_retryable() && group.waiting.len() > 1 => {
-                    // The earlier half last, for it is taken first: the order of the calls stays.
-                    groups.push(group.split_off_half());
-                    groups.push(group);
-                }
-                Err(error) => {
-                    group.fail(&error);
-                    if error.is_retryable() {
-                        reached = Err(error);
-                    }
-                }
-            }
-        }
-        reached
-    }
-
-    async fn apply(&self, changes: &[Change]) -> Result<Vec<Outcome>, BackendError> {
-        let mut pause = Duration::from_millis(10);
-        let mut retries = 0;
-        let began = Instant::now();
-        let mut unknown = false;
-        loop {
-            let tried = Instant::now();
-            let attempt = self.inner.apply(changes);
-            let attempt = match retries {
-                // The first has the time that the store gives it.
-                0 => attempt.await,
-                _ => timeout_at(began + self.config.max_wait, attempt)
-                    .await
-                    .unwrap_or_else(|_| Err(BackendError::new(ErrorKind::OutcomeUnknown, "group commit", "apply"))),
-            };
-            let error = match attempt {
-                Ok(outcomes) => return Ok(outcomes),
-                Err(error) => error,
-            };
-            let again = match error.kind() {
-                ErrorKind::OutcomeUnknown => {
-                    unknown = true;
-                    true
-                }
-                // If there is time for another like this one.
-                ErrorKind::Contended => unknown || began.elapsed() + tried.elapsed() < self.config.max_wait,
-                // Once an outcome is unknown, only an answer settles it.
-                ErrorKind::Unavailable | ErrorKind::Overloaded | ErrorKind::Full => unknown,
-                ErrorKind::Corrupt | ErrorKind::Refused => false,
-            };
-            if !again || retries == self.config.retries || began.elapsed() >= self.config.max_wait {
-                return Err(if unknown && error.kind() != ErrorKind::OutcomeUnknown {
-                    BackendError::new(ErrorKind::OutcomeUnknown, error.backend(), error.operation()).because(error)
-                } else {
-                    error
-                });
-            }
-            retries += 1;
-            metrics::counter!("scoreboard_commit_retries_total").increment(1);
-            tokio::time::sleep(pause).await;
-            pause *= 2;
         }
     }
 }

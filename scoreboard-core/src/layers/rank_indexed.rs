@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -20,11 +21,13 @@ use crate::store::{Change, ChangeBoard, CreateBoard, LogRow, Outcome, Receipt, S
 use crate::version::{Epoch, Position, Version};
 
 mod absorb;
+mod ahead;
 mod check;
 mod fill;
 mod follow;
 mod gate;
 mod indexed_board;
+mod lately;
 mod progress;
 
 use indexed_board::{IndexedBoard, Live};
@@ -107,6 +110,8 @@ struct Shared {
     wake: Notify,
     /// When the store last said where its boards are, or one of them.
     heard: Mutex<Instant>,
+    /// Whether somebody in this process follows the logs as well.
+    is_watched: AtomicBool,
 }
 
 impl fmt::Debug for RankIndexed {
@@ -120,8 +125,14 @@ impl RankIndexed {
     #[must_use]
     pub fn new(inner: Arc<dyn ScoreStore>, config: RankIndexedConfig) -> Self {
         describe();
-        let shared =
-            Shared { inner, config, boards: RwLock::default(), wake: Notify::new(), heard: Mutex::new(Instant::now()) };
+        let shared = Shared {
+            inner,
+            config,
+            boards: RwLock::default(),
+            wake: Notify::new(),
+            heard: Mutex::new(Instant::now()),
+            is_watched: AtomicBool::new(false),
+        };
         Self { shared: Arc::new(shared) }
     }
 
@@ -246,13 +257,15 @@ impl ScoreStore for RankIndexed {
     async fn apply(&self, changes: &[Change]) -> Result<Vec<Outcome>, BackendError> {
         let outcomes = self.shared.inner.apply(changes).await?;
         self.heard();
-        let mut moved: HashMap<&BoardId, Vec<&Receipt>> = HashMap::new();
-        for receipt in outcomes.iter().filter_map(Outcome::receipt) {
-            moved.entry(&receipt.board).or_default().push(receipt);
+        let mut moved: HashMap<&BoardId, Vec<(&Change, &Receipt)>> = HashMap::new();
+        for (change, outcome) in changes.iter().zip(&outcomes) {
+            if let Some(receipt) = outcome.receipt() {
+                moved.entry(&receipt.board).or_default().push((change, receipt));
+            }
         }
-        for (board, receipts) in moved {
+        for (board, applied) in moved {
             if let Some(indexed) = self.indexed(board) {
-                self.absorb(&indexed, &receipts);
+                self.absorb(&indexed, &applied);
             }
         }
         Ok(outcomes)

@@ -21,6 +21,7 @@ use crate::pipeline::read::Loads;
 use crate::pipeline::write_through::WriteThrough;
 use crate::pipeline::{Parts, Scoreboard};
 use crate::store::{ModerationStore, ScoreStore};
+use crate::turns::Turns;
 use crate::verifier::{ActionVerifier, HmacVerifier, KeyRing};
 
 /// The numbers of a scoreboard.
@@ -77,6 +78,7 @@ pub struct Builder {
     fraud: Arc<dyn FraudDetector>,
     incidents: Arc<dyn IncidentStore>,
     moderation: Option<Arc<dyn ModerationStore>>,
+    turns: Option<Arc<dyn Turns>>,
     cache: Option<Arc<dyn BoardCache>>,
     shared_cache: Option<Arc<dyn BoardCache>>,
     broadcaster: Arc<dyn Broadcaster>,
@@ -96,6 +98,7 @@ impl Builder {
             fraud: Arc::new(DeterministicRules::default()),
             incidents: Arc::new(MemoryIncidentStore::default()),
             moderation: None,
+            turns: None,
             cache: None,
             shared_cache: None,
             broadcaster: Arc::new(InProcessBroadcaster::default()),
@@ -139,6 +142,12 @@ impl Builder {
     /// Moderators decide about the store's data by this: the same store, which has the ability. Default: nobody does.
     pub fn with_moderation(mut self, moderation: Arc<dyn ModerationStore>) -> Self {
         self.moderation = Some(moderation);
+        self
+    }
+
+    /// Writes in turns with the other nodes of the same store, where they write to the same boards. Default: without, each when the store lets it.
+    pub fn with_turns(mut self, turns: Arc<dyn Turns>) -> Self {
+        self.turns = Some(turns);
         self
     }
 
@@ -191,8 +200,21 @@ impl Builder {
     /// Outside a Tokio runtime: commits are made by a task of it.
     #[must_use]
     pub fn build(self) -> Scoreboard {
-        let Self { store, ring, verifier, limiter, fraud, incidents, broadcaster, names, clock, ids, config, .. } =
-            self;
+        let Self {
+            store,
+            ring,
+            verifier,
+            limiter,
+            fraud,
+            incidents,
+            broadcaster,
+            names,
+            clock,
+            ids,
+            config,
+            turns,
+            ..
+        } = self;
         let ring = ring.unwrap_or_else(|| KeyRing::random(&*ids));
         let (near, room) = match self.cache {
             Some(cache) => (cache, None),
@@ -211,7 +233,7 @@ impl Builder {
         };
         Scoreboard {
             parts: Arc::new(Parts {
-                store: Arc::new(GroupCommit::with_config(store, config.group_commit, Some(Arc::new(after)))),
+                store: Arc::new(GroupCommit::taking_turns(store, config.group_commit, Some(Arc::new(after)), turns)),
                 verifier: verifier.unwrap_or_else(|| Arc::new(HmacVerifier::new(&ring))),
                 cursors: Cursors::new(&ring),
                 boards: Catalogue::default(),

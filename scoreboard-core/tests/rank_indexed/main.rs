@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use scoreboard_core::memory::{InProcessBroadcaster, MemoryScoreStore};
 use scoreboard_core::{
-    ActionId, BoardId, BoardSpec, Broadcaster, Change, Config, Epoch, Fingerprint, IndexState, Operator, Order, Origin,
-    Outcome, PageQuery, Points, Position, Range, RankIndexed, RankIndexedConfig, RankStyle, Ranked, RankedPage,
-    RankedUsers, Reached, Score, ScoreRank, ScoreStore, Scoreboard, Season, StandingQuery, Timestamp, TopQuery, UserId,
-    Version,
+    ActionId, BoardId, BoardSpec, Broadcaster, Change, Config, Epoch, Fingerprint, FraudWatch, FraudWatchConfig,
+    IndexState, Operator, Order, Origin, Outcome, PageQuery, Points, Position, Range, RankIndexed, RankIndexedConfig,
+    RankStyle, Ranked, RankedPage, RankedUsers, Reached, Score, ScoreRank, ScoreStore, Scoreboard, Season,
+    StandingQuery, Timestamp, TopQuery, UserId, Version,
 };
 
 mod rigged;
@@ -455,6 +455,44 @@ async fn who_asks_a_node_for_a_version_of_another_is_given_it() {
     }
     let ahead = TopQuery { min_version: Version::new(20), ..TopQuery::new(main) };
     assert!(scoreboard.top(&ahead).await.is_err(), "nobody has it");
+}
+
+#[tokio::test]
+async fn what_a_node_did_itself_is_not_read_again_and_what_others_did_is_read_once() {
+    let store = MemoryScoreStore::new();
+    let _ = store.create_board(&spec()).await.expect("created");
+    store.apply(&[set(1, 1, 5)]).await.expect("applied");
+    let rigged = Arc::new(Rigged::over(store.clone()));
+    let mut config = quick();
+    // It hears of nothing by itself.
+    (config.poll_interval, config.check_interval) = (Duration::from_secs(3600), Duration::from_secs(3600));
+    let node = node(rigged.clone(), config, &InProcessBroadcaster::default());
+    until("it is filled", || is_ready(&node)).await;
+    let scoreboard = Scoreboard::builder(Arc::new(node.clone())).build();
+    let watch = FraudWatch::beside(scoreboard, FraudWatchConfig::default(), node.clone());
+    assert_eq!(watch.look().await.expect("memory").changes, 0, "it begins at the end");
+    rigged.rows_read.store(0, Ordering::SeqCst);
+    let read = || rigged.rows_read.load(Ordering::SeqCst);
+    let mut number = 1;
+    let mut some = |count: u64| {
+        number += count;
+        Vec::from_iter((number - count + 1..=number).map(|number| set(number, number % 7, number as i64)))
+    };
+    for round in 1..=10 {
+        node.apply(&some(20)).await.expect("applied");
+        store.apply(&some(5)).await.expect("applied");
+        node.apply(&some(3)).await.expect("applied");
+        store.apply(&some(2)).await.expect("applied");
+        node.apply(&some(1)).await.expect("applied");
+        // Whoever asks, or the follower if it is first.
+        assert_same(&node, &store).await;
+        assert_eq!(read(), round * 7);
+        assert_eq!(watch.look().await.expect("memory").changes, 31);
+        assert_eq!(read(), round * 7, "nothing was left to be read");
+    }
+    // What nobody has told this node is in the log.
+    store.apply(&some(4)).await.expect("applied");
+    assert_eq!(watch.look().await.expect("memory").changes, 4);
 }
 
 /// A hint comes before its node has read the log: the page from memory is behind what was announced.

@@ -24,6 +24,8 @@ pub(crate) struct Rigged {
     /// The changes that are applied right behind each scanned page.
     pub(crate) after_scan: Option<AfterScan>,
     scans: AtomicUsize,
+    /// How many rows of the log were given out.
+    pub(crate) rows_read: AtomicUsize,
 }
 
 impl std::fmt::Debug for Rigged {
@@ -35,7 +37,14 @@ impl std::fmt::Debug for Rigged {
 impl Rigged {
     pub(crate) fn over(store: MemoryScoreStore) -> Self {
         let [knows_no_ranks, lies] = [const { AtomicBool::new(false) }; 2];
-        Self { store, knows_no_ranks, lies, after_scan: None, scans: AtomicUsize::new(0) }
+        Self {
+            store,
+            knows_no_ranks,
+            lies,
+            after_scan: None,
+            scans: AtomicUsize::new(0),
+            rows_read: AtomicUsize::new(0),
+        }
     }
 
     pub(crate) fn without_ranks(store: MemoryScoreStore) -> Arc<Self> {
@@ -77,6 +86,7 @@ impl ScoreStore for Rigged {
 
     async fn log(&self, board: &BoardId, after: Version, limit: usize) -> Result<Vec<LogRow>> {
         let mut rows = self.store.log(board, after, limit).await?;
+        self.rows_read.fetch_add(rows.len(), Ordering::SeqCst);
         if self.lies.load(Ordering::SeqCst)
             && let Some(row) = rows.first_mut()
         {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use scoreboard_axum::{App, Limits};
 use scoreboard_core::memory::{InProcessBroadcaster, MemoryRateLimiter};
 use scoreboard_core::{Broadcaster, Builder, Chain, ErrorKind, FallbackLimiter, RateLimiter, Scoreboard};
-use scoreboard_postgres::PostgresBroadcaster;
+use scoreboard_postgres::{PostgresBroadcaster, PostgresTurns};
 use scoreboard_redis::{Namespace, Redis, RedisBoardCache, RedisBroadcaster, RedisRateLimiter};
 
 use crate::failure::{Failure, Result};
@@ -55,9 +55,13 @@ impl Nodes {
         }
     }
 
-    /// Lets the scoreboard count and keep with the others.
-    pub(crate) fn join(&self, builder: Builder) -> Builder {
+    /// Lets the scoreboard count, keep and write with the others.
+    pub(crate) fn join(&self, builder: Builder, place: &Place) -> Builder {
         let builder = builder.with_limiter(self.limiter.clone());
+        let builder = match place {
+            Place::Postgres { config, .. } => builder.with_turns(Arc::new(PostgresTurns::new(config))),
+            Place::Memory | Place::Sqlite { .. } => builder,
+        };
         match &self.redis {
             Some(redis) => builder.with_shared_cache(Arc::new(RedisBoardCache::new(redis.clone()))),
             None => builder,

@@ -140,7 +140,7 @@ async fn start(effective: &Effective, http: HttpConfig) -> Result<Started> {
         .with_moderation(stores.moderation.clone())
         .with_names(stores.accounts.clone())
         .with_config(config);
-    let scoreboard = nodes.join(builder).build();
+    let scoreboard = nodes.join(builder, &place).build();
     let lifecycle = Lifecycle::default();
     let serve = settings.serve_config(http.trusted_proxies.clone());
     let app = App::new(scoreboard.clone(), accounts).with_config(http).with_metrics(metrics);
@@ -148,7 +148,10 @@ async fn start(effective: &Effective, http: HttpConfig) -> Result<Started> {
 
     nodes.follow(&scoreboard);
     let watched = settings.fraud.watch().map_err(|rule| effective.refuse("fraud.steady_kinds", rule))?;
-    let watch = watched.map(|config| FraudWatch::new(scoreboard.clone(), config));
+    let watch = watched.map(|config| match &ranks {
+        Some(ranks) => FraudWatch::beside(scoreboard.clone(), config, ranks.clone()),
+        None => FraudWatch::new(scoreboard.clone(), config),
+    });
     Ok(Started { listener, app, config: serve, lifecycle, scoreboard, ranks, watch, stores, _lock: lock })
 }
 

@@ -5,7 +5,7 @@ use crate::error::BackendError;
 use crate::fraud::statistical::History;
 use crate::fraud::watch::Shared;
 use crate::ids::BoardId;
-use crate::store::{LogRow, Origin};
+use crate::store::{Glance, LogRow, Origin};
 use crate::version::Version;
 
 /// How many rows are read at once.
@@ -15,23 +15,23 @@ const MAX_ROWS: usize = 16_384;
 
 impl Shared {
     /// What a user did before this row.
-    pub(super) async fn history_before(&self, board: &BoardId, row: &LogRow) -> Result<History, BackendError> {
+    pub(super) async fn history_before(&self, board: &BoardId, row: &Glance) -> Result<History, BackendError> {
         // Whoever comes onto a board in its first season has no rows there.
-        if row.previous.is_none() && row.season == Season::FIRST {
+        if !row.had_score && row.season == Season::FIRST {
             return Ok(History::default());
         }
         Ok(History::of(&self.rows(board, row, row.position.version).await?))
     }
 
     /// A user's rows up to this one, and with it, in the order of their versions.
-    pub(super) async fn rows_up_to(&self, board: &BoardId, row: &LogRow) -> Result<Vec<LogRow>, BackendError> {
+    pub(super) async fn rows_up_to(&self, board: &BoardId, row: &Glance) -> Result<Vec<LogRow>, BackendError> {
         self.rows(board, row, row.position.version.next()).await
     }
 
     /// Those before `before` on which a history rests that ends with `row`.
-    async fn rows(&self, board: &BoardId, row: &LogRow, before: Version) -> Result<Vec<LogRow>, BackendError> {
+    async fn rows(&self, board: &BoardId, row: &Glance, before: Version) -> Result<Vec<LogRow>, BackendError> {
         let mut end = History::default();
-        end.push(&LogRow { origin: Origin::Action, ..row.clone() });
+        end.take(&Glance { origin: Origin::Action, ..row.clone() });
         let since = end.since();
         let (mut rows, mut before) = (Vec::new(), before);
         let mut acts = 0;

@@ -3,7 +3,7 @@
 use crate::error::BackendError;
 use crate::layers::rank_indexed::RankIndexed;
 use crate::layers::rank_indexed::indexed_board::{Becomes, IndexedBoard, Step, Told};
-use crate::store::{LogRow, Reached, Receipt, Visibility};
+use crate::store::{Change, Glance, LogRow, Reached, Receipt, Visibility};
 use crate::version::Position;
 
 /// How many log rows are read at once.
@@ -11,6 +11,16 @@ pub(super) const ROWS: usize = 1_000;
 
 /// A board with no more users is made anew while its reader waits.
 const SMALL: u64 = 1_000;
+
+/// What came of a look at the log.
+enum Read {
+    /// As many rows as were asked for.
+    More,
+    /// All that there were.
+    End,
+    /// What does not go on from where the index is.
+    Foreign(&'static str),
+}
 
 impl From<&LogRow> for Step {
     fn from(row: &LogRow) -> Self {
@@ -42,35 +52,38 @@ impl RankIndexed {
     /// Takes in what was applied through this handle, before its caller is told. A replay is no news, but must be seen all the same.
     ///
     /// Where other nodes' changes lie between, no writer waits for their rows: the follower reads them, many at once, or who asks before it has.
-    pub(super) fn absorb(&self, indexed: &IndexedBoard, receipts: &[&Receipt]) {
-        let positions = receipts.iter().map(|receipt| Position { epoch: receipt.epoch, version: receipt.version });
+    pub(super) fn absorb(&self, indexed: &IndexedBoard, applied: &[(&Change, &Receipt)]) {
+        let positions = applied.iter().map(|(_, receipt)| Position { epoch: receipt.epoch, version: receipt.version });
         let Some(newest) = positions.max() else { return };
-        let steps: Vec<Step> =
-            receipts.iter().filter(|receipt| !receipt.replayed).map(|receipt| Step::from(*receipt)).collect();
-        let told = indexed.take(&steps);
+        let new = || applied.iter().filter(|(_, receipt)| !receipt.replayed);
+        if self.is_watched() {
+            indexed.lately.lock().keep(new().map(|(change, receipt)| Glance::at_applied(change, receipt)));
+        }
+        let steps: Vec<Step> = new().map(|(_, receipt)| Step::from(*receipt)).collect();
+        let told = indexed.take_own(&steps);
         indexed.raise_floor(newest);
         if told != Told::Current || indexed.is_behind() {
             self.shared.wake.notify_one();
         }
     }
 
-    /// Brings an index to the end of the log, or, if the log does not go on from where it is, makes it anew.
+    /// Brings an index to the end of the log, or, if the log does not go on from where it is, makes it anew. What this node did itself is not
+    /// read again.
     pub(super) async fn catch_up(&self, indexed: &IndexedBoard) -> Result<(), BackendError> {
         let turn = indexed.turn.lock().await;
-        while let Some(position) = indexed.position() {
+        while indexed.position().is_some() {
             // Before the log is read: what is seen meanwhile may be behind what was read.
             let floor = indexed.floor();
-            let rows = self.shared.inner.log(&indexed.id, position.version, ROWS).await?;
-            self.heard();
-            let steps: Vec<Step> = rows.iter().map(Step::from).collect();
-            let why = match indexed.take(&steps) {
-                Told::Current if rows.len() == ROWS => continue,
-                // No row of it has come, but the store was set back.
-                Told::Current if indexed.position().is_some_and(|position| position.epoch < floor.epoch) => "epoch",
-                Told::Current => return Ok(()),
-                // The rows between are archived.
-                Told::Gap => "gap",
-                Told::Foreign(why) => why,
+            let why = match indexed.take_ahead() {
+                Ok(_) if !indexed.is_behind() => return Ok(()),
+                Ok(others) => match self.read_on(indexed, others).await? {
+                    Read::More => continue,
+                    // No row of it has come, but the store was set back.
+                    Read::End if indexed.position().is_some_and(|position| position.epoch < floor.epoch) => "epoch",
+                    Read::End => return Ok(()),
+                    Read::Foreign(why) => why,
+                },
+                Err(why) => why,
             };
             let small = indexed.look(|live| live.index.total()).is_some_and(|total| total <= SMALL);
             indexed.start_anew(why);
@@ -82,5 +95,24 @@ impl RankIndexed {
             self.shared.wake.notify_one();
         }
         Ok(())
+    }
+
+    /// Reads the next rows of the log; where so many are of others before this node's own, those.
+    async fn read_on(&self, indexed: &IndexedBoard, others: Option<u64>) -> Result<Read, BackendError> {
+        let Some(position) = indexed.position() else { return Ok(Read::End) };
+        let limit = others.and_then(|others| usize::try_from(others).ok()).map_or(ROWS, |others| others.min(ROWS));
+        let rows = self.shared.inner.log(&indexed.id, position.version, limit).await?;
+        self.heard();
+        if self.is_watched() {
+            indexed.lately.lock().keep(rows.iter().map(Glance::from));
+        }
+        let steps: Vec<Step> = rows.iter().map(Step::from).collect();
+        Ok(match indexed.take(&steps) {
+            Told::Current if rows.len() == limit => Read::More,
+            Told::Current => Read::End,
+            // The rows between are archived.
+            Told::Gap => Read::Foreign("gap"),
+            Told::Foreign(why) => Read::Foreign(why),
+        })
     }
 }

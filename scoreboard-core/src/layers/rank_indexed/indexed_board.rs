@@ -5,7 +5,9 @@ use parking_lot::Mutex;
 use crate::board::Season;
 use crate::entry::{PageQuery, RankedPage, RankedUsers, ScoreRank};
 use crate::ids::{BoardId, UserId};
+use crate::layers::rank_indexed::ahead::Ahead;
 use crate::layers::rank_indexed::gate::Gate;
+use crate::layers::rank_indexed::lately::Lately;
 use crate::layers::rank_indexed::progress::Progress;
 use crate::rank_index::{IndexPage, RankIndex};
 use crate::ranking::{Order, RankStyle};
@@ -18,6 +20,10 @@ pub(super) struct IndexedBoard {
     /// Nothing below this is answered.
     floor: Mutex<Position>,
     state: Gate<State>,
+    /// What this node did itself, behind what it does not have yet.
+    ahead: Mutex<Ahead>,
+    /// For who follows the log as well.
+    pub(super) lately: Mutex<Lately>,
     /// Held by who reads the store for this index.
     pub(super) turn: tokio::sync::Mutex<()>,
     pub(super) progress: Mutex<Progress>,
@@ -39,6 +45,7 @@ pub(super) struct Live {
 }
 
 /// What a change of the board did, as the index needs it.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Step {
     pub(super) position: Position,
     pub(super) season: Season,
@@ -74,6 +81,8 @@ impl IndexedBoard {
             id,
             floor: Mutex::default(),
             state: Gate::new(State::Filling),
+            ahead: Mutex::default(),
+            lately: Mutex::default(),
             turn: tokio::sync::Mutex::default(),
             progress: Mutex::default(),
         }
@@ -144,6 +153,7 @@ impl IndexedBoard {
     }
 
     fn replace(&self, state: State) {
+        self.ahead.lock().clear();
         let old = std::mem::replace(&mut *self.state.write(), state);
         // Ten million users are given back without the lock.
         drop(old);
@@ -162,6 +172,26 @@ impl IndexedBoard {
             self.state.pause(state);
         }
         Told::Current
+    }
+
+    /// The same for this node's own changes: those behind others that it does not have yet are kept until it has.
+    pub(super) fn take_own(&self, steps: &[Step]) -> Told {
+        let told = self.take(steps);
+        if told == Told::Gap {
+            self.ahead.lock().keep(steps);
+        }
+        told
+    }
+
+    /// Takes in what is kept, as far as it goes on from here. If there are others before what is left, this is their number.
+    pub(super) fn take_ahead(&self) -> Result<Option<u64>, &'static str> {
+        let Some(position) = self.position() else { return Ok(None) };
+        let (steps, next) = self.ahead.lock().go_on_from(position.version);
+        if let Told::Foreign(why) = self.take(&steps) {
+            return Err(why);
+        }
+        let version = position.version.get() + steps.len() as u64;
+        Ok(next.map(|next| next.get() - version - 1))
     }
 }
 

@@ -1,0 +1,44 @@
+//! Turns of several nodes that write to one board.
+
+use std::any::Any;
+use std::fmt;
+
+use async_trait::async_trait;
+
+use crate::error::BackendError;
+use crate::ids::BoardId;
+
+/// Lets the nodes that share a store write to a board one after the other.
+///
+/// The store itself keeps them apart, and is right whoever writes when: this only saves work. A node that waits inside the store for its turn
+/// has gathered its batch before; one that waits here gathers when its turn has come, and commits all that has come meanwhile at once.
+#[async_trait]
+pub trait Turns: fmt::Debug + Send + Sync + 'static {
+    /// Waits until it is this node's turn to write to the board. The turn ends when it is dropped, or this process is gone.
+    ///
+    /// # Errors
+    ///
+    /// Any [`ErrorKind`](crate::ErrorKind): it was not had in time, or nobody can tell. The caller goes on without.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, this node has no turn.
+    async fn turn(&self, board: &BoardId) -> Result<Turn, BackendError>;
+}
+
+/// A turn of this node. Dropped, it is over.
+#[must_use]
+pub struct Turn(#[expect(dead_code, reason = "it is only held")] Box<dyn Any + Send>);
+
+impl Turn {
+    /// A turn that ends when what is held is dropped.
+    pub fn new(held: impl Send + 'static) -> Self {
+        Self(Box::new(held))
+    }
+}
+
+impl fmt::Debug for Turn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Turn").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,176 @@
+//! What a batch, or a decision of a moderator, writes: rows as one array a column, however many there are.
+
+use std::collections::{BTreeMap, HashMap};
+
+use scoreboard_core::{BoardId, BoardState, LogRow, Order, Reached, RowDigest, Season, UserId, Visibility};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::apply::Numbers;
+use crate::error::Failure;
+use crate::place_of_row::PlaceOfRow;
+use crate::rows::{Word, number, season};
+
+/// A user in a season of a board, by its number.
+pub(crate) type Key = (i64, Season, UserId);
+
+pub(crate) async fn write_log(
+    tx: &mut PgConnection,
+    rows: &[(BoardId, LogRow)],
+    numbers: &Numbers,
+) -> Result<(), Failure> {
+    let all = || rows.iter().map(|(_, row)| row);
+    let previous = || all().map(|row| row.previous);
+    sqlx::query(
+        "INSERT INTO log (board, version, epoch, action_id, fingerprint, season, user_id, kind, points, origin,
+                          previous_score, previous_version, previous_at, score, at, visibility, corrected_version, corrected_at,
+                          digest)
+         SELECT unnest($1::bigint[]), unnest($2::bigint[]), unnest($3::bigint[]), unnest($4::uuid[]), unnest($5::uuid[]),
+                unnest($6::bigint[]), unnest($7::uuid[]), unnest($8::text[]), unnest($9::bigint[]), unnest($10::text[]),
+                unnest($11::bigint[]), unnest($12::bigint[]), unnest($13::bigint[]), unnest($14::bigint[]), unnest($15::bigint[]),
+                unnest($16::text[]), unnest($17::bigint[]), unnest($18::bigint[]), unnest($19::bytea[])",
+    )
+    .bind(Vec::from_iter(rows.iter().map(|(board, _)| numbers[board])))
+    .bind(Vec::from_iter(all().map(|row| number(row.position.version.get()))))
+    .bind(Vec::from_iter(all().map(|row| number(row.position.epoch.get()))))
+    .bind(Vec::from_iter(all().map(|row| row.action_id.as_uuid())))
+    .bind(Vec::from_iter(all().map(|row| Uuid::from_bytes(*row.fingerprint.as_bytes()))))
+    .bind(Vec::from_iter(all().map(|row| season(row.season))))
+    .bind(Vec::from_iter(all().map(|row| row.user_id.as_uuid())))
+    .bind(Vec::from_iter(all().map(|row| row.kind.as_str())))
+    .bind(Vec::from_iter(all().map(|row| row.points.get())))
+    .bind(Vec::from_iter(all().map(|row| row.origin.as_word())))
+    .bind(Vec::from_iter(previous().map(|previous| previous.map(|reached| reached.score.get()))))
+    .bind(Vec::from_iter(previous().map(|previous| previous.map(|reached| number(reached.version.get())))))
+    .bind(Vec::from_iter(previous().map(|previous| previous.map(|reached| reached.at.as_millis()))))
+    .bind(Vec::from_iter(all().map(|row| row.score.get())))
+    .bind(Vec::from_iter(all().map(|row| row.at.as_millis())))
+    .bind(Vec::from_iter(all().map(|row| (row.visibility != Visibility::Shown).then(|| row.visibility.as_word()))))
+    .bind(Vec::from_iter(all().map(|row| row.corrected.map(|reached| number(reached.version.get())))))
+    .bind(Vec::from_iter(all().map(|row| row.corrected.map(|reached| reached.at.as_millis()))))
+    .bind(Vec::from_iter(all().map(|row| row.digest.as_ref().map(bytes))))
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// What is shown of users who had a score, each where it was read in this transaction: nothing has to be looked up again, and no row be locked
+/// before it is changed.
+pub(super) async fn change_scores(
+    tx: &mut PgConnection,
+    changed: &[(PlaceOfRow, UserId, Order, Reached)],
+) -> Result<(), Failure> {
+    if changed.is_empty() {
+        return Ok(());
+    }
+    let reached = || changed.iter().map(|(.., reached)| reached);
+    let keys = || changed.iter().map(|(_, _, order, reached)| order.key(reached.score, reached.version));
+    let written = sqlx::query(
+        "UPDATE scores SET score = changed.score, reached = changed.reached, updated_at = changed.updated_at,
+                           order_score = changed.order_score, order_tie = changed.order_tie
+         FROM unnest($1::tid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[])
+              AS changed (place, user_id, score, reached, updated_at, order_score, order_tie)
+         WHERE scores.ctid = changed.place AND scores.user_id = changed.user_id",
+    )
+    .bind(Vec::from_iter(changed.iter().map(|(place, ..)| *place)))
+    .bind(Vec::from_iter(changed.iter().map(|(_, user, ..)| user.as_uuid())))
+    .bind(Vec::from_iter(reached().map(|reached| reached.score.get())))
+    .bind(Vec::from_iter(reached().map(|reached| number(reached.version.get()))))
+    .bind(Vec::from_iter(reached().map(|reached| reached.at.as_millis())))
+    .bind(Vec::from_iter(keys().map(|key| key.score)))
+    .bind(Vec::from_iter(keys().map(|key| key.tie)))
+    .execute(tx)
+    .await?;
+    // Whoever writes scores holds their boards' locks, but for somebody who does so by hand.
+    if written.rows_affected() == changed.len() as u64 { Ok(()) } else { Err(Failure::Moved) }
+}
+
+/// What is shown of users, whether they had a score or not.
+pub(crate) async fn write_scores(
+    tx: &mut PgConnection,
+    sorted: &BTreeMap<Key, (Order, Reached)>,
+) -> Result<(), Failure> {
+    if sorted.is_empty() {
+        return Ok(());
+    }
+    let keys = || sorted.values().map(|(order, reached)| order.key(reached.score, reached.version));
+    sqlx::query(
+        "INSERT INTO scores (board, season, user_id, score, reached, updated_at, order_score, order_tie)
+         SELECT unnest($1::bigint[]), unnest($2::bigint[]), unnest($3::uuid[]), unnest($4::bigint[]),
+                unnest($5::bigint[]), unnest($6::bigint[]), unnest($7::bigint[]), unnest($8::bigint[])
+         ON CONFLICT (board, season, user_id) DO UPDATE
+         SET score = excluded.score, reached = excluded.reached, updated_at = excluded.updated_at,
+             order_score = excluded.order_score, order_tie = excluded.order_tie",
+    )
+    .bind(Vec::from_iter(sorted.keys().map(|(board, ..)| *board)))
+    .bind(Vec::from_iter(sorted.keys().map(|(_, of, _)| season(*of))))
+    .bind(Vec::from_iter(sorted.keys().map(|(.., user)| user.as_uuid())))
+    .bind(Vec::from_iter(sorted.values().map(|(_, reached)| reached.score.get())))
+    .bind(Vec::from_iter(sorted.values().map(|(_, reached)| number(reached.version.get()))))
+    .bind(Vec::from_iter(sorted.values().map(|(_, reached)| reached.at.as_millis())))
+    .bind(Vec::from_iter(keys().map(|key| key.score)))
+    .bind(Vec::from_iter(keys().map(|key| key.tie)))
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// What users have, and others are not shown.
+pub(crate) async fn write_withheld(tx: &mut PgConnection, sorted: &BTreeMap<Key, Reached>) -> Result<(), Failure> {
+    if sorted.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "INSERT INTO withheld (board, season, user_id, score, reached, updated_at)
+         SELECT unnest($1::bigint[]), unnest($2::bigint[]), unnest($3::uuid[]), unnest($4::bigint[]),
+                unnest($5::bigint[]), unnest($6::bigint[])
+         ON CONFLICT (board, season, user_id) DO UPDATE
+         SET score = excluded.score, reached = excluded.reached, updated_at = excluded.updated_at",
+    )
+    .bind(Vec::from_iter(sorted.keys().map(|(board, ..)| *board)))
+    .bind(Vec::from_iter(sorted.keys().map(|(_, of, _)| season(*of))))
+    .bind(Vec::from_iter(sorted.keys().map(|(.., user)| user.as_uuid())))
+    .bind(Vec::from_iter(sorted.values().map(|reached| reached.score.get())))
+    .bind(Vec::from_iter(sorted.values().map(|reached| number(reached.version.get()))))
+    .bind(Vec::from_iter(sorted.values().map(|reached| reached.at.as_millis())))
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// The versions of the boards that moved, and the totals of seasons; most batches bring nobody new, and change none.
+pub(crate) async fn write_boards(
+    tx: &mut PgConnection,
+    moved: &HashMap<BoardId, BoardState>,
+    totals: &HashMap<(BoardId, Season), u64>,
+    numbers: &Numbers,
+) -> Result<(), Failure> {
+    if !totals.is_empty() {
+        sqlx::query(
+            "UPDATE seasons SET total = counted.total
+             FROM (SELECT unnest($1::bigint[]) AS board, unnest($2::bigint[]) AS season, unnest($3::bigint[]) AS total) AS counted
+             WHERE seasons.board = counted.board AND seasons.season = counted.season AND seasons.total <> counted.total",
+        )
+        .bind(Vec::from_iter(totals.keys().map(|(board, _)| numbers[board])))
+        .bind(Vec::from_iter(totals.keys().map(|(_, of)| season(*of))))
+        .bind(Vec::from_iter(totals.values().map(|total| number(*total))))
+        .execute(&mut *tx)
+        .await?;
+    }
+    sqlx::query(
+        "UPDATE boards SET version = moved.version, head = moved.head
+         FROM (SELECT unnest($1::bigint[]) AS board, unnest($2::bigint[]) AS version, unnest($3::bytea[]) AS head) AS moved
+         WHERE boards.no = moved.board",
+    )
+    .bind(Vec::from_iter(moved.keys().map(|board| numbers[board])))
+    .bind(Vec::from_iter(moved.values().map(|state| number(state.position.version.get()))))
+    .bind(Vec::from_iter(moved.values().map(|state| state.head.as_ref().map(bytes))))
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// As the database takes an array of them.
+fn bytes(digest: &RowDigest) -> &[u8] {
+    digest.as_bytes()
+}

@@ -1,0 +1,45 @@
+//! Where a row lies in its table: the system column `ctid`, by which it is found again without an index.
+//!
+//! Only good inside the transaction that read it, and under a lock that keeps all others from moving it.
+
+use sqlx::encode::IsNull;
+use sqlx::error::BoxDynError;
+use sqlx::postgres::types::Oid;
+use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, PgValueFormat, PgValueRef};
+use sqlx::{Decode, Encode, Postgres, Type};
+
+/// `tid` and `tid[]`, whose numbers never change: they are part of the catalogue that a server is built with.
+const TID: PgTypeInfo = PgTypeInfo::with_oid(Oid(27));
+const TIDS: PgTypeInfo = PgTypeInfo::with_oid(Oid(1010));
+
+/// The number of a block, and of a row in it, as the server sends and takes them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PlaceOfRow([u8; 6]);
+
+impl Type<Postgres> for PlaceOfRow {
+    fn type_info() -> PgTypeInfo {
+        TID
+    }
+}
+
+impl PgHasArrayType for PlaceOfRow {
+    fn array_type_info() -> PgTypeInfo {
+        TIDS
+    }
+}
+
+impl Decode<'_, Postgres> for PlaceOfRow {
+    fn decode(value: PgValueRef<'_>) -> Result<Self, BoxDynError> {
+        match value.format() {
+            PgValueFormat::Binary => Ok(Self(value.as_bytes()?.try_into()?)),
+            PgValueFormat::Text => Err("a row's place in words".into()),
+        }
+    }
+}
+
+impl Encode<'_, Postgres> for PlaceOfRow {
+    fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        buffer.extend_from_slice(&self.0);
+        Ok(IsNull::No)
+    }
+}
