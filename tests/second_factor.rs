@@ -4,23 +4,15 @@
 mod support;
 
 use std::process::Stdio;
-use std::time::Duration;
 
 use serde_json::{Value, json};
+use support::authenticator::{app, fresh};
 use support::server::Server;
-use support::wait::until;
 use support::webdriver::Browser;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
 const PASSWORD: &str = "a sentence nobody guesses";
-const APP: &str = "
-import base64, hashlib, hmac, struct, sys, time
-key, step = base64.b32decode(sys.argv[1].replace(' ', '')), int(time.time()) // 30
-mac = hmac.new(key, struct.pack('>Q', step), hashlib.sha1).digest()
-at = mac[-1] & 15
-print('%06d' % ((struct.unpack('>I', mac[at:at + 4])[0] & 0x7fffffff) % 10**6))
-";
 
 /// A mail server of the test's own. It ends with the test.
 struct Mail {
@@ -53,20 +45,6 @@ impl Mail {
     }
 }
 
-async fn app(secret: &str) -> String {
-    let shown = Command::new("python3").args(["-c", APP, secret]).output().await.expect("Python runs");
-    String::from_utf8(shown.stdout).expect("digits").trim().to_owned()
-}
-
-/// A code that was not used before: the app shows each for half a minute.
-async fn fresh(secret: &str, used: &str) -> String {
-    until("the app shows another code", Duration::from_secs(40), async || {
-        let code = app(secret).await;
-        (code != used).then_some(code)
-    })
-    .await
-}
-
 async fn text(browser: &mut Browser, selector: &str) -> String {
     let script = "return document.querySelector(arguments[0]).innerText;";
     browser.run(script, json!([selector])).await.as_str().expect("a text").to_owned()
@@ -82,6 +60,8 @@ fn of(form: &str, field: &str) -> String {
 }
 
 async fn log_in(browser: &mut Browser, password: &str) {
+    // A logout before it may be on its way.
+    seen(browser, "[data-testid=login-form]").await;
     browser.fill(&of("login-form", "email"), "ada@example.org").await;
     browser.fill(&of("login-form", "password"), password).await;
     browser.press(&of("login-form", "submit")).await;

@@ -9,7 +9,8 @@ const REFRESH_AHEAD_MS = 30_000;
 const OTHER_TAB_WAIT_MS = 1_500;
 
 /**
- * Who is signed in, in this tab. Fires `change` whenever that changes; `detail.ended` is true where the server ended it.
+ * Who is signed in, in this tab. Fires `change` whenever that changes; `detail.ended` is true where the server ended it. Fires `enrolled`
+ * when who had to set up a second factor first has done so.
  *
  * The access token lives in this object alone: a script that gets into the page later finds nothing to read from storage
  * that opens the API by itself. The refresh token is kept in sessionStorage, so that a reload does not sign out: it is seen
@@ -136,6 +137,7 @@ export class Session extends EventTarget {
   }
 
   #take(id, { token, expiresIn, refreshToken, user, mfaEnrolmentRequired = false }) {
+    const enrolled = this.mustEnrol && !mfaEnrolmentRequired && this.user?.id === user.id;
     this.mustEnrol = mfaEnrolmentRequired;
     this.#token = token;
     this.#expiresAt = Date.now() + expiresIn * 1000;
@@ -143,6 +145,7 @@ export class Session extends EventTarget {
     const changed = this.user?.id !== user.id;
     this.user = user;
     if (changed) this.dispatchEvent(new CustomEvent("change", { detail: { ended: false } }));
+    if (enrolled) this.dispatchEvent(new CustomEvent("enrolled"));
   }
 
   #end(ended) {

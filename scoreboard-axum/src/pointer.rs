@@ -33,7 +33,7 @@ pub(crate) fn in_words(text: &str) -> String {
     if text.starts_with("UUID parsing failed") {
         return "must be a UUID".to_owned();
     }
-    let wrong = text.starts_with("invalid type") || text.starts_with("invalid value");
+    let wrong = ["invalid type", "invalid value", "unknown variant"].iter().any(|said| text.starts_with(said));
     let Some((_, rest)) = text.rsplit_once(", expected ").filter(|_| wrong) else { return shortened(text) };
     // Behind it stands where the JSON was, which the pointer says better.
     let expected = rest.split(" at line ").next().unwrap_or(rest);
@@ -53,6 +53,7 @@ mod tests {
             ("invalid type: integer `987654`, expected a string at line 1 column 9", "must be a string"),
             ("invalid type: floating point `100.0`, expected i64", "must be a whole number"),
             ("invalid value: string \"secret, expected x\", expected a board", "must be a board"),
+            ("unknown variant `secret, expected x`, expected `totp` or `email`", "must be `totp` or `email`"),
             ("UUID parsing failed: invalid length: expected 32, found 3", "must be a UUID"),
             ("missing field `email` at line 1 column 2", "missing field `email` at line 1 column 2"),
         ] {

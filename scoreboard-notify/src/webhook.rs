@@ -53,10 +53,15 @@ impl Webhook {
     ///
     /// # Errors
     ///
-    /// [`InvalidValue`] if the URL is none, goes to another machine without TLS, or the secret has fewer than 32 bytes.
+    /// [`InvalidValue`] if the URL is none, names a user, goes to another machine without TLS, or the secret has fewer than 32 bytes.
     pub fn new(url: &str, secret: &str, clock: Arc<dyn Clock>) -> Result<Self, InvalidValue> {
-        let invalid = InvalidValue::new("webhook url", "must be https://, or http:// on this machine");
+        let invalid =
+            InvalidValue::new("webhook url", "must be https://, or http:// on this machine, and name no user");
         let uri: Uri = url.parse().map_err(|_| invalid.clone())?;
+        // Who has a password there would believe that it is sent.
+        if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+            return Err(invalid);
+        }
         let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
         let here = host == "localhost" || host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback());
         match uri.scheme_str() {

@@ -2,6 +2,7 @@
 #![allow(dead_code, unused_imports, unused_macros, reason = "each test uses its own part")]
 
 pub(crate) mod arena;
+pub(crate) mod authenticator;
 pub(crate) mod binary;
 pub(crate) mod client;
 pub(crate) mod fault_proxy;

@@ -107,6 +107,11 @@ impl Server {
         self.child.id()
     }
 
+    /// What it keeps beside its place: its keys, its log, its database if that is a file.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// The database file.
     pub(crate) fn database(&self) -> PathBuf {
         self.folder.path().join("scoreboard.db")

@@ -175,6 +175,35 @@ impl Browser {
         self.call("POST", &format!("/element/{element}/value"), json!({ "text": text })).await;
     }
 
+    /// Presses keys, one after the other, wherever the focus is. Those without a letter are as WebDriver (§17.4.2) names them.
+    pub(crate) async fn keys(&mut self, keys: &str) {
+        let press = |key: char| ["keyDown", "keyUp"].map(|kind| json!({ "type": kind, "value": key.to_string() }));
+        let actions: Vec<_> = keys.chars().flat_map(press).collect();
+        let keyboard = json!({ "type": "key", "id": "keyboard", "actions": actions });
+        self.call("POST", "/actions", json!({ "actions": [keyboard] })).await;
+    }
+
+    /// Goes on from where the focus is by Tab, or back by Shift and Tab, until it is on what the selector finds.
+    pub(crate) async fn tab_to(&mut self, selector: &str, forward: bool) {
+        const MOST: usize = 120;
+        for _ in 0..MOST {
+            let there = "return document.activeElement?.matches(arguments[0]) === true;";
+            if self.run(there, json!([selector])).await == true {
+                return;
+            }
+            if forward {
+                self.keys("\u{E004}").await;
+            } else {
+                let keys =
+                    [("keyDown", '\u{E008}'), ("keyDown", '\u{E004}'), ("keyUp", '\u{E004}'), ("keyUp", '\u{E008}')];
+                let actions = keys.map(|(kind, key)| json!({ "type": kind, "value": key.to_string() }));
+                let keyboard = json!({ "type": "key", "id": "keyboard", "actions": actions });
+                self.call("POST", "/actions", json!({ "actions": [keyboard] })).await;
+            }
+        }
+        panic!("{selector} is not reached by {MOST} times Tab");
+    }
+
     async fn element(&mut self, selector: &str) -> Result<String, String> {
         let query = json!({ "using": "css selector", "value": selector });
         let found = self.attempt("POST", "/element", Some(&query)).await?;

@@ -112,12 +112,19 @@ pub(crate) struct AssignRequest {
 pub(crate) struct DecideRequest {
     /// `revision` of the incident as it was seen.
     pub(crate) revision: u32,
-    /// `open` takes a decision back.
+    /// `open` takes a decision back, and leaves what was void as it is.
     pub(crate) status: IncidentStatus,
     /// Why.
     #[serde(default, deserialize_with = "note")]
     #[schema(max_length = 1000)]
     pub(crate) note: String,
+    /// Of a confirmed incident: whether what was found no longer counts. By default so if its measure is `hold`.
+    #[schema(nullable = false)]
+    pub(crate) void: Option<bool>,
+    /// Whether the user is let go whom a rule holds. By default so if it is dismissed and no other incident is open that is to hold them; whom people
+    /// hold, shadow or ban stays so.
+    #[schema(nullable = false)]
+    pub(crate) release: Option<bool>,
 }
 
 fn note<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {

@@ -41,6 +41,7 @@ codes! {
     ScoreOutOfRange "score_out_of_range" BAD_REQUEST "The score would leave its range";
     Unauthorized "unauthorized" UNAUTHORIZED "Not signed in";
     Forbidden "forbidden" FORBIDDEN "Not allowed";
+    StepUpRequired "step_up_required" FORBIDDEN "The login is too old for this";
     ActionBlocked "action_blocked" FORBIDDEN "The action was blocked";
     Banned "banned" FORBIDDEN "The user is banned";
     NotFound "not_found" NOT_FOUND "Not found";

@@ -4,8 +4,8 @@ use axum::extract::{FromRequestParts, Path, Request, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
-use scoreboard_core::accounts::{AccountError, Role};
-use scoreboard_core::{CaseStep, Deed, IncidentFile, IncidentFilter, IncidentId, StepOutcome, UserId};
+use scoreboard_core::accounts::{AccountError, Principal, Role};
+use scoreboard_core::{CaseDecision, CaseStep, Deed, IncidentFile, IncidentFilter, IncidentId, StepOutcome, UserId};
 
 use crate::answer::{Caching, plain};
 use crate::body::{json, within_size};
@@ -100,30 +100,32 @@ pub(super) async fn assign(State(app): State<Shared>, request: Request) -> Resul
     .await
 }
 
-/// Confirms an incident as fraud, dismisses it, or opens it again.
+/// Confirms an incident as fraud, dismisses it, or opens it again. At once, and in one decision, what was found no longer counts if it is confirmed,
+/// and whom a rule holds is let go if it is dismissed; sent again, it is not done again.
 #[utoipa::path(
     post, path = "/api/admin/incidents/{incidentId}/decide", tag = "incidents", security(("user" = [])), request_body = DecideRequest,
     params(("incidentId" = IncidentId, Path, description = "Which one")),
     responses(
         (status = 200, description = "The incident as it is now", body = IncidentAnswer),
-        (status = 403, description = "`forbidden`: only moderators and admins may, and nobody about themselves"),
+        (status = 403, description = "`forbidden`: only moderators and admins may, and nobody about themselves; `step_up_required`: the login is more than 15 minutes old"),
         (status = 404, description = "`not_found`: there is no such incident"),
         (status = 409, description = "`conflict`: somebody did something with it meanwhile; look again"),
     ),
 )]
 pub(super) async fn decide(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
     let (mut parts, body) = within_size(&app, request).await?;
-    let reviewer = app.signed_in(&parts)?.user_id;
+    let principal = app.signed_in(&parts)?;
+    let reviewer = principal.user_id;
     let usage = app.limits.read(Subject::User(reviewer)).await?;
     limited(usage, async {
         app.may_review(reviewer).await?;
-        let DecideRequest { revision, status, note } = json(&parts, body)?;
-        let id = incident_id(&mut parts).await?;
-        let file = app.scoreboard.incidents().incident(id).await?.ok_or_else(unknown)?;
-        if file.incident.user_id == reviewer {
-            return Err(Problem::forbidden("nobody decides what they did themselves"));
-        }
-        take(&app, id, reviewer, revision, Deed::Decide(status), note).await
+        let DecideRequest { revision, status, note, void, release } = json(&parts, body)?;
+        let incident = incident_id(&mut parts).await?;
+        let (by, at) = (reviewer, app.clock.now());
+        app.stepped_up(&principal).await?;
+        let decision = CaseDecision { incident, revision, by, at, status, note, void, release };
+        let outcome = app.scoreboard.decide(&decision).await?;
+        taken(outcome, incident, &decision.step())
     })
     .await
 }
@@ -137,7 +139,12 @@ async fn take(
     note: String,
 ) -> Result<Response, Problem> {
     let step = CaseStep { revision, at: app.clock.now(), by, deed, note };
-    match app.scoreboard.incidents().take_step(id, &step).await? {
+    taken(app.scoreboard.incidents().take_step(id, &step).await?, id, &step)
+}
+
+fn taken(outcome: StepOutcome, id: IncidentId, step: &CaseStep) -> Result<Response, Problem> {
+    let CaseStep { revision, by, deed, .. } = step;
+    match outcome {
         StepOutcome::Taken(incident) => {
             tracing::info!(incident.id = %id, user.id = %by, ?deed, "a step was taken with an incident");
             plain(StatusCode::OK, Caching::Private, &IncidentAnswer { incident, steps: None, names: None })
@@ -155,6 +162,16 @@ impl AppState {
     pub(super) async fn may_review(&self, user: UserId) -> Result<(), Problem> {
         let roles = self.accounts.roles(user).await?;
         if is_enough(&roles) { Ok(()) } else { Err(Problem::forbidden("only moderators and admins may")) }
+    }
+
+    /// What cannot be taken back without a trace takes a fresh login, not only a token that somebody has found.
+    pub(super) async fn stepped_up(&self, principal: &Principal) -> Result<(), Problem> {
+        match self.accounts.check_login_fresh(principal).await {
+            Err(AccountError::Stale) => {
+                Err(Problem::new(Code::StepUpRequired, "log in again, and send the same request"))
+            }
+            fresh => Ok(fresh?),
+        }
     }
 
     /// The same of what only admins may.

@@ -4,6 +4,7 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
+use scoreboard_core::accounts::Principal;
 use scoreboard_core::{
     ActionId, IdSourceExt, Moderation, ModerationAct, ModerationId, ModerationRefusal, RandomIds, Rejection, UserId,
 };
@@ -34,7 +35,7 @@ const MAX_REASON: usize = 500;
     post, path = "/api/admin/voids", tag = "moderation", request_body = ActionsRequest, security(("user" = [])),
     responses(
         (status = 200, description = "It is done, or what would be", body = ModerationAnswer),
-        (status = 403, description = "`forbidden`: not a moderator"),
+        (status = 403, description = "`forbidden`: not a moderator; `step_up_required`: the login is more than 15 minutes old"),
         (status = 404, description = "`not_found`: there is no such board, or nobody moderates here"),
         (status = 409, description = "`conflict`: another decision bears this id, or the log does not allow it"),
         (status = 413, description = "`payload_too_large`: more than 128 KiB"),
@@ -49,7 +50,7 @@ pub(super) async fn void(State(app): State<Shared>, request: Request) -> Result<
     post, path = "/api/admin/unvoids", tag = "moderation", request_body = ActionsRequest, security(("user" = [])),
     responses(
         (status = 200, description = "It is done, or what would be", body = ModerationAnswer),
-        (status = 403, description = "`forbidden`: not a moderator"),
+        (status = 403, description = "`forbidden`: not a moderator; `step_up_required`: the login is more than 15 minutes old"),
         (status = 404, description = "`not_found`: there is no such board, or nobody moderates here"),
         (status = 409, description = "`conflict`: another decision bears this id, or the log does not allow it"),
         (status = 413, description = "`payload_too_large`: more than 128 KiB"),
@@ -66,13 +67,14 @@ async fn actions(
 ) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     let arriving = Arriving::begin(app, body).await;
-    let moderator = app.signed_in(&parts)?.user_id;
+    let principal = app.signed_in(&parts)?;
+    let moderator = principal.user_id;
     let usage = app.limits.read(Subject::User(moderator)).await?;
     limited(usage, async {
         app.may_review(moderator).await?;
         let body = arriving.end(app, MAX_LIST).await;
         let ActionsRequest { id, actions, select, reason, dry_run } = json(&parts, body)?;
-        let decision = Decision::new(app, id, moderator, reason, dry_run)?;
+        let decision = Decision::new(app, id, &principal, reason, dry_run).await?;
         // What is selected may be something else the second time; the decision is the same.
         if let Some(answer) = decision.answer_again(app, &act(Vec::new())).await? {
             return answer;
@@ -96,14 +98,15 @@ async fn actions(
     security(("user" = [])), params(("userId" = UserId, Path, description = "Whom")),
     responses(
         (status = 200, description = "It is done, or what would be", body = ModerationAnswer),
-        (status = 403, description = "`forbidden`: not a moderator, or about themselves"),
+        (status = 403, description = "`forbidden`: not a moderator, or about themselves; `step_up_required`: the login is more than 15 minutes old"),
         (status = 404, description = "`not_found`: nobody moderates here"),
         (status = 409, description = "`conflict`: another decision bears this id"),
     ),
 )]
 pub(super) async fn restrict(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
     let (mut parts, body) = within_size(&app, request).await?;
-    let moderator = app.signed_in(&parts)?.user_id;
+    let principal = app.signed_in(&parts)?;
+    let moderator = principal.user_id;
     let usage = app.limits.read(Subject::User(moderator)).await?;
     limited(usage, async {
         app.may_review(moderator).await?;
@@ -111,7 +114,7 @@ pub(super) async fn restrict(State(app): State<Shared>, request: Request) -> Res
         not_oneself(moderator, user_id)?;
         let RestrictionRequest { id, restriction, reason, dry_run } = json(&parts, body)?;
         let act = ModerationAct::Restrict { user_id, restriction };
-        Decision::new(&app, id, moderator, reason, dry_run)?.make(&app, act).await
+        Decision::new(&app, id, &principal, reason, dry_run).await?.make(&app, act).await
     })
     .await
 }
@@ -122,21 +125,22 @@ pub(super) async fn restrict(State(app): State<Shared>, request: Request) -> Res
     security(("user" = [])), params(("userId" = UserId, Path, description = "Whom")),
     responses(
         (status = 200, description = "It is done, or what would be", body = ModerationAnswer),
-        (status = 403, description = "`forbidden`: not a moderator, or about themselves"),
+        (status = 403, description = "`forbidden`: not a moderator, or about themselves; `step_up_required`: the login is more than 15 minutes old"),
         (status = 404, description = "`not_found`: nobody moderates here"),
         (status = 409, description = "`conflict`: another decision bears this id"),
     ),
 )]
 pub(super) async fn lift(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
     let (mut parts, body) = within_size(&app, request).await?;
-    let moderator = app.signed_in(&parts)?.user_id;
+    let principal = app.signed_in(&parts)?;
+    let moderator = principal.user_id;
     let usage = app.limits.read(Subject::User(moderator)).await?;
     limited(usage, async {
         app.may_review(moderator).await?;
         let user_id = user_id(&mut parts).await?;
         not_oneself(moderator, user_id)?;
         let LiftRequest { id, reason, dry_run } = json(&parts, body)?;
-        Decision::new(&app, id, moderator, reason, dry_run)?.make(&app, ModerationAct::Lift { user_id }).await
+        Decision::new(&app, id, &principal, reason, dry_run).await?.make(&app, ModerationAct::Lift { user_id }).await
     })
     .await
 }
@@ -202,10 +206,11 @@ struct Decision {
 }
 
 impl Decision {
-    fn new(
+    /// Of somebody who may make it, which takes a fresh login unless it is only tried.
+    async fn new(
         app: &AppState,
         id: Option<ModerationId>,
-        by: UserId,
+        by: &Principal,
         reason: String,
         dry_run: bool,
     ) -> Result<Self, Problem> {
@@ -213,8 +218,11 @@ impl Decision {
         if length == 0 || length > MAX_REASON {
             return Err(Problem::invalid("/reason", "must have 1 to 500 characters"));
         }
+        if !dry_run {
+            app.stepped_up(by).await?;
+        }
         let fresh = || ModerationId::from_uuid(RandomIds.uuid(app.clock.now()));
-        Ok(Self { id: id.unwrap_or_else(fresh), by: by.to_string(), reason, dry_run })
+        Ok(Self { id: id.unwrap_or_else(fresh), by: by.user_id.to_string(), reason, dry_run })
     }
 
     /// The answer to one of this kind that was carried out before.
@@ -253,6 +261,9 @@ impl Problem {
             Rejection::NoModeration => Self::not_found("nobody moderates here"),
             Rejection::Moderation(ModerationRefusal::UnknownActions(_)) | Rejection::TooManyActions(_) => {
                 Self::invalid("/actions", rejection.to_string())
+            }
+            Rejection::Moderation(ModerationRefusal::OneselfDecided) => {
+                Self::forbidden("nobody decides about themselves")
             }
             Rejection::SelectionTooWide => Self::invalid("/select", rejection.to_string()),
             _ => Self::new(Code::Conflict, rejection.to_string()),

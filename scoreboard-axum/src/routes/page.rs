@@ -1,4 +1,4 @@
-//! The web page, and the client module that it and others use: their files are part of the binary.
+//! The web page, the console of moderators and admins, and the client module that they and others use: their files are part of the binary.
 
 use axum::Router;
 use axum::extract::Path;
@@ -11,25 +11,36 @@ use crate::answer::{content_tag, has_current};
 use crate::problem::Problem;
 use crate::state::Shared;
 
-/// What the page may load, and who may show it: itself.
+/// What the page and the console may load, and who may show them: themselves.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; connect-src 'self'; img-src 'self' data:; style-src 'self'; \
      script-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 const INDEX: &[u8] = include_bytes!("../../page/index.html");
+const CONSOLE: &[u8] = include_bytes!("../../page/admin/index.html");
 
-macro_rules! assets {
-    ($($name:literal)+) => {
-        /// The files under `/assets/`.
-        const ASSETS: &[(&str, &[u8])] = &[$(($name, include_bytes!(concat!("../../page/", $name)))),+];
+macro_rules! files {
+    ($folder:literal: $($name:literal)+) => {
+        &[$(($name, include_bytes!(concat!("../../page/", $folder, $name)))),+]
     };
 }
 
-assets! {
+/// The files under `/assets/`.
+const ASSETS: &[(&str, &[u8])] = files! {
+    "":
     "account.js" "action.js" "api.js" "app.js" "around.js" "board.css" "board.js" "connection.js" "devices.js"
     "fight.js" "format.js" "forms.js" "game.js" "kinds.js" "login-code.js" "mailed.js" "motion.js" "news.js" "notice.js" "own.js"
     "play.css" "security.css" "security.js" "session.js" "sleep.js" "sparkline.js" "stars.js" "style.css"
     "tabstore.js" "theme.js"
-}
+};
+
+/// The files under `/assets/admin/`: none says more than what anybody may read in the source.
+const CONSOLE_ASSETS: &[(&str, &[u8])] = files! {
+    "admin/":
+    "boards.js" "chart.js" "console.css" "console.js" "decision.css" "decision.js" "dom.js" "drawings.js"
+    "evidence.css" "evidence.js" "gate.js" "health.js" "incident.js" "incidents.js" "intervals.js" "keys.js"
+    "metrics.js" "moderations.js" "moments.js" "note.js" "pages.js" "people.js" "preview.js" "refusal.js" "rules.js" "scope.js"
+    "shortcuts.js" "tabs.js" "user.js" "users.js"
+};
 
 /// The files under `/client/`: for pages and games anywhere, so these names stay.
 const CLIENT: &[(&str, &[u8])] = &[
@@ -37,21 +48,35 @@ const CLIENT: &[(&str, &[u8])] = &[
     ("scoreboard-client.js", include_bytes!("../../client/scoreboard-client.js")),
 ];
 
-pub(super) const TEMPLATES: [&str; 3] = ["/", "/assets/{file}", "/client/{file}"];
+pub(super) const TEMPLATES: [&str; 5] = ["/", "/assets/{file}", "/client/{file}", "/admin", "/assets/admin/{file}"];
 
 pub(super) fn router() -> Router<Shared> {
-    let [page, assets, client] = TEMPLATES;
-    Router::new().route(page, get(index)).route(assets, get(asset)).route(client, get(client_file))
+    let [page, assets, client, console, console_assets] = TEMPLATES;
+    let router = Router::new().route(page, get(index)).route(assets, get(asset)).route(client, get(client_file));
+    router.route(console, get(console_index)).route(console_assets, get(console_asset))
 }
 
 async fn index(headers: HeaderMap) -> Response {
-    let mut response = file(&headers, "text/html; charset=utf-8", INDEX);
+    document(&headers, INDEX)
+}
+
+/// The same for everyone: what it shows, it asks of the API with the token of who is signed in.
+async fn console_index(headers: HeaderMap) -> Response {
+    document(&headers, CONSOLE)
+}
+
+fn document(headers: &HeaderMap, bytes: &'static [u8]) -> Response {
+    let mut response = file(headers, "text/html; charset=utf-8", bytes);
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONTENT_SECURITY_POLICY));
     response
 }
 
 async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
     one_of(ASSETS, &name, &headers)
+}
+
+async fn console_asset(Path(name): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
+    one_of(CONSOLE_ASSETS, &name, &headers)
 }
 
 async fn client_file(Path(name): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
@@ -96,10 +121,11 @@ mod tests {
 
     #[test]
     fn every_file_of_the_page_and_the_client_is_served() {
-        for (folder, files) in [("page", ASSETS), ("client", CLIENT)] {
+        for (folder, files) in [("page", ASSETS), ("page/admin", CONSOLE_ASSETS), ("client", CLIENT)] {
             let folder = format!("{}/{folder}", env!("CARGO_MANIFEST_DIR"));
-            let names =
-                std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+            let entries = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
+            let files_of = entries.filter(|entry| entry.file_type().unwrap().is_file());
+            let names = files_of.map(|entry| entry.file_name().into_string().unwrap());
             let mut names: Vec<_> = names.filter(|name| name != "index.html").collect();
             names.sort();
             assert_eq!(files.iter().map(|(name, _)| *name).collect::<Vec<_>>(), names);

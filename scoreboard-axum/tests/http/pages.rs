@@ -6,9 +6,15 @@ use axum::http::Request;
 use crate::support::World;
 
 #[tokio::test]
-async fn the_page_may_load_nothing_from_elsewhere() {
+async fn the_page_and_the_console_may_load_nothing_from_elsewhere() {
     let world = World::new().await;
-    let page = world.get("/").await;
+    for path in ["/", "/admin"] {
+        loads_nothing_from_elsewhere(&world, path).await;
+    }
+}
+
+async fn loads_nothing_from_elsewhere(world: &World, path: &str) {
+    let page = world.get(path).await;
     assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
     let policy = page.header("content-security-policy");
     assert!(policy.starts_with("default-src 'self'; connect-src 'self'") && !policy.contains("unsafe"), "{policy}");
@@ -25,6 +31,20 @@ async fn the_page_may_load_nothing_from_elsewhere() {
         files += 1;
     }
     assert!(files >= 3);
+}
+
+#[tokio::test]
+async fn the_console_is_the_same_for_everyone_and_is_gone_with_the_page() {
+    let world = World::new().await;
+    let root = crate::incidents::reviewer(&world, "root", scoreboard_core::accounts::Role::Admin).await;
+    assert_eq!(world.get("/admin").await.text, world.get_as("/admin", &root).await.text);
+    world.get("/assets/admin/nothing.js").await.assert_problem(404, "not_found");
+    let mut without = crate::support::Setup::default();
+    without.http.page = false;
+    let without = World::with(without).await;
+    for path in ["/admin", "/assets/admin/console.js"] {
+        without.get(path).await.assert_problem(404, "not_found");
+    }
 }
 
 #[tokio::test]
@@ -61,7 +81,7 @@ async fn the_docs_come_with_their_assets() {
 #[tokio::test]
 async fn what_is_not_there_may_load_nothing() {
     let world = World::new().await;
-    for path in ["/nothing", "/docs/nothing", "/assets/nothing.js", "/api/scoreboard?limit=0"] {
+    for path in ["/nothing", "/docs/nothing", "/assets/nothing.js", "/admin/nothing", "/api/scoreboard?limit=0"] {
         let answer = world.get(path).await;
         assert!(answer.status.is_client_error());
         let policy = answer.header("content-security-policy");

@@ -1,9 +1,9 @@
 //! `admin`: what an operator changes, beside a running server or without one.
 
-use scoreboard_core::{Chain, Epoch, IncidentFilter, Restriction};
+use scoreboard_core::{Epoch, Restriction};
 
 use crate::cli::Admin;
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use crate::keys::Keys;
 use crate::place::Place;
 use crate::progress::print;
@@ -11,6 +11,7 @@ use crate::settings::Settings;
 use crate::store::Stores;
 
 mod boards;
+mod incidents;
 mod kinds;
 mod moderation;
 mod server_keys;
@@ -68,8 +69,10 @@ async fn change(settings: &Settings, stores: &Stores, command: Admin) -> Result<
         Admin::Release { user, decision } | Admin::Unban { user, decision } => {
             moderation::lift(stores, user, decision).await
         }
+        Admin::ConfirmIncident { incident, void, case } => incidents::confirm(stores, incident, void, case).await,
+        Admin::DismissIncident { incident, case } => incidents::dismiss(stores, incident, case).await,
         Admin::Moderations { limit } => moderation::list(stores, limit.into()).await,
-        Admin::Incidents { limit } => incidents(stores, limit.into()).await,
+        Admin::Incidents { limit } => incidents::list(stores, limit.into()).await,
         Admin::RaiseEpoch => raise_epoch(stores).await,
         Admin::RotateKeys { .. } | Admin::ListKeys | Admin::RevokeKey { .. } => {
             unreachable!("needs the key file, so it was done before")
@@ -85,18 +88,4 @@ async fn raise_epoch(stores: &Stores) -> Result<String> {
     let scores = &stores.scores;
     let now = scores.raise_epoch(Epoch::default()).await?;
     Ok(format!("epoch {} has begun; it was {now}", scores.raise_epoch(now).await?))
-}
-
-async fn incidents(stores: &Stores, limit: usize) -> Result<String> {
-    let incidents = stores.incidents.incidents(&IncidentFilter::default(), None, limit).await?;
-    if incidents.is_empty() {
-        return Ok("no incidents".to_owned());
-    }
-    let mut text = String::new();
-    for incident in incidents {
-        let line = serde_json::to_string(&incident).map_err(|error| Failure::new(Chain(&error)))?;
-        text.push_str(&line);
-        text.push('\n');
-    }
-    Ok(text)
 }

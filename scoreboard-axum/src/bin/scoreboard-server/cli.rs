@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use scoreboard_core::accounts::{Email, Role};
 use scoreboard_core::{
-    ActionId, BoardId, Direction, InvalidValue, KeyId, KindId, ModerationId, Operator, TieBreak, Timestamp, UserId,
+    ActionId, BoardId, Direction, IncidentId, InvalidValue, KeyId, KindId, ModerationId, Operator, TieBreak, Timestamp,
+    UserId,
 };
 
 use crate::archive::Days;
@@ -338,6 +339,21 @@ pub(crate) enum Admin {
         #[command(flatten)]
         decision: DecisionFlags,
     },
+    /// Confirm an incident as fraud: what was found is void if its rule was to hold the user
+    ConfirmIncident {
+        incident: IncidentId,
+        /// Whether what was found is void [default: if the rule was to hold the user]
+        #[arg(long, value_name = "true|false")]
+        void: Option<bool>,
+        #[command(flatten)]
+        case: CaseFlags,
+    },
+    /// Dismiss an incident: whom its rule holds is let go, and all that was pending counts
+    DismissIncident {
+        incident: IncidentId,
+        #[command(flatten)]
+        case: CaseFlags,
+    },
     /// List the newest decisions of moderators
     Moderations {
         #[arg(long, default_value_t = 20, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=1000))]
@@ -389,6 +405,20 @@ pub(crate) struct DecisionFlags {
     /// Only tell what would change
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+/// How an incident is decided.
+#[derive(Debug, Args)]
+pub(crate) struct CaseFlags {
+    /// The e-mail address of who decides; it is kept who they are
+    #[arg(long, value_name = "EMAIL")]
+    pub(crate) by: Email,
+    /// Why; it is kept
+    #[arg(long, default_value = "")]
+    pub(crate) reason: String,
+    /// Whether the user is let go whom a rule holds [default: if it is dismissed, and no other such incident is open]
+    #[arg(long, value_name = "true|false")]
+    pub(crate) release: Option<bool>,
 }
 
 /// What a board is. What is left out stays as it is, or is the default for a new board.

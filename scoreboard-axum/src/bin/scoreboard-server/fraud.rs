@@ -38,6 +38,7 @@ impl settings::Fraud {
         }
         let mut config = FraudWatchConfig::default();
         config.rules = rules;
+        config.carry_out_holds = self.holds == settings::Holds::AtOnce;
         Ok(Some(config))
     }
 }

@@ -92,8 +92,12 @@ struct Source {
 
 impl Source {
     fn new(url: &str) -> Result<Self, String> {
-        let rule = || "must be https://, or http:// on this machine".to_owned();
+        let rule = || "must be https://, or http:// on this machine, and name no user".to_owned();
         let uri: Uri = url.parse().map_err(|_| rule())?;
+        // Who has a password there would believe that it is sent.
+        if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+            return Err(rule());
+        }
         let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
         let here = host == "localhost" || host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback());
         match uri.scheme_str() {

@@ -16,7 +16,7 @@ mod outside;
 mod show;
 
 pub(crate) use accounts::Accounts;
-pub(crate) use fraud::{Alerts, Fraud};
+pub(crate) use fraud::{Alerts, Fraud, Holds};
 pub(crate) use layers::{Effective, Flag};
 pub(crate) use limit::Limit;
 pub(crate) use messages::{Mail, Sms};

@@ -47,7 +47,7 @@ pub(super) async fn list(stores: &Stores, limit: usize) -> Result<String> {
 }
 
 /// Servers that run learn of what is decided here as they learn of each other: by asking, within seconds.
-fn scoreboard(stores: &Stores) -> Scoreboard {
+pub(super) fn scoreboard(stores: &Stores) -> Scoreboard {
     Scoreboard::builder(stores.scores.clone())
         .with_moderation(stores.moderation.clone())
         .with_incidents(stores.incidents.clone())
@@ -98,7 +98,7 @@ async fn decide(scoreboard: &Scoreboard, flags: DecisionFlags, act: ModerationAc
     ))
 }
 
-fn refused(error: &scoreboard_core::Error) -> Failure {
+pub(super) fn refused(error: &scoreboard_core::Error) -> Failure {
     Failure::because("the decision is not carried out", error)
 }
 

@@ -2,19 +2,44 @@
 
 use std::num::NonZeroU32;
 
-use scoreboard_core::DeterministicRules;
 use scoreboard_core::statistical::{ActiveHours, SharedSource, Stance, Velocity};
+use scoreboard_core::{DeterministicRules, InvalidValue};
 use serde::{Deserialize, Serialize};
 
 use super::list::one_or_many;
 
-/// What is believed. Each statistical rule is `off`, runs in `shadow` (is counted, and nothing else), `flag`s users, or proposes to `hold`
-/// their points.
+/// Who holds whom a rule is to hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", try_from = "String")]
+pub(crate) enum Holds {
+    /// The rule, at once.
+    #[default]
+    AtOnce,
+    /// People, to whom it is proposed.
+    ByPeople,
+}
+
+impl TryFrom<String> for Holds {
+    type Error = InvalidValue;
+
+    fn try_from(text: String) -> Result<Self, InvalidValue> {
+        match text.as_str() {
+            "at_once" => Ok(Self::AtOnce),
+            "by_people" => Ok(Self::ByPeople),
+            _ => Err(InvalidValue::new("holds", "must be `at_once` or `by_people`")),
+        }
+    }
+}
+
+/// What is believed. Each statistical rule is `off`, runs in `shadow` (is counted, and nothing else), `flag`s users, or `hold`s their points
+/// until people have decided.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Fraud {
     /// How many actions a user may have under way.
     pub(crate) max_outstanding: NonZeroU32,
+    /// Whom a rule is to hold: held at once, or proposed to people.
+    pub(crate) holds: Holds,
     /// Times between actions that vary less than a person's.
     pub(crate) interval_variation: Stance,
     /// The same within short stretches, whatever the pace of each.
@@ -42,6 +67,7 @@ impl Default for Fraud {
     fn default() -> Self {
         Self {
             max_outstanding: NonZeroU32::new(DeterministicRules::DEFAULT_OUTSTANDING).expect("not zero"),
+            holds: Holds::default(),
             interval_variation: Stance::Flag,
             window_variation: Stance::Flag,
             steady_kinds: Vec::new(),

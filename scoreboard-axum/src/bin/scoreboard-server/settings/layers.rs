@@ -130,12 +130,14 @@ fn refuse(name: &str, origins: &BTreeMap<String, String>, rule: &str) -> Failure
     Failure::new(format_args!("setting `{name}` ({origin}): {rule}"))
 }
 
+/// Without the value: what is no number may be a password in the wrong place.
 fn explain(error: &ConfigError, origins: &BTreeMap<String, String>) -> Failure {
     match error {
-        ConfigError::Type { unexpected, expected, key: Some(key), .. } => {
-            refuse(key, origins, &format!("must be {expected}, not {unexpected}"))
-        }
-        ConfigError::At { error, key: Some(key), .. } => refuse(key, origins, &first_line(error)),
+        ConfigError::Type { expected, key: Some(key), .. } => refuse(key, origins, &format!("must be {expected}")),
+        ConfigError::At { error, key: Some(key), .. } => match &**error {
+            ConfigError::Type { expected, .. } => refuse(key, origins, &format!("must be {expected}")),
+            other => refuse(key, origins, &first_line(other)),
+        },
         other => bad(other),
     }
 }

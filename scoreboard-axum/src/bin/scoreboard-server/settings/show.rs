@@ -37,6 +37,9 @@ impl Effective {
             {
                 Json::String(without_password(url))
             }
+            Json::String(url) if ["sms.webhook_url", "alerts.webhook_url", "outside.jwks_url"].contains(&name) => {
+                Json::String(bare(url))
+            }
             Json::String(_) if ["sms.secret", "alerts.secret"].contains(&name) => Json::String(String::new()),
             Json::Array(urls) if name == "replica_urls" => {
                 urls.iter().filter_map(Json::as_str).map(without_password).collect()
@@ -48,6 +51,14 @@ impl Effective {
         let set = format!("{key} = {value}");
         writeln!(text, "{set:<48} # {origin}")
     }
+}
+
+/// The URL of a page without what may let somebody in: who asks, and what is asked.
+fn bare(url: &str) -> String {
+    let page = url.split(['?', '#']).next().unwrap_or_default();
+    let Some((scheme, rest)) = page.split_once("://") else { return page.to_owned() };
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    format!("{scheme}://{}{path}", authority.rsplit('@').next().unwrap_or_default())
 }
 
 /// The URL of a database or a Redis without the password that it may hold.
@@ -90,6 +101,14 @@ mod tests {
             ("redis+cluster://:secret@one:7000,two:7000", "redis+cluster://@one:7000,two:7000"),
         ] {
             assert_eq!(without_password(url), shown);
+        }
+        for (url, shown) in [
+            ("https://me:secret@chat.example/hook?token=secret#secret", "https://chat.example/hook"),
+            ("http://127.0.0.1:8090?secret", "http://127.0.0.1:8090"),
+            ("http://chat.example/hook", "http://chat.example/hook"),
+            ("", ""),
+        ] {
+            assert_eq!(bare(url), shown);
         }
         for url in ["postgres://me@db/scores?sslmode=require", "postgres://db", "sqlite://a:b@c.db", "memory:"] {
             assert_eq!(without_password(url), url);

@@ -1,0 +1,86 @@
+import { explain } from "../api.js";
+import { number, signed } from "../format.js";
+import { chip, el, table } from "./dom.js";
+import * as drawings from "./drawings.js";
+import { duration, moment } from "./moments.js";
+import { ruleOf } from "./rules.js";
+
+const PAGE = 100;
+/** The rule that looks at a whole day reads on; others look at the last 64 actions at most. */
+const MOST_PAGES = 10;
+
+/** What a finding rests on, read from the log again and drawn along time against the rule's threshold. */
+export class Evidence {
+  #place;
+  #desk;
+  #incident;
+
+  constructor(place, desk, incident) {
+    this.#place = place;
+    this.#desk = desk;
+    this.#incident = incident;
+  }
+
+  async draw() {
+    const { finding } = this.#incident;
+    const { drawing } = ruleOf(finding.rule);
+    if (drawing === "accounts") {
+      this.#accounts(finding.users ?? []);
+      return;
+    }
+    this.#place.replaceChildren(el("p", { class: "soft" }, "Reading the log…"));
+    try {
+      const acts = await this.#acts(drawing === "hours");
+      this.#place.replaceChildren(...this.#figure(drawings[drawing]?.(acts, finding) ?? null, acts));
+    } catch (error) {
+      this.#place.replaceChildren(el("p", { class: "error" }, `The log could not be read: ${explain(error)}`));
+    }
+  }
+
+  /** The actions of the window, oldest first. What trusted servers have recorded is not judged, and so is not among them. */
+  async #acts(whole) {
+    const { userId, board, finding } = this.#incident;
+    const { from, last } = finding.window;
+    const named = new Set(finding.actions);
+    const found = [];
+    let before = last + 1;
+    for (let page = 0; page < (whole ? MOST_PAGES : 1) && before; page += 1) {
+      const { actions, next } = await this.#desk.call("GET", `/api/admin/users/${userId}/actions?board=${board}&limit=${PAGE}&before=${before}`);
+      const within = actions.filter(({ appliedAt }) => appliedAt >= from);
+      found.push(...within);
+      before = within.length === actions.length ? next : null;
+    }
+    const meant = whole ? found : found.filter(({ actionId }) => named.has(actionId));
+    return meant.reverse();
+  }
+
+  #figure(drawn, acts) {
+    if (acts.length === 0) return [el("p", { class: "soft" }, "These actions are no longer in the log here: they are archived.")];
+    const parts = [];
+    if (drawn) {
+      const canvas = el("div", { class: "canvas" });
+      new ResizeObserver(() => canvas.replaceChildren(drawn.draw(canvas.clientWidth))).observe(canvas);
+      const legend = el("ul", { class: "legend" }, drawn.legend.map(([kind, text]) => el("li", {}, el("span", { class: `swatch ${kind}`, "aria-hidden": "true" }), text)));
+      parts.push(el("figure", { "data-testid": "evidence" }, canvas, el("figcaption", {}, el("p", { class: "words" }, drawn.words), legend)));
+    }
+    parts.push(el("details", {}, el("summary", {}, `The actions, one by one (${acts.length})`), actionTable(acts)));
+    return parts;
+  }
+
+  #accounts(users) {
+    const { people } = this.#desk;
+    this.#place.replaceChildren(el("p", { class: "soft" }, "Seen at the same address. The log knows no addresses, so this cannot be found again."), el("ul", { class: "ids" }, users.map((user) => el("li", {}, people.link(user)))));
+  }
+}
+
+function actionTable(acts) {
+  const rows = acts.map((act, place) => [
+    moment(act.appliedAt),
+    place ? duration(Date.parse(act.appliedAt) - Date.parse(acts[place - 1].appliedAt)) : "–",
+    act.kind,
+    signed(act.points),
+    number(act.version),
+    act.voided ? chip("void", "void") : "counts",
+  ]);
+  return table("The actions, one by one", [["When"], ["After", "number"], ["Kind"], ["Points", "number"], ["Version", "number"], ["State"]], rows.reverse());
+}
