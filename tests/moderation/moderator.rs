@@ -71,7 +71,10 @@ impl Moderator {
             }
             Killed::Backend => {
                 let database = ground.database.as_ref().expect("a database of its own");
-                let (_, ()) = tokio::join!(self.decide(path, last.0, last.1), kill_who_decides(database.url()));
+                // First, or the decision would be over before anybody looks.
+                let blocker = block(database.url()).await;
+                let kill = kill_who_decides(database.url(), blocker);
+                let (_, ()) = tokio::join!(self.decide(path, last.0, last.1), kill);
             }
         }
         let mut replayed = 0;
@@ -86,13 +89,17 @@ impl Moderator {
     }
 }
 
-/// Stops a decision before it begins, finds out who carries it out, and ends that process with SIGKILL somewhere within it.
-async fn kill_who_decides(url: &str) {
+/// Keeps decisions waiting, beside which writers go on.
+async fn block(url: &str) -> PgConnection {
     let mut blocker = PgConnection::connect(url).await.expect("it connects");
-    let mut observer = PgConnection::connect(url).await.expect("it connects");
-    // Writers go on beside it, and a decision, which keeps all out, waits.
     let block = "BEGIN; LOCK TABLE boards IN ROW SHARE MODE";
     sqlx::raw_sql(block).execute(&mut blocker).await.expect("it is locked");
+    blocker
+}
+
+/// Finds out who carries out the decision that waits, lets it go, and ends that process with SIGKILL somewhere within it.
+async fn kill_who_decides(url: &str, mut blocker: PgConnection) {
+    let mut observer = PgConnection::connect(url).await.expect("it connects");
     let waiting =
         "SELECT pid FROM pg_locks WHERE relation = 'boards'::regclass AND mode = 'ExclusiveLock' AND NOT granted";
     let pid: i32 = until("a decision waits", PATIENCE, async || {

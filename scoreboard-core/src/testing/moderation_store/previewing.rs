@@ -8,12 +8,13 @@ use rand::{RngExt, SeedableRng};
 use super::Moderator;
 use crate::board::BoardSpec;
 use crate::entry::{Entry, Ranked, RankedPage};
-use crate::ids::{ActionId, UserId};
+use crate::ids::{ActionId, BoardId, IncidentId, UserId};
 use crate::pipeline::{Preview, Scoreboard};
 use crate::ranking::{Direction, Operator, TieBreak};
 use crate::store::{ModerationAct, Outcome, Restriction};
 use crate::testing::fixture::ModerationStoreFixture;
 use crate::testing::play::{Play, spec, user};
+use crate::version::Version;
 
 const USERS: u64 = 16;
 const DECISIONS: usize = 12;
@@ -41,8 +42,8 @@ pub async fn a_preview_keeps_its_word<F: ModerationStoreFixture>(f: &F) {
             }
         }
         for turn in 0..plays.len() {
-            let (_, random, actions) = &mut plays[turn];
-            let act = some_act(random, actions);
+            let (play, random, actions) = &mut plays[turn];
+            let act = some_act(random, actions, play.id());
             let before = tops(&plays).await;
             let decision = moderator.decision(act);
             let preview = scoreboard.preview(&decision).await;
@@ -78,18 +79,29 @@ fn specs() -> Vec<BoardSpec> {
     specs
 }
 
-fn some_act(random: &mut StdRng, actions: &[ActionId]) -> ModerationAct {
+fn some_act(random: &mut StdRng, actions: &[ActionId], board: &BoardId) -> ModerationAct {
     let user_id = user(random.random_range(0..USERS));
     let some = |random: &mut StdRng| {
         let share = random.random_range(0.0..0.6);
         actions.iter().copied().filter(|_| random.random_bool(share)).collect()
     };
-    match random.random_range(0..10) {
+    match random.random_range(0..12) {
         0..4 => ModerationAct::Void { actions: some(random) },
         4..6 => ModerationAct::Unvoid { actions: some(random) },
         6 => ModerationAct::Restrict { user_id, restriction: Restriction::Held },
         7 => ModerationAct::Restrict { user_id, restriction: Restriction::Shadowed },
         8 => ModerationAct::Restrict { user_id, restriction: Restriction::Banned },
+        9 => {
+            let since = Version::new(random.random_range(1..=actions.len() as u64 + 1));
+            ModerationAct::Hold { user_id, board: board.clone(), since }
+        }
+        10 => ModerationAct::Conclude {
+            incident: IncidentId::from_bytes([1; 16]),
+            confirmed: true,
+            user_id,
+            actions: some(random),
+            release: random.random_bool(0.7),
+        },
         _ => ModerationAct::Lift { user_id },
     }
 }
