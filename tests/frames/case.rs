@@ -18,6 +18,8 @@ pub(crate) const NOT_UTF8: u16 = 1007;
 pub(crate) const TOO_BIG: u16 = 1009;
 /// What can be read, and is no message of `scoreboard.v1`.
 pub(crate) const BAD_MESSAGE: u16 = 4501;
+/// More messages than a minute allows.
+const TOO_MUCH: u16 = 4008;
 
 /// How bytes are put on the wire: the server must not see a difference.
 #[derive(Debug, Clone, Copy)]
@@ -110,7 +112,7 @@ impl Case {
 
     /// Some of what was sent is answered, until there was too much of it.
     pub(crate) fn refused_at_last(self) -> Self {
-        self.step(Step::ExpectRefusal).closed(BAD_MESSAGE)
+        self.step(Step::ExpectRefusal).closed(TOO_MUCH)
     }
 
     /// The server closes with one of these.

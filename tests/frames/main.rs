@@ -13,7 +13,7 @@
 //! | 6 UTF-8 | valid text comes back, other text fails (1007) | valid text is read, which shows in its answer; a NUL, which JSON does not allow, is refused (4501), not failed; other text fails (1007) |
 //! | 7 closing | | the same; 7.1.6, 256 KiB before a close, is too big (1009); 7.13, which is for information there, must end with 1002 |
 //! | 9.1 to 9.6 long messages | 64 KiB to 16 MiB come back | what is at most 8 KiB is answered first, in the same fragments and pieces; all that is longer fails alike (1009), however it is cut |
-//! | 9.7, 9.8 round trips | a thousand of each length | a hundred of each length, which are a minute's, and then too many (4501); binary is refused (4501) at each length |
+//! | 9.7, 9.8 round trips | a thousand of each length | a hundred of each length, which are a minute's, and then too many (4008); binary is refused (4501) at each length |
 //! | 10 fragments made by the sender | 64 KiB in pieces of 1,300 | 8 KiB in them, and then 64 KiB (1009) |
 //!
 //! Two of the strict verdicts are not reached: of 6.4.3 and 6.4.4, bad UTF-8 within a frame that has not ended, the server says so when it
