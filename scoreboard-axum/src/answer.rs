@@ -47,6 +47,17 @@ pub(crate) fn versioned<T: Serialize>(
     versioned_bytes(parts, position, caching, || encode(body))
 }
 
+/// [`versioned`], of what is another answer than others get at this place and version: the mark tells them apart.
+pub(crate) fn versioned_as<T: Serialize>(
+    parts: &Parts,
+    position: Position,
+    mark: &str,
+    caching: Caching,
+    body: &T,
+) -> Result<Response, Problem> {
+    unless_current(parts, entity_tag(position, mark).as_str(), caching, || encode(body))
+}
+
 /// [`versioned`], of JSON that is there or can be made.
 pub(crate) fn versioned_bytes(
     parts: &Parts,
@@ -54,7 +65,7 @@ pub(crate) fn versioned_bytes(
     caching: Caching,
     body: impl FnOnce() -> Result<Bytes, Problem>,
 ) -> Result<Response, Problem> {
-    unless_current(parts, entity_tag(position).as_str(), caching, body)
+    unless_current(parts, entity_tag(position, "").as_str(), caching, body)
 }
 
 /// A JSON answer that no one version names, known by its own bytes; 304 if the client has them.
@@ -108,16 +119,17 @@ pub(crate) fn content_tag(bytes: &[u8]) -> Text<48> {
     tag
 }
 
-/// A position in quotes.
-fn entity_tag(position: Position) -> Text<48> {
+/// A position in quotes, with a mark of a few letters behind it.
+fn entity_tag(position: Position, mark: &str) -> Text<64> {
     let mut tag = Text::default();
     let written = tag
         .write_str("\"")
         .and_then(|()| tag.write_number(position.epoch.get()))
         .and_then(|()| tag.write_str("."))
         .and_then(|()| tag.write_number(position.version.get()))
+        .and_then(|()| tag.write_str(mark))
         .and_then(|()| tag.write_str("\""));
-    written.expect("two numbers of 20 digits at most, and three marks");
+    written.expect("two numbers of 20 digits at most, three signs, and a mark");
     tag
 }
 

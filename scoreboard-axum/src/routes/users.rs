@@ -6,7 +6,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use scoreboard_core::{HistoryPage, Page, Position, Standing, StandingQuery, UserId};
 
-use crate::answer::{Caching, tagged, versioned};
+use crate::answer::{Caching, tagged, versioned, versioned_as};
 use crate::bearer::bearer;
 use crate::dto::{AroundParams, HistoryParams, StandingParams, user_id};
 use crate::problem::Problem;
@@ -23,7 +23,7 @@ pub(super) async fn own_standing(State(app): State<Shared>, request: Request) ->
     let (parts, _) = request.into_parts();
     let user = app.user(&parts)?.user_id;
     let usage = app.limits.read(Subject::User(user)).await?;
-    limited(usage, own_standing_of(&app, &parts, user)).await
+    limited(usage, own_standing_of(&app, &parts, user, "")).await
 }
 
 /// Where a user stands.
@@ -41,7 +41,7 @@ pub(super) async fn standing(State(app): State<Shared>, request: Request) -> Res
         if let Some(token) = bearer(&parts.headers)?
             && app.accounts.authenticate_enrolling(token)?.user_id == user
         {
-            return own_standing_of(&app, &parts, user).await;
+            return own_standing_of(&app, &parts, user, ".own").await;
         }
         let params: StandingParams = query(&parts)?;
         let standing = app.scoreboard.standing(user, &StandingQuery::from(params)).await?;
@@ -54,12 +54,14 @@ pub(super) async fn standing(State(app): State<Shared>, request: Request) -> Res
     .await
 }
 
-/// What a user is told of themselves: also what others are not shown.
-async fn own_standing_of(app: &AppState, parts: &Parts, user: UserId) -> Result<Response, Problem> {
+/// What a user is told of themselves: also what others are not shown. `mark` tells its tag from that of what others are told at this place.
+async fn own_standing_of(app: &AppState, parts: &Parts, user: UserId, mark: &str) -> Result<Response, Problem> {
     let params: StandingParams = query(parts)?;
     let standing = app.scoreboard.own_standing(user, &StandingQuery::from(params)).await?;
-    // Not by its version, at which others are told something else, and they themselves before they were held.
-    tagged(parts, Caching::Private, &standing)
+    let position = Position { epoch: standing.epoch, version: standing.version };
+    // Who is held from a version on was not yet when it was reached.
+    let mark = if standing.provisional { ".provisional" } else { mark };
+    versioned_as(parts, position, mark, Caching::Private, &standing)
 }
 
 /// Who stands around a user; nobody, if the user is not on the board.
