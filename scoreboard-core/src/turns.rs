@@ -28,12 +28,14 @@ pub trait Turns: fmt::Debug + Send + Sync + 'static {
 
 /// A turn of this node. Dropped, it is over.
 #[must_use]
-pub struct Turn(#[expect(dead_code, reason = "it is only held")] Box<dyn Any + Send>);
+pub struct Turn {
+    _held: Box<dyn Any + Send>,
+}
 
 impl Turn {
     /// A turn that ends when what is held is dropped.
     pub fn new(held: impl Send + 'static) -> Self {
-        Self(Box::new(held))
+        Self { _held: Box::new(held) }
     }
 }
 

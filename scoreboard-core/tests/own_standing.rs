@@ -47,7 +47,8 @@ fn folded(log: &[LogRow], at: Version, style: RankStyle, own: (i64, u64)) -> (u6
     (ahead as u64 + 1, scores.len() as u64 + 1)
 }
 
-async fn stays_true(restriction: Restriction, has_ranks: bool) {
+/// Whoever is restricted had shown points before, and has pending ones besides.
+async fn stays_true(restriction: Restriction, has_ranks: bool, shown: i64, pending: i64) {
     let memory = Arc::new(MemoryScoreStore::default());
     let store: Arc<dyn ScoreStore> = match has_ranks {
         true => Arc::new(RankIndexed::new(memory.clone(), RankIndexedConfig::default())),
@@ -61,14 +62,14 @@ async fn stays_true(restriction: Restriction, has_ranks: bool) {
     let any = ActionKind { kind, points, min_duration_seconds: 0, lifetime_seconds: 60, per_day: None };
     scoreboard.create_board(BoardSpec { kinds: vec![any], ..BoardSpec::new(BoardId::main()) }).await.unwrap();
 
-    play(&scoreboard, "shown", 0, 3).await;
+    play(&scoreboard, "shown", 0, shown).await;
     let act = ModerationAct::Restrict { user_id: user(0), restriction };
     let (by, reason) = ("mona".to_owned(), "seen".to_owned());
     let decided = Moderation { id: ModerationId::MAX, at: ManualClock::START, by, reason, act };
     scoreboard.moderate(&decided).await.unwrap();
-    play(&scoreboard, "pending", 0, 4).await;
+    play(&scoreboard, "pending", 0, pending).await;
     let log = async || memory.log(&BoardId::main(), Version::ZERO, usize::MAX).await.unwrap();
-    let own = (7, log().await.last().unwrap().position.version.get());
+    let own = (shown + pending, log().await.last().unwrap().position.version.get());
 
     let is_over = Arc::new(AtomicBool::new(false));
     let writers: Vec<_> = (0..2)
@@ -98,7 +99,7 @@ async fn stays_true(restriction: Restriction, has_ranks: bool) {
     let log = log().await;
     for (style, answer) in &answers {
         let standing = answer.standing.as_ref().unwrap();
-        assert_eq!((standing.score.get(), answer.provisional), (7, restriction == Restriction::Held));
+        assert_eq!((standing.score.get(), answer.provisional), (own.0, restriction == Restriction::Held));
         assert_eq!(
             (standing.rank, answer.total),
             folded(&log, answer.version, *style, own),
@@ -114,13 +115,15 @@ async fn stays_true(restriction: Restriction, has_ranks: bool) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_is_held_is_told_where_they_stand() {
     for has_ranks in [true, false] {
-        stays_true(Restriction::Held, has_ranks).await;
+        stays_true(Restriction::Held, has_ranks, 3, 4).await;
+        // What others see of them stands in front of where they are.
+        stays_true(Restriction::Held, has_ranks, 3, -4).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_is_shadowed_is_told_where_they_stand() {
     for has_ranks in [true, false] {
-        stays_true(Restriction::Shadowed, has_ranks).await;
+        stays_true(Restriction::Shadowed, has_ranks, 3, 4).await;
     }
 }

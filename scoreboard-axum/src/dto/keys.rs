@@ -1,6 +1,6 @@
 //! Keys, by their names and never themselves.
 
-use scoreboard_core::accounts::{KeyState, ServerCredential, ServerKey, SigningKey};
+use scoreboard_core::accounts::{ServerCredential, ServerKey, SigningKey};
 use scoreboard_core::{KeyId, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -10,33 +10,9 @@ use utoipa::ToSchema;
 #[serde(rename_all = "camelCase")]
 pub(crate) struct KeysAnswer {
     /// Those that sign actions and access tokens, the one that signs now first.
-    signing: Vec<SigningKeyAnswer>,
+    signing: Vec<SigningKey>,
     /// Those of trusted game servers, by name.
     game_servers: Vec<GameServerKeyAnswer>,
-}
-
-/// A key that signs.
-#[derive(Serialize, ToSchema)]
-#[schema(as = SigningKey)]
-#[serde(rename_all = "camelCase")]
-struct SigningKeyAnswer {
-    id: KeyId,
-    state: KeyStateAnswer,
-}
-
-/// What a key is good for.
-#[derive(Serialize, ToSchema)]
-#[schema(as = KeyState)]
-#[serde(rename_all = "lowercase")]
-enum KeyStateAnswer {
-    /// It signs.
-    Signs,
-    /// What it has signed is taken, or will be.
-    Verifies,
-    /// It only opens what was sealed with it.
-    Opens,
-    /// What it has signed is refused.
-    Revoked,
 }
 
 /// The right of a trusted game server.
@@ -52,22 +28,7 @@ struct GameServerKeyAnswer {
 
 impl KeysAnswer {
     pub(crate) fn new(signing: Vec<SigningKey>, game_servers: Vec<ServerKey>) -> Self {
-        Self {
-            signing: signing.into_iter().map(SigningKeyAnswer::from).collect(),
-            game_servers: game_servers.into_iter().map(GameServerKeyAnswer::from).collect(),
-        }
-    }
-}
-
-impl From<SigningKey> for SigningKeyAnswer {
-    fn from(SigningKey { id, state }: SigningKey) -> Self {
-        let state = match state {
-            KeyState::Signs => KeyStateAnswer::Signs,
-            KeyState::Verifies => KeyStateAnswer::Verifies,
-            KeyState::Opens => KeyStateAnswer::Opens,
-            KeyState::Revoked => KeyStateAnswer::Revoked,
-        };
-        Self { id, state }
+        Self { game_servers: game_servers.into_iter().map(GameServerKeyAnswer::from).collect(), signing }
     }
 }
 

@@ -67,3 +67,17 @@ impl Heartbeat {
         Beat::Ping
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_gone_is_noticed_within_35_seconds() {
+        for share in [0.0, 0.5, 1.0] {
+            let (began, mut heartbeat) = (Instant::now(), Heartbeat::new(&LiveConfig::default(), share));
+            while heartbeat.due().await != Beat::Dead {}
+            assert!(began.elapsed() <= Duration::from_secs(35), "{:?}", began.elapsed());
+        }
+    }
+}

@@ -92,6 +92,17 @@ async fn a_drain_ends_the_stream() {
     assert!(events.next().await.is_none());
 }
 
+/// Whoever is answered by an error never comes again.
+#[tokio::test]
+async fn who_comes_while_the_server_drains_is_told_when_to_come_again() {
+    let world = World::new().await;
+    world.lifecycle.drain(Duration::from_secs(10));
+    let answer = world.get("/api/scoreboard/events").await;
+    assert_eq!((answer.status.as_u16(), answer.header("content-type")), (200, "text/event-stream"));
+    let wait = answer.text.trim().strip_prefix("retry:").expect("nothing but when to come").trim();
+    assert!((1_000..4_000).contains(&wait.parse::<u64>().unwrap()), "{wait}");
+}
+
 #[tokio::test]
 async fn only_allowed_origins_open_a_stream() {
     let world = World::new().await;

@@ -231,6 +231,24 @@ async fn a_history_says_what_is_void_also_where_no_version_does() {
     }
 }
 
+/// That somebody is held need be no change of the board.
+#[tokio::test]
+async fn who_is_held_is_told_so_whatever_version_they_have() {
+    let world = World::new().await;
+    let (ada, mona) = (world.player("ada").await, reviewer(&world, "mona", Role::Moderator).await);
+    world.recorded(ada.id, 1).await;
+    let before = world.get_as("/api/scoreboard/me", &ada).await;
+    let body = json!({ "restriction": "held", "reason": "a test" }).to_string();
+    let request = Request::put(format!("/api/admin/users/{}/restriction", ada.id))
+        .header("authorization", format!("Bearer {}", mona.token))
+        .header("content-type", "application/json");
+    assert_eq!(world.send(request.body(Body::from(body)).unwrap()).await.status, 200);
+    let after = world.get_as("/api/scoreboard/me", &ada).await;
+    assert_eq!((&before.body["provisional"], &after.body["provisional"]), (&Value::Null, &json!(true)));
+    let (version, tag) = (&after.body["version"], format!("\"{}.{}", after.body["epoch"], after.body["version"]));
+    assert_eq!(after.header("etag"), format!("{tag}.provisional\""), "at {version}");
+}
+
 #[tokio::test]
 async fn a_history_tells_what_was_put_right_and_of_no_restriction() {
     let world = World::new().await;

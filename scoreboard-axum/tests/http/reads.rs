@@ -54,6 +54,10 @@ async fn a_client_that_has_the_version_gets_304() {
         // What only she is told there, another tag than others'.
         let mark = if path.ends_with(&user.to_string()) { ".own" } else { "" };
         assert_eq!(tag, format!("\"{}.{}{mark}\"", first.body["epoch"], first.body["version"]));
+        if !mark.is_empty() {
+            let others = world.get(&path).await;
+            assert!(others.header("vary").contains("authorization") && others.header("etag") != tag, "{path}");
+        }
         for held in [tag, "*", &format!("W/{tag}"), &format!("\"0.0\", {tag}")] {
             let again = get(Some(held)).await;
             assert_eq!((again.status.as_u16(), again.text.as_str(), again.header("etag")), (304, "", tag), "{path}");

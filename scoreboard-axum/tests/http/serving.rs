@@ -1,12 +1,19 @@
 //! `serve`, on real sockets: bounds on time and number, and the drain.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use scoreboard_axum::{ServeConfig, serve};
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::routing::get;
+use futures_util::stream;
+use scoreboard_axum::{Lifecycle, ServeConfig, serve};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
@@ -382,6 +389,41 @@ async fn a_request_under_way_gets_its_answer() {
     let (text, _) = rest(&mut stream).await;
     assert!(text.starts_with("HTTP/1.1 401"), "{text}");
     stopping.await.unwrap();
+}
+
+/// What a client does not take stays with who sends it, who can then send something newer instead.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn little_waits_in_the_system_for_a_client_that_does_not_read() {
+    const CHUNK: usize = 4 * 1024;
+    let sent = Arc::new(AtomicUsize::new(0));
+    let counted = sent.clone();
+    let endless = move || {
+        let counted = counted.clone();
+        async move {
+            Body::from_stream(stream::repeat_with(move || {
+                counted.fetch_add(CHUNK, Ordering::Relaxed);
+                Ok::<_, Infallible>(Bytes::from_static(&[b'x'; CHUNK]))
+            }))
+        }
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let router = Router::new().route("/", get(endless));
+    let server =
+        tokio::spawn(serve(listener, router, ServeConfig::default(), Lifecycle::default(), std::future::pending()));
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(16 * 1024).unwrap();
+    let mut stream = socket.connect(address).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    // Until no more is taken for a while.
+    let mut taken = 0;
+    while taken == 0 || taken != sent.load(Ordering::Relaxed) {
+        taken = sent.load(Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    assert!(taken < 512 * 1024, "{taken} bytes were taken");
+    drop(stream);
+    server.abort();
 }
 
 #[tokio::test]

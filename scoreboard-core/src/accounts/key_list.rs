@@ -1,11 +1,15 @@
 //! Which keys there are, and what each is good for: never the keys themselves.
 
+use serde::Serialize;
+
 use crate::accounts::{Accounts, ServerKey};
 use crate::error::BackendError;
 use crate::ids::KeyId;
 
 /// What a key of the ring is good for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
 pub enum KeyState {
     /// It signs, and what it has signed is taken.
     Signs,
@@ -18,7 +22,9 @@ pub enum KeyState {
 }
 
 /// A key that signs actions, access tokens and whatever else, by its name.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
 pub struct SigningKey {
     /// Its name.
     pub id: KeyId,

@@ -70,7 +70,7 @@ pub struct HistoryEntry {
 }
 
 impl HistoryEntry {
-    pub(super) fn new(row: LogRow, voided: &HashSet<ActionId>) -> Self {
+    fn new(row: LogRow, voided: &HashSet<ActionId>) -> Self {
         Self {
             voided: voided.contains(&row.action_id),
             action_id: row.action_id,
@@ -177,29 +177,43 @@ impl Scoreboard {
         let found = self.parts.store.board(board).await?.ok_or_else(|| Rejection::UnknownBoard(board.clone()))?;
         fresh_enough(found.position(), *min_version)?;
         let before = before.unwrap_or(found.version.next());
-        let mut rows = self.parts.store.history(board, user, Some(before), limit + 1).await?;
-        let more = rows.len() > limit;
-        rows.truncate(limit);
-        let next_cursor =
-            rows.last().filter(|_| more).map(|row| self.history_cursor(board, user, row.position.version));
-        let actions: Vec<ActionId> = rows.iter().map(|row| row.action_id).collect();
-        let after = rows.last().filter(|_| more).map_or(Version::ZERO, |row| row.position.version);
-        let (voided, corrections) = match &self.parts.moderation {
-            Some(moderation) => (
-                moderation.voided(&actions).await?,
-                moderation.corrections(board, user, after, before, MAX_CORRECTIONS).await?,
-            ),
-            None => (HashSet::new(), Vec::new()),
+        let (entries, next) = self.stretch(board, user, before, limit).await?;
+        let corrections = match &self.parts.moderation {
+            Some(moderation) => {
+                let after = next.unwrap_or(Version::ZERO);
+                moderation.corrections(board, user, after, before, MAX_CORRECTIONS).await?
+            }
+            None => Vec::new(),
         };
         Ok(HistoryPage {
             board: board.clone(),
             epoch: found.epoch,
             version: found.version,
-            entries: rows.into_iter().map(|row| HistoryEntry::new(row, &voided)).collect(),
+            entries,
             corrections: corrections.into_iter().map(HistoryCorrection::from).collect(),
-            next_cursor,
+            next_cursor: next.map(|version| self.history_cursor(board, user, version)),
             log_after: found.log_after,
         })
+    }
+
+    /// The `limit` newest of what a user did before a version, and, if there is more, the version of the last of them.
+    pub(super) async fn stretch(
+        &self,
+        board: &BoardId,
+        user: UserId,
+        before: Version,
+        limit: usize,
+    ) -> Result<(Vec<HistoryEntry>, Option<Version>)> {
+        let mut rows = self.parts.store.history(board, user, Some(before), limit + 1).await?;
+        let is_more = rows.len() > limit;
+        rows.truncate(limit);
+        let next = rows.last().filter(|_| is_more).map(|row| row.position.version);
+        let actions: Vec<ActionId> = rows.iter().map(|row| row.action_id).collect();
+        let voided = match &self.parts.moderation {
+            Some(moderation) if !actions.is_empty() => moderation.voided(&actions).await?,
+            _ => HashSet::new(),
+        };
+        Ok((rows.into_iter().map(|row| HistoryEntry::new(row, &voided)).collect(), next))
     }
 
     /// The board's log behind a version, in version order, at most `limit` rows: what any follower applies. Where it is archived as far as

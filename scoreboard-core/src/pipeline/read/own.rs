@@ -8,8 +8,8 @@ use crate::pipeline::read::{StandingQuery, entry};
 use crate::ranking::{OrderKey, RankStyle};
 use crate::store::{Own, Restriction, ScoreStore};
 
-/// So often somebody may do something just while they are told where they stand.
-const ATTEMPTS: u32 = 10;
+/// So often somebody may do something just while they are told where they stand, or the board move while their equals are counted.
+const ATTEMPTS: u32 = 50;
 
 impl Scoreboard {
     /// Where a user stands, as they are told themselves.
@@ -37,7 +37,9 @@ impl Scoreboard {
             let standing = self.with_own(user, &query, held).await?;
             // What they have is of no version. If it is the same behind the board as it was before, it was so at the board's.
             let after = own().await?;
-            if after.is_some_and(|own| (own.restriction, own.reached) == (held.restriction, held.reached)) {
+            if let Some(standing) = standing
+                && after.is_some_and(|own| (own.restriction, own.reached) == (held.restriction, held.reached))
+            {
                 return Ok(standing);
             }
             before = after;
@@ -45,13 +47,14 @@ impl Scoreboard {
         Err(BackendError::new(ErrorKind::Unavailable, "scoreboard", "own_standing").into())
     }
 
-    async fn with_own(&self, user: UserId, query: &StandingQuery, own: Own) -> Result<Standing> {
+    /// `None` if the board has moved between two looks at it.
+    async fn with_own(&self, user: UserId, query: &StandingQuery, own: Own) -> Result<Option<Standing>> {
         let (board, style) = (&query.board, query.style);
         // Where the board is: ranks in memory are brought forward to it, and what was read of the user is not newer.
         let Some(found) = self.parts.store.board(board).await? else { return Err(self.missing(board).await) };
         let Some(reached) = own.reached else {
             let shown = self.standing(user, query).await?;
-            return Ok(Standing { standing: None, percentile: None, ..shown });
+            return Ok(Some(Standing { standing: None, percentile: None, ..shown }));
         };
         // What others see of somebody held stays the same, whatever the version.
         let seen = self.parts.store.standings(board, query.season, style, &[user]).await?;
@@ -66,20 +69,30 @@ impl Scoreboard {
             RankStyle::Dense => (OrderKey { tie: i64::MIN, ..key }, style),
         };
         let range = Range::Before { key: behind, limit: 1 };
-        let page = PageQuery { season: query.season, range, style: style_there };
-        let Some(page) = self.parts.store.page(board, page).await? else { return Err(self.missing(board).await) };
+        let look = |range, style| self.parts.store.page(board, PageQuery { season: query.season, range, style });
+        let Some(page) = look(range, style_there).await? else { return Err(self.missing(board).await) };
         let mut rank = page.entries.last().map_or(0, |last| last.rank) + 1;
         let mut total = page.total + 1;
         if let Some(seen) = seen {
             // The place that others see is left for this one.
             total = page.total;
-            let is_ahead = order.key(seen.score, seen.reached) < behind && style != RankStyle::Dense;
-            rank -= u64::from(is_ahead);
+            let place = order.key(seen.score, seen.reached);
+            let mut counts = place < behind;
+            if counts && style == RankStyle::Dense {
+                // Scores are counted, so only one that is nobody else's is left.
+                let first = OrderKey { tie: i64::MIN, ..place };
+                let Some(equals) = look(Range::After { key: first, limit: 2 }, style).await? else { return Ok(None) };
+                if equals.position != page.position {
+                    return Ok(None);
+                }
+                counts = equals.entries.iter().filter(|other| other.score == seen.score).count() == 1;
+            }
+            rank -= u64::from(counts);
         }
         let (user_id, score, at) = (user, reached.score, reached.at);
         let ranked = Ranked { rank, user_id, score, reached: reached.version, updated_at: at };
         let names = self.names([&ranked]).await?;
-        Ok(Standing {
+        Ok(Some(Standing {
             board: board.clone(),
             season: page.season,
             epoch: page.position.epoch,
@@ -88,6 +101,6 @@ impl Scoreboard {
             percentile: percentile(style, rank, total),
             standing: Some(entry(ranked, &names)),
             provisional: own.restriction == Restriction::Held,
-        })
+        }))
     }
 }

@@ -1,11 +1,11 @@
 //! What a user did, as those who look into it are shown it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use serde::Serialize;
 
 use crate::error::{Rejection, Result};
-use crate::ids::{ActionId, BoardId, UserId};
+use crate::ids::{BoardId, UserId};
 use crate::pipeline::Scoreboard;
 use crate::pipeline::read::HistoryEntry;
 use crate::store::ScoreStore;
@@ -54,20 +54,12 @@ impl Scoreboard {
         let found = self.parts.store.board(board).await?.ok_or_else(|| Rejection::UnknownBoard(board.clone()))?;
         let next = found.version.next();
         let before = before.map_or(next, |before| before.min(next));
-        let mut rows = self.parts.store.history(board, user, Some(before), limit + 1).await?;
-        let is_more = rows.len() > limit;
-        rows.truncate(limit);
-        let ids: Vec<ActionId> = rows.iter().map(|row| row.action_id).collect();
-        let voided = match &self.parts.moderation {
-            Some(moderation) if !ids.is_empty() => moderation.voided(&ids).await?,
-            _ => HashSet::new(),
-        };
-        let next = rows.last().filter(|_| is_more).map(|row| row.position.version);
+        let (actions, next) = self.stretch(board, user, before, limit).await?;
         Ok(ReviewedActions {
             board: board.clone(),
             epoch: found.epoch,
             version: found.version,
-            actions: rows.into_iter().map(|row| HistoryEntry::new(row, &voided)).collect(),
+            actions,
             next,
             log_after: found.log_after,
         })
