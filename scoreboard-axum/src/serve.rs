@@ -51,9 +51,9 @@ pub struct ServeConfig {
     pub header_timeout: Duration,
     /// How long a client may take nothing of what is sent to it. Default: 20 s.
     pub write_timeout: Duration,
-    /// How many bytes the system keeps for a connection of what its client has not taken yet (`SO_SNDBUF`, of which Linux makes twice as many); some
-    /// megabytes if nobody bounds it, on which a slow reader of a board would lag behind, and which nobody counts. Default: 32 KiB.
-    pub send_buffer: usize,
+    /// How many bytes the system keeps for a connection that its client has no room for yet (`TCP_NOTSENT_LOWAT`, or `SO_SNDBUF` where there is
+    /// none); some megabytes if nobody bounds it, on which a slow reader of a board would lag behind, and which nobody counts. Default: 32 KiB.
+    pub send_buffer: u32,
     /// For how long after the shutdown began new connections are taken at least, though readiness is 503: a proxy that asks for it needs some
     /// time to learn that it shall send nothing more. Default: none.
     pub notice: Duration,
@@ -125,7 +125,7 @@ struct Server<S> {
     http: http1::Builder,
     header_timeout: Duration,
     write_timeout: Duration,
-    send_buffer: usize,
+    send_buffer: u32,
     places: Arc<Places>,
     connections: TaskTracker,
     /// No connection takes a further request.
@@ -166,7 +166,7 @@ where
         };
         // Small answers must not wait for the acknowledgement of the one before; a socket that refuses this, or the bound, works all the same.
         let _ = stream.set_nodelay(true);
-        let _ = SockRef::from(&stream).set_send_buffer_size(self.send_buffer);
+        let _ = bound_unsent(&stream, self.send_buffer);
         let service = self.service.clone();
         let service = service_fn(move |request: hyper::Request<Incoming>| {
             let mut request = request.map(Body::new);
@@ -209,6 +209,17 @@ where
             self.connections.wait().await;
         }
     }
+}
+
+/// What is on its way is not counted, where the system can tell: how much that is, is the client's affair.
+#[cfg(target_os = "linux")]
+fn bound_unsent(stream: &TcpStream, bytes: u32) -> std::io::Result<()> {
+    SockRef::from(stream).set_tcp_notsent_lowat(bytes)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn bound_unsent(stream: &TcpStream, bytes: u32) -> std::io::Result<()> {
+    SockRef::from(stream).set_send_buffer_size(bytes as usize)
 }
 
 /// A refusal from before the router, which looks like one of its own.
