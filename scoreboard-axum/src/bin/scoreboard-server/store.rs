@@ -153,6 +153,19 @@ impl Stores {
         main && self.apart.iter().all(PostgresStore::is_durable)
     }
 
+    /// By which clock the server goes: the database's where several share one, this machine's where it is alone.
+    pub(crate) async fn clock(&self) -> Result<Arc<dyn Clock>> {
+        match &self.backend {
+            Backend::Memory | Backend::Sqlite(_) => Ok(Arc::new(SystemClock)),
+            Backend::Postgres(store) => {
+                let asked = store.clock().await;
+                let clock = asked.map_err(|error| Failure::because("cannot ask the database for the time", &error))?;
+                tokio::spawn(clock.clone().follow());
+                Ok(Arc::new(clock))
+            }
+        }
+    }
+
     /// The database server, for what is done on one alone.
     pub(crate) fn postgres(&self) -> Result<&PostgresStore> {
         match &self.backend {
