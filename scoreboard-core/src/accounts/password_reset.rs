@@ -5,7 +5,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use crate::accounts::mailed_token::MailedTokens;
-use crate::accounts::{AccountError, Accounts, Email, FieldProblem, MessageKind};
+use crate::accounts::{AccountError, Accounts, Email, FieldProblem, MessageKind, PasswordHash};
 
 /// How long a mail may be answered.
 const LIFETIME: Duration = Duration::from_secs(30 * 60);
@@ -16,7 +16,8 @@ impl Accounts {
     ///
     /// # Errors
     ///
-    /// [`AccountError::NoMail`] if none is sent here, or a failure of the store or the notifier.
+    /// [`AccountError::NoMail`] if none is sent here, or the store's failure. That the notifier has no room for the mail is not told: it would
+    /// tell that there is such a user.
     ///
     /// # Cancel safety
     ///
@@ -26,7 +27,7 @@ impl Accounts {
         let Ok(email) = Email::new(email) else { return Ok(()) };
         let Some((user, hash)) = self.parts.store.user_by_email(&email).await? else { return Ok(()) };
         let expires_at = self.parts.clock.now().plus(LIFETIME);
-        let token = self.parts.reset_tokens.issue(user.id, hash.expose(), expires_at);
+        let token = self.parts.reset_tokens.issue(user.id, &state(&hash, &user.email), expires_at);
         let text = format!(
             "somebody, you we hope, has asked to set another password. Do it within {} minutes at\n\n{}#reset={token}\n\nIf it was not you, there is \
              nothing to do: the password stays as it is.",
@@ -35,7 +36,8 @@ impl Accounts {
         );
         let mut message = self.message(&user, MessageKind::PasswordReset, "set another password", &text);
         message.expires_at = Some(expires_at);
-        Ok(mail.deliver(&message).await?)
+        self.hand_over(&**mail, &message).await;
+        Ok(())
     }
 
     /// Sets another password by a token that was mailed, and ends all sessions. It works once: the token stands for the password that it
@@ -55,7 +57,7 @@ impl Accounts {
         let claimed = MailedTokens::read(token).ok_or(AccountError::Unauthorized)?;
         let user = self.parts.store.user(claimed.user).await?.ok_or(AccountError::Unauthorized)?;
         let (user, old) = self.parts.store.user_by_email(&user.email).await?.ok_or(AccountError::Unauthorized)?;
-        if !self.parts.reset_tokens.is_good(&claimed, old.expose(), now) {
+        if !self.parts.reset_tokens.is_good(&claimed, &state(&old, &user.email), now) {
             return Err(AccountError::Unauthorized);
         }
         if let Some(problem) = self.password_problem(&password) {
@@ -73,4 +75,9 @@ impl Accounts {
         self.tell(user.id, MessageKind::PasswordChanged, "your password was changed.").await;
         Ok(())
     }
+}
+
+/// What makes a token void once it is another: it works once, and only while the mailbox that it was sent to is the account's.
+fn state(password: &PasswordHash, email: &Email) -> String {
+    format!("{}\n{}", password.expose(), email.as_str())
 }
