@@ -147,3 +147,34 @@ async fn logins_password_and_address_are_looked_after_on_the_page() {
     reads(&mut browser, "[data-testid=notice]", "This link is over.").await;
     assert!(server.terminate().await.success());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_accounts_are_made_by_mail_one_is_made_by_its_link() {
+    let mut mail = Mail::start().await;
+    let smtp = format!("smtp://127.0.0.1:{}", mail.port);
+    let settings = [
+        ("SCOREBOARD_MAIL__SMTP_URL", smtp.as_str()),
+        ("SCOREBOARD_MAIL__FROM", "scores@example.org"),
+        ("SCOREBOARD_LIMITS__LOGIN", "off"),
+        ("SCOREBOARD_ACCOUNTS__REGISTRATION", "mail"),
+    ];
+    let mut server = Server::start_with(&settings, &[]).await;
+    let mut browser = Browser::open().await;
+    for subject in ["your account", "you have an account"] {
+        browser.go(&server.url()).await;
+        browser.fill(&of("register-form", "display-name"), "Ada Lovelace").await;
+        browser.fill(&of("register-form", "email"), ADA).await;
+        browser.fill(&of("register-form", "password"), PASSWORD).await;
+        browser.press(&of("register-form", "submit")).await;
+        // The same, whether somebody has the address or not.
+        reads(&mut browser, &of("register-form", "notice"), "A mail is on its way.").await;
+        let text = mail.next(subject).await;
+        if subject == "your account" {
+            assert_eq!(log_in(&server, ADA, PASSWORD).await.0, 401, "there is none yet");
+            follow(&mut browser, &server, &link(&text, "#register=")).await;
+            reads(&mut browser, "[data-testid=notice]", "Your account is made.").await;
+            assert_eq!(log_in(&server, ADA, PASSWORD).await.0, 200);
+        }
+    }
+    assert!(server.terminate().await.success());
+}

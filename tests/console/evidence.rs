@@ -114,7 +114,11 @@ async fn drawn(browser: &mut Browser, finding: &Value) {
             assert_eq!(number_of(browser, "circle.dot").await, inputs["intervals"], "a dot for each interval");
             let stretches = if finding["rule"] == "window_variation" { inputs["windows"].clone() } else { json!(1) };
             let bands = [number_of(browser, "rect.measured").await, number_of(browser, "rect.threshold").await];
-            assert_eq!(bands, [stretches.clone(), stretches], "what was measured beside what is believed, window by window");
+            assert_eq!(
+                bands,
+                [stretches.clone(), stretches],
+                "what was measured beside what is believed, window by window"
+            );
             let within = "
                 const [measured, believed] = ['measured', 'threshold'].map((kind) => [...document.querySelectorAll(`[data-testid=evidence] rect.${kind}`)].map((rect) => [Number(rect.getAttribute('y')), Number(rect.getAttribute('height'))]));
                 return measured.every(([y, height], place) => y >= believed[place][0] && y + height <= believed[place][0] + believed[place][1]);";
