@@ -93,7 +93,7 @@ pub(super) async fn assign(State(app): State<Shared>, request: Request) -> Resul
         if let Some(assignee) = assignee
             && !app.is_reviewer(assignee).await?
         {
-            return Err(Problem::invalid("/assignee", "must be a moderator or an admin"));
+            return Err(Problem::invalid("/assignee", "must be a moderator or an admin, who has the second factor that they need"));
         }
         take(&app, id, reviewer, revision, Deed::Assign(assignee), note).await
     })
@@ -183,7 +183,7 @@ impl AppState {
     pub(super) async fn is_reviewer(&self, user: UserId) -> Result<bool, Problem> {
         match self.accounts.roles(user).await {
             Ok(roles) => Ok(is_enough(&roles)),
-            Err(AccountError::Unauthorized) => Ok(false),
+            Err(AccountError::Unauthorized | AccountError::FactorRequired) => Ok(false),
             Err(error) => Err(error.into()),
         }
     }

@@ -109,3 +109,28 @@ async fn a_network_has_ten_times_the_quota_of_an_address() {
     refused.assert_problem(429, "rate_limited");
     assert_eq!(refused.header("ratelimit-policy"), "\"login_network\";q=10;w=60");
 }
+
+#[tokio::test]
+async fn a_token_that_was_found_is_no_quicker_way_to_guess_the_password() {
+    let world = world("1000/s").await;
+    let ada = world.player("ada").await;
+    let change = async |password: &str| {
+        let body = json!({ "password": password, "newPassword": "another horse battery staple" });
+        world.post("/api/auth/password", Some(&ada), &body).await
+    };
+    let enrol = async |password: &str| {
+        world.post("/api/auth/mfa/totp", Some(&ada), &json!({ "password": password })).await
+    };
+    change("a guess").await.assert_invalid("/password");
+    enrol("a guess").await.assert_invalid("/password");
+    change("a guess").await.assert_invalid("/password");
+    let refused = change(PASSWORD).await;
+    refused.assert_problem(429, "rate_limited");
+    assert!(refused.header("ratelimit-policy").starts_with("\"login_account\";"));
+    enrol(PASSWORD).await.assert_problem(429, "rate_limited");
+    let fresh = world.post_raw("/api/auth/mfa/totp", Some(&ada.token), "").await;
+    assert_eq!(fresh.status, 201, "who shows none is not counted: {}", fresh.text);
+    assert_eq!(login(&world, &right()).await.status, 200, "and its user signs in as before");
+    world.clock.advance(Duration::from_secs(1));
+    assert_eq!(change(PASSWORD).await.status, 204);
+}

@@ -6,6 +6,8 @@ use zeroize::Zeroizing;
 
 use crate::accounts::mailed_token::MailedTokens;
 use crate::accounts::{AccountError, Accounts, Email, FieldProblem, MessageKind};
+use crate::error::Chain;
+use crate::ids::UserId;
 
 /// How long a mail may be answered.
 const LIFETIME: Duration = Duration::from_secs(30 * 60);
@@ -16,7 +18,7 @@ impl Accounts {
     ///
     /// # Errors
     ///
-    /// [`AccountError::NoMail`] if none is sent here, or a failure of the store or the notifier.
+    /// [`AccountError::NoMail`] if none is sent here, or a failure of the store. One of the notifier goes to the log alone.
     ///
     /// # Cancel safety
     ///
@@ -35,7 +37,11 @@ impl Accounts {
         );
         let mut message = self.message(&user, MessageKind::PasswordReset, "set another password", &text);
         message.expires_at = Some(expires_at);
-        Ok(mail.deliver(&message).await?)
+        if let Err(error) = mail.deliver(&message).await {
+            // Not told: where nobody is, nothing could have failed.
+            tracing::warn!(user.id = %user.id, error = %Chain(&error), "a user was not mailed how to set another password");
+        }
+        Ok(())
     }
 
     /// Sets another password by a token that was mailed, and ends all sessions. It works once: the token stands for the password that it
@@ -48,7 +54,7 @@ impl Accounts {
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, the password is the old or the new one, and sessions may go on.
+    /// If the future is dropped, the password is the old or the new one; the sessions that there were before are ended if it is the new one.
     pub async fn reset_password(&self, token: &str, password: String) -> Result<(), AccountError> {
         let password = Zeroizing::new(password);
         let now = self.parts.clock.now();
@@ -62,15 +68,23 @@ impl Accounts {
             return Err(AccountError::Invalid(vec![FieldProblem { field: "password", problem }]));
         }
         let new = self.parts.passwords.hash(password, &*self.parts.ids).await?;
+        // Before and after, as at a change.
+        self.end_sessions(user.id).await?;
         if !self.parts.store.replace_password(user.id, &old, &new).await? {
             return Err(AccountError::Unauthorized);
         }
         // Who reads the mail of an address has it.
         self.parts.store.confirm_email(user.id, &user.email, now).await?;
-        for session in self.parts.store.end_sessions_of(user.id, None, now).await? {
+        self.end_sessions(user.id).await?;
+        self.tell(user.id, MessageKind::PasswordChanged, "your password was changed.").await;
+        Ok(())
+    }
+
+    async fn end_sessions(&self, user: UserId) -> Result<(), AccountError> {
+        let now = self.parts.clock.now();
+        for session in self.parts.store.end_sessions_of(user, None, now).await? {
             self.revoke(session, now);
         }
-        self.tell(user.id, MessageKind::PasswordChanged, "your password was changed.").await;
         Ok(())
     }
 }
