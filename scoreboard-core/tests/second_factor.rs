@@ -383,6 +383,18 @@ async fn a_forgotten_password_is_replaced_by_who_reads_the_mail() {
 }
 
 #[tokio::test]
+async fn who_reads_the_mail_is_counted_apart_from_who_guesses() {
+    let world = World::new().await;
+    world.accounts.forgot_password(ADA).await.unwrap();
+    let mailed = world.mail.token(MessageKind::PasswordReset);
+    let (_, device) = mailed.split_once('.').unwrap();
+    let subject = |email: &str, device: Option<&str>| world.accounts.login_subject(email, device);
+    assert_ne!(subject(ADA, Some(device)), subject(ADA, None));
+    assert_eq!(subject("bob@example.org", Some(device)), subject("bob@example.org", None), "for her account alone");
+    world.accounts.reset_password(&mailed, "another horse battery staple".to_owned()).await.unwrap();
+}
+
+#[tokio::test]
 async fn another_password_ends_the_other_sessions() {
     let world = World::new().await;
     let (here, there) = (world.principal().await, world.signed_in().await);
@@ -571,7 +583,8 @@ async fn whatever_is_killed_leaves_no_session_of_the_old_password_beside_the_new
             let clock = Dying { clock: world.clock.clone(), left: AtomicUsize::new(died) };
             let mut config = AccountsConfig::default();
             config.hashing = Hashing::Argon2id { memory_kib: 8, iterations: 1 };
-            let dying = builder(&world.store, &world.clock, &[1]).with_clock(Arc::new(clock)).with_config(config).build();
+            let dying =
+                builder(&world.store, &world.clock, &[1]).with_clock(Arc::new(clock)).with_config(config).build();
             let changed = tokio::spawn(async move {
                 if by_mail {
                     dying.reset_password(&token, new.to_owned()).await

@@ -56,8 +56,7 @@ impl PostgresClock {
     /// Nothing is changed.
     pub async fn of(store: &PostgresStore) -> Result<Self, BackendError> {
         metrics::describe_gauge!(OFFSET, Unit::Seconds, "How far this machine's clock is ahead of the database's.");
-        let shown =
-            Shown { origin: Instant::now(), at_origin: AtomicI64::new(0), is_told: AtomicBool::new(false) };
+        let shown = Shown { origin: Instant::now(), at_origin: AtomicI64::new(0), is_told: AtomicBool::new(false) };
         let clock = Self { store: store.clone(), shown: Arc::new(shown) };
         clock.read().await?;
         Ok(clock)
@@ -117,7 +116,10 @@ impl PostgresClock {
         let is_off = ahead.abs() > NOTABLE_MS;
         if self.shown.is_told.swap(is_off, Ordering::Relaxed) != is_off {
             if is_off {
-                tracing::warn!(ahead_ms = ahead, "this machine's clock is not the database's, by which this server goes");
+                tracing::warn!(
+                    ahead_ms = ahead,
+                    "this machine's clock is not the database's, by which this server goes"
+                );
             } else {
                 tracing::info!("this machine's clock is the database's again");
             }

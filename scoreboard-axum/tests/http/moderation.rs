@@ -160,7 +160,9 @@ async fn reasons_and_rules_are_text_that_every_store_keeps_and_every_terminal_sh
     let world = World::new().await;
     let (ada, mona) = (world.player("ada").await, reviewer(&world, "mona", Role::Moderator).await);
     let path = format!("/api/admin/users/{}/restriction", ada.id);
-    for bad in ["", " \n ", "nul\0", "a\u{1b}[2Jb", "a\u{9b}31mb", "a\rb", &"x".repeat(501), &format!("x{}", " ".repeat(500))] {
+    for bad in
+        ["", " \n ", "nul\0", "a\u{1b}[2Jb", "a\u{9b}31mb", "a\rb", &"x".repeat(501), &format!("x{}", " ".repeat(500))]
+    {
         world.delete(&path, &mona, &json!({ "reason": bad })).await.assert_invalid("/reason");
     }
     let good = format!("Ärger,\nseit gestern{}", "x".repeat(480));

@@ -123,7 +123,11 @@ impl Accounts {
     ) -> Result<(User, PasswordHash), AccountError> {
         let user = self.parts.store.user(challenge.user_id).await?.ok_or(AccountError::Unauthorized)?;
         let password = self.password_of(&user).await?.ok_or(AccountError::Unauthorized)?;
-        if shown.mark == mark(&shown.secret, &password) { Ok((user, password)) } else { Err(AccountError::Unauthorized) }
+        if shown.mark == mark(&shown.secret, &password) {
+            Ok((user, password))
+        } else {
+            Err(AccountError::Unauthorized)
+        }
     }
 
     /// What a right password comes to for this user.

@@ -27,10 +27,13 @@ impl Accounts {
         let mail = self.mail()?;
         let Ok(email) = Email::new(email) else { return Ok(()) };
         let Some((user, hash)) = self.parts.store.user_by_email(&email).await? else { return Ok(()) };
-        let expires_at = self.parts.clock.now().plus(LIFETIME);
+        let now = self.parts.clock.now();
+        let expires_at = now.plus(LIFETIME);
         let token = self.parts.reset_tokens.issue(user.id, hash.expose(), expires_at);
+        // Whoever guesses without end takes each try at the account as soon as there is one. Who reads the mail has tries of their own.
+        let device = self.parts.device_tokens.issue(&user.email, now, &*self.parts.ids);
         let text = format!(
-            "somebody, you we hope, has asked to set another password. Do it within {} minutes at\n\n{}#reset={token}\n\nIf it was not you, there is \
+            "somebody, you we hope, has asked to set another password. Do it within {} minutes at\n\n{}#reset={token}.{device}\n\nIf it was not you, there is \
              nothing to do: the password stays as it is.",
             LIFETIME.as_secs() / 60,
             self.parts.config.public_url,
@@ -45,7 +48,8 @@ impl Accounts {
     }
 
     /// Sets another password by a token that was mailed, and ends all sessions. It works once: the token stands for the password that it
-    /// replaces. A second factor stays in force.
+    /// replaces. A second factor stays in force. What stands in the mail behind a full stop is not looked at here: it is a
+    /// [device token](crate::accounts::SignedIn::device_token), by which the login that follows waits for no stranger.
     ///
     /// # Errors
     ///
@@ -58,6 +62,7 @@ impl Accounts {
     pub async fn reset_password(&self, token: &str, password: String) -> Result<(), AccountError> {
         let password = Zeroizing::new(password);
         let now = self.parts.clock.now();
+        let token = token.split_once('.').map_or(token, |(token, _)| token);
         let claimed = MailedTokens::read(token).ok_or(AccountError::Unauthorized)?;
         let user = self.parts.store.user(claimed.user).await?.ok_or(AccountError::Unauthorized)?;
         let (user, old) = self.parts.store.user_by_email(&user.email).await?.ok_or(AccountError::Unauthorized)?;

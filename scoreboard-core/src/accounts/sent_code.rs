@@ -8,9 +8,7 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 use crate::accounts::challenge::ShownChallenge;
-use crate::accounts::{
-    AccountError, Accounts, FactorMethod, LoginChallenge, MessageKind, Notifier, TokenHash, User,
-};
+use crate::accounts::{AccountError, Accounts, FactorMethod, LoginChallenge, MessageKind, Notifier, TokenHash, User};
 use crate::id_source::IdSource;
 use crate::verifier::{KeyRing, Macs};
 
