@@ -5,7 +5,7 @@ mod support;
 
 use std::time::Duration;
 
-use scoreboard::{Clock, SystemClock};
+use scoreboard::{Clock, SystemClock, Timestamp};
 use serde_json::{Value, json};
 use support::client::Client;
 use support::moved_clock::MovedClocks;
@@ -20,7 +20,13 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Hands an action in at a server; the code of the refusal, or `counted`.
 async fn hand_in(server: &Server, token: &str, action: &Value) -> Value {
     let answer = update(&mut Client::new(server.address()), token, action).await.expect("an update is answered");
-    if answer.status == 200 { json!("counted") } else { answer.body["code"].clone() }
+    if answer.status != 200 {
+        return answer.body["code"].clone();
+    }
+    let at = answer.body["receipt"]["appliedAt"].as_str().expect("a time").parse::<Timestamp>().expect("a time");
+    let off = at.since(SystemClock.now()).max(SystemClock.now().since(at));
+    assert!(off < FIVE_MINUTES / 5, "what it counts has the database's time, not {at}");
+    json!("counted")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

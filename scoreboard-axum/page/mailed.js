@@ -1,4 +1,5 @@
 import { explain, request } from "./api.js";
+import { keepMailedDeviceToken } from "./devices.js";
 import { onSubmit } from "./forms.js";
 
 /** Links that are done with once they are followed: what takes their token, and what that comes to. */
@@ -22,6 +23,7 @@ export async function fromMail({ show, say }) {
   });
   onSubmit(reset, async ({ password }) => {
     await request("POST", "/api/auth/password/reset", { body: { token, password } });
+    keepMailedDeviceToken(token);
     say("Your password is changed. Log in with it.");
   });
 

@@ -1,4 +1,4 @@
-//! The time by the database server's clock, which all servers of a database go by.
+//! The time of the database server, by which all servers of a database go, whatever their own clocks show.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,146 +7,139 @@ use std::time::Duration;
 
 use metrics::Unit;
 use scoreboard_core::{BackendError, Chain, Clock, SystemClock, Timestamp};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::connection::PostgresStore;
+use crate::error::Failure;
 
-/// How often the database is asked. Between two times the monotonic clock of this machine goes on, which nobody sets.
-const EVERY: Duration = Duration::from_secs(5);
-/// So often it is asked each time: what was answered soonest says most exactly when.
-const QUESTIONS: usize = 3;
-/// An answer that takes longer says too little, where there is an earlier one.
-const SLOW: Duration = Duration::from_millis(500);
-/// From here on this machine's own clock is called wrong.
-const WRONG: Duration = Duration::from_secs(2);
+/// How often the time is read.
+const POLL: Duration = Duration::from_secs(2);
+/// How far this machine's own clock may be from the database's before somebody is told.
+const NOTABLE_MS: i64 = 2_000;
 const OFFSET: &str = "scoreboard_clock_offset_seconds";
 
-/// The clock of a database server, told by this machine's monotonic clock, which never jumps, and set by the database every five seconds.
+/// A [`Clock`] that shows the time of a database server: read from it every two seconds, and carried on in between by what measures time
+/// on this machine and is never set.
 ///
-/// Servers that share a database sign actions and tokens for each other, and measure how long an action took between two of them. By
-/// the database's clock it does not matter what the machines' own clocks show: none of them can make an action look older than it is.
-///
-/// Cloning clones the handle.
-///
-/// ```no_run
-/// # async fn example(config: &scoreboard_postgres::Config) -> Result<(), scoreboard_core::BackendError> {
-/// use std::sync::Arc;
-/// use scoreboard_core::Scoreboard;
-/// use scoreboard_postgres::PostgresStore;
-///
-/// let store = PostgresStore::open(config).await?;
-/// let clock = store.clock().await?;
-/// tokio::spawn(clock.clone().follow());
-/// let scoreboard = Scoreboard::builder(Arc::new(store)).with_clock(Arc::new(clock)).build();
-/// # Ok(())
-/// # }
-/// ```
+/// So what several servers issue and judge, they judge by one clock: an action that one has signed is not too old, or done too soon, because
+/// another's clock is wrong. It is right to half of what a question to the database takes. While the database is away it goes on by itself.
 #[derive(Clone)]
-pub struct DatabaseClock {
+pub struct PostgresClock {
     store: PostgresStore,
-    set: Arc<Set>,
+    shown: Arc<Shown>,
 }
 
-/// What the database has said last.
-struct Set {
-    begun: Instant,
-    /// The database's clock when this one had begun, in microseconds since 1970.
-    at_begin: AtomicI64,
-    /// Whether this machine's own clock is another.
-    is_wrong: AtomicBool,
+/// A line through what was read last.
+struct Shown {
+    origin: Instant,
+    /// What the database showed at the origin, or would have, in milliseconds since 1970.
+    at_origin: AtomicI64,
+    /// Whether it was said that this machine's own clock is wrong.
+    is_told: AtomicBool,
 }
 
-impl fmt::Debug for DatabaseClock {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DatabaseClock").field("now", &self.now()).finish_non_exhaustive()
-    }
+/// What was read: the time at the origin, and how much of it is not known, in milliseconds.
+struct Reading {
+    at_origin: i64,
+    doubt: i64,
 }
 
-impl Clock for DatabaseClock {
-    fn now(&self) -> Timestamp {
-        let micros = self.set.at_begin.load(Ordering::Relaxed).saturating_add(micros(self.set.begun.elapsed()));
-        Timestamp::from_millis(micros / 1000)
-    }
-}
-
-impl PostgresStore {
-    /// The clock of the database server, as it is now; [`follow`](DatabaseClock::follow) keeps it so.
+impl PostgresClock {
+    /// The clock of this store's server, read once.
     ///
     /// # Errors
     ///
-    /// Any [`ErrorKind`](scoreboard_core::ErrorKind) but `OutcomeUnknown` and `Full`.
+    /// Any [`ErrorKind`](scoreboard_core::ErrorKind) of a read.
     ///
     /// # Cancel safety
     ///
     /// Nothing is changed.
-    pub async fn clock(&self) -> Result<DatabaseClock, BackendError> {
-        metrics::describe_gauge!(
-            OFFSET,
-            Unit::Seconds,
-            "How far this machine's own clock is before the database's, by which the server goes."
-        );
-        let set = Set { begun: Instant::now(), at_begin: AtomicI64::new(0), is_wrong: AtomicBool::new(false) };
-        let clock = DatabaseClock { store: self.clone(), set: Arc::new(set) };
-        let (_, at_begin) = clock.ask().await?;
-        clock.set(at_begin);
+    pub async fn of(store: &PostgresStore) -> Result<Self, BackendError> {
+        metrics::describe_gauge!(OFFSET, Unit::Seconds, "How far this machine's clock is ahead of the database's.");
+        let shown = Shown { origin: Instant::now(), at_origin: AtomicI64::new(0), is_told: AtomicBool::new(false) };
+        let clock = Self { store: store.clone(), shown: Arc::new(shown) };
+        clock.read().await?;
         Ok(clock)
     }
-}
 
-impl DatabaseClock {
-    /// Asks the database every five seconds, for ever. While it does not answer, the clock goes on by itself.
+    /// Reads the time again and again. Never returns: spawn it.
     ///
     /// # Cancel safety
     ///
-    /// The clock goes on by itself from then on.
+    /// The clock goes on from what was read last.
     pub async fn follow(self) {
+        let mut polls = interval(POLL);
+        polls.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            sleep(EVERY).await;
-            match self.ask().await {
-                Ok((took, at_begin)) if took <= SLOW => self.set(at_begin),
-                Ok((took, _)) => tracing::debug!(?took, "the database was slow to tell the time"),
-                Err(error) => tracing::debug!(error = %Chain(&error), "the database did not tell the time"),
+            polls.tick().await;
+            if let Err(error) = self.read().await {
+                tracing::debug!(error = %Chain(&error), "the database's clock could not be read; trying again");
             }
         }
     }
 
-    /// How long the quickest answer took, and what the database's clock was, by it, when this one had begun.
-    async fn ask(&self) -> Result<(Duration, i64), BackendError> {
-        let ask = async {
-            let mut connection = self.store.pool.acquire().await?;
-            let mut quickest: Option<(Duration, i64)> = None;
-            for _ in 0..QUESTIONS {
-                let asked = self.set.begun.elapsed();
-                let at: i64 = sqlx::query_scalar("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
-                    .fetch_one(&mut *connection)
-                    .await?;
-                let took = self.set.begun.elapsed() - asked;
-                if quickest.is_none_or(|(least, _)| took < least) {
-                    quickest = Some((took, at - micros(asked + took / 2)));
-                }
-            }
-            Ok(quickest.expect("it is asked at least once"))
-        };
-        self.store.reads("clock", ask).await
+    /// Reads the time now.
+    ///
+    /// # Errors
+    ///
+    /// As [`of`](Self::of): then it goes on from what was read last.
+    ///
+    /// # Cancel safety
+    ///
+    /// As an error.
+    pub async fn read(&self) -> Result<(), BackendError> {
+        let Reading { at_origin, doubt } = self.store.reads("clock", self.ask()).await?;
+        let known = self.shown.at_origin.load(Ordering::Relaxed);
+        // What may be no more than the way there and back moves nothing.
+        if (at_origin - known).abs() > doubt {
+            self.shown.at_origin.store(at_origin, Ordering::Relaxed);
+        }
+        self.compare();
+        Ok(())
     }
 
-    fn set(&self, at_begin: i64) {
-        self.set.at_begin.store(at_begin, Ordering::Relaxed);
-        let offset_ms = SystemClock.now().as_millis() - self.now().as_millis();
-        #[expect(clippy::cast_precision_loss, reason = "a measure for people")]
-        metrics::gauge!(OFFSET).set(offset_ms as f64 / 1000.0);
-        let is_wrong = offset_ms.unsigned_abs() > u64::try_from(WRONG.as_millis()).unwrap_or(u64::MAX);
-        if is_wrong && !self.set.is_wrong.swap(is_wrong, Ordering::Relaxed) {
-            tracing::warn!(
-                offset_ms,
-                "this machine's clock is not the database's; the server goes by that of the database"
-            );
-        } else if !is_wrong {
-            self.set.is_wrong.store(false, Ordering::Relaxed);
+    async fn ask(&self) -> Result<Reading, Failure> {
+        let mut connection = self.store.pool.acquire().await?;
+        let asked = self.shown.origin.elapsed();
+        let now: i64 = sqlx::query_scalar("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
+            .fetch_one(&mut *connection)
+            .await?;
+        let took = self.shown.origin.elapsed() - asked;
+        Ok(Reading { at_origin: now - millis(asked + took / 2), doubt: millis(took / 2) + 1 })
+    }
+
+    /// Says so if this machine's own clock is far off: its log has that one's times.
+    fn compare(&self) {
+        let ahead = SystemClock.now().as_millis() - self.now().as_millis();
+        #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+        metrics::gauge!(OFFSET).set(ahead as f64 / 1000.0);
+        let is_off = ahead.abs() > NOTABLE_MS;
+        if self.shown.is_told.swap(is_off, Ordering::Relaxed) != is_off {
+            if is_off {
+                tracing::warn!(
+                    ahead_ms = ahead,
+                    "this machine's clock is not the database's, by which this server goes"
+                );
+            } else {
+                tracing::info!("this machine's clock is the database's again");
+            }
         }
     }
 }
 
-fn micros(duration: Duration) -> i64 {
-    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+impl Clock for PostgresClock {
+    fn now(&self) -> Timestamp {
+        let since = millis(self.shown.origin.elapsed());
+        Timestamp::from_millis(self.shown.at_origin.load(Ordering::Relaxed).saturating_add(since))
+    }
+}
+
+impl fmt::Debug for PostgresClock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresClock").field("now", &self.now()).finish_non_exhaustive()
+    }
 }

@@ -9,7 +9,7 @@ use scoreboard_core::memory::{MemoryAccountStore, MemoryIncidentStore, MemorySco
 use scoreboard_core::{
     BackendError, Chain, Clock, Epoch, ErrorKind, IncidentStore, ModerationStore, ScoreStore, SystemClock,
 };
-use scoreboard_postgres::{PostgresStore, ReplicaReads};
+use scoreboard_postgres::{PostgresClock, PostgresStore, ReplicaReads};
 use scoreboard_sqlite::SqliteStore;
 
 use crate::archive::not_in_parts;
@@ -153,13 +153,12 @@ impl Stores {
         main && self.apart.iter().all(PostgresStore::is_durable)
     }
 
-    /// By which clock the server goes: the database's where several share one, this machine's where it is alone.
+    /// The clock by which the server goes: that of the database, where several share one, so that none judges by a clock that is wrong.
     pub(crate) async fn clock(&self) -> Result<Arc<dyn Clock>> {
         match &self.backend {
             Backend::Memory | Backend::Sqlite(_) => Ok(Arc::new(SystemClock)),
             Backend::Postgres(store) => {
-                let asked = store.clock().await;
-                let clock = asked.map_err(|error| Failure::because("cannot ask the database for the time", &error))?;
+                let clock = PostgresClock::of(store).await?;
                 tokio::spawn(clock.clone().follow());
                 Ok(Arc::new(clock))
             }
