@@ -1,4 +1,5 @@
 import { explain, request } from "./api.js";
+import { keepMailedDeviceToken } from "./devices.js";
 import { onSubmit } from "./forms.js";
 
 /** What links in mails ask for, and what makes such a mail be sent: another password, an address that is confirmed. */
@@ -15,6 +16,7 @@ export async function fromMail({ show, say }) {
   });
   onSubmit(reset, async ({ password }) => {
     await request("POST", "/api/auth/password/reset", { body: { token, password } });
+    keepMailedDeviceToken(token);
     say("Your password is changed. Log in with it.");
   });
 

@@ -81,6 +81,12 @@ impl RateLimits {
         }
     }
 
+    /// The passwords that who is signed in shows besides a login: as few as at a login, and counted apart from those, so that a token that
+    /// somebody has found is no quicker way to guess, and its user is not kept from logging in.
+    pub(crate) async fn shown_password(&self, user: UserId) -> Result<(), Problem> {
+        self.login_account(&user.to_string()).await
+    }
+
     /// As many as logins, which are as costly for a store, but counted apart: neither shall use up the other. Nothing counts logouts: each
     /// takes a token that works once for it, of a session that a login has begun.
     pub(crate) async fn refresh(&self, address: ClientAddress) -> Result<Option<Usage>, Problem> {

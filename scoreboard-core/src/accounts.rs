@@ -362,13 +362,18 @@ impl Accounts {
     ///
     /// # Errors
     ///
-    /// [`AccountError::Unauthorized`] if there is no such user, or the store's failure.
+    /// [`AccountError::Unauthorized`] if there is no such user, [`AccountError::FactorRequired`] if they decide about others, must have a second
+    /// factor for it and have none, whatever their token says: it may be older than their role, or than the end of their factor; or the
+    /// store's failure.
     ///
     /// # Cancel safety
     ///
     /// Nothing is changed.
     pub async fn roles(&self, user: UserId) -> Result<Vec<Role>, AccountError> {
         let user = self.parts.store.user(user).await?.ok_or(AccountError::Unauthorized)?;
+        if self.must_have_factor(&user) && !self.has_factor(user.id).await? {
+            return Err(AccountError::FactorRequired);
+        }
         Ok(user.roles)
     }
 

@@ -120,8 +120,8 @@ async fn drive(place: Place, redis_url: Option<String>, secrets: &mut Secrets) -
     let exported = [exported.stdout, exported.stderr].concat();
 
     // A moderator looks and decides.
-    let mona = User::register(server.address(), "mona").await;
-    assert!(server.command(&["admin", "grant-role", "mona@example.org", "moderator"]).status.success());
+    let mut mona = User::register(server.address(), "mona").await;
+    mona.becomes("moderator", &server).await;
     secrets.plant("a moderator's token", mona.token.clone());
     secrets.plant("everybody's password", support::user::PASSWORD);
     let found = caller.get("/api/admin/incidents", Some(&mona.token)).await.expect(200);

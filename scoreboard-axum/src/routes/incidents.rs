@@ -82,7 +82,10 @@ pub(super) async fn assign(State(app): State<Shared>, request: Request) -> Resul
         if let Some(assignee) = assignee
             && !app.is_reviewer(assignee).await?
         {
-            return Err(Problem::invalid("/assignee", "must be a moderator or an admin"));
+            return Err(Problem::invalid(
+                "/assignee",
+                "must be a moderator or an admin, who has the second factor that they need",
+            ));
         }
         take(&app, id, reviewer.user_id, revision, Deed::Assign(assignee), note).await
     })

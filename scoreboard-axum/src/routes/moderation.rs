@@ -28,6 +28,10 @@ const MAX_NAMED: usize = 2_000;
 /// How long a reason may be, in characters.
 const MAX_REASON: usize = 500;
 
+/// The version of UUIDs that are made of something (RFC 9562 §5.8), as those are by which rules hold and cases end: whoever could use one up
+/// before its time would keep that from ever being done.
+const DERIVED: usize = 8;
+
 /// Makes actions void: they no longer count, and what remains is what their users have.
 #[utoipa::path(
     post, path = "/api/admin/voids", tag = "moderation", request_body = ActionsRequest, security(("user" = [])),
@@ -194,9 +198,15 @@ impl Decision {
         reason: String,
         dry_run: bool,
     ) -> Result<Self, Problem> {
-        let length = reason.trim().chars().count();
-        if length == 0 || length > MAX_REASON {
-            return Err(Problem::invalid("/reason", "must have 1 to 500 characters"));
+        let is_plain = reason.chars().all(|c| c == '\n' || !c.is_control());
+        if reason.trim().is_empty() || reason.chars().count() > MAX_REASON || !is_plain {
+            return Err(Problem::invalid(
+                "/reason",
+                "must have 1 to 500 characters, not all blank, none of them a control but line breaks",
+            ));
+        }
+        if id.is_some_and(|id| id.as_uuid().get_version_num() == DERIVED) {
+            return Err(Problem::invalid("/id", "must not be of version 8: such ids are made of what they are about"));
         }
         if !dry_run {
             app.stepped_up(by).await?;

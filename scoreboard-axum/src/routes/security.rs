@@ -26,6 +26,7 @@ pub(super) async fn change_password(State(app): State<Shared>, request: Request)
     let usage = app.limits.codes(Subject::User(principal.user_id)).await?;
     limited(usage, async {
         let PasswordRequest { password, new_password } = json(&parts, body)?;
+        app.limits.shown_password(principal.user_id).await?;
         let changed = app.accounts.change_password(&principal, password, new_password).await;
         count("password_change", &changed);
         changed?;

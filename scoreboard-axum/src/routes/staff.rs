@@ -61,7 +61,7 @@ impl AppState {
     pub(super) async fn is_reviewer(&self, user: UserId) -> Result<bool, Problem> {
         match self.accounts.roles(user).await {
             Ok(roles) => Ok(reviews(&roles)),
-            Err(AccountError::Unauthorized) => Ok(false),
+            Err(AccountError::Unauthorized | AccountError::FactorRequired) => Ok(false),
             Err(error) => Err(error.into()),
         }
     }

@@ -72,11 +72,12 @@ const MATRIX: [(&str, &str, Row); 53] = [
     ("post", "/api/auth/mfa/verify", everyone(200)),
     ("post", "/api/auth/mfa/challenge", everyone(202)),
     ("get", "/api/auth/mfa", users(200)),
-    ("post", "/api/auth/mfa/totp", users(201)),
-    // Her own app, with her own codes: others have none.
-    ("delete", "/api/auth/mfa/totp", [401, 204, 409, 409, 409, 401, 401, 401]),
+    // Who decides about others has one already.
+    ("post", "/api/auth/mfa/totp", [401, 201, 201, 409, 409, 401, 401, 401]),
+    // Her own app, with her own codes: others have none, or have others.
+    ("delete", "/api/auth/mfa/totp", [401, 204, 409, 400, 400, 401, 401, 401]),
     ("post", "/api/auth/mfa/totp/confirm", [401, 200, 409, 409, 409, 401, 401, 401]),
-    ("post", "/api/auth/mfa/recovery-codes", [401, 200, 409, 409, 409, 401, 401, 401]),
+    ("post", "/api/auth/mfa/recovery-codes", [401, 200, 409, 400, 400, 401, 401, 401]),
     ("post", "/api/auth/password", users(204)),
     ("post", "/api/auth/password/forgot", everyone(202)),
     ("post", "/api/auth/password/reset", everyone(204)),
@@ -211,7 +212,9 @@ impl Asked {
         let mailed = |kind, before| world.mail.behind(kind, before);
         match (method, template) {
             ("delete", "/api/auth/mfa/totp") | ("post", "/api/auth/mfa/recovery-codes") => {
-                json!({ "code": enrol(world, ada).await.1[0] })
+                // By the session that asks, if it is hers: the others end.
+                let is_on = world.accounts.authenticate(&self.ada.token).is_ok();
+                json!({ "code": enrol(world, if is_on { &self.ada } else { ada }).await.1[0] })
             }
             ("post", "/api/auth/mfa/totp/confirm") => {
                 let begun = world.post("/api/auth/mfa/totp", Some(ada), &json!({})).await;
@@ -264,9 +267,7 @@ impl Asked {
 }
 
 async fn with_role(world: &World, role: Role) -> String {
-    let player = world.player("mona").await;
-    assert!(world.users.set_roles(player.id, &[Role::User], &[Role::User, role]).await.unwrap());
-    player.token
+    incidents::reviewer(world, "mona", role).await.token
 }
 
 /// Each operation of the description, with the schemes of which it asks one; an empty name is nobody.

@@ -74,7 +74,8 @@ impl Accounts {
     ///
     /// # Errors
     ///
-    /// [`AccountError::Unauthorized`], [`AccountError::Busy`], or the store's failure.
+    /// [`AccountError::Unauthorized`], [`AccountError::Busy`] if there is no room to hash, or the password or the second factor became another
+    /// meanwhile; or the store's failure.
     ///
     /// # Cancel safety
     ///
@@ -88,12 +89,12 @@ impl Accounts {
         let (user, hash) = known.unzip();
         let verified = self.parts.passwords.verify(password, hash.clone(), &*self.parts.ids).await?;
         let (Some(user), Some(old)) = (user, hash) else { return Err(AccountError::Unauthorized) };
-        match verified {
+        let hash = match verified {
             Verified::No => return Err(AccountError::Unauthorized),
-            Verified::Yes => {}
-            Verified::Upgrade(new) => self.upgrade(&user, &old, &new).await,
-        }
-        self.password_was_right(user).await
+            Verified::Yes => old,
+            Verified::Upgrade(new) => self.upgrade(&user, old, new).await,
+        };
+        self.password_was_right(user, &hash).await
     }
 
     /// Asks for the address to be confirmed, where mail is sent. The account is there either way, and the mail can be asked for again.
@@ -106,10 +107,15 @@ impl Accounts {
         }
     }
 
-    /// Keeps the better hash. If that fails, the old one is as good as before, so the login goes on.
-    async fn upgrade(&self, user: &User, old: &PasswordHash, new: &PasswordHash) {
-        if let Err(error) = self.parts.store.replace_password(user.id, old, new).await {
-            tracing::warn!(user.id = %user.id, error = %Chain(&error), "a password hash was not upgraded");
+    /// Keeps the better hash, and gives the one that holds. If that fails, the old one is as good as before, so the login goes on.
+    async fn upgrade(&self, user: &User, old: PasswordHash, new: PasswordHash) -> PasswordHash {
+        match self.parts.store.replace_password(user.id, &old, &new).await {
+            Ok(true) => new,
+            Ok(false) => old,
+            Err(error) => {
+                tracing::warn!(user.id = %user.id, error = %Chain(&error), "a password hash was not upgraded");
+                old
+            }
         }
     }
 

@@ -96,16 +96,15 @@ pub trait Notifier: fmt::Debug + Send + Sync + 'static {
 }
 
 impl Accounts {
-    /// Addresses a message to a user.
+    /// Addresses a message to a user. Without their name: whoever registers an address writes what they like there, and it may be a stranger's.
     pub(super) fn message(&self, user: &User, kind: MessageKind, subject: &str, text: &str) -> Message {
-        let name = user.display_name.as_str();
         Message {
             id: self.parts.ids.uuid(self.parts.clock.now()),
             kind,
             user_id: user.id,
             email: user.email.clone(),
             subject: format!("{}: {subject}", self.parts.config.issuer),
-            text: format!("Hello {name},\n\n{text}\n"),
+            text: format!("Hello,\n\n{text}\n"),
             expires_at: None,
         }
     }

@@ -155,7 +155,7 @@ pub(crate) struct WhichActions {
     /// Of this user
     #[arg(long, value_name = "ID")]
     pub(crate) user: Option<UserId>,
-    /// Of the users about whom this fraud rule has written an incident down, on its board
+    /// Of the users about whom this fraud rule has written an incident down that nobody has dismissed, on its board
     #[arg(long)]
     pub(crate) rule: Option<String>,
     /// Counted from this moment on
