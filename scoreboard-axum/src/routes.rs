@@ -28,6 +28,7 @@ mod page;
 mod record;
 mod second_factor;
 mod security;
+mod staff;
 mod standings;
 mod token_keys;
 mod user_file;

@@ -20,7 +20,7 @@ use url::Url;
 pub struct Config {
     /// The server and the database on it.
     pub database: Database,
-    /// How many connections are open at most; at least 1. Each serves one call at a time. How long
+    /// How many connections are open at most, beside one that is kept for batches of updates; at least 1. Each serves one call at a time. How long
     /// calls wait for theirs is in the metric `scoreboard_db_pool_wait_seconds`, apart for `primary` and `replica`.
     pub connections: u32,
     /// How long a call waits until a connection is free, and for a new one to be made.

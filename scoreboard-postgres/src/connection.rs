@@ -9,6 +9,7 @@ use sqlx::query::Query;
 use sqlx::{ConnectOptions, Connection, PgConnection, Postgres, SqlSafeStr, Transaction};
 use tokio::time::timeout;
 
+use crate::batch_connection::BatchConnection;
 use crate::config::Config;
 use crate::durability::{Durability, unsafe_setting};
 use crate::error::{self, Failure};
@@ -39,6 +40,7 @@ const PING: Duration = Duration::from_millis(300);
 #[derive(Debug, Clone)]
 pub struct PostgresStore {
     pub(crate) pool: Pool,
+    pub(crate) batches: BatchConnection,
     call_timeout: Duration,
     durability: Durability,
 }
@@ -113,7 +115,8 @@ impl PostgresStore {
             .after_release(|connection, _| Box::pin(answers(connection)))
             .connect_lazy_with(config.options());
         let pool = Pool { connections, name: "primary" };
-        Ok(Self { pool, call_timeout: config.call_timeout, durability })
+        let batches = BatchConnection::new(config);
+        Ok(Self { pool, batches, call_timeout: config.call_timeout, durability })
     }
 
     /// Connections to a streaming replica of the database with this identity, made when they are needed.
@@ -133,7 +136,8 @@ impl PostgresStore {
             .after_release(|connection, _| Box::pin(answers(connection)))
             .connect_lazy_with(config.options());
         let pool = Pool { connections, name: "replica" };
-        Self { pool, call_timeout: config.call_timeout, durability: Durability::Kept }
+        let batches = BatchConnection::new(config);
+        Self { pool, batches, call_timeout: config.call_timeout, durability: Durability::Kept }
     }
 
     /// Whether the server was found to keep what it acknowledges when this was opened.
@@ -162,7 +166,14 @@ impl PostgresStore {
     ///
     /// If the future is dropped, the store is closed to new calls, and the rest happens in the background.
     pub async fn close(&self) {
-        self.pool.connections.close().await;
+        // From here on nobody is given one.
+        let closed = self.pool.connections.close();
+        self.batches.close().await;
+        closed.await;
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.pool.connections.is_closed()
     }
 
     /// Begins a read of one version: the snapshot is taken at the first statement, and ends when the transaction is dropped.
@@ -235,7 +246,7 @@ impl PostgresStore {
 }
 
 /// What is asked of every new connection to a database that takes writes.
-async fn begin(connection: &mut PgConnection, log_part: Duration) -> Result<(), sqlx::Error> {
+pub(crate) async fn begin(connection: &mut PgConnection, log_part: Duration) -> Result<(), sqlx::Error> {
     follow(connection).await?;
     make_ahead(connection, log_part).await
 }
@@ -247,7 +258,7 @@ pub(crate) fn late(after: Duration) -> sqlx::Error {
 
 /// Whether there is somebody at the other end. This also brings a connection that a caller has left in the middle of a statement, or of
 /// a transaction, back to its beginning; one where that takes long is closed.
-async fn answers(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+pub(crate) async fn answers(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
     timeout(PING, connection.ping()).await.unwrap_or_else(|_| Err(late(PING))).map(|()| true)
 }
 

@@ -15,7 +15,7 @@ pub(crate) enum Failure {
     Commit(sqlx::Error),
     /// What is stored breaks a rule of the library.
     Stored(Box<dyn StdError + Send + Sync>),
-    /// A row that was read under its board's lock was another one when it was written: somebody does not ask for that lock.
+    /// What a batch was decided on was something else when it was written: it was decided without a lock, or somebody writes without asking for one.
     Moved,
     /// It lost against others as often as it was tried.
     Contended(Box<Failure>),
@@ -33,7 +33,7 @@ impl Failure {
             Self::Driver(error) => failed(kind_of(&error)).because(error),
             Self::Commit(error) => failed(kind_at_commit(&error)).because(error),
             Self::Stored(error) => failed(ErrorKind::Corrupt).because(error),
-            Self::Moved => failed(ErrorKind::Contended).because("a score was changed without its board's lock"),
+            Self::Moved => failed(ErrorKind::Contended).because("what a batch was decided on was changed meanwhile"),
             Self::Contended(last) => failed(ErrorKind::Contended).because(last.during(operation)),
             Self::ReadOnly => failed(ErrorKind::Unavailable)
                 .because("the server takes no writes now: it is a standby, or set to read only"),
@@ -44,6 +44,14 @@ impl Failure {
     /// What is stored is not what was written.
     pub(crate) fn stored(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::Stored(error.into())
+    }
+
+    /// The same failure, of a statement behind which a commit was still to come: nothing can have become durable.
+    pub(crate) fn before_the_commit(self) -> Self {
+        match self {
+            Self::Commit(error) => Self::Driver(error),
+            other => other,
+        }
     }
 
     /// Whether the transaction was rolled back for sure, only because of what another did at the same time: a deadlock, a failed

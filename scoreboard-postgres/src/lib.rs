@@ -77,6 +77,7 @@
 mod accounts;
 mod apply;
 mod archive;
+mod batch_connection;
 mod boards;
 mod broadcaster;
 mod challenges;

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use scoreboard_core::accounts::SessionStore;
 use scoreboard_core::{
-    ActionId, BackendError, BoardId, BoardSpec, Chain, Change, CreateBoard, Epoch, ErrorKind, Fingerprint, Origin,
-    Outcome, PageQuery, Points, Range, RankStyle, Refusal, ScoreStore, Season, SessionId, Timestamp, UserId,
+    ActionId, AtMost, BackendError, BoardId, BoardSpec, Chain, Change, CreateBoard, Epoch, ErrorKind, Fingerprint,
+    Origin, Outcome, PageQuery, Points, Range, RankStyle, Refusal, ScoreStore, Season, SessionId, Timestamp, UserId,
 };
 use scoreboard_postgres::sqlx::{self, Connection, PgConnection};
 use scoreboard_postgres::{Config, PostgresStore};
@@ -240,8 +240,10 @@ async fn too_many_calls_are_told_so() {
     let mut connection = PgConnection::connect(schema.url()).await.unwrap();
     let mut tx = connection.begin().await.unwrap();
     sqlx::query("SELECT 1 FROM boards FOR UPDATE").execute(&mut *tx).await.unwrap();
+    // What is counted under the lock waits for it on a connection of the pool.
+    let at_most = Some(AtMost { count: 1, since: Timestamp::from_millis(0) });
     let waiting = tokio::spawn({
-        let (store, change) = (store.clone(), change(1, &main));
+        let (store, change) = (store.clone(), Change { at_most, ..change(1, &main) });
         async move { store.apply(&[change]).await }
     });
     tokio::time::sleep(Duration::from_millis(50)).await;

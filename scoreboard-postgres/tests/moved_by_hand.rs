@@ -27,7 +27,7 @@ async fn a_score_that_somebody_moves_by_hand_meanwhile_is_changed_all_the_same()
         async move { store.apply(&[again]).await }
     });
     let waits = "SELECT count(*) FROM pg_stat_activity WHERE application_name = current_setting('application_name')
-                 AND wait_event_type = 'Lock' AND query LIKE 'UPDATE scores%'";
+                 AND wait_event_type = 'Lock' AND query LIKE '%UPDATE scores%'";
     let mut beside = PgConnection::connect(schema.url()).await.unwrap();
     while sqlx::query_scalar::<_, i64>(waits).fetch_one(&mut beside).await.unwrap() == 0 {
         tokio::time::sleep(Duration::from_millis(2)).await;

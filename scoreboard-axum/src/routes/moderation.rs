@@ -2,7 +2,6 @@
 
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use axum::http::request::Parts;
 use axum::response::Response;
 use scoreboard_core::accounts::Principal;
 use scoreboard_core::{
@@ -18,7 +17,6 @@ use crate::dto::{
 use crate::names::of_decision;
 use crate::problem::{Code, Problem};
 use crate::query::{no_query, query};
-use crate::rate_limit::{Subject, limited};
 use crate::state::{AppState, Shared};
 
 /// Where many actions may be named at once, and bodies may be so much larger.
@@ -71,14 +69,10 @@ async fn actions(
 ) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     let arriving = Arriving::begin(app, body).await;
-    let principal = app.signed_in(&parts)?;
-    let moderator = principal.user_id;
-    let usage = app.limits.read(Subject::User(moderator)).await?;
-    limited(usage, async {
-        app.may_review(moderator).await?;
+    app.reviewing(parts, async |moderator, parts| {
         let body = arriving.end(app, MAX_LIST).await;
         let ActionsRequest { id, actions, select, reason, dry_run } = json(&parts, body)?;
-        let decision = Decision::new(app, id, &principal, reason, dry_run).await?;
+        let decision = Decision::new(app, id, &moderator, reason, dry_run).await?;
         // What is selected may be something else the second time; the decision is the same.
         if let Some(answer) = decision.answer_again(app, &act(Vec::new())).await? {
             return answer;
@@ -108,17 +102,13 @@ async fn actions(
     ),
 )]
 pub(super) async fn restrict(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
-    let (mut parts, body) = within_size(&app, request).await?;
-    let principal = app.signed_in(&parts)?;
-    let moderator = principal.user_id;
-    let usage = app.limits.read(Subject::User(moderator)).await?;
-    limited(usage, async {
-        app.may_review(moderator).await?;
+    let (parts, body) = within_size(&app, request).await?;
+    app.reviewing(parts, async |moderator, mut parts| {
         let user_id = user_id(&mut parts).await?;
-        not_oneself(moderator, user_id)?;
+        not_oneself(moderator.user_id, user_id)?;
         let RestrictionRequest { id, restriction, reason, dry_run } = json(&parts, body)?;
         let act = ModerationAct::Restrict { user_id, restriction };
-        Decision::new(&app, id, &principal, reason, dry_run).await?.make(&app, act).await
+        Decision::new(&app, id, &moderator, reason, dry_run).await?.make(&app, act).await
     })
     .await
 }
@@ -135,16 +125,12 @@ pub(super) async fn restrict(State(app): State<Shared>, request: Request) -> Res
     ),
 )]
 pub(super) async fn lift(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
-    let (mut parts, body) = within_size(&app, request).await?;
-    let principal = app.signed_in(&parts)?;
-    let moderator = principal.user_id;
-    let usage = app.limits.read(Subject::User(moderator)).await?;
-    limited(usage, async {
-        app.may_review(moderator).await?;
+    let (parts, body) = within_size(&app, request).await?;
+    app.reviewing(parts, async |moderator, mut parts| {
         let user_id = user_id(&mut parts).await?;
-        not_oneself(moderator, user_id)?;
+        not_oneself(moderator.user_id, user_id)?;
         let LiftRequest { id, reason, dry_run } = json(&parts, body)?;
-        Decision::new(&app, id, &principal, reason, dry_run).await?.make(&app, ModerationAct::Lift { user_id }).await
+        Decision::new(&app, id, &moderator, reason, dry_run).await?.make(&app, ModerationAct::Lift { user_id }).await
     })
     .await
 }
@@ -160,11 +146,8 @@ pub(super) async fn lift(State(app): State<Shared>, request: Request) -> Result<
     ),
 )]
 pub(super) async fn restriction(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
-    let (mut parts, _) = request.into_parts();
-    let moderator = app.signed_in(&parts)?.user_id;
-    let usage = app.limits.read(Subject::User(moderator)).await?;
-    limited(usage, async {
-        app.may_review(moderator).await?;
+    let (parts, _) = request.into_parts();
+    app.reviewing(parts, async |_, mut parts| {
         no_query(&parts)?;
         let user_id = user_id(&mut parts).await?;
         let restriction = app.scoreboard.restriction(user_id).await?;
@@ -183,11 +166,8 @@ pub(super) async fn restriction(State(app): State<Shared>, request: Request) -> 
     ),
 )]
 pub(super) async fn moderations(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
-    let (parts, _): (Parts, _) = request.into_parts();
-    let moderator = app.signed_in(&parts)?.user_id;
-    let usage = app.limits.read(Subject::User(moderator)).await?;
-    limited(usage, async {
-        app.may_review(moderator).await?;
+    let (parts, _) = request.into_parts();
+    app.reviewing(parts, async |_, parts| {
         let params: ModerationsParams = query(&parts)?;
         let moderations = app.scoreboard.moderations(params.before, params.limit()).await?;
         let names = app.names(moderations.iter().flat_map(of_decision)).await;

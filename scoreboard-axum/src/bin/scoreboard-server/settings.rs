@@ -203,7 +203,7 @@ pub(crate) struct Store {
     pub(crate) queue: usize,
     /// How many reads run at once on a file.
     pub(crate) readers: u32,
-    /// How many connections there are to a database server.
+    /// How many connections there are to a database server, beside one that batches of updates are written on.
     pub(crate) connections: u32,
     /// How long a call to a database server takes at most; then it has failed.
     pub(crate) timeout_ms: u64,

@@ -1,0 +1,180 @@
+//! Everything that a batch writes, in one statement, which writes nothing unless all is as it was when the batch was decided.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::LazyLock;
+
+use futures_util::TryStreamExt;
+use scoreboard_core::{BoardId, Decided, Order, Reached, Season, UserId};
+use sqlx::{Either, Executor, PgConnection};
+
+use crate::apply::Numbers;
+use crate::apply::state::Ground;
+use crate::apply::write::{Key, Statement, bind_boards, bind_log, bind_scores, bind_totals, bind_withheld};
+use crate::error::Failure;
+use crate::place_of_row::PlaceOfRow;
+use crate::rows::number;
+
+/// What there is to write, sorted, so that neighbours in the indexes are written one after the other.
+pub(super) struct Writing<'d> {
+    decided: &'d Decided,
+    numbers: &'d Numbers,
+    ground: &'d Ground,
+    /// Users who had a score, where it lies.
+    changed: Vec<(PlaceOfRow, UserId, Order, Reached)>,
+    arrived: BTreeMap<Key, (Order, Reached)>,
+    withheld: BTreeMap<Key, Reached>,
+    totals: HashMap<(BoardId, Season), u64>,
+}
+
+impl<'d> Writing<'d> {
+    /// What a batch has decided, where the rows of users lie, and how many entries the boards had.
+    pub(super) fn of(
+        decided: &'d Decided,
+        numbers: &'d Numbers,
+        ground: &'d Ground,
+        places: &HashMap<(BoardId, UserId), PlaceOfRow>,
+        totals: &HashMap<BoardId, u64>,
+    ) -> Self {
+        let season = |board: &BoardId| decided.boards[board].season;
+        let (mut changed, mut arrived) = (BTreeMap::new(), BTreeMap::new());
+        for (key, reached) in &decided.scores {
+            let (board, user) = key;
+            let (sorted, order) = ((numbers[board], season(board), *user), decided.boards[board].spec.order());
+            match places.get(key) {
+                Some(place) => drop(changed.insert(sorted, (*place, *user, order, *reached))),
+                None => drop(arrived.insert(sorted, (order, *reached))),
+            }
+        }
+        let withheld = decided.withheld.iter();
+        let withheld = withheld.map(|((board, user), reached)| ((numbers[board], season(board), *user), *reached));
+        let moved = decided.boards.iter().filter(|(board, state)| totals.get(*board) != Some(&state.total));
+        Self {
+            decided,
+            numbers,
+            ground,
+            changed: Vec::from_iter(changed.into_values()),
+            arrived,
+            withheld: withheld.collect(),
+            totals: moved.map(|(board, state)| ((board.clone(), state.season), state.total)).collect(),
+        }
+    }
+
+    /// Writes it, if all is as it was: else this is [`Failure::Moved`], and nothing is written.
+    ///
+    /// Outside a transaction this is one, and durable when it returns: then what fails before the server has said that the statement is done
+    /// has not come to its commit.
+    pub(super) async fn write(&self, connection: &mut PgConnection) -> Result<(), Failure> {
+        let has_newcomers = !self.arrived.is_empty() || !self.totals.is_empty();
+        let has_restricted = !self.withheld.is_empty();
+        let query = self.bind(sqlx::query(WRITE[usize::from(has_newcomers)][usize::from(has_restricted)].as_str()));
+        let mut results = connection.fetch_many(query);
+        let mut is_done = false;
+        loop {
+            match results.try_next().await {
+                Ok(Some(Either::Left(_))) => is_done = true,
+                Ok(Some(Either::Right(_))) => {}
+                Ok(None) => return Ok(()),
+                Err(sqlx::Error::Database(error)) if !is_done => {
+                    // division_by_zero
+                    let moved = error.code().is_some_and(|code| code == "22012");
+                    return Err(if moved { Failure::Moved } else { Failure::Driver(sqlx::Error::Database(error)) });
+                }
+                Err(error) => return Err(Failure::Commit(error)),
+            }
+        }
+    }
+
+    fn bind<'q>(&'q self, query: Statement<'q>) -> Statement<'q> {
+        let moved = &self.decided.boards;
+        let query = bind_log(query, &self.decided.rows, self.numbers);
+        let query = bind_scores(query, &self.arrived);
+        let query = bind_withheld(query, &self.withheld);
+        let query = bind_boards(query, moved, self.numbers)
+            .bind(Vec::from_iter(moved.keys().map(|board| self.ground.boards.get(board).copied())))
+            .bind(self.ground.meta)
+            .bind(self.ground.decision);
+        let query = self.bind_changed(query);
+        bind_totals(query, &self.totals, self.numbers)
+    }
+
+    fn bind_changed<'q>(&'q self, query: Statement<'q>) -> Statement<'q> {
+        let reached = || self.changed.iter().map(|(.., reached)| reached);
+        let keys = || self.changed.iter().map(|(_, _, order, reached)| order.key(reached.score, reached.version));
+        query
+            .bind(Vec::from_iter(self.changed.iter().map(|(place, ..)| *place)))
+            .bind(Vec::from_iter(self.changed.iter().map(|(_, user, ..)| user.as_uuid())))
+            .bind(Vec::from_iter(reached().map(|reached| reached.score.get())))
+            .bind(Vec::from_iter(reached().map(|reached| number(reached.version.get()))))
+            .bind(Vec::from_iter(reached().map(|reached| reached.at.as_millis())))
+            .bind(Vec::from_iter(keys().map(|key| key.score)))
+            .bind(Vec::from_iter(keys().map(|key| key.tie)))
+    }
+}
+
+/// By whether there is anybody new on a board, and anybody restricted: most batches have neither, and do not ask for their tables.
+static WRITE: LazyLock<[[String; 2]; 2]> =
+    LazyLock::new(|| [false, true].map(|newcomers| [false, true].map(|restricted| statement(newcomers, restricted))));
+
+/// Whoever has written to one of the boards since, or is just doing so, has given its row another `xmin`; a new epoch, or a part of the log that
+/// was closed, has given one to that of `meta`; and a decision of a moderator has the next number. All of them wait for this statement, or it for
+/// them. Where anything of that is so, or a score does not lie where it was read, a division by zero undoes the whole.
+///
+/// All else asks for `ground`, and so waits until the boards' rows are this batch's.
+fn statement(newcomers: bool, restricted: bool) -> String {
+    let (column, value) = if restricted { (", visibility", ", unnest($16::text[])") } else { ("", "") };
+    let newcomers = if newcomers { NEWCOMERS } else { "" };
+    let restricted = if restricted { RESTRICTED } else { "" };
+    format!(
+        "WITH moved AS (
+             UPDATE boards SET version = named.version, head = named.head
+             FROM (SELECT unnest($34::bigint[]) AS board, unnest($35::bigint[]) AS version, unnest($36::bytea[]) AS head,
+                          unnest($37::bigint[]) AS seen) AS named
+             WHERE boards.no = named.board AND boards.xmin::text::bigint = named.seen
+             RETURNING 1
+         ), ground AS (
+             SELECT 1 / ((SELECT count(*) FROM moved) = cardinality($34) AND meta.xmin::text::bigint = $38
+                         AND coalesce((SELECT max(no) FROM moderations), 0) = $39)::int = 1 AS holds
+             FROM meta WHERE meta.one = 1
+         ), changed AS (
+             UPDATE scores SET score = named.score, reached = named.reached, updated_at = named.updated_at,
+                               order_score = named.order_score, order_tie = named.order_tie
+             FROM (SELECT unnest($40::tid[]) AS place, unnest($41::uuid[]) AS user_id, unnest($42::bigint[]) AS score,
+                          unnest($43::bigint[]) AS reached, unnest($44::bigint[]) AS updated_at,
+                          unnest($45::bigint[]) AS order_score, unnest($46::bigint[]) AS order_tie) AS named
+             WHERE scores.ctid = named.place AND scores.user_id = named.user_id AND (SELECT holds FROM ground)
+             RETURNING 1
+         ), logged AS (
+             INSERT INTO log (board, version, epoch, action_id, fingerprint, season, user_id, kind, points, origin,
+                              previous_score, previous_version, previous_at, score, at, digest{column})
+             SELECT unnest($1::bigint[]), unnest($2::bigint[]), unnest($3::bigint[]), unnest($4::uuid[]), unnest($5::uuid[]),
+                    unnest($6::bigint[]), unnest($7::uuid[]), unnest($8::text[]), unnest($9::bigint[]), unnest($10::text[]),
+                    unnest($11::bigint[]), unnest($12::bigint[]), unnest($13::bigint[]), unnest($14::bigint[]),
+                    unnest($15::bigint[]), unnest($19::bytea[]){value}
+             WHERE (SELECT holds FROM ground)
+         ){newcomers}{restricted}
+         SELECT 1 / ((SELECT count(*) FROM changed) = cardinality($40))::int"
+    )
+}
+
+const NEWCOMERS: &str = ", arrived AS (
+     INSERT INTO scores (board, season, user_id, score, reached, updated_at, order_score, order_tie)
+     SELECT unnest($20::bigint[]), unnest($21::bigint[]), unnest($22::uuid[]), unnest($23::bigint[]),
+            unnest($24::bigint[]), unnest($25::bigint[]), unnest($26::bigint[]), unnest($27::bigint[])
+     WHERE (SELECT holds FROM ground)
+     ON CONFLICT (board, season, user_id) DO UPDATE
+     SET score = excluded.score, reached = excluded.reached, updated_at = excluded.updated_at,
+         order_score = excluded.order_score, order_tie = excluded.order_tie
+ ), counted AS (
+     UPDATE seasons SET total = named.total
+     FROM (SELECT unnest($47::bigint[]) AS board, unnest($48::bigint[]) AS season, unnest($49::bigint[]) AS total) AS named
+     WHERE seasons.board = named.board AND seasons.season = named.season AND (SELECT holds FROM ground)
+ )";
+
+const RESTRICTED: &str = ", aside AS (
+     INSERT INTO withheld (board, season, user_id, score, reached, updated_at)
+     SELECT unnest($28::bigint[]), unnest($29::bigint[]), unnest($30::uuid[]), unnest($31::bigint[]),
+            unnest($32::bigint[]), unnest($33::bigint[])
+     WHERE (SELECT holds FROM ground)
+     ON CONFLICT (board, season, user_id) DO UPDATE
+     SET score = excluded.score, reached = excluded.reached, updated_at = excluded.updated_at
+ )";

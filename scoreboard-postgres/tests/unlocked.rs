@@ -1,0 +1,144 @@
+//! Batches that take no lock while they are decided: what happens between their reading and their writing is not missed.
+
+mod support;
+
+use std::time::Duration;
+
+use scoreboard_core::{
+    Audit, BoardId, Change, Clock, Epoch, Origin, Outcome, Receipt, Refusal, ScoreStore, SystemClock, verify,
+};
+use scoreboard_postgres::PostgresStore;
+use scoreboard_postgres::sqlx::{self, Connection, PgConnection};
+use support::Schema;
+use support::changes::{change, main_board};
+
+/// What a session of the schema last asked for, where that was to write a batch.
+const WRITES: &str =
+    "SELECT count(*) FROM pg_stat_activity WHERE application_name = current_setting('application_name')
+                      AND pid <> pg_backend_pid() AND query LIKE 'WITH moved AS%' AND ";
+
+async fn a_board() -> (Schema, PostgresStore, Change) {
+    let schema = Schema::create().await;
+    let store = schema.store().await;
+    main_board(&store).await;
+    let one = change(1, SystemClock.now());
+    let _ = store.apply(std::slice::from_ref(&one)).await.expect("it counts");
+    (schema, store, one)
+}
+
+async fn count(connection: &mut PgConnection, sessions: &str) -> i64 {
+    let query = format!("{WRITES}{sessions}");
+    sqlx::query_scalar(sqlx::AssertSqlSafe(query)).fetch_one(connection).await.expect("it counts")
+}
+
+/// Applies a change, and lets another session lock and alter something when the batch has been read and is about to be written.
+async fn altered_meanwhile(
+    schema: &Schema,
+    store: &PostgresStore,
+    change: &Change,
+    lock: &'static str,
+    alter: &'static str,
+) -> Outcome {
+    let mut other = PgConnection::connect(schema.url()).await.expect("it connects");
+    let mut beside = PgConnection::connect(schema.url()).await.expect("it connects");
+    let mut tx = other.begin().await.expect("it begins");
+    sqlx::raw_sql(lock).execute(&mut *tx).await.expect("nobody else has it");
+    let task = tokio::spawn({
+        let (store, change) = (store.clone(), change.clone());
+        async move { store.apply(&[change]).await }
+    });
+    while count(&mut beside, "wait_event_type = 'Lock'").await == 0 {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    sqlx::raw_sql(alter).execute(&mut *tx).await.expect("it has the lock");
+    tx.commit().await.expect("it commits");
+    task.await.expect("no panic").expect("a working store").remove(0)
+}
+
+fn receipt(outcome: &Outcome) -> &Receipt {
+    outcome.receipt().unwrap_or_else(|| panic!("{outcome:?}"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_is_written_by_one_statement_that_leaves_nothing_locked() {
+    let (schema, store, one) = a_board().await;
+    let mut beside = PgConnection::connect(schema.url()).await.expect("it connects");
+    for number in 2..5 {
+        let next = Change { user_id: one.user_id, ..change(number, SystemClock.now()) };
+        assert_eq!(receipt(&store.apply(&[next]).await.expect("it counts")[0]).version.get(), number);
+        assert_eq!(count(&mut beside, "state = 'idle'").await, 1, "its last word was the write");
+    }
+    store.close().await;
+    assert!(store.apply(&[one]).await.is_err(), "it is closed");
+    while count(&mut beside, "true").await > 0 {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ban_in_between_is_not_slipped_past() {
+    let (schema, store, one) = a_board().await;
+    let again = Change { user_id: one.user_id, ..change(2, SystemClock.now()) };
+    let ban = "WITH decided AS (INSERT INTO moderations (id, at, by, reason, act, changed, corrections)
+                                VALUES ('00000000-0000-0000-0000-000000000001', 1, 'a test', 'a test', '{}', 0, 0) RETURNING no)
+               INSERT INTO restrictions SELECT DISTINCT log.user_id, 'banned', decided.no FROM log, decided";
+    let lock = "LOCK TABLE boards IN EXCLUSIVE MODE";
+    let outcome = altered_meanwhile(&schema, &store, &again, lock, ban).await;
+    assert!(matches!(outcome, Outcome::Refused(Refusal::Banned)), "{outcome:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_epoch_in_between_is_the_receipts() {
+    let (schema, store, _) = a_board().await;
+    let lock = "LOCK TABLE boards IN EXCLUSIVE MODE";
+    let next = change(2, SystemClock.now());
+    let outcome = altered_meanwhile(&schema, &store, &next, lock, "UPDATE meta SET epoch = epoch + 1").await;
+    assert_eq!(receipt(&outcome).epoch, Epoch::new(2));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_archive_that_closes_in_between_takes_no_more() {
+    let (schema, store, _) = a_board().await;
+    let lock = "LOCK TABLE boards IN EXCLUSIVE MODE";
+    let close = "UPDATE meta SET actions_from = 'ffffffff-ffff-ffff-ffff-ffffffffffff'";
+    let outcome = altered_meanwhile(&schema, &store, &change(2, SystemClock.now()), lock, close).await;
+    assert!(matches!(outcome, Outcome::Refused(Refusal::Archived)), "{outcome:?}");
+}
+
+/// Of the board, whatever it is: its version is not all that a batch is decided on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_board_that_is_changed_in_between_is_the_changed_one() {
+    let (schema, store, one) = a_board().await;
+    let again = Change { user_id: one.user_id, ..change(2, SystemClock.now()) };
+    let lock = "SELECT FROM boards FOR UPDATE";
+    let outcome = altered_meanwhile(&schema, &store, &again, lock, "UPDATE boards SET operator = 'set'").await;
+    assert_eq!(receipt(&outcome).score.get(), 1, "it is set to one, and not raised by one");
+}
+
+/// Where signed actions lie, each is unique; but its id may have counted as something else.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_id_counts_once_whatever_it_came_as() {
+    let (_schema, store, _) = a_board().await;
+    let now = SystemClock.now();
+    for (number, origins) in [(2, [Origin::Record, Origin::Action]), (3, [Origin::Action, Origin::Record])] {
+        let [first, second] = origins.map(|origin| Change { origin, ..change(number, now) });
+        let first = store.apply(&[first]).await.expect("it counts").remove(0);
+        let second = store.apply(&[second]).await.expect("it is known").remove(0);
+        assert!(matches!(second, Outcome::Replayed(_)), "{origins:?}: {second:?}");
+        assert_eq!(receipt(&first).version, receipt(&second).version);
+    }
+}
+
+/// A batch with a repeat is begun anew under the lock, and those behind it look for repeats before they write. None of them leaves a gap.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn repeats_among_others_are_answered_and_leave_no_gap() {
+    let (_schema, store, one) = a_board().await;
+    for number in 2..80 {
+        let next = change(number, SystemClock.now());
+        let outcomes = store.apply(&[next, one.clone()]).await.expect("a working store");
+        assert_eq!(receipt(&outcomes[0]).version.get(), number);
+        assert!(matches!(&outcomes[1], Outcome::Replayed(first) if first.version.get() == 1), "{outcomes:?}");
+    }
+    let audit = verify(&store, &BoardId::main(), |_, _| {}).await.expect("it reads");
+    assert!(matches!(audit, Audit::Clean { scores: 79, .. }), "{audit:?}");
+}
