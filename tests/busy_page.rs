@@ -17,12 +17,15 @@ use tokio::time::sleep;
 const UPDATES_PER_SECOND: u32 = 100;
 const WATCHED: Duration = Duration::from_secs(10);
 const WINDOWS: usize = 3;
+/// What the browser's own trace is to tell: its frames, its tasks, and the marks that the page sets.
+const TRACED: &str = "devtools.timeline,disabled-by-default-devtools.timeline.frame,blink.user_timing";
 const FILM: usize = 10;
 const STATE: &str = "return document.querySelector('[data-testid=connection]').dataset.state === arguments[0];";
 
 /// Looks at every frame: how late it is, and whether each row that stands elsewhere than in the frame before is on its way there.
 /// A long task is one of more than 50 ms, as the browser itself counts them; of long frames it tells how much of them scripts were.
 const WATCH: &str = "
+    performance.mark('watch');
     const found = { frames: 0, late: 0, longestMs: 0, longTasks: 0, longestTaskMs: 0, longestScriptMs: 0, moves: 0, jumps: [] };
     const observers = [
       ['longtask', ({ duration }) => {
@@ -73,10 +76,51 @@ const WATCH: &str = "
     };
     requestAnimationFrame(look);
     window.stopWatching = () => {
+      performance.mark('watched');
       running = false;
       for (const observer of observers) observer.disconnect();
       return found;
     };";
+
+/// What became of the frames while the page was watched last, as the browser's own trace has it.
+#[derive(Debug, Default)]
+struct Frames {
+    presented: usize,
+    /// Were due and never seen.
+    dropped: usize,
+    /// The most of them one behind the other.
+    longest_storm: usize,
+}
+
+impl Frames {
+    fn of(trace: &[Value]) -> Self {
+        let at = |event: &Value| event["ts"].as_f64().expect("every event has a time");
+        let mark = |name: &str| trace.iter().rfind(|event| event["name"] == name).map(at).expect("the page sets it");
+        let watched = mark("watch")..mark("watched");
+        let mut reports: Vec<_> = trace.iter().filter(|event| event["name"] == "PipelineReporter").collect();
+        reports.retain(|event| event["ph"] == "b" && watched.contains(&at(event)));
+        reports.sort_by(|a, b| at(a).total_cmp(&at(b)));
+        let (mut frames, mut storm) = (Self::default(), 0);
+        for report in reports {
+            let report = &report["args"]["frame_reporter"];
+            match report["state"].as_str() {
+                Some("STATE_DROPPED") => {
+                    frames.dropped += 1;
+                    storm += 1;
+                    frames.longest_storm = frames.longest_storm.max(storm);
+                }
+                Some("STATE_PRESENTED_ALL" | "STATE_PRESENTED_PARTIAL") => {
+                    frames.presented += 1;
+                    storm = 0;
+                }
+                // Nothing was to be drawn.
+                _ => {}
+            }
+        }
+        frames
+    }
+}
+
 const AROUND: &str = "
     return [...document.querySelectorAll('[data-testid=around-row]')].map(({ dataset }) => [Number(dataset.rank), dataset.userId, Number(dataset.score)]);";
 
@@ -100,7 +144,7 @@ async fn at_a_hundred_updates_a_second_nothing_jumps_and_the_neighbourhood_is_ri
     }
     let own = &users[15];
 
-    let mut browser = Browser::open().await;
+    let mut browser = Browser::open_traced(TRACED).await;
     browser.go(&server.url()).await;
     browser.wait(STATE, json!(["live"])).await;
     browser.press("[data-testid=show-login]").await;
@@ -143,7 +187,10 @@ async fn at_a_hundred_updates_a_second_nothing_jumps_and_the_neighbourhood_is_ri
         }
         println!("window {window} was not calm");
     }
+    let frames = Frames::of(&browser.trace("busy-trace").await);
+    println!("by the browser's trace: {frames:?}");
     assert!(calm, "frames were late in each of {WINDOWS} windows");
+    assert!(frames.presented > 100 && frames.dropped < frames.presented / 4 && frames.longest_storm < 30, "{frames:?}");
     // A short film, for people to look at; to take a picture keeps the page, so not while it is measured.
     for picture in 0..FILM {
         browser.screenshot(&format!("busy-film-{picture}")).await;

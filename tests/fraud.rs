@@ -75,8 +75,7 @@ async fn who_plays_faster_than_is_believed_is_found_told_of_and_judged_by_a_pers
     let mut server = Server::start_with(&settings, &[]).await;
     let (mut ada, mut mona) =
         (User::register(server.address(), "ada").await, User::register(server.address(), "mona").await);
-    let granted = server.command(&["admin", "grant-role", "mona@example.org", "moderator"]);
-    assert!(granted.status.success(), "{}", String::from_utf8_lossy(&granted.stderr));
+    mona.becomes("moderator", &server).await;
 
     // If the hour is over meanwhile, the count begins anew.
     let incident = until("she is found", PATIENCE, async || {

@@ -84,8 +84,7 @@ async fn bots_are_held_within_thirty_actions_and_a_person_is_not() {
     let address = server.address();
     let (ada, eve) = (User::register(address, "ada").await, User::register(address, "eve").await);
     let (bob, mut mona) = (User::register(address, "bob").await, User::register(address, "mona").await);
-    let granted = server.command(&["admin", "grant-role", "mona@example.org", "moderator"]);
-    assert!(granted.status.success(), "{}", String::from_utf8_lossy(&granted.stderr));
+    mona.becomes("moderator", &server).await;
 
     let stop = AtomicBool::new(false);
     let bots = async {

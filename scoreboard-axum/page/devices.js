@@ -2,6 +2,8 @@
 // the password of the same account. It opens nothing, so it may outlive the session.
 const KEY = "scoreboard.devices";
 const MOST = 8;
+/** Of whom a mail's is: the page that it leads to is not told, and the server takes it for that account alone. */
+const MAILED = "";
 
 function load() {
   try {
@@ -16,7 +18,8 @@ const same = (email) => (kept) => kept.email === email.trim().toLowerCase();
 
 /** What was given for this account, if anything. */
 export function deviceToken(email) {
-  return load().find(same(email))?.token;
+  const kept = load();
+  return (kept.find(same(email)) ?? kept.find(same(MAILED)))?.token;
 }
 
 /** Keeps what was given for this account, and of others the newest. */
@@ -28,4 +31,9 @@ export function keepDeviceToken(email, token) {
   } catch {
     // As above.
   }
+}
+
+/** Keeps what stands in a mail behind the token that sets another password. */
+export function keepMailedDeviceToken(mailed) {
+  keepDeviceToken(MAILED, mailed.split(".")[1]);
 }

@@ -80,10 +80,11 @@ impl ClientAddress {
         }
         // Each proxy appends whom it was asked by, so only what stands right of the first untrusted host is true.
         let forwarded = headers.get_all("x-forwarded-for").iter().rev();
-        let hops = forwarded.filter_map(|value| value.to_str().ok()).flat_map(|value| value.rsplit(','));
+        // By its bytes: what a client has put before the rest is not always text.
+        let hops = forwarded.flat_map(|value| value.as_bytes().rsplit(|byte| *byte == b','));
         let mut client = peer;
         for hop in hops {
-            let Some(hop) = parse_hop(hop.trim()) else { break };
+            let Some(hop) = std::str::from_utf8(hop).ok().and_then(|hop| parse_hop(hop.trim())) else { break };
             client = hop;
             if !is_trusted(hop, trusted) {
                 break;
@@ -120,7 +121,7 @@ mod tests {
     fn client(peer: &str, forwarded: &[&str], trusted: &[&str]) -> String {
         let mut request = Request::builder();
         for value in forwarded {
-            request = request.header("x-forwarded-for", *value);
+            request = request.header("x-forwarded-for", value.as_bytes());
         }
         let mut request = request.body(()).unwrap();
         let peer = SocketAddr::new(peer.parse().unwrap(), 1);
@@ -139,6 +140,9 @@ mod tests {
         assert_eq!(client("10.0.0.1", &["1.1.1.1", "203.0.113.9:4711"], &["10.0.0.0/8"]), "203.0.113.9");
         assert_eq!(client("10.0.0.1", &["203.0.113.9, nonsense"], &["10.0.0.0/8"]), "10.0.0.1");
         assert_eq!(client("::ffff:10.0.0.1", &["203.0.113.9"], &["10.0.0.0/8"]), "203.0.113.9");
+        // Nobody passes for the proxy, or for somebody else, by what is no ASCII.
+        assert_eq!(client("10.0.0.1", &["ä, 203.0.113.9"], &["10.0.0.0/8"]), "203.0.113.9");
+        assert_eq!(client("10.0.0.1", &["1.1.1.1", "ä, 10.0.0.2"], &["10.0.0.0/8"]), "10.0.0.2");
     }
 
     #[test]

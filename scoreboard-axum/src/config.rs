@@ -110,7 +110,7 @@ pub struct LiveConfig {
     pub max_boards: usize,
     /// How many messages a client may send in any minute. Default: 100.
     pub messages_per_minute: u32,
-    /// How long after the last sign of life the server asks for one, ± 20 %. Default: 25 s.
+    /// How long after the last sign of life the server asks for one, up to a fifth less. Default: 25 s.
     pub heartbeat: Duration,
     /// How long the answer may take. Default: 8 s.
     pub heartbeat_answer: Duration,

@@ -9,6 +9,7 @@ mod identity;
 mod message;
 mod socket;
 mod unreadable;
+mod wire;
 
 pub(crate) use connections::{Connection, Connections, Transport};
 pub(crate) use events::{events, later};

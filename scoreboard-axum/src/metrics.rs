@@ -30,6 +30,7 @@ pub(crate) fn describe() {
         "Refresh tokens that were used a second time, which ends their session."
     );
     describe_counter!("scoreboard_fraud_findings_total", "What the fraud rules found, by rule and measure.");
+    describe_counter!("scoreboard_fraud_rule_panics_total", "Looks of fraud rules that panicked, by rule.");
     describe_counter!("scoreboard_fraud_holds_total", "Users whom a rule has held until people have decided.");
     describe_gauge!("scoreboard_fraud_watch_lag_changes", "Changes that were not yet looked at for fraud.");
     describe_counter!("scoreboard_fraud_watch_changes_total", "Changes that were looked at for fraud.");

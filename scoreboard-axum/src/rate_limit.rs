@@ -34,6 +34,13 @@ pub(crate) enum Subject {
     Address(ClientAddress),
 }
 
+impl Subject {
+    /// Who is written to by this address, be there such a user or not: so that the quota does not tell.
+    pub(crate) fn recipient(email: &str) -> Self {
+        Self::User(UserId::for_name("mail", &email.trim().to_lowercase()))
+    }
+}
+
 impl RateLimits {
     pub(crate) fn new(limits: Limits, limiter: Arc<dyn RateLimiter>, clock: Arc<dyn Clock>) -> Self {
         let Limits { generate_action, register, login, mail, read, address } = limits;
@@ -79,6 +86,12 @@ impl RateLimits {
             Ok(_) => Ok(()),
             Err(problem) => Err(problem.under_policy(account::POLICY)),
         }
+    }
+
+    /// The passwords that who is signed in shows besides a login: as few as at a login, and counted apart from those, so that a token that
+    /// somebody has found is no quicker way to guess, and its user is not kept from logging in.
+    pub(crate) async fn shown_password(&self, user: UserId) -> Result<(), Problem> {
+        self.login_account(&user.to_string()).await
     }
 
     /// As many as logins, which are as costly for a store, but counted apart: neither shall use up the other. Nothing counts logouts: each

@@ -9,7 +9,8 @@ use crate::encoding::uuid_for;
 use crate::ids::{ActionId, BoardId, UserId};
 use crate::score::{Points, Score};
 use crate::store::{
-    LogRow, Moderation, ModerationAct, ModerationRefusal, Origin, Reached, Restriction, RowDigest, Shift, Visibility,
+    CarriedOut, Effects, LogRow, Moderation, ModerationAct, ModerationRefusal, Origin, Reached, Restriction, RowDigest,
+    Shift, Visibility,
 };
 use crate::version::Version;
 
@@ -66,6 +67,16 @@ pub struct Corrections {
     pub totals: HashMap<(BoardId, Season), u64>,
     /// Whose shown score is another one, by board, season and user.
     pub shifts: Vec<Shift>,
+}
+
+impl Corrections {
+    /// What a decision does by them that turns so many actions, once they are written.
+    #[must_use]
+    pub fn effects(&self, moderation: &Moderation, turned: usize) -> Effects {
+        let carried_out =
+            CarriedOut { moderation: moderation.clone(), changed: turned as u64, corrections: self.rows.len() as u64 };
+        Effects { carried_out, replayed: false, shifts: self.shifts.clone() }
+    }
 }
 
 /// What a user has, and what of it is shown, after a decision.

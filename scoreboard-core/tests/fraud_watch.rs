@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use scoreboard_core::memory::{MemoryIncidentStore, MemoryScoreStore};
-use scoreboard_core::statistical::{IntervalVariation, Rules, Stance};
+use scoreboard_core::statistical::{Evidence, IntervalVariation, Rule, Rules, Seen, Stance};
 use scoreboard_core::testing::{FaultRates, FaultyScoreStore, ManualClock};
 use scoreboard_core::{
     ActionId, BoardId, BoardSpec, Change, Epoch, Fingerprint, FraudWatch, FraudWatchConfig, Incident, IncidentFilter,
@@ -231,4 +231,32 @@ async fn a_log_that_was_never_watched_is_watched_from_its_end() {
     world.timer(1, 1, Origin::Action).await;
     assert_eq!(node.look().await.expect("memory"), WatchProgress { changes: 1, lag: 0, incidents: 1 });
     assert!(world.found().await[0].at > Timestamp::from_millis(0));
+}
+
+/// A rule that somebody has got wrong.
+#[derive(Debug)]
+struct Broken;
+
+impl Rule for Broken {
+    fn id(&self) -> &'static str {
+        "broken"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn look(&self, seen: Seen<'_>) -> Option<Evidence> {
+        panic!("of {} neighbours none was expected", seen.neighbours.len())
+    }
+}
+
+#[tokio::test]
+async fn a_rule_that_panics_ends_neither_the_watch_nor_what_other_rules_find() {
+    let mut world = World::new().await;
+    let rules = Rules::none().with(Broken, Stance::Hold).with(IntervalVariation::default(), Stance::Flag);
+    let node = world.node_with(world.store.clone(), rules, 1_000);
+    world.timer(1, 20, Origin::Action).await;
+    assert_eq!(node.look().await.expect("memory"), WatchProgress { changes: 20, lag: 0, incidents: 1 });
+    assert_eq!(world.found().await[0].rule, "interval_variation");
 }

@@ -81,6 +81,7 @@ mod batch_connection;
 mod boards;
 mod broadcaster;
 mod challenges;
+mod clock;
 mod config;
 mod connection;
 mod durability;
@@ -104,6 +105,7 @@ mod wait;
 
 pub use archive::{Archive, ArchiveStep, ArchivedPart, LogPart, MIN_ARCHIVE_AGE};
 pub use broadcaster::PostgresBroadcaster;
+pub use clock::PostgresClock;
 pub use config::{Config, Database};
 pub use connection::PostgresStore;
 pub use replicas::ReplicaReads;

@@ -3,6 +3,7 @@
 
 mod bot;
 mod desk;
+mod evidence;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -133,7 +134,10 @@ fn assert_as_previewed(decided: &Value, user: &str, before: &Value, now: &Value)
 async fn a_bot_is_found_held_voided_and_banned_by_keyboard_while_a_second_window_watches() {
     let mut server = Server::start().await;
     let address = server.address();
-    let mut mona = User::register(address, "mona").await;
+    let _mona = User::register(address, "mona").await;
+    // Somebody who asks beside the console: whose app is set up there has no other session any more.
+    let mut rita = User::register(address, "rita").await;
+    rita.becomes("moderator", &server).await;
     let _eve = User::register(address, "eve").await;
     let mut ada = User::register(address, "ada").await;
     let robot = User::register(address, "robot").await;
@@ -163,7 +167,7 @@ async fn a_bot_is_found_held_voided_and_banned_by_keyboard_while_a_second_window
     let watcher = browser.new_window().await;
     browser.switch(&watcher).await;
     browser.go(&server.url()).await;
-    let incident = found(&mut mona, &robot_id).await;
+    let incident = found(&mut rita, &robot_id).await;
     let mut robot = playing.stop().await;
     let score = robot.standing().await["score"].as_i64().expect("a score");
     browser.wait(SCORE_OF, json!([robot_id, score])).await;

@@ -32,9 +32,8 @@ pub(crate) struct Moderator {
 
 impl Moderator {
     pub(crate) async fn new(server: &Server) -> Self {
-        let user = User::register(server.address(), "mona").await;
-        let granted = server.command(&["admin", "grant-role", "mona@example.org", "moderator"]);
-        assert!(granted.status.success(), "{}", String::from_utf8_lossy(&granted.stderr));
+        let mut user = User::register(server.address(), "mona").await;
+        user.becomes("moderator", server).await;
         Self { user }
     }
 

@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
+use super::authenticator::app;
 use super::client::{Answer, Client, Lost};
+use super::server::Server;
 
 /// The password of all of them.
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
@@ -38,6 +40,20 @@ impl User {
             users.push(Self::register(address, &format!("{name}{number}")).await);
         }
         users
+    }
+
+    /// Gives them a role by the command line, and the authenticator app without which it counts for nothing.
+    pub(crate) async fn becomes(&mut self, role: &str, server: &Server) {
+        let email =
+            self.client.send("GET", "/api/auth/me", Some(&self.token), None).await.expect("it answers").expect(200);
+        let email = email["user"]["email"].as_str().expect("an address");
+        let granted = server.command(&["admin", "grant-role", email, role]);
+        assert!(granted.status.success(), "{}", String::from_utf8_lossy(&granted.stderr));
+        const TOTP: &str = "/api/auth/mfa/totp";
+        let begun = self.client.send("POST", TOTP, Some(&self.token), None).await.expect("it answers").expect(201);
+        let code = json!({ "code": app(begun["secret"].as_str().expect("a secret")).await });
+        let confirmed = self.client.send("POST", &format!("{TOTP}/confirm"), Some(&self.token), Some(&code)).await;
+        confirmed.expect("it answers").expect(200);
     }
 
     /// Starts an action.

@@ -53,6 +53,16 @@ impl Drop for Driver {
 impl Browser {
     /// Opens one.
     pub(crate) async fn open() -> Self {
+        Self::open_with(json!({ "browser": "ALL" }), json!({})).await
+    }
+
+    /// Opens one that keeps a [`trace`](Self::trace) of its performance, of these categories.
+    pub(crate) async fn open_traced(categories: &str) -> Self {
+        let traced = json!({ "enableNetwork": false, "enablePage": false, "traceCategories": categories });
+        Self::open_with(json!({ "browser": "ALL", "performance": "ALL" }), json!({ "perfLoggingPrefs": traced })).await
+    }
+
+    async fn open_with(logged: Value, mut options: Value) -> Self {
         let address = free_address();
         let mut command = Command::new("chromedriver");
         command
@@ -83,10 +93,11 @@ impl Browser {
             &format!("--user-data-dir={}", profile.path().display()),
         ]
         .map(str::to_owned);
+        options["args"] = json!(arguments);
         let capabilities = json!({ "capabilities": { "alwaysMatch": {
             "browserName": "chrome",
-            "goog:chromeOptions": { "args": arguments },
-            "goog:loggingPrefs": { "browser": "ALL" },
+            "goog:chromeOptions": options,
+            "goog:loggingPrefs": logged,
         } } });
         let answer = client.post("/session", &capabilities).await.expect("chromedriver answers");
         assert_eq!(answer.status, 200, "no browser: {}\n{MISSING}", answer.body["value"]["message"]);
@@ -237,9 +248,20 @@ impl Browser {
     pub(crate) async fn screenshot(&mut self, name: &str) {
         let shot = self.call("GET", "/screenshot", Value::Null).await;
         let png = STANDARD.decode(shot.as_str().expect("base64")).expect("base64");
-        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).with_file_name("screenshots");
-        fs::create_dir_all(&folder).expect("cargo's target folder takes folders");
-        fs::write(folder.join(format!("{name}.png")), png).expect("the folder takes files");
+        fs::write(screenshots().join(format!("{name}.png")), png).expect("the folder takes files");
+    }
+
+    /// Ends the trace, saves it as `target/screenshots/<name>.json` for the browser's own viewer, and gives its events.
+    pub(crate) async fn trace(&mut self, name: &str) -> Vec<Value> {
+        let lines = self.call("POST", "/se/log", json!({ "type": "performance" })).await;
+        let message =
+            |line: &Value| serde_json::from_str::<Value>(line["message"].as_str().expect("text")).expect("JSON");
+        let events = lines.as_array().expect("a list").iter().map(|line| message(line)["message"].take());
+        let traced = events.filter(|event| event["method"] == "Tracing.dataCollected");
+        let events: Vec<_> = traced.map(|mut event| event["params"].take()).collect();
+        let trace = json!({ "traceEvents": events });
+        fs::write(screenshots().join(format!("{name}.json")), trace.to_string()).expect("the folder takes files");
+        events
     }
 
     /// What the console of any window was written since the last call.
@@ -258,6 +280,12 @@ impl Drop for Browser {
         let quit = self.client.send("DELETE", &path, None, None);
         let _ = tokio::task::block_in_place(|| Handle::current().block_on(quit));
     }
+}
+
+fn screenshots() -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).with_file_name("screenshots");
+    fs::create_dir_all(&folder).expect("cargo's target folder takes folders");
+    folder
 }
 
 async fn ready(address: SocketAddr) -> Client {

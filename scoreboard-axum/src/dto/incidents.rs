@@ -43,7 +43,7 @@ pub(crate) struct IncidentsParams {
     pub(crate) before: Option<IncidentId>,
 }
 
-fn rule<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+pub(super) fn rule<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let text = String::deserialize(deserializer)?;
     if text.len() <= 100 && text.bytes().all(|b| b.is_ascii_graphic() || b == b' ') {
         return Ok(Some(text));

@@ -6,6 +6,7 @@ use scoreboard_core::{
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::dto::incidents::rule;
 use crate::names::Names;
 use crate::query::within;
 
@@ -41,8 +42,9 @@ pub(crate) struct SelectBody {
     /// Of this user.
     #[schema(nullable = false)]
     user_id: Option<UserId>,
-    /// Of the users about whom this fraud rule has written an incident down, on its board.
-    #[schema(nullable = false)]
+    /// Of the users about whom this fraud rule has written an incident down that nobody has dismissed, on its board.
+    #[serde(default, deserialize_with = "rule")]
+    #[schema(nullable = false, max_length = 100, pattern = "^[ -~]{0,100}$")]
     rule: Option<String>,
     /// Counted from this moment on.
     #[schema(nullable = false)]

@@ -29,7 +29,8 @@ pub(crate) struct ForgotRequest {
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct ResetRequest {
-    /// Behind `#reset=` in the mail. It works once.
+    /// Behind `#reset=` in the mail. It works once. What stands in it behind the full stop is a `deviceToken` for the login that follows: who
+    /// reads the mail waits for nobody who guesses.
     pub(crate) token: String,
     /// 15 characters or more, unless the server is told otherwise.
     #[schema(format = "password", min_length = 15, max_length = 128)]
@@ -41,6 +42,23 @@ pub(crate) struct ResetRequest {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct ConfirmRequest {
     /// Behind `#confirm=` in the mail.
+    pub(crate) token: String,
+}
+
+/// Who wants another address.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct AddressRequest {
+    /// The new one: a mail is sent there.
+    #[schema(format = "email", max_length = 254)]
+    pub(crate) email: String,
+}
+
+/// Who has read the mail to the new address.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct ChangeAddressRequest {
+    /// Behind `#address=` in the mail. It works once.
     pub(crate) token: String,
 }
 

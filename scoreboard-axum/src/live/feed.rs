@@ -67,7 +67,8 @@ pub(crate) fn feed_for(
 
 impl Feed {
     fn stream(self) -> BoxStream<'static, FeedItem> {
-        stream::unfold(Some(self), |feed| async {
+        // In a box, so that it stays where it is for every item.
+        stream::unfold(Some(Box::new(self)), |feed| async {
             let mut feed = feed?;
             match feed.next().await {
                 Ok(item) => Some((item, Some(feed))),

@@ -1,10 +1,13 @@
 //! All that one connection watches.
 
 use std::collections::HashSet;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
+use futures_util::Stream;
 use futures_util::stream::BoxStream;
 use scoreboard_core::{BoardId, Scoreboard, UserId, WindowKind};
-use tokio_stream::{StreamExt, StreamMap};
+use tokio_stream::StreamMap;
 
 use crate::live::feed::{FeedItem, feed_for};
 
@@ -61,14 +64,10 @@ impl Feeds {
     }
 
     /// What is said next; never anything, where nothing is watched.
-    ///
-    /// # Cancel safety
-    ///
-    /// Nothing is lost.
-    pub(crate) async fn next(&mut self) -> Said {
-        match self.0.next().await {
-            Some(((board, about), item)) => (board, about, item),
-            None => std::future::pending().await,
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Said> {
+        match Pin::new(&mut self.0).poll_next(cx) {
+            Poll::Ready(Some(((board, about), item))) => Poll::Ready((board, about, item)),
+            Poll::Ready(None) | Poll::Pending => Poll::Pending,
         }
     }
 }

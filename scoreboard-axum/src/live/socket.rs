@@ -4,18 +4,18 @@ use std::pin::pin;
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
-use futures_util::{FutureExt, SinkExt};
-use scoreboard_core::{BoardId, IdSourceExt, LiveFrame, RandomIds};
+use scoreboard_core::{IdSourceExt, LiveFrame, RandomIds};
 use serde::Serialize;
 use tokio::time::{Instant, timeout};
 
 use crate::live::connections::Connection;
 use crate::live::feed::{FeedItem, feed};
-use crate::live::feeds::{About, Feeds, Said};
+use crate::live::feeds::{About, Said};
 use crate::live::heartbeat::{Beat, Heartbeat};
 use crate::live::identity::Identity;
 use crate::live::message::{ClientMessage, ServerMessage, Subscribe, Ticket};
 use crate::live::unreadable::Unreadable;
+use crate::live::wire::{Next, Wire};
 use crate::problem::{Code, Problem};
 use crate::state::Shared;
 
@@ -23,15 +23,12 @@ use crate::state::Shared;
 /// the connection is closed.
 pub(crate) const HARD_MAX_MESSAGE: usize = 16 * 1024;
 
-/// How many messages go in one write at the most; then it is looked whether the client says something, or is to go.
-const AT_ONCE: usize = 16;
-
 /// How long a client may take to agree to a close.
 const GOODBYE: Duration = Duration::from_secs(1);
 
 /// Why a connection ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
+pub(crate) enum End {
     /// The client closed it, or is gone.
     Gone,
     /// 1012: the server ends; come again.
@@ -53,8 +50,7 @@ enum End {
 struct Session {
     app: Shared,
     connection: Connection,
-    socket: WebSocket,
-    feeds: Feeds,
+    wire: Wire,
     heartbeat: Heartbeat,
     allowance: Allowance,
     identity: Identity,
@@ -67,8 +63,8 @@ pub(crate) async fn watch(app: Shared, connection: Connection, socket: WebSocket
     let heartbeat = Heartbeat::new(&app.config.live, connection.share());
     let allowance = Allowance::new(app.config.live.messages_per_minute);
     let first_message_by = Some(Instant::now() + app.config.live.first_message);
-    let (feeds, identity) = (Feeds::default(), Identity::default());
-    let mut session = Session { app, connection, socket, feeds, heartbeat, allowance, identity, first_message_by };
+    let (wire, identity) = (Wire::new(socket, app.config.live.write_timeout), Identity::default());
+    let mut session = Session { app, connection, wire, heartbeat, allowance, identity, first_message_by };
     let end = match session.run().await {
         Ok(never) => match never {},
         Err(end) => end,
@@ -83,17 +79,20 @@ impl Session {
         self.greet().await?;
         loop {
             tokio::select! {
+                // Most that happens is that there is something to tell: then nothing else is looked at first.
+                biased;
+                next = self.wire.next() => match next {
+                    Next::Said(said) => self.tell(said).await?,
+                    Next::Heard(Some(Ok(message))) => self.receive(message).await?,
+                    Next::Heard(Some(Err(error))) => return Err(Unreadable::of(&error).map_or(End::Gone, End::Unreadable)),
+                    Next::Heard(None) => return Err(End::Gone),
+                    Next::Stuck => self.wire.flush().await?,
+                },
                 () = &mut drained => return Err(End::Restart),
                 () = self.identity.signed_out() => return Err(End::SignedOut),
                 () = over(self.first_message_by) => return Err(End::Silent),
-                received = self.socket.recv() => match received {
-                    Some(Ok(message)) => self.receive(message).await?,
-                    Some(Err(error)) => return Err(Unreadable::of(&error).map_or(End::Gone, End::Unreadable)),
-                    None => return Err(End::Gone),
-                },
-                said = self.feeds.next() => self.tell_all(said).await?,
                 beat = self.heartbeat.due() => match beat {
-                    Beat::Ping => self.send_message(Message::Ping(Default::default())).await?,
+                    Beat::Ping => self.wire.send(Message::Ping(Default::default())).await?,
                     Beat::Dead => return Err(End::TooSlow),
                 },
             }
@@ -131,14 +130,14 @@ impl Session {
         match message {
             ClientMessage::Subscribe(subscribe) => self.subscribe(subscribe).await,
             ClientMessage::Unsubscribe { board, window } => {
-                self.feeds.remove(&board, window);
+                self.wire.feeds.remove(&board, window);
                 Ok(())
             }
             ClientMessage::Ping {} => self.send(&ServerMessage::Pong).await,
             ClientMessage::Authenticate { ticket: Ticket(ticket) } => {
                 match self.identity.authenticate(&self.app.accounts, self.app.clock.now(), &ticket) {
                     Ok(user_id) => {
-                        self.feeds.tell(&self.app.scoreboard, user_id, self.connection.share());
+                        self.wire.feeds.tell(&self.app.scoreboard, user_id, self.connection.share());
                         self.send(&ServerMessage::Authenticated { user_id }).await
                     }
                     Err(problem) => self.send(&ServerMessage::error(&problem)).await,
@@ -149,38 +148,27 @@ impl Session {
 
     async fn subscribe(&mut self, Subscribe { board, window, since }: Subscribe) -> Result<(), End> {
         let (max_boards, kind) = (self.app.config.live.max_boards, window.kind());
-        if self.feeds.boards() >= max_boards && !self.feeds.has(&board) {
+        if self.wire.feeds.boards() >= max_boards && !self.wire.feeds.has(&board) {
             let problem = Problem::new(Code::InvalidRequest, format!("a connection may watch {max_boards} boards"));
             return self.send(&ServerMessage::error_of(&problem, &board, kind)).await;
         }
         let (scoreboard, share) = (&self.app.scoreboard, self.connection.share());
-        self.feeds.insert(&board, kind, feed(scoreboard.clone(), board.clone(), window, since, share));
+        self.wire.feeds.insert(&board, kind, feed(scoreboard.clone(), board.clone(), window, since, share));
         if let Some(user) = self.identity.user_id() {
-            self.feeds.tell(scoreboard, user, share);
+            self.wire.feeds.tell(scoreboard, user, share);
         }
         Ok(())
     }
 
-    /// Sends what a feed has said, and what all have to say by now, in one write: where much is told, it is the calls to the system that cost.
-    async fn tell_all(&mut self, first: Said) -> Result<(), End> {
-        let (mut said, mut room) = (Some(first), AT_ONCE);
-        while let Some((board, about, item)) = said {
-            self.tell(board, about, item).await?;
-            room -= 1;
-            said = if room > 0 { self.feeds.next().now_or_never() } else { None };
-        }
-        in_time(self.app.config.live.write_timeout, self.socket.flush()).await
-    }
-
-    /// Has what a feed has said sent, with the next flush at the latest.
-    async fn tell(&mut self, board: BoardId, about: About, item: FeedItem) -> Result<(), End> {
+    /// Has what a feed has said sent.
+    async fn tell(&mut self, (board, about, item): Said) -> Result<(), End> {
         match (about, item) {
             (_, FeedItem::Frame(frame)) => self.put_frame(&frame).await,
             // Whose session has ended is told nothing more, though the end of it may be noticed only next.
             (_, FeedItem::Private(_)) if self.identity.is_signed_out() => Err(End::SignedOut),
             (_, FeedItem::Private(event)) => self.send(&event).await,
             (About::Window(window), FeedItem::Refused(problem)) => {
-                self.feeds.remove(&board, window);
+                self.wire.feeds.remove(&board, window);
                 self.send(&ServerMessage::error_of(&problem, &board, window)).await
             }
             // Who watches the board is told so.
@@ -198,26 +186,22 @@ impl Session {
             tracing::error!(%error, "a message could not be encoded");
             End::Restart
         })?;
-        self.send_message(Message::text(text)).await
+        self.wire.send(Message::text(text)).await
     }
 
-    /// What all who watch the same are sent: the bytes are shared. It goes with the next flush.
+    /// What all who watch the same are sent: the bytes are shared.
     async fn put_frame(&mut self, frame: &LiveFrame) -> Result<(), End> {
         let Ok(text) = Utf8Bytes::try_from(frame.json()) else {
             tracing::error!("a frame is not UTF-8");
             return Err(End::Restart);
         };
-        in_time(self.app.config.live.write_timeout, self.socket.feed(Message::Text(text))).await
-    }
-
-    async fn send_message(&mut self, message: Message) -> Result<(), End> {
-        in_time(self.app.config.live.write_timeout, self.socket.send(message)).await
+        self.wire.put(Message::Text(text)).await
     }
 
     /// Says why, and leaves the client a moment to read it: what is dropped with unread input takes back what was sent last.
-    async fn close(mut self, end: End) {
+    async fn close(self, end: End) {
         let (code, reason) = match end {
-            End::Gone => return self.agree().await,
+            End::Gone => return agree(self.wire.into_socket()).await,
             End::Restart => (1012, "the server restarts"),
             End::TooSlow => (4008, "too slow"),
             End::Silent => (4008, "nothing was asked for"),
@@ -228,33 +212,25 @@ impl Session {
         };
         metrics::counter!("scoreboard_ws_closes_total", "code" => code.to_string()).increment(1);
         let frame = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
+        let mut socket = self.wire.into_socket();
         let goodbye = async {
-            self.socket.send(Message::Close(Some(frame))).await?;
+            socket.send(Message::Close(Some(frame))).await?;
             if let End::Unreadable(_) = end {
                 // Nothing more can be read, so nothing tells when the client has read this.
                 std::future::pending::<()>().await;
             }
-            while let Some(Ok(_)) = self.socket.recv().await {}
+            while let Some(Ok(_)) = socket.recv().await {}
             Ok::<_, axum::Error>(())
         };
         if timeout(GOODBYE, goodbye).await.is_err() {
             tracing::debug!(code, "a client did not agree to a close");
         }
     }
-
-    /// The client closes: it is answered by who reads on, and what it sends behind its close is nothing.
-    async fn agree(mut self) {
-        let _ = timeout(GOODBYE, async { while let Some(Ok(_)) = self.socket.recv().await {} }).await;
-    }
 }
 
-/// Writes, as long as the client takes it.
-async fn in_time(limit: Duration, write: impl Future<Output = Result<(), axum::Error>>) -> Result<(), End> {
-    match timeout(limit, write).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(_)) => Err(End::Gone),
-        Err(_) => Err(End::TooSlow),
-    }
+/// The client closes: it is answered by who reads on, and what it sends behind its close is nothing.
+async fn agree(mut socket: WebSocket) {
+    let _ = timeout(GOODBYE, async { while let Some(Ok(_)) = socket.recv().await {} }).await;
 }
 
 /// Returns once it is this late; never, where there is no such time.

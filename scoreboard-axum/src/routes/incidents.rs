@@ -4,7 +4,6 @@ use axum::extract::{FromRequestParts, Path, Request, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
-use scoreboard_core::accounts::{AccountError, Principal, Role};
 use scoreboard_core::{CaseDecision, CaseStep, Deed, IncidentFile, IncidentFilter, IncidentId, StepOutcome, UserId};
 
 use crate::answer::{Caching, plain};
@@ -13,7 +12,6 @@ use crate::dto::{AssignRequest, DecideRequest, IncidentAnswer, IncidentsAnswer, 
 use crate::names::{of_incident, of_step};
 use crate::problem::{Code, Problem, invalid_value};
 use crate::query::{no_query, query};
-use crate::rate_limit::{Subject, limited};
 use crate::state::{AppState, Shared};
 
 /// Incidents, the newest first.
@@ -26,10 +24,7 @@ use crate::state::{AppState, Shared};
 )]
 pub(super) async fn incidents(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
-    let reader = app.signed_in(&parts)?.user_id;
-    let usage = app.limits.read(Subject::User(reader)).await?;
-    limited(usage, async {
-        app.may_review(reader).await?;
+    app.reviewing(parts, async |_, parts| {
         let params: IncidentsParams = query(&parts)?;
         let (limit, before) = (params.limit(), params.before);
         // One more, to see whether there is a next page.
@@ -55,11 +50,8 @@ pub(super) async fn incidents(State(app): State<Shared>, request: Request) -> Re
     ),
 )]
 pub(super) async fn incident(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
-    let (mut parts, _) = request.into_parts();
-    let reader = app.signed_in(&parts)?.user_id;
-    let usage = app.limits.read(Subject::User(reader)).await?;
-    limited(usage, async {
-        app.may_review(reader).await?;
+    let (parts, _) = request.into_parts();
+    app.reviewing(parts, async |_, mut parts| {
         no_query(&parts)?;
         let id = incident_id(&mut parts).await?;
         let file = app.scoreboard.incidents().incident(id).await?;
@@ -83,19 +75,19 @@ pub(super) async fn incident(State(app): State<Shared>, request: Request) -> Res
     ),
 )]
 pub(super) async fn assign(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
-    let (mut parts, body) = within_size(&app, request).await?;
-    let reviewer = app.signed_in(&parts)?.user_id;
-    let usage = app.limits.read(Subject::User(reviewer)).await?;
-    limited(usage, async {
-        app.may_review(reviewer).await?;
+    let (parts, body) = within_size(&app, request).await?;
+    app.reviewing(parts, async |reviewer, mut parts| {
         let AssignRequest { revision, assignee, note } = json(&parts, body)?;
         let id = incident_id(&mut parts).await?;
         if let Some(assignee) = assignee
             && !app.is_reviewer(assignee).await?
         {
-            return Err(Problem::invalid("/assignee", "must be a moderator or an admin"));
+            return Err(Problem::invalid(
+                "/assignee",
+                "must be a moderator or an admin, who has the second factor that they need",
+            ));
         }
-        take(&app, id, reviewer, revision, Deed::Assign(assignee), note).await
+        take(&app, id, reviewer.user_id, revision, Deed::Assign(assignee), note).await
     })
     .await
 }
@@ -113,16 +105,12 @@ pub(super) async fn assign(State(app): State<Shared>, request: Request) -> Resul
     ),
 )]
 pub(super) async fn decide(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
-    let (mut parts, body) = within_size(&app, request).await?;
-    let principal = app.signed_in(&parts)?;
-    let reviewer = principal.user_id;
-    let usage = app.limits.read(Subject::User(reviewer)).await?;
-    limited(usage, async {
-        app.may_review(reviewer).await?;
+    let (parts, body) = within_size(&app, request).await?;
+    app.reviewing(parts, async |reviewer, mut parts| {
         let DecideRequest { revision, status, note, void, release } = json(&parts, body)?;
         let incident = incident_id(&mut parts).await?;
-        let (by, at) = (reviewer, app.clock.now());
-        app.stepped_up(&principal).await?;
+        let (by, at) = (reviewer.user_id, app.clock.now());
+        app.stepped_up(&reviewer).await?;
         let decision = CaseDecision { incident, revision, by, at, status, note, void, release };
         let outcome = app.scoreboard.decide(&decision).await?;
         taken(outcome, incident, &decision.step())
@@ -155,42 +143,6 @@ fn taken(outcome: StepOutcome, id: IncidentId, step: &CaseStep) -> Result<Respon
             Err(Problem::new(Code::Conflict, format!("the incident is at revision {now}, not {revision}")))
         }
     }
-}
-
-impl AppState {
-    /// Asked of the store, not of the token: a role that was taken away is gone at once.
-    pub(super) async fn may_review(&self, user: UserId) -> Result<(), Problem> {
-        let roles = self.accounts.roles(user).await?;
-        if is_enough(&roles) { Ok(()) } else { Err(Problem::forbidden("only moderators and admins may")) }
-    }
-
-    /// What cannot be taken back without a trace takes a fresh login, not only a token that somebody has found.
-    pub(super) async fn stepped_up(&self, principal: &Principal) -> Result<(), Problem> {
-        match self.accounts.check_login_fresh(principal).await {
-            Err(AccountError::Stale) => {
-                Err(Problem::new(Code::StepUpRequired, "log in again, and send the same request"))
-            }
-            fresh => Ok(fresh?),
-        }
-    }
-
-    /// The same of what only admins may.
-    pub(super) async fn may_administer(&self, user: UserId) -> Result<(), Problem> {
-        let roles = self.accounts.roles(user).await?;
-        if roles.contains(&Role::Admin) { Ok(()) } else { Err(Problem::forbidden("only admins may")) }
-    }
-
-    pub(super) async fn is_reviewer(&self, user: UserId) -> Result<bool, Problem> {
-        match self.accounts.roles(user).await {
-            Ok(roles) => Ok(is_enough(&roles)),
-            Err(AccountError::Unauthorized) => Ok(false),
-            Err(error) => Err(error.into()),
-        }
-    }
-}
-
-fn is_enough(roles: &[Role]) -> bool {
-    roles.contains(&Role::Moderator) || roles.contains(&Role::Admin)
 }
 
 fn unknown() -> Problem {

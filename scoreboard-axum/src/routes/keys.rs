@@ -8,7 +8,6 @@ use crate::answer::{Caching, plain};
 use crate::dto::KeysAnswer;
 use crate::problem::Problem;
 use crate::query::no_query;
-use crate::rate_limit::{Subject, limited};
 use crate::state::Shared;
 
 /// The keys that sign and those of game servers: their names and what they are good for, never what is secret.
@@ -21,10 +20,7 @@ use crate::state::Shared;
 )]
 pub(super) async fn keys(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
-    let admin = app.signed_in(&parts)?.user_id;
-    let usage = app.limits.read(Subject::User(admin)).await?;
-    limited(usage, async {
-        app.may_administer(admin).await?;
+    app.administering(parts, async |_, parts| {
         no_query(&parts)?;
         let signing = app.accounts.signing_keys().await?;
         let game_servers = app.accounts.server_keys().await?;

@@ -37,7 +37,8 @@ const MAX_WRITE_BUFFER: usize = 256 * 1024;
 /// `subscribe` takes its place.
 ///
 /// `snapshot`, `update` and `error` bear the `window` they are of, where it is not the top, and around a user the `userId`. Who resumes (`since`)
-/// is sent what was missed, or a snapshot with `"recovered":false`. To whom a ticket has let in, `overtaken` and `enteredTop` are sent besides, of
+/// is sent what was missed, or a snapshot with `"recovered":false`: it names the position of a view of the very same window, of as many entries, and
+/// who holds another leaves it out. To whom a ticket has let in, `overtaken` and `enteredTop` are sent besides, of
 /// each board that is watched, each once in a second at most.
 ///
 /// Close codes: 1012 the server restarts, 4008 the client is too slow to read, answer or begin, or sends more than 100 messages a minute: come again. 4500 the session of

@@ -2,7 +2,6 @@
 
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use axum::http::request::Parts;
 use axum::response::Response;
 use scoreboard_core::accounts::Principal;
 use scoreboard_core::{
@@ -18,7 +17,6 @@ use crate::dto::{
 use crate::names::of_decision;
 use crate::problem::{Code, Problem};
 use crate::query::{no_query, query};
-use crate::rate_limit::{Subject, limited};
 use crate::state::{AppState, Shared};
 
 /// Where many actions may be named at once, and bodies may be so much larger.
@@ -29,6 +27,10 @@ const MAX_NAMED: usize = 2_000;
 
 /// How long a reason may be, in characters.
 const MAX_REASON: usize = 500;
+
+/// The version of UUIDs that are made of something (RFC 9562 §5.8), as those are by which rules hold and cases end: whoever could use one up
+/// before its time would keep that from ever being done.
+const DERIVED: usize = 8;
 
 /// Makes actions void: they no longer count, and what remains is what their users have.
 #[utoipa::path(
@@ -67,14 +69,10 @@ async fn actions(
 ) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     let arriving = Arriving::begin(app, body).await;
-    let principal = app.signed_in(&parts)?;
-    let moderator = principal.user_id;
-    let usage = app.limits.read(Subject::User(moderator)).await?;
-    limited(usage, async {
-        app.may_review(moderator).await?;
+    app.reviewing(parts, async |moderator, parts| {
         let body = arriving.end(app, MAX_LIST).await;
         let ActionsRequest { id, actions, select, reason, dry_run } = json(&parts, body)?;
-        let decision = Decision::new(app, id, &principal, reason, dry_run).await?;
+        let decision = Decision::new(app, id, &moderator, reason, dry_run).await?;
         // What is selected may be something else the second time; the decision is the same.
         if let Some(answer) = decision.answer_again(app, &act(Vec::new())).await? {
             return answer;
@@ -104,17 +102,13 @@ async fn actions(
     ),
 )]
 pub(super) async fn restrict(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
-    let (mut parts, body) = within_size(&app, request).await?;
-    let principal = app.signed_in(&parts)?;
-    let moderator = principal.user_id;
-    let usage = app.limits.read(Subject::User(moderator)).await?;
-    limited(usage, async {
-        app.may_review(moderator).await?;
+    let (parts, body) = within_size(&app, request).await?;
+    app.reviewing(parts, async |moderator, mut parts| {
         let user_id = user_id(&mut parts).await?;
-        not_oneself(moderator, user_id)?;
+        not_oneself(moderator.user_id, user_id)?;
         let RestrictionRequest { id, restriction, reason, dry_run } = json(&parts, body)?;
         let act = ModerationAct::Restrict { user_id, restriction };
-        Decision::new(&app, id, &principal, reason, dry_run).await?.make(&app, act).await
+        Decision::new(&app, id, &moderator, reason, dry_run).await?.make(&app, act).await
     })
     .await
 }
@@ -131,16 +125,12 @@ pub(super) async fn restrict(State(app): State<Shared>, request: Request) -> Res
     ),
 )]
 pub(super) async fn lift(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
-    let (mut parts, body) = within_size(&app, request).await?;
-    let principal = app.signed_in(&parts)?;
-    let moderator = principal.user_id;
-    let usage = app.limits.read(Subject::User(moderator)).await?;
-    limited(usage, async {
-        app.may_review(moderator).await?;
+    let (parts, body) = within_size(&app, request).await?;
+    app.reviewing(parts, async |moderator, mut parts| {
         let user_id = user_id(&mut parts).await?;
-        not_oneself(moderator, user_id)?;
+        not_oneself(moderator.user_id, user_id)?;
         let LiftRequest { id, reason, dry_run } = json(&parts, body)?;
-        Decision::new(&app, id, &principal, reason, dry_run).await?.make(&app, ModerationAct::Lift { user_id }).await
+        Decision::new(&app, id, &moderator, reason, dry_run).await?.make(&app, ModerationAct::Lift { user_id }).await
     })
     .await
 }
@@ -156,11 +146,8 @@ pub(super) async fn lift(State(app): State<Shared>, request: Request) -> Result<
     ),
 )]
 pub(super) async fn restriction(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
-    let (mut parts, _) = request.into_parts();
-    let moderator = app.signed_in(&parts)?.user_id;
-    let usage = app.limits.read(Subject::User(moderator)).await?;
-    limited(usage, async {
-        app.may_review(moderator).await?;
+    let (parts, _) = request.into_parts();
+    app.reviewing(parts, async |_, mut parts| {
         no_query(&parts)?;
         let user_id = user_id(&mut parts).await?;
         let restriction = app.scoreboard.restriction(user_id).await?;
@@ -179,11 +166,8 @@ pub(super) async fn restriction(State(app): State<Shared>, request: Request) -> 
     ),
 )]
 pub(super) async fn moderations(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
-    let (parts, _): (Parts, _) = request.into_parts();
-    let moderator = app.signed_in(&parts)?.user_id;
-    let usage = app.limits.read(Subject::User(moderator)).await?;
-    limited(usage, async {
-        app.may_review(moderator).await?;
+    let (parts, _) = request.into_parts();
+    app.reviewing(parts, async |_, parts| {
         let params: ModerationsParams = query(&parts)?;
         let moderations = app.scoreboard.moderations(params.before, params.limit()).await?;
         let names = app.names(moderations.iter().flat_map(of_decision)).await;
@@ -214,9 +198,15 @@ impl Decision {
         reason: String,
         dry_run: bool,
     ) -> Result<Self, Problem> {
-        let length = reason.trim().chars().count();
-        if length == 0 || length > MAX_REASON {
-            return Err(Problem::invalid("/reason", "must have 1 to 500 characters"));
+        let is_plain = reason.chars().all(|c| c == '\n' || !c.is_control());
+        if reason.trim().is_empty() || reason.chars().count() > MAX_REASON || !is_plain {
+            return Err(Problem::invalid(
+                "/reason",
+                "must have 1 to 500 characters, not all blank, none of them a control but line breaks",
+            ));
+        }
+        if id.is_some_and(|id| id.as_uuid().get_version_num() == DERIVED) {
+            return Err(Problem::invalid("/id", "must not be of version 8: such ids are made of what they are about"));
         }
         if !dry_run {
             app.stepped_up(by).await?;

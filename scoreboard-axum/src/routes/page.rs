@@ -1,5 +1,7 @@
 //! The web page, the console of moderators and admins, and the client module that they and others use: their files are part of the binary.
 
+use std::sync::LazyLock;
+
 use axum::Router;
 use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -15,8 +17,18 @@ use crate::state::Shared;
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; connect-src 'self'; img-src 'self' data:; style-src 'self'; \
      script-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
-const INDEX: &[u8] = include_bytes!("../../page/index.html");
-const CONSOLE: &[u8] = include_bytes!("../../page/admin/index.html");
+static INDEX: LazyLock<String> = LazyLock::new(|| with_parts(include_str!("../../page/index.html")));
+static CONSOLE: LazyLock<String> = LazyLock::new(|| with_parts(include_str!("../../page/admin/index.html")));
+
+/// What both of them have, in the place of a comment that names the file.
+const PARTS: [(&str, &str); 2] = [
+    ("<!-- login-code.html -->", include_str!("../../page/login-code.html")),
+    ("<!-- security.html -->", include_str!("../../page/security.html")),
+];
+
+fn with_parts(document: &str) -> String {
+    PARTS.iter().fold(document.to_owned(), |document, (place, part)| document.replacen(place, part, 1))
+}
 
 macro_rules! files {
     ($folder:literal: $($name:literal)+) => {
@@ -27,9 +39,9 @@ macro_rules! files {
 /// The files under `/assets/`.
 const ASSETS: &[(&str, &[u8])] = files! {
     "":
-    "account.js" "action.js" "api.js" "app.js" "around.js" "board.css" "board.js" "connection.js" "devices.js"
+    "account.js" "action.js" "api.js" "app.js" "around.js" "board.css" "board.js" "connection.js" "credentials.js" "devices.js"
     "fight.js" "format.js" "forms.js" "game.js" "kinds.js" "login-code.js" "mailed.js" "motion.js" "news.js" "notice.js" "own.js"
-    "play.css" "security.css" "security.js" "session.js" "sleep.js" "sparkline.js" "stars.js" "style.css"
+    "play.css" "security.css" "security.js" "session.js" "sessions.js" "sleep.js" "sparkline.js" "stars.js" "style.css"
     "tabstore.js" "theme.js"
 };
 
@@ -57,12 +69,12 @@ pub(super) fn router() -> Router<Shared> {
 }
 
 async fn index(headers: HeaderMap) -> Response {
-    document(&headers, INDEX)
+    document(&headers, INDEX.as_bytes())
 }
 
 /// The same for everyone: what it shows, it asks of the API with the token of who is signed in.
 async fn console_index(headers: HeaderMap) -> Response {
-    document(&headers, CONSOLE)
+    document(&headers, CONSOLE.as_bytes())
 }
 
 fn document(headers: &HeaderMap, bytes: &'static [u8]) -> Response {
@@ -120,13 +132,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_page_and_the_console_have_what_both_of_them_have() {
+        for document in [&*INDEX, &*CONSOLE] {
+            assert!(!document.contains(".html -->"));
+            for id in ["code-lead", "code-ways", "security", "enrol-form", "end-others"] {
+                assert_eq!(document.matches(&format!(r#" id="{id}""#)).count(), 1, "{id}");
+            }
+        }
+    }
+
+    #[test]
     fn every_file_of_the_page_and_the_client_is_served() {
         for (folder, files) in [("page", ASSETS), ("page/admin", CONSOLE_ASSETS), ("client", CLIENT)] {
             let folder = format!("{}/{folder}", env!("CARGO_MANIFEST_DIR"));
             let entries = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
             let files_of = entries.filter(|entry| entry.file_type().unwrap().is_file());
             let names = files_of.map(|entry| entry.file_name().into_string().unwrap());
-            let mut names: Vec<_> = names.filter(|name| name != "index.html").collect();
+            let mut names: Vec<_> = names.filter(|name| !name.ends_with(".html")).collect();
             names.sort();
             assert_eq!(files.iter().map(|(name, _)| *name).collect::<Vec<_>>(), names);
         }

@@ -101,6 +101,9 @@ pub(super) async fn begin_totp(State(app): State<Shared>, request: Request) -> R
     let usage = app.limits.codes(Subject::User(principal.user_id)).await?;
     limited(usage, async {
         let BeginTotpRequest { password } = json_or_nothing(&parts, body)?;
+        if password.is_some() {
+            app.limits.shown_password(principal.user_id).await?;
+        }
         let begun = app.accounts.begin_totp(&principal, password).await;
         count("mfa_begin", &begun);
         let begun = begun?;

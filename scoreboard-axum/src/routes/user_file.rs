@@ -10,7 +10,6 @@ use crate::dto::{AccountAnswer, UserActionsParams, UserFileAnswer, UserFileParam
 use crate::names::of_decision;
 use crate::problem::Problem;
 use crate::query::query;
-use crate::rate_limit::{Subject, limited};
 use crate::state::{AppState, Shared};
 
 /// Who a user is, what they may not and since when, and where they stand as they are told themselves.
@@ -24,11 +23,8 @@ use crate::state::{AppState, Shared};
     ),
 )]
 pub(super) async fn user_file(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
-    let (mut parts, _) = request.into_parts();
-    let reviewer = app.signed_in(&parts)?.user_id;
-    let usage = app.limits.read(Subject::User(reviewer)).await?;
-    limited(usage, async {
-        app.may_review(reviewer).await?;
+    let (parts, _) = request.into_parts();
+    app.reviewing(parts, async |_, mut parts| {
         let user_id = user_id(&mut parts).await?;
         let UserFileParams { board } = query(&parts)?;
         let standing = app.scoreboard.own_standing(user_id, &StandingQuery::new(board)).await?;
@@ -71,11 +67,8 @@ async fn restricted(app: &AppState, user: UserId) -> Result<(Option<Restricted>,
     ),
 )]
 pub(super) async fn user_actions(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
-    let (mut parts, _) = request.into_parts();
-    let reviewer = app.signed_in(&parts)?.user_id;
-    let usage = app.limits.read(Subject::User(reviewer)).await?;
-    limited(usage, async {
-        app.may_review(reviewer).await?;
+    let (parts, _) = request.into_parts();
+    app.reviewing(parts, async |_, mut parts| {
         let user_id = user_id(&mut parts).await?;
         let params: UserActionsParams = query(&parts)?;
         let (before, limit) = (params.before(), params.limit());

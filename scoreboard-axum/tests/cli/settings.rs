@@ -57,6 +57,7 @@ fn a_bad_setting_is_named_with_where_it_was_set() {
         (["--set", "drain_seconds=-1"], ["`drain_seconds` (command line)", "must be an integer"]),
         (["--set", "store.readers=0"], ["`store.readers` (command line)", "from 1 to 256"]),
         (["--set", "fraud.max_outstanding=0"], ["`fraud.max_outstanding` (command line)", "0"]),
+        (["--set", "fraud.shared_source=hold"], ["`fraud.shared_source` (command line)", "must not be hold"]),
         (["--set", "accounts.hash=md5"], ["`accounts.hash` (command line)", "argon2id"]),
         (["--set", "log=loud"], ["`log` (command line)", "`json`, `text` or `auto`"]),
         (["--listen", "8080"], ["`listen` (command line)", "127.0.0.1:8080"]),
@@ -67,6 +68,8 @@ fn a_bad_setting_is_named_with_where_it_was_set() {
         (["--database-url", "sqlite://"], ["`database_url` (command line)", "sqlite://scoreboard.db"]),
         (["--allowed-origins", "not an origin"], ["`allowed_origins` (command line)", "not an origin"]),
         (["--trusted-proxies", "10.0.0.0/99"], ["`trusted_proxies` (command line)", "10.0.0.0/99"]),
+        (["--set", "accounts.registration=post"], ["`accounts.registration` (command line)", "`form` or `mail`"]),
+        (["--set", "accounts.registration=mail"], ["`accounts.registration` (command line)", "set mail.smtp_url"]),
     ] {
         let refusal = folder.refused(&args);
         assert!(parts.iter().all(|part| refusal.contains(part)), "{args:?}: {refusal}");

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::http::Request;
+use scoreboard_core::accounts::MessageKind;
 use serde_json::{Value, json};
 
 use crate::support::{Answer, PASSWORD, Setup, World};
@@ -108,4 +109,54 @@ async fn a_network_has_ten_times_the_quota_of_an_address() {
     let refused = login(&world, &guess("another@example.org")).await;
     refused.assert_problem(429, "rate_limited");
     assert_eq!(refused.header("ratelimit-policy"), "\"login_network\";q=10;w=60");
+}
+
+#[tokio::test]
+async fn a_token_that_was_found_is_no_quicker_way_to_guess_the_password() {
+    let world = world("1000/s").await;
+    let ada = world.player("ada").await;
+    let change = async |password: &str| {
+        let body = json!({ "password": password, "newPassword": "another horse battery staple" });
+        world.post("/api/auth/password", Some(&ada), &body).await
+    };
+    let enrol =
+        async |password: &str| world.post("/api/auth/mfa/totp", Some(&ada), &json!({ "password": password })).await;
+    change("a guess").await.assert_invalid("/password");
+    enrol("a guess").await.assert_invalid("/password");
+    change("a guess").await.assert_invalid("/password");
+    let refused = change(PASSWORD).await;
+    refused.assert_problem(429, "rate_limited");
+    assert!(refused.header("ratelimit-policy").starts_with("\"login_account\";"));
+    enrol(PASSWORD).await.assert_problem(429, "rate_limited");
+    let fresh = world.post_raw("/api/auth/mfa/totp", Some(&ada.token), "").await;
+    assert_eq!(fresh.status, 201, "who shows none is not counted: {}", fresh.text);
+    assert_eq!(login(&world, &right()).await.status, 200, "and its user signs in as before");
+    world.clock.advance(Duration::from_secs(1));
+    assert_eq!(change(PASSWORD).await.status, 204);
+}
+
+#[tokio::test]
+async fn who_guesses_without_end_shuts_nobody_out_who_reads_their_mail() {
+    let world = world("1000/s").await;
+    world.player("ada").await;
+    // Somebody takes each try as soon as there is one.
+    let taken = async || while login(&world, &guess("ada@example.org")).await.status == 401 {};
+    for _ in 0..20 {
+        taken().await;
+        login(&world, &right()).await.assert_problem(429, "rate_limited");
+        world.clock.advance(Duration::from_secs(60));
+    }
+    let forgot = json!({ "email": "ada@example.org" });
+    assert_eq!(world.post("/api/auth/password/forgot", None, &forgot).await.status, 202);
+    let text = world.mail.of(MessageKind::PasswordReset).pop().unwrap().text;
+    let mailed = text.split("#reset=").nth(1).and_then(|rest| rest.split_whitespace().next()).unwrap();
+    let new = "another horse battery staple";
+    let reset = json!({ "token": mailed, "password": new });
+    assert_eq!(world.post("/api/auth/password/reset", None, &reset).await.status, 204);
+    taken().await;
+    let body = json!({ "email": "ada@example.org", "password": new });
+    login(&world, &body).await.assert_problem(429, "rate_limited");
+    let device = mailed.split('.').nth(1).unwrap();
+    let body = json!({ "email": "ada@example.org", "password": new, "deviceToken": device });
+    assert_eq!(login(&world, &body).await.status, 200);
 }

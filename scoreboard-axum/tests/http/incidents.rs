@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::http::Request;
-use scoreboard_core::accounts::{Role, UserStore};
+use scoreboard_core::accounts::{AccountError, Factor, FactorStore, Role, UserStore};
 use scoreboard_core::{
     ActionId, BoardId, Case, Clock, Incident, IncidentFilter, IncidentId, IncidentStatus, Measure, UserId,
 };
@@ -30,7 +30,43 @@ pub(crate) async fn about(world: &World, user: UserId, number: u8) -> IncidentId
 pub(crate) async fn reviewer(world: &World, name: &str, role: Role) -> Player {
     let player = world.player(name).await;
     assert!(world.users.set_roles(player.id, &[Role::User], &[Role::User, role]).await.unwrap());
+    with_factor(world, player.id).await;
     player
+}
+
+/// Gives who needs one a second factor, whatever it may be.
+pub(crate) async fn with_factor(world: &World, user: UserId) {
+    if let Err(AccountError::FactorRequired) = world.accounts.roles(user).await {
+        let factor = Factor {
+            user_id: user,
+            stamp: user.as_uuid(),
+            secret: Vec::new(),
+            confirmed_at: Some(world.clock.now()),
+            last_step: None,
+            recovery_codes: Vec::new(),
+            wrong_at: Vec::new(),
+        };
+        assert!(world.users.replace_factor(user, None, Some(&factor)).await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn a_role_without_a_second_factor_decides_nothing() {
+    let world = World::new().await;
+    let (ada, mona) = (world.player("ada").await, world.player("mona").await);
+    let id = about(&world, ada.id, 1).await;
+    let looks = async || world.get_as("/api/admin/incidents", &mona).await;
+    looks().await.assert_problem(403, "forbidden");
+    // Her token is older than the role, and says nothing of a factor.
+    assert!(world.users.set_roles(mona.id, &[Role::User], &[Role::User, Role::Moderator]).await.unwrap());
+    looks().await.assert_problem(403, "forbidden");
+    let confirm = json!({ "revision": 0, "status": "confirmed" });
+    act(&world, &mona, id, "decide", confirm).await.assert_problem(403, "forbidden");
+    let root = reviewer(&world, "root", Role::Admin).await;
+    let given = act(&world, &root, id, "assign", json!({ "revision": 0, "assignee": mona.id })).await;
+    given.assert_invalid("/assignee");
+    let history = world.get_as(&format!("/api/scoreboard/users/{}/history", ada.id), &mona).await;
+    history.assert_problem(403, "forbidden");
 }
 
 async fn act(world: &World, by: &Player, id: IncidentId, deed: &str, body: Value) -> Answer {

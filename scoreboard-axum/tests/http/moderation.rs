@@ -118,6 +118,61 @@ async fn nobody_makes_their_own_actions_count_again_by_their_ids() {
 
 const VOIDS: &str = "/api/admin/voids";
 
+#[tokio::test]
+async fn nobody_uses_up_the_id_of_what_a_rule_or_a_case_is_to_do() {
+    let world = World::new().await;
+    let (ada, mona) = (world.player("ada").await, reviewer(&world, "mona", Role::Moderator).await);
+    // Whoever knows the user, the rule and the day knows the incident's id before there is one, and so that of its hold.
+    let incident = about(&world, ada.id, 1).await;
+    let file = world.scoreboard.incidents().incident(incident).await.unwrap().unwrap();
+    let taken = file.incident.hold_id();
+    let bob = world.player("bob").await;
+    let restriction = format!("/api/admin/users/{}/restriction", bob.id);
+    let with = |id: &str| json!({ "id": id, "reason": "harmless" });
+    world.delete(&restriction, &mona, &with(&taken.to_string())).await.assert_invalid("/id");
+    let mut void = with(&taken.to_string());
+    void["actions"] = json!([]);
+    world.post(VOIDS, Some(&mona), &void).await.assert_invalid("/id");
+    assert_eq!(world.scoreboard.carried_out(taken).await.unwrap(), None);
+    for own in ["018bcfe5-6800-7000-8000-000000000001", "018bcfe5-6800-4000-8000-000000000001"] {
+        assert_eq!(world.delete(&restriction, &mona, &with(own)).await.status, 200, "{own}");
+    }
+}
+
+#[tokio::test]
+async fn who_was_found_honest_is_not_meant_by_the_rule() {
+    let world = World::new().await;
+    let (ada, mona) = (world.player("ada").await, reviewer(&world, "mona", Role::Moderator).await);
+    world.tap(&ada).await;
+    let incident = about(&world, ada.id, 1).await;
+    let would_be = async || {
+        let body = json!({ "select": { "rule": "too_fast" }, "reason": "a test", "dryRun": true });
+        world.post(VOIDS, Some(&mona), &body).await.body["preview"]["wouldBe"]["changed"].clone()
+    };
+    assert_eq!(would_be().await, 1);
+    let dismiss = json!({ "revision": 0, "status": "dismissed", "note": "a person" });
+    assert_eq!(world.post(&format!("/api/admin/incidents/{incident}/decide"), Some(&mona), &dismiss).await.status, 200);
+    assert_eq!(would_be().await, 0);
+}
+
+#[tokio::test]
+async fn reasons_and_rules_are_text_that_every_store_keeps_and_every_terminal_shows() {
+    let world = World::new().await;
+    let (ada, mona) = (world.player("ada").await, reviewer(&world, "mona", Role::Moderator).await);
+    let path = format!("/api/admin/users/{}/restriction", ada.id);
+    for bad in
+        ["", " \n ", "nul\0", "a\u{1b}[2Jb", "a\u{9b}31mb", "a\rb", &"x".repeat(501), &format!("x{}", " ".repeat(500))]
+    {
+        world.delete(&path, &mona, &json!({ "reason": bad })).await.assert_invalid("/reason");
+    }
+    let good = format!("Ärger,\nseit gestern{}", "x".repeat(480));
+    assert_eq!(world.delete(&path, &mona, &json!({ "reason": good })).await.status, 200);
+    for bad in ["nul\0", "ä", &"x".repeat(101)] {
+        let body = json!({ "select": { "rule": bad }, "reason": "a test" });
+        world.post(VOIDS, Some(&mona), &body).await.assert_invalid("/select/rule");
+    }
+}
+
 impl World {
     /// So many actions of a user.
     async fn recorded(&self, user: UserId, count: usize) -> Vec<ActionId> {

@@ -5,6 +5,7 @@ use axum::http::Request;
 use scoreboard_core::accounts::{Role, UserStore};
 use serde_json::{Value, json};
 
+use crate::incidents::with_factor;
 use crate::support::World;
 
 #[tokio::test]
@@ -165,6 +166,7 @@ async fn a_history_is_its_users_own_and_the_moderators() {
 
     world.get_as(&path, &eve).await.assert_problem(403, "forbidden");
     world.users.set_roles(eve.id, &[Role::User], &[Role::User, Role::Moderator]).await.unwrap();
+    with_factor(&world, eve.id).await;
     assert_eq!(versions(&world.get_as(&path, &eve).await.body), [3, 2, 1]);
     world.users.set_roles(eve.id, &[Role::User, Role::Moderator], &[Role::User, Role::Admin]).await.unwrap();
     assert_eq!(versions(&world.get_as(&path, &eve).await.body), [3, 2, 1]);

@@ -6,7 +6,10 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::accounts::factor::Proof;
-use crate::accounts::{AccountError, Accounts, Factor, LoginChallenge, MessageKind, SignedIn, TokenHash, User};
+use crate::accounts::{
+    AccountError, Accounts, Factor, LoginChallenge, MessageKind, PasswordHash, SignedIn, TokenHash, User,
+};
+use crate::encoding::sha256;
 use crate::id_source::IdSourceExt;
 
 /// How long the second step may take.
@@ -31,7 +34,7 @@ pub enum FactorMethod {
 /// A login that waits for the second factor.
 #[derive(Clone)]
 pub struct PendingLogin {
-    /// Names it: 256 random bits.
+    /// Names it: 256 random bits, and a hash by which it ends with the password that began it.
     pub challenge_id: String,
     /// By what it can be completed.
     pub methods: Vec<FactorMethod>,
@@ -86,9 +89,11 @@ impl Accounts {
         code: &str,
     ) -> Result<SignedIn, AccountError> {
         let factors = self.factors()?;
-        let id = hash(challenge_id)?;
+        let shown = ShownChallenge::read(challenge_id)?;
+        let id = shown.id();
         let now = self.parts.clock.now();
         let challenge = factors.store.try_challenge(id, MAX_TRIES, now).await?.ok_or(AccountError::Unauthorized)?;
+        let (user, password) = self.who_waits(&shown, &challenge).await?;
         let proof = match method {
             FactorMethod::Totp => Proof::Totp(code),
             FactorMethod::RecoveryCode => Proof::RecoveryCode(code),
@@ -106,23 +111,43 @@ impl Accounts {
         if method == FactorMethod::RecoveryCode {
             self.tell(challenge.user_id, MessageKind::RecoveryCodeUsed, "a recovery code was used to sign in.").await;
         }
+        self.begin(user, &password, true).await
+    }
+
+    /// Whose login it is that waits, with the hash of their password, if that is still the one that began it: whoever has changed it, or set
+    /// another by mail, is rid of those who knew the old one, be they half in.
+    pub(super) async fn who_waits(
+        &self,
+        shown: &ShownChallenge,
+        challenge: &LoginChallenge,
+    ) -> Result<(User, PasswordHash), AccountError> {
         let user = self.parts.store.user(challenge.user_id).await?.ok_or(AccountError::Unauthorized)?;
-        self.begin(user, true).await
+        let password = self.password_of(&user).await?.ok_or(AccountError::Unauthorized)?;
+        if shown.mark == mark(&shown.secret, &password) {
+            Ok((user, password))
+        } else {
+            Err(AccountError::Unauthorized)
+        }
     }
 
     /// What a right password comes to for this user.
-    pub(super) async fn password_was_right(&self, user: User) -> Result<Login, AccountError> {
+    pub(super) async fn password_was_right(&self, user: User, password: &PasswordHash) -> Result<Login, AccountError> {
         let factor = match &self.parts.factors {
             Some(factors) => factors.store.factor(user.id).await?.filter(Factor::is_active),
             None => None,
         };
         match factor {
-            Some(factor) => self.challenge(&user, &factor).await.map(Login::SecondFactor),
-            None => self.begin(user, false).await.map(Login::SignedIn),
+            Some(factor) => self.challenge(&user, password, &factor).await.map(Login::SecondFactor),
+            None => self.begin(user, password, false).await.map(Login::SignedIn),
         }
     }
 
-    async fn challenge(&self, user: &User, factor: &Factor) -> Result<PendingLogin, AccountError> {
+    async fn challenge(
+        &self,
+        user: &User,
+        password: &PasswordHash,
+        factor: &Factor,
+    ) -> Result<PendingLogin, AccountError> {
         let secret = self.parts.ids.secret();
         let now = self.parts.clock.now();
         let challenge = LoginChallenge {
@@ -140,12 +165,33 @@ impl Accounts {
             methods.push(FactorMethod::RecoveryCode);
         }
         methods.extend(self.ways_to(user).await?.into_iter().map(|(way, _)| way));
-        Ok(PendingLogin { challenge_id: URL_SAFE_NO_PAD.encode(secret), methods, expires_in: LIFETIME })
+        let challenge_id = URL_SAFE_NO_PAD.encode([&secret[..], &mark(&secret, password)].concat());
+        Ok(PendingLogin { challenge_id, methods, expires_in: LIFETIME })
     }
 }
 
-/// What a login is known by.
-pub(super) fn hash(challenge_id: &str) -> Result<TokenHash, AccountError> {
-    let secret = URL_SAFE_NO_PAD.decode(challenge_id).map_err(|_| AccountError::Unauthorized)?;
-    Ok(TokenHash::of(&secret))
+const SECRET: usize = 32;
+
+/// What a client shows of a login that waits.
+pub(super) struct ShownChallenge {
+    secret: [u8; SECRET],
+    mark: [u8; 32],
+}
+
+impl ShownChallenge {
+    pub(super) fn read(challenge_id: &str) -> Result<Self, AccountError> {
+        let bytes = URL_SAFE_NO_PAD.decode(challenge_id).map_err(|_| AccountError::Unauthorized)?;
+        let (secret, mark) = bytes.split_first_chunk().ok_or(AccountError::Unauthorized)?;
+        Ok(Self { secret: *secret, mark: mark.try_into().map_err(|_| AccountError::Unauthorized)? })
+    }
+
+    /// What the login is known by.
+    pub(super) fn id(&self) -> TokenHash {
+        TokenHash::of(&self.secret)
+    }
+}
+
+/// What binds a login to the password that began it. It tells its client nothing: the hash has a salt that only the store knows.
+fn mark(secret: &[u8; SECRET], password: &PasswordHash) -> [u8; 32] {
+    sha256("scoreboard/login-challenge/v1", &[secret, password.expose().as_bytes()])
 }

@@ -27,6 +27,13 @@ impl std::fmt::Debug for Registration {
     }
 }
 
+/// The same once it keeps the rules.
+pub(super) struct Wanted {
+    pub(super) email: Email,
+    pub(super) name: DisplayName,
+    pub(super) password: Zeroizing<String>,
+}
+
 /// The most characters of a password.
 const MAX_PASSWORD_CHARS: usize = 128;
 
@@ -42,19 +49,7 @@ impl Accounts {
     ///
     /// If the future is dropped, the account was made whole, or not.
     pub async fn register(&self, registration: Registration) -> Result<User, AccountError> {
-        let Registration { email, password, display_name } = registration;
-        let password = Zeroizing::new(password);
-        let mut problems = Vec::new();
-        let mut note = |field, problem: String| problems.push(FieldProblem { field, problem });
-        let email = Email::new(&email).map_err(|error| note("email", error.to_string())).ok();
-        if let Some(problem) = self.password_problem(&password) {
-            note("password", problem);
-        }
-        let display_name = DisplayName::new(&display_name).map_err(|error| note("displayName", error.to_string())).ok();
-        let (Some(email), Some(display_name), true) = (email, display_name, problems.is_empty()) else {
-            return Err(AccountError::Invalid(problems));
-        };
-
+        let Wanted { email, name: display_name, password } = self.wanted(registration)?;
         let hash = self.parts.passwords.hash(password, &*self.parts.ids).await?;
         let now = self.parts.clock.now();
         let id = UserId::from_uuid(self.parts.ids.uuid(now));
@@ -74,7 +69,8 @@ impl Accounts {
     ///
     /// # Errors
     ///
-    /// [`AccountError::Unauthorized`], [`AccountError::Busy`], or the store's failure.
+    /// [`AccountError::Unauthorized`], [`AccountError::Busy`] if there is no room to hash, or the password or the second factor became another
+    /// meanwhile; or the store's failure.
     ///
     /// # Cancel safety
     ///
@@ -88,12 +84,29 @@ impl Accounts {
         let (user, hash) = known.unzip();
         let verified = self.parts.passwords.verify(password, hash.clone(), &*self.parts.ids).await?;
         let (Some(user), Some(old)) = (user, hash) else { return Err(AccountError::Unauthorized) };
-        match verified {
+        let hash = match verified {
             Verified::No => return Err(AccountError::Unauthorized),
-            Verified::Yes => {}
-            Verified::Upgrade(new) => self.upgrade(&user, &old, &new).await,
+            Verified::Yes => old,
+            Verified::Upgrade(new) => self.upgrade(&user, old, new).await,
+        };
+        self.password_was_right(user, &hash).await
+    }
+
+    /// What was typed, if it keeps the rules.
+    pub(super) fn wanted(&self, registration: Registration) -> Result<Wanted, AccountError> {
+        let Registration { email, password, display_name } = registration;
+        let password = Zeroizing::new(password);
+        let mut problems = Vec::new();
+        let mut note = |field, problem: String| problems.push(FieldProblem { field, problem });
+        let email = Email::new(&email).map_err(|error| note("email", error.to_string())).ok();
+        if let Some(problem) = self.password_problem(&password) {
+            note("password", problem);
         }
-        self.password_was_right(user).await
+        let name = DisplayName::new(&display_name).map_err(|error| note("displayName", error.to_string())).ok();
+        match (email, name) {
+            (Some(email), Some(name)) if problems.is_empty() => Ok(Wanted { email, name, password }),
+            _ => Err(AccountError::Invalid(problems)),
+        }
     }
 
     /// Asks for the address to be confirmed, where mail is sent. The account is there either way, and the mail can be asked for again.
@@ -106,10 +119,15 @@ impl Accounts {
         }
     }
 
-    /// Keeps the better hash. If that fails, the old one is as good as before, so the login goes on.
-    async fn upgrade(&self, user: &User, old: &PasswordHash, new: &PasswordHash) {
-        if let Err(error) = self.parts.store.replace_password(user.id, old, new).await {
-            tracing::warn!(user.id = %user.id, error = %Chain(&error), "a password hash was not upgraded");
+    /// Keeps the better hash, and gives the one that holds. If that fails, the old one is as good as before, so the login goes on.
+    async fn upgrade(&self, user: &User, old: PasswordHash, new: PasswordHash) -> PasswordHash {
+        match self.parts.store.replace_password(user.id, &old, &new).await {
+            Ok(true) => new,
+            Ok(false) => old,
+            Err(error) => {
+                tracing::warn!(user.id = %user.id, error = %Chain(&error), "a password hash was not upgraded");
+                old
+            }
         }
     }
 

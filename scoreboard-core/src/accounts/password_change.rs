@@ -15,7 +15,7 @@ impl Accounts {
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, the password is the old or the new one, and the other sessions may go on: change it again.
+    /// If the future is dropped, the password is the old or the new one; the sessions that there were before are ended if it is the new one.
     pub async fn change_password(&self, principal: &Principal, old: String, new: String) -> Result<(), AccountError> {
         let (old, new) = (Zeroizing::new(old), Zeroizing::new(new));
         if let Some(problem) = self.password_problem(&new) {
@@ -24,6 +24,9 @@ impl Accounts {
         let user = self.me(principal).await?;
         let known = self.check_password(&user, old).await?;
         let hash = self.parts.passwords.hash(new, &*self.parts.ids).await?;
+        // Before, so that a process that is killed in between leaves none of them beside the new password; and after, for those that have begun
+        // meanwhile.
+        self.end_other_sessions(principal).await?;
         if !self.parts.store.replace_password(user.id, &known, &hash).await? {
             return Err(AccountError::Busy);
         }

@@ -133,7 +133,8 @@ impl Accounts {
         Err(AccountError::Busy)
     }
 
-    /// Puts an app in force by its first right code, and gives ten recovery codes, which nobody can be given again.
+    /// Puts an app in force by its first right code, and gives ten recovery codes, which nobody can be given again. The user's other sessions
+    /// end: none that began without the factor goes on beside it, be it of somebody who knows the password.
     ///
     /// # Errors
     ///
@@ -142,7 +143,8 @@ impl Accounts {
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, it may be in force with recovery codes that nobody has: [renew](Self::renew_recovery_codes) them.
+    /// If the future is dropped, it may be in force with recovery codes that nobody has: [renew](Self::renew_recovery_codes) them; and other
+    /// sessions may go on: [end](Self::end_other_sessions) them. So it is if the store fails in between.
     pub async fn confirm_totp(&self, principal: &Principal, code: &str) -> Result<Vec<String>, AccountError> {
         let user = principal.user_id;
         let codes = recovery_codes::random(&*self.parts.ids);
@@ -154,6 +156,7 @@ impl Accounts {
         })
         .await?;
         metrics::counter!("scoreboard_second_factors_total", "event" => "added").increment(1);
+        self.end_other_sessions(principal).await?;
         self.tell(user, MessageKind::FactorAdded, "an authenticator app was set up for your account.").await;
         Ok(codes)
     }
@@ -193,6 +196,8 @@ impl Accounts {
             Some(right)
         })
         .await?;
+        let what = "the recovery codes of your account were renewed.";
+        self.tell(user, MessageKind::RecoveryCodesRenewed, what).await;
         Ok(codes)
     }
 

@@ -7,9 +7,8 @@ use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-use crate::accounts::{
-    AccountError, Accounts, FactorMethod, LoginChallenge, MessageKind, Notifier, TokenHash, User, challenge,
-};
+use crate::accounts::challenge::ShownChallenge;
+use crate::accounts::{AccountError, Accounts, FactorMethod, LoginChallenge, MessageKind, Notifier, TokenHash, User};
 use crate::id_source::IdSource;
 use crate::verifier::{KeyRing, Macs};
 
@@ -82,12 +81,13 @@ impl Accounts {
     ///
     /// If the future is dropped, a code may be on its way.
     pub async fn send_code(&self, challenge_id: &str, method: FactorMethod) -> Result<(), AccountError> {
-        let id = challenge::hash(challenge_id)?;
+        let shown = ShownChallenge::read(challenge_id)?;
+        let id = shown.id();
         let (now, code) = (self.parts.clock.now(), random(&*self.parts.ids));
         let hash = self.parts.sent_codes.kept(id, &code);
         let waits = self.factors()?.store.set_challenge_code(id, hash, MAX_SENT, now).await?;
         let waits = waits.ok_or(AccountError::Unauthorized)?;
-        let user = self.parts.store.user(waits.user_id).await?.ok_or(AccountError::Unauthorized)?;
+        let (user, _) = self.who_waits(&shown, &waits).await?;
         let carrier = self.ways_to(&user).await?.into_iter().find(|(way, _)| *way == method);
         let (_, carrier) = carrier.ok_or(AccountError::Unauthorized)?;
         let minutes = waits.expires_at.since(now).as_secs().div_ceil(60);

@@ -5,10 +5,13 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::accounts::{AccountError, Accounts, Rotation, Session, TokenHash, User};
+use crate::accounts::{AccountError, Accounts, PasswordHash, Rotation, Session, TokenHash, User};
 use crate::clock::Timestamp;
 use crate::id_source::IdSourceExt;
 use crate::ids::{SessionId, UserId};
+
+/// How many sessions a user may have; a further one takes the place of the one that began first.
+const MAX_SESSIONS: usize = 100;
 
 /// What a login or a refresh gives.
 #[derive(Clone)]
@@ -144,8 +147,16 @@ impl Accounts {
         self.parts.store.user(principal.user_id).await?.ok_or(AccountError::Unauthorized)
     }
 
-    /// Begins a session of a user who has shown a second factor, or has none to show.
-    pub(super) async fn begin(&self, user: User, has_factor: bool) -> Result<SignedIn, AccountError> {
+    /// Begins a session of a user whose password was the one of this hash, and who has shown a second factor or has none to show.
+    ///
+    /// A password that is changed, and a factor that is put in force, end the sessions that there are. So this one is there before it is looked
+    /// whether both still are what they were: either it is ended with the others, or it finds what has changed.
+    pub(super) async fn begin(
+        &self,
+        user: User,
+        password: &PasswordHash,
+        has_factor: bool,
+    ) -> Result<SignedIn, AccountError> {
         let must_enrol = !has_factor && self.must_have_factor(&user);
         let now = self.parts.clock.now();
         let secret = self.parts.ids.secret();
@@ -156,8 +167,29 @@ impl Accounts {
             expires_at: now.plus(self.parts.config.session_lifetime),
         };
         self.parts.store.begin_session(&session, TokenHash::of(&secret)).await?;
+        let has_still = self.password_of(&user).await?.as_ref() == Some(password);
+        if !has_still || (!has_factor && self.parts.factors.is_some() && self.has_factor(user.id).await?) {
+            self.parts.store.end_session(session.id, now).await?;
+            return Err(AccountError::Busy);
+        }
+        self.make_room(user.id, now).await?;
         let device_token = Some(self.parts.device_tokens.issue(&user.email, now, &*self.parts.ids));
         Ok(SignedIn { device_token, ..self.signed_in(user, session.id, &secret, now, must_enrol) })
+    }
+
+    /// Ends the sessions of a user that began longest ago, if there are too many: else whoever signs in again and again makes each look at
+    /// all of them ever dearer.
+    async fn make_room(&self, user: UserId, now: Timestamp) -> Result<(), AccountError> {
+        for session in self.parts.store.sessions_of(user, now).await?.into_iter().skip(MAX_SESSIONS) {
+            self.parts.store.end_session(session.id, now).await?;
+            self.revoke(session.id, now);
+        }
+        Ok(())
+    }
+
+    /// The hash of a user's password as it is now.
+    pub(super) async fn password_of(&self, user: &User) -> Result<Option<PasswordHash>, AccountError> {
+        Ok(self.parts.store.user_by_email(&user.email).await?.map(|(_, hash)| hash))
     }
 
     fn signed_in(
@@ -174,7 +206,7 @@ impl Accounts {
         SignedIn { token, expires_in, refresh_token, user, must_enrol, device_token: None }
     }
 
-    async fn has_factor(&self, user: UserId) -> Result<bool, AccountError> {
+    pub(super) async fn has_factor(&self, user: UserId) -> Result<bool, AccountError> {
         let factor = self.factors()?.store.factor(user).await?;
         Ok(factor.is_some_and(|factor| factor.is_active()))
     }

@@ -1,7 +1,7 @@
 //! From where users play: what no log holds, kept for a day, in this process alone.
 
-use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::hash::BuildHasher;
 use std::time::Duration;
@@ -15,6 +15,8 @@ use crate::ids::UserId;
 const LIFETIME: Duration = Duration::from_secs(86_400);
 /// So many users are told apart at one place.
 const MAX_USERS: usize = 256;
+/// So many places of one user are kept, those where they were last: whoever has a network of addresses takes no room that others need.
+const MAX_PLACES: usize = 16;
 /// So many sightings are kept in all, some 60 bytes each.
 const MAX_SIGHTINGS: usize = 200_000;
 
@@ -31,8 +33,8 @@ pub struct Sightings {
 struct Seen {
     /// Who was at a place, and when last.
     places: HashMap<u64, Vec<(UserId, Timestamp)>>,
-    /// Where a user was last.
-    users: HashMap<UserId, u64>,
+    /// Where a user was, where they were last at the end.
+    users: HashMap<UserId, VecDeque<u64>>,
     /// How many there are at all places.
     count: usize,
     /// There is nothing to be forgotten before this moment.
@@ -59,7 +61,8 @@ impl Sightings {
         if seen.count >= MAX_SIGHTINGS && seen.sweep_at.is_none_or(|at| at <= now) {
             seen.sweep(now);
         }
-        let has_room = seen.count < MAX_SIGHTINGS;
+        let has_room =
+            seen.count < MAX_SIGHTINGS || seen.users.get(&user).is_some_and(|places| places.len() >= MAX_PLACES);
         let there = seen.places.entry(place).or_default();
         if let Some((_, last)) = there.iter_mut().find(|(known, _)| *known == user) {
             *last = now;
@@ -72,14 +75,14 @@ impl Sightings {
             }
             return;
         }
-        seen.users.insert(user, place);
+        seen.is_at(user, place);
     }
 
     /// Who was seen within a day where this user was seen last, the user among them, sorted; nobody, if the user was not seen.
     #[must_use]
     pub fn neighbours(&self, user: UserId, now: Timestamp) -> Vec<UserId> {
         let seen = self.seen.lock();
-        let there = seen.users.get(&user).and_then(|place| seen.places.get(place));
+        let there = seen.users.get(&user).and_then(|places| seen.places.get(places.back()?));
         let mut there: Vec<_> =
             there.into_iter().flatten().filter(|(_, last)| is_fresh(*last, now)).map(|(user, _)| *user).collect();
         there.sort_unstable();
@@ -92,6 +95,25 @@ fn is_fresh(last: Timestamp, now: Timestamp) -> bool {
 }
 
 impl Seen {
+    /// This user is at a place where they were seen, and not any more at the one where they were longest ago, if there are too many.
+    fn is_at(&mut self, user: UserId, place: u64) {
+        let places = self.users.entry(user).or_default();
+        places.retain(|known| *known != place);
+        places.push_back(place);
+        if places.len() <= MAX_PLACES {
+            return;
+        }
+        let Some(left) = places.pop_front() else { return };
+        if let Some(there) = self.places.get_mut(&left) {
+            let before = there.len();
+            there.retain(|(known, _)| *known != user);
+            self.count -= before - there.len();
+            if there.is_empty() {
+                self.places.remove(&left);
+            }
+        }
+    }
+
     fn sweep(&mut self, now: Timestamp) {
         let mut oldest = now;
         self.places.retain(|_, there| {
@@ -101,8 +123,10 @@ impl Seen {
         });
         self.count = self.places.values().map(Vec::len).sum();
         let places = &self.places;
-        self.users
-            .retain(|user, place| places.get(place).is_some_and(|there| there.iter().any(|(known, _)| known == user)));
+        self.users.retain(|user, were| {
+            were.retain(|place| places.get(place).is_some_and(|there| there.iter().any(|(known, _)| known == user)));
+            !were.is_empty()
+        });
         // Not again before something may go: what is full stays full until then. At most once a minute, for the oldest may come back.
         self.sweep_at = Some(oldest.plus(LIFETIME).max(now.plus(Duration::from_secs(60))));
     }
@@ -156,5 +180,27 @@ mod tests {
         sightings.saw(user(1_000_000), "192.0.2.9", at(86_402));
         assert_eq!(sightings.neighbours(user(1_000_000), at(86_402)), [user(1_000_000)], "the others were forgotten");
         assert_eq!(count(&sightings), 1);
+    }
+
+    #[test]
+    fn who_has_many_addresses_takes_no_room_from_others() {
+        let sightings = Sightings::default();
+        for number in 0..MAX_SIGHTINGS + 10 {
+            sightings.saw(user(number % 14), &number.to_string(), at(0));
+        }
+        assert_eq!(sightings.seen.lock().count, 14 * MAX_PLACES);
+        for honest in [100, 101] {
+            sightings.saw(user(honest), "192.0.2.1", at(1));
+        }
+        assert_eq!(sightings.neighbours(user(100), at(2)), [user(100), user(101)]);
+        let newest = (MAX_SIGHTINGS + 9) % 14;
+        assert_eq!(sightings.neighbours(user(newest), at(2)), [user(newest)], "where they were last");
+        // Who goes back and forth is at two places.
+        for number in 0..100 {
+            sightings.saw(user(200), ["home", "school"][number % 2], at(3));
+        }
+        let seen = sightings.seen.lock();
+        assert_eq!(seen.users[&user(200)].len(), 2);
+        assert_eq!(seen.count, seen.places.values().map(Vec::len).sum::<usize>());
     }
 }

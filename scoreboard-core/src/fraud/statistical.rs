@@ -43,6 +43,7 @@ pub use history::{Act, History};
 pub use interval_variation::{IntervalVariation, Steadiness};
 pub use points_shift::PointsShift;
 pub use rule::{Rule, Seen};
+pub(crate) use rules::look;
 pub use rules::{Rules, Stance};
 pub use shared_source::SharedSource;
 pub use velocity::Velocity;

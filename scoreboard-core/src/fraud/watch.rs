@@ -10,7 +10,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::board::Board;
 use crate::error::{BackendError, Chain};
-use crate::fraud::statistical::{Evidence, History, Rule, Rules, Seen, Stance};
+use crate::fraud::statistical::{Evidence, History, Rule, Rules, Seen, Stance, look};
 use crate::fraud::{Case, Incident, IncidentStore, Measure, Recorded, Sightings};
 use crate::ids::{BoardId, UserId};
 use crate::layers::RankIndexed;
@@ -317,7 +317,7 @@ impl Shared {
         };
         let rows = self.rows_up_to(board, row).await?;
         let history = History::of(&rows);
-        let found = rule.look(Seen { history: &history, neighbours });
+        let found = look(rule, Seen { history: &history, neighbours });
         if found.is_none() {
             tracing::warn!(board.id = %board, user.id = %row.user_id, rule = rule.id(), "the log does not bear out what was found");
         }

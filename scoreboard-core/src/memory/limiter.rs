@@ -23,10 +23,10 @@ use count::Count;
 /// A [`RateLimiter`] for one process: the exact sliding log, and the generic cell rate algorithm.
 ///
 /// - It keeps at most [`with_max_subjects`](Self::with_max_subjects) counts, and forgets those that count no more. While there
-///   is no room, subjects that it does not know share one count a policy; those that it knows notice nothing.
+///   is no room, subjects that it does not know share 8,192 counts a policy, each always the same one; those that it knows notice nothing.
 /// - An exact quota takes 8 bytes for each cell of its limit that was used; a large one is better counted with
 ///   [`Quota::gcra`](crate::Quota::gcra).
-/// - A clock that is set back by less than a period, or ten seconds, changes no verdict for the worse; one that is set back
+/// - A clock that is set back by less than a period and a minute, or ten seconds, changes no verdict for the worse; one that is set back
 ///   further shuts nobody out for longer than two periods, or a period and ten seconds.
 ///
 /// One lock covers all counts, so that several cells are taken as one: a call holds it for about a microsecond.

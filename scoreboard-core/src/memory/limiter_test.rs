@@ -70,20 +70,34 @@ async fn no_cells_are_a_defect_of_the_caller() {
 }
 
 #[tokio::test]
-async fn strangers_share_one_count_when_there_is_no_room() {
+async fn strangers_share_counts_when_there_is_no_room() {
     let limiter = MemoryRateLimiter::with_max_subjects(NonZeroUsize::new(2).unwrap());
     let q = quota("3/s");
     assert!(take(&limiter, &[cell("p", "known 1", q)], 0).await.is_ok());
     assert!(take(&limiter, &[cell("p", "known 2", q)], 0).await.is_ok());
-    for n in 0..3 {
-        assert!(take(&limiter, &[cell("p", &format!("stranger {n}"), q)], 1).await.is_ok());
+    let mut admitted = 0;
+    for n in 0..250_000 {
+        admitted += usize::from(take(&limiter, &[cell("p", &format!("stranger {n}"), q)], 1).await.is_ok());
     }
-    for n in 3..100 {
-        assert!(take(&limiter, &[cell("p", &format!("stranger {n}"), q)], 2).await.is_err());
-    }
+    assert_eq!(admitted, 3 * 8192, "as many as the counts that they share have room for");
+    assert!(take(&limiter, &[cell("p", "stranger", q)], 2).await.is_err());
     assert!(take(&limiter, &[cell("other", "stranger", q)], 2).await.is_ok(), "each policy has its own");
     assert_eq!(take(&limiter, &[cell("p", "known 1", q)], 2).await.unwrap().remaining, 1);
     assert_eq!(limiter.cells.lock().len(), 2);
+}
+
+#[tokio::test]
+async fn who_fills_the_room_does_not_use_up_what_another_has() {
+    let limiter = MemoryRateLimiter::with_max_subjects(NonZeroUsize::new(100).unwrap());
+    let q = quota("3/min");
+    for n in 0..2000 {
+        let _ = take(&limiter, &[cell("p", &format!("stranger {n}"), q)], 0).await;
+    }
+    let mut shut_out = 0;
+    for n in 0..1000 {
+        shut_out += usize::from(take(&limiter, &[cell("p", &format!("victim {n}"), q)], 1).await.is_err());
+    }
+    assert!(shut_out < 10, "{shut_out} of a thousand");
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use crate::cache::BoardCache;
 use crate::clock::Timestamp;
 use crate::entry::{Entry, PageQuery, Range, rank_entries};
 use crate::error::{Rejection, Result};
-use crate::fraud::IncidentFilter;
+use crate::fraud::{Incident, IncidentFilter, IncidentStatus};
 use crate::ids::{ActionId, BoardId, ModerationId, UserId};
 use crate::pipeline::Scoreboard;
 use crate::pipeline::publish::publish;
@@ -42,7 +42,7 @@ pub struct Selection {
     pub board: Option<BoardId>,
     /// Of this user.
     pub user: Option<UserId>,
-    /// Of the users about whom this fraud rule has written an incident down on the action's board.
+    /// Of the users about whom this fraud rule has written an incident down on the action's board that nobody has dismissed.
     pub rule: Option<String>,
     /// Counted from this moment on.
     pub from: Option<Timestamp>,
@@ -308,7 +308,7 @@ impl Scoreboard {
         Ok(actions)
     }
 
-    /// The users about whom a rule has written incidents down, and where.
+    /// The users about whom a rule has written incidents down, and where; not those whom people have found to be honest.
     async fn found_by(&self, rule: &str) -> Result<BTreeSet<(BoardId, UserId)>> {
         let filter = IncidentFilter { rule: Some(rule.to_owned()), ..IncidentFilter::default() };
         let (mut found, mut before, mut read) = (BTreeSet::new(), None, 0);
@@ -317,7 +317,8 @@ impl Scoreboard {
             before = incidents.last().map(|incident| incident.id);
             read += incidents.len();
             let ended = incidents.len() < INCIDENTS || read >= MAX_INCIDENTS;
-            found.extend(incidents.into_iter().map(|incident| (incident.board, incident.user_id)));
+            let stands = |incident: &Incident| incident.case.status != IncidentStatus::Dismissed;
+            found.extend(incidents.into_iter().filter(stands).map(|incident| (incident.board, incident.user_id)));
             if ended {
                 return Ok(found);
             }

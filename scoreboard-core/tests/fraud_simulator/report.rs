@@ -4,100 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::actor::Family;
+use crate::share::{Judged, Share};
 use crate::world::{Caught, Fate, Outcome};
 
-/// So many of so many.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Share {
-    pub(crate) part: u64,
-    pub(crate) whole: u64,
-}
-
-impl Share {
-    pub(crate) fn ratio(self) -> f64 {
-        if self.whole == 0 { 0.0 } else { self.part as f64 / self.whole as f64 }
-    }
-
-    /// Wilson's interval, 95 %: E. B. Wilson, Probable Inference, JASA 22 (1927).
-    pub(crate) fn interval(self) -> (f64, f64) {
-        if self.whole == 0 {
-            return (0.0, 1.0);
-        }
-        let (n, p, z) = (self.whole as f64, self.ratio(), 1.959_964);
-        let middle = p + z * z / (2.0 * n);
-        let width = z * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt();
-        let scale = 1.0 + z * z / n;
-        (((middle - width) / scale).max(0.0), ((middle + width) / scale).min(1.0))
-    }
-}
-
-impl fmt::Display for Share {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (low, high) = self.interval();
-        let text = format!(
-            "{}/{} = {:.2} % ({:.2}–{:.2})",
-            self.part,
-            self.whole,
-            100.0 * self.ratio(),
-            100.0 * low,
-            100.0 * high
-        );
-        f.pad(&text)
-    }
-}
-
-/// One family.
-#[derive(Debug)]
-struct Line {
-    held: Share,
-    flagged: Share,
-    attempts: Share,
-    actions: u64,
-    /// In the middle of those who were caught: actions and points until then.
-    until: Option<(u64, i64)>,
-    /// Held within so many actions.
-    held_at: Vec<u64>,
-}
-
-impl Line {
-    fn of(fates: &[&Fate]) -> Self {
-        let whole = fates.len() as u64;
-        let share =
-            |is: &dyn Fn(&Fate) -> bool| Share { part: fates.iter().filter(|fate| is(fate)).count() as u64, whole };
-        let mut caught: Vec<Caught> = fates.iter().filter_map(|fate| fate.held.or(fate.flagged)).collect();
-        caught.sort_by_key(|caught| caught.actions);
-        Self {
-            held: share(&|fate| fate.held.is_some()),
-            flagged: share(&|fate| fate.flagged.is_some()),
-            attempts: Share {
-                part: fates.iter().map(|fate| fate.attempts.caught).sum(),
-                whole: fates.iter().map(|fate| fate.attempts.tried).sum(),
-            },
-            actions: fates.iter().map(|fate| fate.actions).sum(),
-            until: caught.get(caught.len() / 2).map(|caught| (caught.actions, caught.points)),
-            held_at: fates.iter().filter_map(|fate| fate.held.map(|caught| caught.actions)).collect(),
-        }
-    }
-
-    fn held_within(&self, actions: u64) -> Share {
-        Share { part: self.held_at.iter().filter(|&&at| at <= actions).count() as u64, whole: self.held.whole }
-    }
-}
-
 /// What is asked of the rules.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Targets {
-    fixed_within_30: f64,
-    jitter_10_within_50: f64,
-    people_held: f64,
-    precision_of_hold: f64,
-}
-
-impl Default for Targets {
-    fn default() -> Self {
-        Self { fixed_within_30: 0.99, jitter_10_within_50: 0.95, people_held: 0.001, precision_of_hold: 0.95 }
-    }
-}
+const FIXED_WITHIN_30: f64 = 0.99;
+const JITTER_10_WITHIN_50: f64 = 0.95;
+const PEOPLE_HELD: f64 = 0.001;
+const PRECISION_OF_HOLD: f64 = 0.95;
 
 /// What became of all of them.
 #[derive(Debug)]
@@ -105,9 +19,66 @@ pub(crate) struct Report {
     lines: BTreeMap<Family, Line>,
     people: Line,
     people_blocked: u64,
-    precision_of_hold: Share,
-    precision_of_any: Share,
+    cheats: Line,
     by_rule: BTreeMap<String, (u64, u64)>,
+}
+
+/// What became of some of them.
+#[derive(Debug)]
+struct Line {
+    actions: u64,
+    /// Of what they tried that cannot be, what was refused.
+    refused: Share,
+    held: Found,
+    /// Held or flagged.
+    noticed: Found,
+}
+
+/// Who was found in one way.
+#[derive(Debug)]
+struct Found {
+    found: Share,
+    /// When, those first who were found after the fewest actions.
+    after: Vec<Caught>,
+}
+
+impl Found {
+    fn of(fates: &[&Fate], when: fn(&Fate) -> Option<Caught>) -> Self {
+        let mut after: Vec<Caught> = fates.iter().filter_map(|fate| when(fate)).collect();
+        after.sort_by_key(|caught| caught.actions);
+        Self { found: Share::of(fates, |fate| when(fate).is_some()), after }
+    }
+
+    fn within(&self, actions: u64) -> Share {
+        Share { part: Share::of(&self.after, |caught| caught.actions <= actions).part, ..self.found }
+    }
+
+    /// Actions and points until so many of ten of those who were found at all were.
+    fn until(&self, tenths: usize) -> String {
+        let place = (self.after.len() * tenths).div_ceil(10).saturating_sub(1);
+        let until = self.after.get(place);
+        until.map_or(String::from("—"), |Caught { actions, points }| format!("{actions} actions, {points} points"))
+    }
+}
+
+impl Line {
+    fn of(fates: &[&Fate]) -> Self {
+        let attempts = || fates.iter().map(|fate| fate.attempts);
+        Self {
+            actions: fates.iter().map(|fate| fate.actions).sum(),
+            refused: Share {
+                part: attempts().map(|attempts| attempts.caught).sum(),
+                whole: attempts().map(|attempts| attempts.tried).sum(),
+            },
+            held: Found::of(fates, |fate| fate.held),
+            noticed: Found::of(fates, |fate| fate.held.or(fate.flagged)),
+        }
+    }
+}
+
+/// Of these and people together, those who are no people.
+fn precision(found: Share, people: u64) -> Share {
+    Share { part: found.part, whole: found.part + people }
 }
 
 impl Report {
@@ -117,67 +88,89 @@ impl Report {
             families.entry(fate.family).or_default().push(fate);
         }
         let is_person = |fate: &&&Fate| matches!(fate.family, Family::Honest | Family::Record);
-        let all: Vec<&Fate> = outcome.fates.iter().collect();
-        let people: Vec<&Fate> = all.iter().filter(is_person).copied().collect();
-        let precision = |is: fn(&Fate) -> bool| {
-            let found = all.iter().filter(|fate| is(fate));
-            let whole = found.clone().count() as u64;
-            Share { part: found.filter(|fate| !is_person(fate)).count() as u64, whole }
-        };
+        let (people, cheats): (Vec<&Fate>, Vec<&Fate>) = outcome.fates.iter().partition(|fate| is_person(&fate));
         Self {
             lines: families.iter().map(|(family, fates)| (*family, Line::of(fates))).collect(),
             people: Line::of(&people),
             people_blocked: outcome.people_blocked,
-            precision_of_hold: precision(|fate| fate.held.is_some()),
-            precision_of_any: precision(|fate| fate.flagged.is_some()),
+            cheats: Line::of(&cheats),
             by_rule: outcome.by_rule.clone(),
         }
     }
 
-    /// Whether the targets are met; if not, the first that is not.
-    pub(crate) fn check(&self, targets: Targets) -> Result<(), String> {
-        let met =
-            |what: &str, share: Share, is_met: bool| if is_met { Ok(()) } else { Err(format!("{what}: {share}")) };
-        let at_least =
-            |what: &str, share: Share, least: f64| met(what, share, share.whole > 0 && share.ratio() >= least);
+    /// Whether all that cannot be was refused, and nothing that people did; if not, the first that was not so.
+    pub(crate) fn check_refusals(&self) -> Result<(), String> {
         for family in [Family::Tamper, Family::Replay, Family::TooFast] {
-            at_least(&format!("{family:?}"), self.lines[&family].attempts, 1.0)?;
+            at_least(&format!("{family:?}"), self.lines[&family].refused, 1.0, Share::measured)?;
         }
         let blocked = Share { part: self.people_blocked, whole: self.people.actions };
-        met("actions of people that were blocked", blocked, blocked.part == 0)?;
-        at_least("fixed interval", self.lines[&Family::FixedInterval].held_within(30), targets.fixed_within_30)?;
-        at_least("jitter of 10 %", self.lines[&Family::Jitter(10)].held_within(50), targets.jitter_10_within_50)?;
-        met("people held", self.people.held, self.people.held.ratio() <= targets.people_held)?;
-        at_least("precision of hold", self.precision_of_hold, targets.precision_of_hold)
+        at_most("actions of people that were blocked", blocked, 0.0, Share::measured)
+    }
+
+    /// Whether timers are caught, and as early as is promised.
+    pub(crate) fn check_timers(&self, judged: Judged) -> Result<(), String> {
+        let [fixed, jitter] = self.timers();
+        at_least("fixed interval within 30 actions", fixed, FIXED_WITHIN_30, judged)?;
+        at_least("jitter of 10 % within 50 actions", jitter, JITTER_10_WITHIN_50, judged)
+    }
+
+    /// Whether those who are held are cheats.
+    pub(crate) fn check_holds(&self, judged: Judged) -> Result<(), String> {
+        at_most("people held", self.people.held.found, PEOPLE_HELD, judged)?;
+        at_least("precision of hold", self.precision_of_hold(), PRECISION_OF_HOLD, judged)
+    }
+
+    fn timers(&self) -> [Share; 2] {
+        [(Family::FixedInterval, 30), (Family::Jitter(10), 50)]
+            .map(|(family, actions)| self.lines[&family].held.within(actions))
+    }
+
+    fn precision_of_hold(&self) -> Share {
+        precision(self.cheats.held.found, self.people.held.found.part)
     }
 }
 
+fn at_least(what: &str, share: Share, least: f64, judged: Judged) -> Result<(), String> {
+    if share.whole > 0 && judged(share).0 >= least { Ok(()) } else { Err(format!("{what}: {share}")) }
+}
+
+fn at_most(what: &str, share: Share, most: f64, judged: Judged) -> Result<(), String> {
+    if share.whole > 0 && judged(share).1 <= most { Ok(()) } else { Err(format!("{what}: {share}")) }
+}
+
 impl fmt::Display for Report {
+    /// A line for each family and each way in which some of it were found. The precision of a family is that of finding it among all people
+    /// that there were.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "{:<15} {:>9} {:<34} {:<34} {:<32} until caught (median)",
-            "family", "actions", "held (Wilson 95 %)", "held or flagged", "attempts refused"
-        )?;
-        let people = ("people", &self.people);
-        let names: Vec<_> = self.lines.iter().map(|(family, line)| (format!("{family:?}"), line)).collect();
-        let lines = names.iter().map(|(name, line)| (name.as_str(), *line));
-        for (name, line) in lines.chain([people]) {
-            let attempts = if line.attempts.whole == 0 { String::from("—") } else { line.attempts.to_string() };
-            let until = line
-                .until
-                .map_or(String::from("—"), |(actions, points)| format!("{actions} actions, {points} points"));
-            writeln!(
-                f,
-                "{name:<15} {:>9} {:<34} {:<34} {attempts:<32} {until}",
-                line.actions, line.held, line.flagged
-            )?;
+        let row = |f: &mut fmt::Formatter<'_>, cells: [&dyn fmt::Display; 6]| {
+            let [family, how, recall, precision, half, most] = cells;
+            writeln!(f, "{family:<14} {how:<16} {recall:<42} {precision:<42} {half:<26} {most}")
+        };
+        let heads =
+            ["", "found by", "recall (Wilson 95 %)", "precision (Wilson 95 %)", "half until", "nine tenths until"];
+        row(f, heads.each_ref().map(|head| head as &dyn fmt::Display))?;
+        let is_person = |family: &Family| matches!(family, Family::Honest | Family::Record);
+        for (family, line) in self.lines.iter().filter(|(family, _)| !is_person(family)) {
+            let name = format!("{family:?}");
+            if line.refused.whole > 0 {
+                let precision = precision(line.refused, self.people_blocked);
+                row(f, [&name, &"refusal", &line.refused, &precision, &"at once", &"at once"])?;
+                continue;
+            }
+            for (how, found, people) in
+                [("hold", &line.held, &self.people.held), ("hold or flag", &line.noticed, &self.people.noticed)]
+            {
+                let precision = precision(found.found, people.found.part);
+                row(f, [&name, &how, &found.found, &precision, &found.until(5), &found.until(9)])?;
+            }
         }
-        let fixed = self.lines[&Family::FixedInterval].held_within(30);
-        let jitter = self.lines[&Family::Jitter(10)].held_within(50);
+        let [fixed, jitter] = self.timers();
         writeln!(f, "fixed interval within 30 actions: {fixed}; jitter of 10 % within 50: {jitter}")?;
-        writeln!(f, "precision of hold: {}; of hold or flag: {}", self.precision_of_hold, self.precision_of_any)?;
-        writeln!(f, "actions of people: {}, of which blocked: {}", self.people.actions, self.people_blocked)?;
+        let of_any = precision(self.cheats.noticed.found, self.people.noticed.found.part);
+        writeln!(f, "precision of hold: {}; of hold or flag: {of_any}", self.precision_of_hold())?;
+        let Line { actions, held, noticed, .. } = &self.people;
+        writeln!(f, "people held: {}; held or flagged: {}", held.found, noticed.found)?;
+        writeln!(f, "actions of people: {actions}, of which blocked: {}", self.people_blocked)?;
         for (rule, (people, cheats)) in &self.by_rule {
             writeln!(f, "{rule}: {people} incidents of people, {cheats} of cheats")?;
         }

@@ -19,24 +19,17 @@ use crate::attack::{self, Attempts};
 /// The log is watched so often: a server does it each other second, and what it finds is the same.
 const LOOKS_EVERY: Duration = Duration::from_secs(1_800);
 
-/// How many of each play.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Population {
-    people: usize,
-}
+/// Who plays: the families with how many are of each.
+#[derive(Debug, Clone)]
+pub(crate) struct Population(Vec<(Family, usize)>);
 
 impl Population {
-    /// This many people, and a cheat for each twenty of them.
+    /// This many people, and a cheat for each twenty of them. A farm has fifty accounts, or it is none.
     pub(crate) fn of(people: usize) -> Self {
-        Self { people }
-    }
-
-    /// Families with how many are of each. A farm has fifty accounts, or it is none.
-    fn families(self) -> Vec<(Family, usize)> {
-        let part = |of_ten_thousand: usize| (of_ten_thousand * self.people).div_ceil(10_000);
-        vec![
+        let part = |of_ten_thousand: usize| (of_ten_thousand * people).div_ceil(10_000);
+        Self(vec![
             (Family::Record, part(20)),
-            (Family::Honest, self.people - part(20)),
+            (Family::Honest, people - part(20)),
             (Family::Tamper, part(50)),
             (Family::Replay, part(50)),
             (Family::TooFast, part(50)),
@@ -48,7 +41,12 @@ impl Population {
             (Family::Farm, 50),
             (Family::Grinder, part(35)),
             (Family::Share, part(35)),
-        ]
+        ])
+    }
+
+    /// Nobody but timers, so many of each family of which it is promised how many are caught.
+    pub(crate) fn timers(each: usize) -> Self {
+        Self(vec![(Family::FixedInterval, each), (Family::Jitter(10), each)])
     }
 }
 
@@ -191,7 +189,7 @@ fn begin_next(
 
 fn players(seed: u64, population: Population) -> Vec<Player> {
     let mut players = Vec::new();
-    for (family, count) in population.families() {
+    for (family, count) in population.0 {
         for place in 0..count {
             let number = players.len() as u64;
             let address = match family {

@@ -51,7 +51,7 @@ fn period(quota: &Quota) -> Option<i64> {
 
 /// How far the clock may fall back, and everything still be exact: as in memory.
 fn slack(period: i64) -> i64 {
-    period.max(10_000)
+    period.clamp(10_000, 60_000)
 }
 
 impl Place {

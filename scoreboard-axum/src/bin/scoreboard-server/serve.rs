@@ -115,7 +115,9 @@ async fn start(effective: &Effective, http: HttpConfig) -> Result<Started> {
     durability(&stores);
 
     let nodes = Nodes::meet(settings, &place).await?;
+    let clock = stores.clock().await?;
     let accounts = Accounts::builder(stores.accounts.clone(), &ring).with_factors(stores.factors.clone());
+    let accounts = accounts.with_clock(clock.clone());
     let mut accounts = messages::carried(accounts.with_config(settings.accounts_config()), effective)?;
     if let Some(issuer) = outside::issuer(effective).await? {
         accounts = accounts.with_outside_issuer(issuer);
@@ -139,11 +141,12 @@ async fn start(effective: &Effective, http: HttpConfig) -> Result<Started> {
         .with_incidents(fraud::told(stores.incidents.clone(), effective)?)
         .with_moderation(stores.moderation.clone())
         .with_names(stores.accounts.clone())
+        .with_clock(clock.clone())
         .with_config(config);
     let scoreboard = nodes.join(builder, &place).build();
     let lifecycle = Lifecycle::default();
     let serve = settings.serve_config(http.trusted_proxies.clone());
-    let app = App::new(scoreboard.clone(), accounts).with_config(http).with_metrics(metrics);
+    let app = App::new(scoreboard.clone(), accounts).with_config(http).with_metrics(metrics).with_clock(clock);
     let app = stores.attend(nodes.attend(app.with_lifecycle(lifecycle.clone())));
 
     nodes.follow(&scoreboard);

@@ -9,7 +9,7 @@ use scoreboard_core::memory::{MemoryAccountStore, MemoryIncidentStore, MemorySco
 use scoreboard_core::{
     BackendError, Chain, Clock, Epoch, ErrorKind, IncidentStore, ModerationStore, ScoreStore, SystemClock,
 };
-use scoreboard_postgres::{PostgresStore, ReplicaReads};
+use scoreboard_postgres::{PostgresClock, PostgresStore, ReplicaReads};
 use scoreboard_sqlite::SqliteStore;
 
 use crate::archive::not_in_parts;
@@ -151,6 +151,18 @@ impl Stores {
             Backend::Postgres(store) => store.is_durable(),
         };
         main && self.apart.iter().all(PostgresStore::is_durable)
+    }
+
+    /// The clock by which the server goes: that of the database, where several share one, so that none judges by a clock that is wrong.
+    pub(crate) async fn clock(&self) -> Result<Arc<dyn Clock>> {
+        match &self.backend {
+            Backend::Memory | Backend::Sqlite(_) => Ok(Arc::new(SystemClock)),
+            Backend::Postgres(store) => {
+                let clock = PostgresClock::of(store).await?;
+                tokio::spawn(clock.clone().follow());
+                Ok(Arc::new(clock))
+            }
+        }
     }
 
     /// The database server, for what is done on one alone.

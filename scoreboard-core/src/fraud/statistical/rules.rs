@@ -1,6 +1,7 @@
 //! Which rules look, and what becomes of what they find.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -96,8 +97,18 @@ impl Rules {
 
     /// What the rules find.
     pub(crate) fn look<'a>(&'a self, seen: Seen<'a>) -> impl Iterator<Item = (&'a dyn Rule, Stance, Evidence)> {
-        self.0.iter().filter_map(move |(rule, stance)| Some((&**rule, *stance, rule.look(seen)?)))
+        self.0.iter().filter_map(move |(rule, stance)| Some((&**rule, *stance, look(&**rule, seen)?)))
     }
+}
+
+/// What a rule finds: nothing, if it panics. A rule that is wrong about one user must not end the watch over all.
+pub(crate) fn look(rule: &dyn Rule, seen: Seen<'_>) -> Option<Evidence> {
+    // A rule is pure, so that it leaves nothing behind half done.
+    catch_unwind(AssertUnwindSafe(|| rule.look(seen))).unwrap_or_else(|_| {
+        tracing::error!(rule = rule.id(), "a fraud rule panicked: what it would have found is not known");
+        metrics::counter!("scoreboard_fraud_rule_panics_total", "rule" => rule.id()).increment(1);
+        None
+    })
 }
 
 /// All rules, with a stance of [`Flag`](Stance::Flag): people are told, and nothing is done.

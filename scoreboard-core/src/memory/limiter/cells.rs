@@ -15,6 +15,10 @@ const STEP: i64 = 60_000;
 /// that the sweeping keeps up.
 const SWEEP: usize = 8;
 
+/// How many counts the subjects of one policy share for which there is no room: each has one of them, and nobody without the key can aim
+/// for another's. With a single one, whoever fills the room would use up the quota of all strangers at once.
+const SLOTS: u64 = 1 << 13;
+
 /// Where a cell is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
@@ -22,13 +26,16 @@ pub(super) enum Place {
     Own(u64),
     /// By itself, from this call on.
     New(u64),
-    /// With all of its policy that found no place of their own.
-    Shared(Policy),
+    /// With some of its policy that found no place of their own either.
+    Shared(Slot),
 }
 
 type Policy = (&'static str, Algorithm);
 
-/// The counts of at most `max` subjects, and one a policy for all others.
+/// A count that some subjects of a policy share, by a number below [`SLOTS`].
+type Slot = (Policy, u64);
+
+/// The counts of at most `max` subjects, and [`SLOTS`] a policy for all others.
 ///
 /// A subject is known by a keyed hash of its name: names of any length take the same room, and two with one hash (unlikely,
 /// and nobody without the key can aim for it) are limited together.
@@ -38,7 +45,9 @@ pub(super) struct Cells {
     hasher: RandomState,
     own: HashMap<u64, Kept>,
     /// Grows with the policies, which are names in the program.
-    shared: HashMap<Policy, Count>,
+    shared: HashMap<Slot, Count>,
+    /// Until when any of `shared` counts.
+    shared_until: i64,
     /// When to look at each of `own` again, once each.
     due: BinaryHeap<Reverse<(i64, u64)>>,
     latest: i64,
@@ -63,6 +72,7 @@ impl Cells {
             hasher: RandomState::new(),
             own: HashMap::new(),
             shared: HashMap::new(),
+            shared_until: i64::MIN,
             due: BinaryHeap::new(),
             latest: i64::MIN,
         }
@@ -78,6 +88,9 @@ impl Cells {
             self.set_back(now);
         }
         self.latest = self.latest.max(now);
+        if self.shared_until <= now && !self.shared.is_empty() {
+            self.shared = HashMap::new();
+        }
         for _ in 0..SWEEP {
             let Some(next) = self.due.peek_mut().filter(|next| next.0.0 <= now) else { return };
             let Reverse((_, id)) = PeekMut::pop(next);
@@ -108,43 +121,56 @@ impl Cells {
             kept.count.hold_within(period(&cell.quota), now);
             return Place::Own(id);
         }
-        if let Some(count) = self.shared.get_mut(&policy) {
+        let slot = (policy, id % SLOTS);
+        if let Some(count) = self.shared.get_mut(&slot) {
             count.hold_within(period(&cell.quota), now);
         }
         let new = before.iter().filter(|place| matches!(place, Place::New(other) if *other != id)).count();
-        if self.own.len() + new < self.max { Place::New(id) } else { Place::Shared(policy) }
+        if self.own.len() + new < self.max { Place::New(id) } else { Place::Shared(slot) }
     }
 
     /// What was counted at a place so far.
     ///
-    /// A subject that gets a place of its own starts with what all those without one have used together: it was one of them
+    /// A subject that gets a place of its own starts with what those have used together with whom it would share one: it was one of them
     /// perhaps, and its limit holds whichever way it was counted.
     pub(super) fn count(&self, place: Place, cell: &Cell<'_>) -> Option<&Count> {
         match place {
             Place::Own(id) => self.own.get(&id).map(|kept| &kept.count),
-            Place::New(_) => self.shared.get(&(cell.policy, cell.quota.algorithm)),
-            Place::Shared(policy) => self.shared.get(&policy),
+            Place::New(id) => self.shared.get(&((cell.policy, cell.quota.algorithm), id % SLOTS)),
+            Place::Shared(slot) => self.shared.get(&slot),
         }
     }
 
     /// Counts one at a place, and gives what is counted there now.
     pub(super) fn take(&mut self, place: Place, cell: &Cell<'_>, now: i64) -> &Count {
         let policy = (cell.policy, cell.quota.algorithm);
+        let period = period(&cell.quota);
+        let first = match place {
+            Place::Own(id) | Place::New(id) => Some(id).filter(|id| !self.own.contains_key(id)),
+            Place::Shared(_) => None,
+        };
         let count = match place {
             Place::Own(id) | Place::New(id) => {
-                let period = period(&cell.quota);
                 let kept = self.own.entry(id).or_insert_with(|| {
-                    let used = self.shared.get(&policy).filter(|shared| shared.free_at(period) + slack(period) > now);
+                    let shared = self.shared.get(&(policy, id % SLOTS));
+                    let used = shared.filter(|shared| shared.free_at(period) + slack(period) > now);
                     let count = used.cloned().unwrap_or_else(|| Count::new(cell.quota.algorithm));
-                    self.due.push(Reverse((now + period + slack(period), id)));
                     Kept { count, period }
                 });
                 kept.period = period;
                 &mut kept.count
             }
-            Place::Shared(policy) => self.shared.entry(policy).or_insert_with(|| Count::new(policy.1)),
+            Place::Shared(slot) => self.shared.entry(slot).or_insert_with(|| Count::new(policy.1)),
         };
         count.take(&cell.quota, now);
+        let over_at = count.free_at(period) + slack(period);
+        if let Some(id) = first {
+            // Of a long quota, one cell is free again long before all of it.
+            self.due.push(Reverse((over_at, id)));
+        }
+        if let Place::Shared(_) = place {
+            self.shared_until = self.shared_until.max(over_at);
+        }
         count
     }
 }
@@ -197,5 +223,35 @@ mod tests {
         let soon = 9 * HOUR + 1000 + 2 * slack(1000);
         take(&mut cells, "other", soon);
         assert!(matches!(take(&mut cells, "new", soon), Place::New(_)));
+    }
+
+    #[test]
+    fn one_cell_of_a_long_quota_keeps_no_room_for_all_of_it() {
+        let mut cells = Cells::new(10);
+        let quota = "12/h".parse::<Quota>().unwrap().gcra();
+        let once = |cells: &mut Cells, subject: &str, now: i64| {
+            cells.sweep(now);
+            let cell = Cell { policy: "test", subject, quota };
+            let place = cells.place(&cell, &[], now);
+            cells.take(place, &cell, now);
+            place
+        };
+        for n in 0..10 {
+            once(&mut cells, &n.to_string(), 0);
+        }
+        assert!(matches!(once(&mut cells, "early", 300_000), Place::Shared(_)));
+        assert!(matches!(once(&mut cells, "new", 300_000 + slack(3_600_000)), Place::New(_)));
+    }
+
+    #[test]
+    fn what_strangers_share_is_forgotten_when_it_counts_no_more() {
+        let mut cells = Cells::new(1);
+        take(&mut cells, "known", 0);
+        for n in 0..100 {
+            take(&mut cells, &n.to_string(), 0);
+        }
+        assert!(cells.shared.len() > 90, "few of a hundred share one of 8,192");
+        cells.sweep(1000 + slack(1000));
+        assert!(cells.shared.is_empty());
     }
 }

@@ -13,10 +13,10 @@ pub(super) fn period(quota: &Quota) -> i64 {
 }
 
 /// How far `now` may fall behind, and everything still be exact: callers read the clock in one order and arrive in another, and
-/// clocks are set. A period, and ten seconds at least; as long are counts kept after they could be forgotten, and no count
-/// lies further ahead.
+/// clocks are set. A period, ten seconds at least and a minute at most; as long are counts kept after they could be forgotten, and no count
+/// lies further ahead. Not longer: what is kept is room that a flood of strangers takes from others.
 pub(super) fn slack(period: i64) -> i64 {
-    period.max(10_000)
+    period.clamp(10_000, 60_000)
 }
 
 #[derive(Debug, Clone)]

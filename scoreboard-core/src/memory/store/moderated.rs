@@ -58,15 +58,7 @@ impl Truth {
         let refused = |refusal| Box::new(Answer::Refused(refusal));
         let (turned, inquiry) = self.inquire(&moderation.act).map_err(refused)?;
         let corrections = inquiry.decide(moderation).map_err(refused)?;
-        let effects = Effects {
-            carried_out: CarriedOut {
-                moderation: moderation.clone(),
-                changed: turned.len() as u64,
-                corrections: corrections.rows.len() as u64,
-            },
-            replayed: false,
-            shifts: corrections.shifts.clone(),
-        };
+        let effects = corrections.effects(moderation, turned.len());
         Ok(Weighed { turned, corrections, effects })
     }
 

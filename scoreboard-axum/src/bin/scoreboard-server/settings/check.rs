@@ -1,5 +1,7 @@
 //! What the types of the settings do not say.
 
+use scoreboard_core::statistical::Stance;
+
 use crate::place::Place;
 use crate::settings::Settings;
 
@@ -68,8 +70,15 @@ impl Settings {
         if !self.mail.smtp_url.is_empty() && self.mail.from.is_empty() {
             return Err(("mail.from", "must say whom mails come from, like Scores <scores@example.org>".to_owned()));
         }
+        if accounts.config().registers_by_mail && self.mail.smtp_url.is_empty() {
+            return Err(("accounts.registration", "by `mail` needs a mail server: set mail.smtp_url".to_owned()));
+        }
         if !alerts.emails.is_empty() && self.mail.smtp_url.is_empty() {
             return Err(("alerts.emails", "need a mail server: set mail.smtp_url".to_owned()));
+        }
+        if fraud.shared_source == Stance::Hold {
+            let rule = "must not be hold: whoever makes accounts where somebody plays would have them held";
+            return Err(("fraud.shared_source", rule.to_owned()));
         }
         fraud.watch().map_err(|rule| ("fraud.steady_kinds", rule.to_string()))?;
         if !self.replica_urls.is_empty() && !self.database_url.starts_with("postgres") {

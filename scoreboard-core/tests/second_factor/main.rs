@@ -2,153 +2,18 @@
 
 #![allow(clippy::unwrap_used, reason = "what a helper cannot do, its test cannot either")]
 
+mod address;
+mod beside;
+mod world;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use scoreboard_core::accounts::{
-    AccountError, Accounts, AccountsConfig, FactorMethod, FactorStore, Hashing, Login, Message, MessageKind, Notifier,
-    PendingLogin, Principal, Registration, Role, SignedIn, User, UserStore,
+    AccountError, Accounts, AccountsConfig, FactorMethod, FactorStore, Login, MessageKind, PendingLogin, Registration,
+    Role, SignedIn, UserStore,
 };
-use scoreboard_core::memory::MemoryAccountStore;
-use scoreboard_core::testing::ManualClock;
-use scoreboard_core::{BackendError, Clock, ErrorKind, KeyId, KeyRing, Secret, Timestamp};
-
-const PASSWORD: &str = "correct horse battery staple";
-const ADA: &str = "ada@example.org";
-const STEP: Duration = Duration::from_secs(30);
-
-/// Keeps what it is given, until it is told to fail.
-#[derive(Debug, Default)]
-struct Mailbox {
-    messages: Mutex<Vec<Message>>,
-    full: Mutex<bool>,
-}
-
-#[async_trait::async_trait]
-impl Notifier for Mailbox {
-    async fn deliver(&self, message: &Message) -> Result<(), BackendError> {
-        if *self.full.lock() {
-            return Err(BackendError::new(ErrorKind::Overloaded, "mailbox", "deliver"));
-        }
-        self.messages.lock().push(message.clone());
-        Ok(())
-    }
-}
-
-impl Mailbox {
-    fn last(&self, kind: MessageKind) -> Message {
-        let messages = self.messages.lock();
-        messages.iter().rev().find(|message| message.kind == kind).expect("it was sent").clone()
-    }
-
-    fn number(&self, kind: MessageKind) -> usize {
-        self.messages.lock().iter().filter(|message| message.kind == kind).count()
-    }
-
-    /// The token behind `#name=` in the last message of this kind.
-    fn token(&self, kind: MessageKind) -> String {
-        let text = self.last(kind).text;
-        let link = text.split_whitespace().find(|word| word.contains('#')).expect("a link").to_owned();
-        link.rsplit_once('=').expect("a token").1.to_owned()
-    }
-
-    /// The code in the last message.
-    fn code(&self) -> String {
-        let text = self.last(MessageKind::LoginCode).text;
-        let digits = |word: &&str| word.len() == 8 && word.bytes().all(|letter| letter.is_ascii_digit());
-        let words = text.split(|letter: char| !letter.is_ascii_digit());
-        words.into_iter().find(digits).expect("a code").to_owned()
-    }
-}
-
-struct World {
-    clock: ManualClock,
-    store: Arc<MemoryAccountStore>,
-    mail: Arc<Mailbox>,
-    texts: Arc<Mailbox>,
-    accounts: Accounts,
-    ada: User,
-}
-
-fn ring(numbers: &[u8]) -> KeyRing {
-    let key = |number: &u8| (KeyId::new(&format!("k{number}")).unwrap(), Secret::from_bytes([*number; 32]));
-    KeyRing::new(numbers.iter().map(key).collect()).unwrap()
-}
-
-impl World {
-    async fn new() -> Self {
-        Self::with(AccountsConfig::default()).await
-    }
-
-    async fn with(mut config: AccountsConfig) -> Self {
-        config.hashing = Hashing::Argon2id { memory_kib: 8, iterations: 1 };
-        let clock = ManualClock::at(Timestamp::from_millis(1_700_000_000_000));
-        let store = Arc::new(MemoryAccountStore::default());
-        let (mail, texts) = (Arc::new(Mailbox::default()), Arc::new(Mailbox::default()));
-        let accounts =
-            builder(&store, &clock, &[1]).with_config(config).with_mail(mail.clone()).with_texts(texts.clone()).build();
-        let (email, password, display_name) = (ADA.to_owned(), PASSWORD.to_owned(), "Ada".to_owned());
-        let ada = accounts.register(Registration { email, password, display_name }).await.unwrap();
-        Self { clock, store, mail, texts, accounts, ada }
-    }
-
-    async fn login(&self) -> Login {
-        self.accounts.login(ADA, PASSWORD.to_owned()).await.expect("the password is right")
-    }
-
-    async fn signed_in(&self) -> SignedIn {
-        self.login().await.signed_in().expect("no second factor is asked for")
-    }
-
-    async fn waiting(&self) -> PendingLogin {
-        match self.login().await {
-            Login::SecondFactor(waiting) => waiting,
-            Login::SignedIn(_) => panic!("a second factor is asked for"),
-        }
-    }
-
-    async fn principal(&self) -> Principal {
-        self.accounts.authenticate_enrolling(&self.signed_in().await.token).unwrap()
-    }
-
-    /// Sets up an app for Ada: its secret and the recovery codes.
-    async fn enrol(&self) -> (String, Vec<String>, Principal) {
-        let principal = self.principal().await;
-        let secret = self.accounts.begin_totp(&principal, None).await.unwrap().secret;
-        let codes = self.accounts.confirm_totp(&principal, &self.code(&secret)).await.unwrap();
-        self.clock.advance(STEP);
-        (secret, codes, principal)
-    }
-
-    /// What the app shows now.
-    fn code(&self, secret: &str) -> String {
-        let secret = totp_rs::Secret::try_from_base32(secret).unwrap();
-        let totp = totp_rs::Builder::new().with_secret(secret).build().unwrap();
-        totp.generate(self.clock.now().as_secs().unsigned_abs()).to_string()
-    }
-
-    async fn complete(
-        &self,
-        waiting: &PendingLogin,
-        method: FactorMethod,
-        code: &str,
-    ) -> Result<SignedIn, AccountError> {
-        self.accounts.complete_login(&waiting.challenge_id, method, code).await
-    }
-}
-
-fn builder(
-    store: &Arc<MemoryAccountStore>,
-    clock: &ManualClock,
-    keys: &[u8],
-) -> scoreboard_core::accounts::AccountsBuilder {
-    Accounts::builder(store.clone(), &ring(keys)).with_factors(store.clone()).with_clock(Arc::new(clock.clone()))
-}
-
-fn is_unauthorized<T: std::fmt::Debug>(result: Result<T, AccountError>) -> bool {
-    matches!(result, Err(AccountError::Unauthorized))
-}
+use world::{ADA, PASSWORD, STEP, World, builder, is_unauthorized, ring};
 
 #[tokio::test]
 async fn a_login_with_an_app_takes_two_steps() {
@@ -279,6 +144,7 @@ async fn a_factor_is_given_up_by_a_code() {
     let (secret, codes, principal) = world.enrol().await;
     assert!(matches!(world.accounts.remove_factor(&principal, "000000").await, Err(AccountError::WrongCode)));
     let renewed = world.accounts.renew_recovery_codes(&principal, &codes[1]).await.unwrap();
+    assert_eq!(world.mail.number(MessageKind::RecoveryCodesRenewed), 1, "the user is told");
     assert!(matches!(world.accounts.remove_factor(&principal, &codes[2]).await, Err(AccountError::WrongCode)), "void");
     assert_eq!(world.accounts.factor_status(&principal).await.unwrap().recovery_codes_left, 10);
     world.accounts.remove_factor(&principal, &renewed[0]).await.unwrap();
@@ -369,6 +235,8 @@ async fn a_forgotten_password_is_replaced_by_who_reads_the_mail() {
     assert!(is_unauthorized(world.accounts.reset_password(&token, PASSWORD.to_owned()).await), "it works once");
     assert!(is_unauthorized(world.accounts.login(ADA, PASSWORD.to_owned()).await), "the old one is wrong");
     assert!(matches!(world.accounts.login(ADA, new.to_owned()).await, Ok(Login::SecondFactor(_))), "the factor stays");
+    let Ok(Login::SecondFactor(waiting)) = world.accounts.login(ADA, new.to_owned()).await else { panic!("asked") };
+    assert!(!waiting.methods.contains(&FactorMethod::Email), "the mail that reset the password is not the factor too");
     assert!(is_unauthorized(world.accounts.authenticate(&signed_in.token)), "sessions are ended");
     assert_eq!(world.mail.number(MessageKind::PasswordChanged), 1);
 
@@ -378,6 +246,18 @@ async fn a_forgotten_password_is_replaced_by_who_reads_the_mail() {
     assert!(is_unauthorized(world.accounts.reset_password(&late, new.to_owned()).await), "it is over");
     let confirm = world.mail.token(MessageKind::ConfirmAddress);
     assert!(is_unauthorized(world.accounts.reset_password(&confirm, new.to_owned()).await), "it is for something else");
+}
+
+#[tokio::test]
+async fn who_reads_the_mail_is_counted_apart_from_who_guesses() {
+    let world = World::new().await;
+    world.accounts.forgot_password(ADA).await.unwrap();
+    let mailed = world.mail.token(MessageKind::PasswordReset);
+    let (_, device) = mailed.split_once('.').unwrap();
+    let subject = |email: &str, device: Option<&str>| world.accounts.login_subject(email, device);
+    assert_ne!(subject(ADA, Some(device)), subject(ADA, None));
+    assert_eq!(subject("bob@example.org", Some(device)), subject("bob@example.org", None), "for her account alone");
+    world.accounts.reset_password(&mailed, "another horse battery staple".to_owned()).await.unwrap();
 }
 
 #[tokio::test]
@@ -430,9 +310,28 @@ async fn what_cannot_be_mailed_stops_nothing_but_the_mail() {
     *world.mail.full.lock() = true;
     let (_, _, principal) = world.enrol().await;
     assert!(world.accounts.factor_status(&principal).await.unwrap().active, "it is in force, though nobody was told");
-    assert!(matches!(world.accounts.forgot_password(ADA).await, Err(AccountError::Backend(_))));
+    assert!(world.accounts.forgot_password(ADA).await.is_ok(), "as for who is unknown, for whom nothing can fail");
+    assert_eq!(world.mail.number(MessageKind::PasswordReset), 0);
     let plain = builder(&world.store, &world.clock, &[1]).build();
     assert!(matches!(plain.forgot_password(ADA).await, Err(AccountError::NoMail)));
     let none = Accounts::builder(world.store.clone(), &ring(&[1])).with_clock(Arc::new(world.clock.clone())).build();
     assert!(matches!(none.begin_totp(&principal, None).await, Err(AccountError::NoFactors)));
+}
+
+#[tokio::test]
+async fn a_mail_says_nothing_that_who_registered_the_address_has_made_up() {
+    let world = World::new().await;
+    let lure = "Free-skins-at-evil.example/x";
+    let registration = Registration {
+        email: "stranger@example.org".to_owned(),
+        password: PASSWORD.to_owned(),
+        display_name: lure.to_owned(),
+    };
+    world.accounts.register(registration).await.unwrap();
+    world.accounts.forgot_password("stranger@example.org").await.unwrap();
+    for kind in [MessageKind::ConfirmAddress, MessageKind::PasswordReset] {
+        let message = world.mail.last(kind);
+        assert_eq!(message.email.as_str(), "stranger@example.org");
+        assert!(!message.text.contains(lure) && !message.subject.contains(lure), "{}", message.text);
+    }
 }
