@@ -179,10 +179,10 @@ impl PostgresStore {
 
     async fn move_address(&self, id: UserId, from: &Email, to: &Email, at: Timestamp) -> Result<ReplaceEmail, Failure> {
         let moved = sqlx::query(
-            "WITH moved AS (
+            "WITH given AS (
                  UPDATE users SET email = $3
                  WHERE id = $1 AND email = $2 AND NOT EXISTS (SELECT 1 FROM users WHERE email = $3) RETURNING id)
-             INSERT INTO confirmed_addresses (user_id, confirmed_at) SELECT id, $4 FROM moved
+             INSERT INTO confirmed_addresses (user_id, confirmed_at) SELECT id, $4 FROM given
              ON CONFLICT (user_id) DO UPDATE SET confirmed_at = excluded.confirmed_at",
         )
         .bind(id.as_uuid())
