@@ -2,11 +2,9 @@
 
 mod support;
 
-use std::process::Command;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use scoreboard::{Clock, SystemClock, Timestamp};
 use serde_json::{Value, json};
 use support::client::Client;
 use support::fault_proxy::{Fault, FaultProxy, Upstream};
@@ -323,53 +321,4 @@ async fn a_replica_answers_what_it_has_and_nothing_old() {
     own_reads_are_fresh(&mut user, 20).await;
     server.assert_verified();
     println!("{rounds} of {rounds} own reads were fresh while the replica stood still for {stood:?}");
-}
-
-/// Stands before the C library, and sets the machine's clock ten minutes ahead for who is started with it.
-const AHEAD: &str = r#"
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
-int clock_gettime(clockid_t clock, struct timespec *at) {
-    int failed = syscall(SYS_clock_gettime, clock, at);
-    if (!failed && clock == CLOCK_REALTIME) at->tv_sec += 600;
-    return failed;
-}
-"#;
-
-/// What makes a program believe that it is later than it is.
-fn ten_minutes_ahead() -> String {
-    let [source, library] = ["c", "so"].map(|ending| format!("{}/ahead.{ending}", env!("CARGO_TARGET_TMPDIR")));
-    std::fs::write(&source, AHEAD).expect("cargo's folder for tests takes files");
-    let compiled = Command::new("cc").args(["-shared", "-fPIC", "-o", &library, &source]).status();
-    assert!(compiled.is_ok_and(|status| status.success()), "cc could not compile {source}");
-    format!("LD_PRELOAD={library}")
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_whose_clock_is_wrong_judges_by_the_databases() {
-    let ahead = ten_minutes_ahead();
-    let wrong = Server::start_as(Place::postgres().await, &UNLIMITED, &["env", &ahead]).await;
-    let right = wrong.start_beside().await;
-    until("it has said so", PATIENCE, async || wrong.log().contains("clock is not the database's").then_some(())).await;
-    let mut ada = User::register(right.address(), "ada").await;
-    // It takes five seconds at least; by a clock that is ahead they are over, and by one that is behind it is not begun.
-    let boss = async |client: &mut Client| {
-        let begin = json!({ "kind": "boss", "points": 50 });
-        let path = "/api/scoreboard/generate-action";
-        let answer = client.send("POST", path, Some(&ada.token), Some(&begin)).await.expect("it answers");
-        answer.expect(201)["action"].take()
-    };
-    let [mut at_right, mut at_wrong] = [&right, &wrong].map(|server| Client::new(server.address()));
-    let signed = boss(&mut at_right).await;
-    let refused = update(&mut at_wrong, &ada.token, &signed).await.expect("update answers");
-    assert_eq!(refused.expect(400)["code"], "action_not_yet_valid", "it was begun just now");
-    let signed = boss(&mut at_wrong).await;
-    let refused = update(&mut at_right, &ada.token, &signed).await.expect("update answers");
-    assert_eq!(refused.expect(400)["code"], "action_not_yet_valid");
-    let tap = ada.issue("tap").await.expect("issue answers").expect(201)["action"].take();
-    let counted = update(&mut at_wrong, &ada.token, &tap).await.expect("update answers").expect(200);
-    let by_the_wrong_one = counted["receipt"]["appliedAt"].as_str().expect("a time").parse::<Timestamp>().expect("one");
-    let off = by_the_wrong_one.since(SystemClock.now()).max(SystemClock.now().since(by_the_wrong_one));
-    assert!(off < Duration::from_secs(60), "what it counts has the database's time");
 }

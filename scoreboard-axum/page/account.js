@@ -17,6 +17,11 @@ export class Account {
   #register = document.getElementById("register-form");
   #login = document.getElementById("login-form");
   #step;
+  #begun;
+  /** Settled once it is known who is signed in. */
+  #known = new Promise((resolve) => {
+    this.#begun = resolve;
+  });
 
   constructor(session, say) {
     this.#session = session;
@@ -41,10 +46,16 @@ export class Account {
     await restored;
     this.#waiting.hidden = true;
     if (!this.#session.user) this.#render(false);
+    this.#begun();
   }
 
   async #registerAndSignIn({ email, password, displayName }) {
-    await request("POST", "/api/auth/register", { body: { email, password, displayName } });
+    const made = await request("POST", "/api/auth/register", { body: { email, password, displayName } });
+    if (!made) {
+      this.#register.reset();
+      showNotice(this.#register, "A mail is on its way. Follow the link in it, and the account is yours.");
+      return;
+    }
     try {
       await this.#signIn(email, password);
     } catch (error) {
@@ -61,7 +72,8 @@ export class Account {
   }
 
   /** Something that came of a mail: said where one logs in, or, to who is signed in, where one plays. */
-  #tell(text) {
+  async #tell(text) {
+    await this.#known;
     if (this.#session.user) {
       showNotice(this.#signedIn, text);
       return;

@@ -80,6 +80,8 @@ export function explain(error) {
       return error.incident ? `This round was not counted. Quote ${error.incident} if you ask why.` : "This round was not counted.";
     case "score_out_of_range":
       return "Your score is as far as scores go. This round cannot be added.";
+    case "step_up_required":
+      return "Your last login is too long ago for this. Log in again.";
     case "internal":
       return error.requestId ? `Something broke on the server. Quote ${error.requestId} if you report it.` : "Something broke on the server.";
     default:

@@ -4,6 +4,7 @@ import { explain, request } from "./api.js";
 import { Neighbourhood } from "./around.js";
 import { BoardView } from "./board.js";
 import { ConnectionBadge } from "./connection.js";
+import { Credentials } from "./credentials.js";
 import { number } from "./format.js";
 import { Game } from "./game.js";
 import { News } from "./news.js";
@@ -11,6 +12,7 @@ import { showError } from "./notice.js";
 import { OwnRow } from "./own.js";
 import { Security } from "./security.js";
 import { Session } from "./session.js";
+import { Sessions } from "./sessions.js";
 import { sleep } from "./sleep.js";
 import { Sparkline } from "./sparkline.js";
 
@@ -31,6 +33,8 @@ const sparkline = new Sparkline(document.getElementById("sparkline"), session, B
 // The account first: a round taken up again needs its part of the page in sight before it can take the focus.
 const account = new Account(session, say);
 new Security(session, say);
+new Credentials(session, say);
+new Sessions(session, say);
 const game = new Game(session, BOARD, say);
 new ConnectionBadge(scores);
 new News(document.getElementById("news"), scores, session, BOARD);

@@ -100,6 +100,7 @@ export class Security {
 
   async #endOthers() {
     await this.#session.call("DELETE", "/api/auth/sessions");
+    this.#panel.dispatchEvent(new Event("others-ended"));
     document.getElementById("factor-state").textContent = "You are logged out everywhere else.";
     this.#say("You are logged out everywhere else.");
   }

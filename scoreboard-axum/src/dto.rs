@@ -13,7 +13,9 @@ mod token_keys;
 mod user_file;
 mod watch;
 
-pub(crate) use accounts::{LoginRequest, RefreshRequest, RegisterRequest, SignedInAnswer, TicketAnswer, UserAnswer};
+pub(crate) use accounts::{
+    ConfirmRegistrationRequest, LoginRequest, RefreshRequest, RegisterRequest, SignedInAnswer, TicketAnswer, UserAnswer,
+};
 pub(crate) use boards::{BoardAnswer, BoardsAnswer};
 pub(crate) use incidents::{AssignRequest, DecideRequest, IncidentAnswer, IncidentsAnswer, IncidentsParams};
 pub(crate) use keys::KeysAnswer;
@@ -28,7 +30,8 @@ pub(crate) use second_factor::{
     TotpAnswer,
 };
 pub(crate) use security::{
-    ConfirmRequest, ForgotRequest, PasswordRequest, ResetRequest, SessionAnswer, SessionsAnswer,
+    AddressRequest, ChangeAddressRequest, ConfirmRequest, ForgotRequest, PasswordRequest, ResetRequest, SessionAnswer,
+    SessionsAnswer,
 };
 pub(crate) use token_keys::TokenKeysAnswer;
 pub(crate) use user_file::{AccountAnswer, UserActionsParams, UserFileAnswer, UserFileParams};

@@ -34,6 +34,13 @@ pub(crate) enum Subject {
     Address(ClientAddress),
 }
 
+impl Subject {
+    /// Who is written to by this address, be there such a user or not: so that the quota does not tell.
+    pub(crate) fn recipient(email: &str) -> Self {
+        Self::User(UserId::for_name("mail", &email.trim().to_lowercase()))
+    }
+}
+
 impl RateLimits {
     pub(crate) fn new(limits: Limits, limiter: Arc<dyn RateLimiter>, clock: Arc<dyn Clock>) -> Self {
         let Limits { generate_action, register, login, mail, read, address } = limits;

@@ -38,6 +38,7 @@ mod users;
 pub(crate) fn api() -> OpenApiRouter<Shared> {
     OpenApiRouter::with_openapi(crate::openapi::frame())
         .routes(routes!(accounts::register))
+        .routes(routes!(accounts::confirm_registration))
         .routes(routes!(accounts::login))
         .routes(routes!(accounts::refresh))
         .routes(routes!(accounts::logout))
@@ -54,6 +55,8 @@ pub(crate) fn api() -> OpenApiRouter<Shared> {
         .routes(routes!(security::reset_password))
         .routes(routes!(security::mail_confirmation))
         .routes(routes!(security::confirm_email))
+        .routes(routes!(security::mail_address_change))
+        .routes(routes!(security::change_address))
         .routes(routes!(security::sessions, security::end_other_sessions))
         .routes(routes!(security::end_session))
         .routes(routes!(actions::generate_action))

@@ -14,6 +14,7 @@ use crate::ids::{SessionId, UserId};
 use crate::verifier::KeyRing;
 
 mod address;
+mod address_change;
 mod challenge;
 mod device;
 mod factor;
@@ -22,6 +23,7 @@ mod jwks_issuer;
 mod key_list;
 mod known_tokens;
 mod login;
+mod mailed_registration;
 mod mailed_token;
 mod message;
 mod outside;
@@ -62,14 +64,15 @@ pub use server_key::ServerKeyError;
 pub use server_signature::SignedRequest;
 pub use session::{Principal, SignedIn};
 pub use store::{
-    AccountStore, CreateUser, PasswordHash, Rotation, ServerCredential, ServerKey, ServerKeyStore, Session,
-    SessionStore, TokenHash, UserStore,
+    AccountStore, CreateUser, PasswordHash, ReplaceEmail, Rotation, ServerCredential, ServerKey, ServerKeyStore,
+    Session, SessionStore, TokenHash, UserStore,
 };
 pub use ticket::Ticket;
 pub use token_key::{PublicTokenKey, TokenAlgorithm};
 pub use user::{DisplayName, Email, Role, User};
 
 use device::DeviceTokens;
+use mailed_registration::MailedRegistrations;
 use mailed_token::MailedTokens;
 use password::PasswordGate;
 use refresh_token::RefreshTokens;
@@ -108,6 +111,9 @@ pub struct AccountsConfig {
     /// Whether codes for a login may be mailed, to users with an app whose address is confirmed and who need not have one: weaker than the app.
     /// Only where mail is sent. Default: yes.
     pub mailed_codes: bool,
+    /// Whether an account is made only once the mail to its address was read, so that nobody who asks for one learns who has one. Takes mail.
+    /// Default: no.
+    pub registers_by_mail: bool,
     /// Where the page is that links in mails lead to. Default: `http://127.0.0.1:8080/`.
     pub public_url: String,
     /// How many tickets may wait to be used; a further one is refused. Default: 65,536.
@@ -129,6 +135,7 @@ impl Default for AccountsConfig {
             hashing_queue: 8,
             admins_need_factor: true,
             mailed_codes: true,
+            registers_by_mail: false,
             public_url: "http://127.0.0.1:8080/".to_owned(),
             max_tickets: 65_536,
         }
@@ -236,6 +243,8 @@ struct Parts {
     texts: Option<Arc<dyn Notifier>>,
     reset_tokens: MailedTokens,
     address_tokens: MailedTokens,
+    change_tokens: MailedTokens,
+    registrations: MailedRegistrations,
     sent_codes: SentCodes,
     outside: Vec<Arc<dyn OutsideIssuer>>,
     ring: KeyRing,
@@ -319,6 +328,8 @@ impl AccountsBuilder {
             outside,
             reset_tokens: MailedTokens::new(&ring, "password-reset"),
             address_tokens: MailedTokens::new(&ring, "address-confirmation"),
+            change_tokens: MailedTokens::new(&ring, "address-change"),
+            registrations: MailedRegistrations::new(&ring),
             sent_codes: SentCodes::new(&ring),
             tokens: AccessTokens::new(&ring, &config.issuer, config.token_algorithm),
             refresh_tokens: RefreshTokens::new(&ring),
@@ -375,6 +386,12 @@ impl Accounts {
             return Err(AccountError::FactorRequired);
         }
         Ok(user.roles)
+    }
+
+    /// Whether accounts are to be made by [mail](Self::mail_registration), as the configuration says.
+    #[must_use]
+    pub fn registers_by_mail(&self) -> bool {
+        self.parts.config.registers_by_mail
     }
 
     /// The public halves of the keys that access tokens are verified with, the one that signs first: none where they are signed by HMAC.

@@ -94,6 +94,8 @@ bites!(account_store {
     roles_that_only_grow: RolesAdded => roles_are_set;
     roles_that_are_overwritten: RolesOverwritten => roles_that_changed_meanwhile_stay;
     any_address_confirmed: AnyAddressConfirmed => an_address_is_confirmed_once;
+    an_overwritten_address: AddressOverwritten => an_address_is_replaced_if_it_is_the_old_one;
+    a_taken_address_given: TakenAddressGiven => an_address_is_replaced_if_it_is_the_old_one, one_of_many_is_given_an_address;
     a_list_that_repeats: ListRepeats => users_are_listed_by_id;
     a_replaced_server_key: ServerKeyReplaced => an_id_has_one_server_key;
     a_server_key_that_stays: ServerKeyKept => a_removed_server_key_is_gone;

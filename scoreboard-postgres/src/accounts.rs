@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use scoreboard_core::accounts::{
-    CreateUser, DisplayName, Email, PasswordHash, Role, ServerCredential, ServerKey, ServerKeyStore, User, UserStore,
+    CreateUser, DisplayName, Email, PasswordHash, ReplaceEmail, Role, ServerCredential, ServerKey, ServerKeyStore,
+    User, UserStore,
 };
 use scoreboard_core::{BackendError, DisplayNames, KeyId, Timestamp, UserId};
 use sqlx::PgExecutor;
@@ -87,6 +88,16 @@ impl UserStore for PostgresStore {
         self.execute(insert).await.map(|rows| rows > 0).map_err(|failure| failure.during("confirm_email"))
     }
 
+    async fn replace_email(
+        &self,
+        id: UserId,
+        from: &Email,
+        to: &Email,
+        at: Timestamp,
+    ) -> Result<ReplaceEmail, BackendError> {
+        self.move_address(id, from, to, at).await.map_err(|failure| failure.during("replace_email"))
+    }
+
     async fn email_confirmed_at(&self, id: UserId) -> Result<Option<Timestamp>, BackendError> {
         let at: sqlx::query::QueryScalar<'_, _, i64, _> =
             sqlx::query_scalar("SELECT confirmed_at FROM confirmed_addresses WHERE user_id = $1").bind(id.as_uuid());
@@ -164,6 +175,33 @@ impl PostgresStore {
             .fetch_one(&mut *self.pool.acquire().await?)
             .await?;
         Ok(if email_taken { CreateUser::EmailTaken } else { CreateUser::IdTaken })
+    }
+
+    async fn move_address(&self, id: UserId, from: &Email, to: &Email, at: Timestamp) -> Result<ReplaceEmail, Failure> {
+        let moved = sqlx::query(
+            "WITH moved AS (
+                 UPDATE users SET email = $3
+                 WHERE id = $1 AND email = $2 AND NOT EXISTS (SELECT 1 FROM users WHERE email = $3) RETURNING id)
+             INSERT INTO confirmed_addresses (user_id, confirmed_at) SELECT id, $4 FROM moved
+             ON CONFLICT (user_id) DO UPDATE SET confirmed_at = excluded.confirmed_at",
+        )
+        .bind(id.as_uuid())
+        .bind(from.as_str())
+        .bind(to.as_str())
+        .bind(at.as_millis());
+        match self.execute(moved).await {
+            Ok(0) => {}
+            Ok(_) => return Ok(ReplaceEmail::Replaced),
+            // Somebody took it at the same moment.
+            Err(failure) if failure.is_of_a_taken_address() => return Ok(ReplaceEmail::EmailTaken),
+            Err(failure) => return Err(failure),
+        }
+        let is_theirs: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM users WHERE id = $1 AND email = $2)")
+            .bind(id.as_uuid())
+            .bind(from.as_str())
+            .fetch_one(&mut *self.pool.acquire().await?)
+            .await?;
+        Ok(if is_theirs { ReplaceEmail::EmailTaken } else { ReplaceEmail::NotTheirs })
     }
 }
 

@@ -73,6 +73,14 @@ impl Failure {
 }
 
 impl Failure {
+    /// Whether an address is another user's by now, so that nothing was changed.
+    pub(crate) fn is_of_a_taken_address(&self) -> bool {
+        let (Self::Driver(error) | Self::Commit(error)) = self else { return false };
+        let sqlx::Error::Database(error) = error else { return false };
+        // unique_violation
+        error.code().as_deref() == Some("23505") && error.constraint() == Some("users_email_key")
+    }
+
     /// Whether a lock was not had in time, so that nothing was changed.
     pub(crate) fn had_to_wait(&self) -> bool {
         // lock_not_available, deadlock_detected

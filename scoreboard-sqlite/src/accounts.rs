@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use scoreboard_core::accounts::{
-    CreateUser, DisplayName, Email, PasswordHash, Role, ServerCredential, ServerKey, ServerKeyStore, User, UserStore,
+    CreateUser, DisplayName, Email, PasswordHash, ReplaceEmail, Role, ServerCredential, ServerKey, ServerKeyStore,
+    User, UserStore,
 };
 use scoreboard_core::{BackendError, DisplayNames, KeyId, Timestamp, UserId};
 use sqlx::SqliteExecutor;
@@ -87,6 +88,16 @@ impl UserStore for SqliteStore {
         self.execute(insert).await.map(|rows| rows > 0).map_err(|failure| failure.during("confirm_email"))
     }
 
+    async fn replace_email(
+        &self,
+        id: UserId,
+        from: &Email,
+        to: &Email,
+        at: Timestamp,
+    ) -> Result<ReplaceEmail, BackendError> {
+        self.move_address(id, from, to, at).await.map_err(|failure| failure.during("replace_email"))
+    }
+
     async fn email_confirmed_at(&self, id: UserId) -> Result<Option<Timestamp>, BackendError> {
         let at: sqlx::query::QueryScalar<'_, _, i64, _> =
             sqlx::query_scalar("SELECT confirmed_at FROM confirmed_addresses WHERE user_id = ?1")
@@ -164,6 +175,36 @@ impl SqliteStore {
             .fetch_one(&mut *tx)
             .await?;
         Ok(if email_taken { CreateUser::EmailTaken } else { CreateUser::IdTaken })
+    }
+
+    async fn move_address(&self, id: UserId, from: &Email, to: &Email, at: Timestamp) -> Result<ReplaceEmail, Failure> {
+        let mut tx = self.write().await?;
+        // What another has is left alone.
+        let moved = sqlx::query("UPDATE OR IGNORE users SET email = ?3 WHERE id = ?1 AND email = ?2")
+            .bind(id.as_bytes().as_slice())
+            .bind(from.as_str())
+            .bind(to.as_str())
+            .execute(&mut *tx)
+            .await?;
+        if moved.rows_affected() == 0 {
+            let is_theirs: bool =
+                sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM users WHERE id = ?1 AND email = ?2)")
+                    .bind(id.as_bytes().as_slice())
+                    .bind(from.as_str())
+                    .fetch_one(&mut *tx)
+                    .await?;
+            return Ok(if is_theirs { ReplaceEmail::EmailTaken } else { ReplaceEmail::NotTheirs });
+        }
+        sqlx::query(
+            "INSERT INTO confirmed_addresses (user_id, confirmed_at) VALUES (?1, ?2)
+             ON CONFLICT (user_id) DO UPDATE SET confirmed_at = excluded.confirmed_at",
+        )
+        .bind(id.as_bytes().as_slice())
+        .bind(at.as_millis())
+        .execute(&mut *tx)
+        .await?;
+        commit(tx).await?;
+        Ok(ReplaceEmail::Replaced)
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod bot;
 mod desk;
+mod evidence;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -42,7 +42,7 @@ use std::net::SocketAddr;
 use futures_util::stream::{self, StreamExt};
 use serde_json::{Value, json};
 use support::client::Client;
-use support::resident::resident;
+use support::resident::allocated;
 use support::scale::scaled;
 use support::seed;
 use support::server::{Server, UNLIMITED};
@@ -80,7 +80,7 @@ const ROUNDS: usize = 60;
 const CHEAP_HASHES: [(&str, &str); 2] =
     [("SCOREBOARD_ACCOUNTS__ARGON2_MEMORY_KIB", "1024"), ("SCOREBOARD_ACCOUNTS__ARGON2_ITERATIONS", "1")];
 
-/// Resident memory that a server may gain while it is sent nonsense, once it has seen some, in KiB.
+/// Memory that a server may gain while it is sent nonsense, once it has seen some, in KiB.
 const GROWTH_KIB: u64 = 8 * 1024;
 
 /// If it gains more, so often half as many frames again are thrown until it does not.
@@ -190,13 +190,13 @@ async fn whatever_is_sent_the_server_stays_as_it_is() {
         user.update(&action).await.expect("answered").expect(200);
         if round <= ROUNDS / 2 {
             all_but(1, &server).await;
-            settled = resident(server.pid()).max(settled);
+            settled = allocated(server.pid()).max(settled);
         }
     }
     timeout(PATIENCE, watching).await.expect("the last update is seen").expect("it held together");
     all_but(0, &server).await;
-    let mut now = resident(server.pid());
-    println!("{sent} frames; {settled} KiB resident at most within the first half of them, {now} KiB at the end");
+    let mut now = allocated(server.pid());
+    println!("{sent} frames; {settled} KiB at most within the first half of them, {now} KiB at the end");
     // Memory that an allocator keeps for itself grows now and then, and stops; what is lost for each frame goes on growing.
     for _ in 0..MORE_HALVES {
         if now <= settled + GROWTH_KIB {
@@ -205,7 +205,7 @@ async fn whatever_is_sent_the_server_stays_as_it_is() {
         settled = now;
         sent += throw_some(&mut seeded, &server, frames / 2).await;
         all_but(0, &server).await;
-        now = resident(server.pid());
+        now = allocated(server.pid());
         println!("{sent} frames, {now} KiB");
     }
     assert!(now <= settled + GROWTH_KIB, "{settled} KiB, and then {now} KiB");

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use futures_util::future::join_all;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::handshake;
@@ -86,6 +87,16 @@ impl Caller {
         let answer = self.bearing(call).await;
         self.kept.push((what, format!("{:?}\n{}", answer.headers, answer.text).into_bytes()));
         answer
+    }
+
+    /// Several at once, whose answers are to bear nothing.
+    pub(crate) async fn all(&mut self, calls: Vec<Call<'_>>) -> Vec<Answer> {
+        let what: Vec<_> = calls.iter().map(|call| format!("the answer to {} {}", call.method, call.path)).collect();
+        let answers = join_all(calls.into_iter().map(|call| self.bearing(call))).await;
+        let kept = what.into_iter().zip(&answers);
+        let kept = kept.map(|(what, answer)| (what, format!("{:?}\n{}", answer.headers, answer.text).into_bytes()));
+        self.kept.extend(kept);
+        answers
     }
 
     pub(crate) async fn post(&mut self, path: &str, token: Option<&str>, body: &Value) -> Answer {

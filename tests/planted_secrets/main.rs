@@ -3,9 +3,12 @@
 //!
 //! That the search finds what is there, a canary shows: the id of a request is logged on purpose.
 
+mod archived;
 mod caller;
 mod flows;
+mod interrupted;
 mod mail;
+mod outside;
 mod secrets;
 mod starts;
 #[path = "../support/mod.rs"]
@@ -20,6 +23,7 @@ use axum::Router;
 use axum::routing::post;
 use caller::{Call, Caller};
 use flows::Flows;
+use interrupted::{Mortal, interrupted};
 use mail::Mail;
 use secrets::Secrets;
 use serde_json::{Value, json};
@@ -73,7 +77,12 @@ async fn receiver() -> (String, tokio::sync::mpsc::UnboundedReceiver<String>) {
 }
 
 /// All that is done with the server, and all that it says.
-async fn drive(place: Place, redis_url: Option<String>, secrets: &mut Secrets) -> Vec<(String, Vec<u8>)> {
+async fn drive(
+    place: Place,
+    redis_url: Option<String>,
+    mortal: Option<Mortal<'_>>,
+    secrets: &mut Secrets,
+) -> Vec<(String, Vec<u8>)> {
     let (mut mail, (alerts, mut told)) = (Mail::start().await, receiver().await);
     let smtp = format!("smtp://127.0.0.1:{}", mail.port);
     let alerts = format!("{alerts}?token={}", secrets.make("a token in the alerts' URL"));
@@ -98,14 +107,17 @@ async fn drive(place: Place, redis_url: Option<String>, secrets: &mut Secrets) -
     secrets.plant("the key that signs", keys["keys"][0]["secret"].as_str().expect("a key"));
 
     let mut caller = Caller::new(server.address());
-    let token = {
+    let (token, user) = {
         let mut flows = Flows { server: &server, caller: &mut caller, secrets, mail: &mut mail };
         let token = flows.accounts().await;
         let user = flows.caller.get("/api/auth/me", Some(&token)).await.text("/user/id");
         flows.playing(&token, &user).await;
         flows.misplaced(&token).await;
-        token
+        (token, user)
     };
+    if let Some(mortal) = mortal {
+        interrupted(&mut caller, secrets, &token, mortal).await;
+    }
     // Enough actions for an alert.
     for _ in 0..6 {
         let begun = caller.take("/api/scoreboard/generate-action", Some(&token), &json!({ "kind": "tap" })).await;
@@ -156,6 +168,9 @@ async fn drive(place: Place, redis_url: Option<String>, secrets: &mut Secrets) -
     }
     assert!(server.terminate().await.success());
     said.extend(stored(&server, database.as_deref()));
+    if database.is_some() {
+        said.extend(archived::archived(&server, &user));
+    }
     said.push(("the log".to_owned(), server.log().into_bytes()));
     said
 }
@@ -178,18 +193,24 @@ fn stored(server: &Server, url: Option<&str>) -> Vec<(String, Vec<u8>)> {
 }
 
 fn check(place: &str, secrets: &Secrets, said: &[(String, Vec<u8>)]) {
+    let planted = seen_in(place, secrets, said);
+    assert!(planted >= PLANTED, "{planted} were planted");
+}
+
+/// Fails if any of them is seen; how many there were.
+fn seen_in(place: &str, secrets: &Secrets, said: &[(String, Vec<u8>)]) -> usize {
     let planted = secrets.count();
     let seen: Vec<_> = said.iter().flat_map(|(where_, bytes)| secrets.seen_in(where_, bytes)).collect();
     let bytes: usize = said.iter().map(|(_, bytes)| bytes.len()).sum();
     println!("{place}: {planted} secrets planted and used, looked for in {bytes} bytes of {} outputs", said.len());
     assert!(seen.is_empty(), "{} are seen:\n{}", seen.len(), seen.join("\n"));
-    assert!(planted >= PLANTED, "{planted} were planted");
+    planted
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_fifty_planted_secrets_none_is_seen_anywhere() {
     let mut secrets = Secrets::default();
-    let said = drive(Place::Sqlite, None, &mut secrets).await;
+    let said = drive(Place::Sqlite, None, None, &mut secrets).await;
     check("a file", &secrets, &said);
 
     let mut secrets = Secrets::default();
@@ -201,9 +222,16 @@ async fn of_fifty_planted_secrets_none_is_seen_anywhere() {
     let cache = redis::Process::start(&[]);
     let redis_password = secrets.make("the password of Redis");
     let redis_url = format!("redis://default:{redis_password}@127.0.0.1:{}", cache.port);
-    let said = drive(Place::At(url), Some(redis_url), &mut secrets).await;
+    let said =
+        drive(Place::At(url), Some(redis_url), Some(Mortal { database: &database, proxy: &proxy }), &mut secrets).await;
     secrets.used(&["the database's password", "the password of Redis"]);
     check("a database server and Redis", &secrets, &said);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tokens_of_another_login_are_not_seen_anywhere() {
+    let mut secrets = Secrets::default();
+    outside::tokens_are_not_seen(&mut secrets).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

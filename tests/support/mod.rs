@@ -10,6 +10,7 @@ pub(crate) mod follower;
 pub(crate) mod history;
 pub(crate) mod load;
 pub(crate) mod metrics;
+pub(crate) mod moved_clock;
 pub(crate) mod pages;
 pub(crate) mod place;
 #[path = "../../scoreboard-postgres/tests/support/postgres/mod.rs"]

@@ -62,10 +62,20 @@ impl Server {
 
     /// The same by another way to the same database.
     pub(crate) async fn start_beside_at(&self, url: String) -> Self {
+        self.start_another(url, &[]).await
+    }
+
+    /// The same behind a wrapper.
+    pub(crate) async fn start_beside_behind(&self, wrapper: &[String]) -> Self {
+        let wrapper: Vec<_> = wrapper.iter().map(String::as_str).collect();
+        self.start_another(self.place.url(self.folder.path()), &wrapper).await
+    }
+
+    async fn start_another(&self, url: String, wrapper: &[&str]) -> Self {
         let place = Place::At(url);
         let keys = std::fs::read(key_file(self.folder.path())).expect("it has keys");
         let settings: Vec<_> = self.settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        Self::start_with_keys(place, &settings, &[], Some(keys)).await
+        Self::start_with_keys(place, &settings, wrapper, Some(keys)).await
     }
 
     /// Starts one on a fresh folder with these settings, behind this wrapper, that keeps everything in this place.
@@ -149,7 +159,12 @@ impl Server {
 
     /// Runs another command of the binary on this server's database.
     pub(crate) fn command(&self, words: &[&str]) -> Output {
-        run(self.folder.path(), &self.place, words)
+        run(self.folder.path(), &self.place, &[], words)
+    }
+
+    /// The same behind a wrapper.
+    pub(crate) fn command_behind(&self, wrapper: &[String], words: &[&str]) -> Output {
+        run(self.folder.path(), &self.place, wrapper, words)
     }
 
     /// Fails unless `verify` finds that every log folds to its scores; gives what it printed.
@@ -198,16 +213,7 @@ fn spawn(
     folder: &Path,
     place: &Place,
 ) -> Child {
-    let binary = server_binary();
-    let command = match wrapper {
-        [] => Command::new(binary),
-        [program, words @ ..] => {
-            let mut command = Command::new(program);
-            command.args(words).arg(binary);
-            command
-        }
-    };
-    without_settings(command)
+    without_settings(behind(wrapper))
         .args(["serve", "--listen", &address.to_string(), "--database-url", &place.url(folder)])
         .arg("--keys")
         .arg(key_file(folder))
@@ -217,6 +223,18 @@ fn spawn(
         .stderr(log_handle(folder))
         .spawn()
         .unwrap_or_else(|error| panic!("cannot start the server: {error}"))
+}
+
+/// The binary behind what is to stand before it.
+fn behind(wrapper: &[String]) -> Command {
+    match wrapper {
+        [] => Command::new(server_binary()),
+        [program, words @ ..] => {
+            let mut command = Command::new(program);
+            command.args(words).arg(server_binary());
+            command
+        }
+    }
 }
 
 /// The test's own environment must not decide what it tests.
@@ -246,13 +264,13 @@ fn write_keys(folder: &Path, keys: &[u8]) {
 }
 
 fn make_keys(folder: &Path, place: &Place) {
-    let made = run(folder, place, &["admin", "rotate-keys"]);
+    let made = run(folder, place, &[], &["admin", "rotate-keys"]);
     assert!(made.status.success(), "rotate-keys: {}", String::from_utf8_lossy(&made.stderr));
 }
 
 /// Runs a command of the binary to its end.
-fn run(folder: &Path, place: &Place, words: &[&str]) -> Output {
-    let mut command = without_settings(Command::new(server_binary()));
+fn run(folder: &Path, place: &Place, wrapper: &[String], words: &[&str]) -> Output {
+    let mut command = without_settings(behind(wrapper));
     command.args(words).args(["--database-url", &place.url(folder)]).arg("--keys").arg(key_file(folder));
     command.output().expect("the server's binary starts")
 }

@@ -84,11 +84,11 @@ function steps(low, high, count) {
 
 const round = (value) => Math.round(value * 10) / 10;
 
-/** Lengths of time on one axis, all in the same unit, as precise as they differ. */
+/** Lengths of time on one axis, all in the same unit, as precise as they differ; steps of two and a half need a digit more. */
 export function lengths(high, low) {
   const [size, unit] = high >= 7_200_000 ? [3_600_000, "h"] : high >= 120_000 ? [60_000, "min"] : [1000, "s"];
-  const digits = Math.min(Math.max(Math.ceil(-Math.log10((high - low) / size / 5)), 0), 4);
-  return (value) => `${(value / size).toFixed(digits)} ${unit}`;
+  const digits = Math.min(Math.max(Math.ceil(-Math.log10((high - low) / size / 5)), 0), 4) + 1;
+  return (value) => `${Number((value / size).toFixed(digits))} ${unit}`;
 }
 
 export const dot = (kind, x, y, title, radius = 3.2) => svg("circle", { class: kind, cx: x, cy: y, r: radius }, svg("title", {}, title));

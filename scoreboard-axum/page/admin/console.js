@@ -1,6 +1,8 @@
 import { request } from "../api.js";
+import { Credentials } from "../credentials.js";
 import { Security } from "../security.js";
 import { Session } from "../session.js";
+import { Sessions } from "../sessions.js";
 import { Boards } from "./boards.js";
 import { Decisions } from "./decision.js";
 import { Gate } from "./gate.js";
@@ -72,4 +74,6 @@ function close() {
 
 const gate = new Gate(session, say, { open, close });
 new Security(session, say);
+new Credentials(session, say);
+new Sessions(session, say);
 gate.begin();

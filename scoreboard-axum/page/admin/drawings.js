@@ -14,17 +14,23 @@ export function intervals(acts, finding) {
   const { all, measured, mean, deviation } = intervalsOf(acts, finding);
   if (measured.length < 2) return null;
   const isVariation = speaksBelow(finding);
-  const limit = isVariation ? (mean * finding.threshold) / 1000 : HOUR / finding.threshold;
+  const limitOf = (middle) => (isVariation ? (middle * finding.threshold) / 1000 : HOUR / finding.threshold);
+  const limit = limitOf(mean);
   const kept = all.filter(({ isPause }) => !isPause).map(({ ms }) => ms);
-  const reach = isVariation ? [Math.max(mean - 2.5 * limit, 0), mean + 2.5 * limit] : [0, limit * 1.3];
-  const low = isVariation ? Math.min(reach[0], ...kept) : 0;
-  const high = Math.max(reach[1], ...kept.map((ms) => ms * 1.02));
+  // Of windows each is beside what a person's would be at its own pace: in all they differ as widely as anybody's.
+  const windows = finding.rule === "window_variation" ? stretches(measured, finding.parameters.intervals) : null;
+  const parts = windows ?? [{ ...stretches(measured, measured.length)[0], from: all[0].at, to: all.at(-1).at }];
+  const reach = isVariation ? parts.flatMap((part) => [Math.max(part.mean - 2.5 * limitOf(part.mean), 0), part.mean + 2.5 * limitOf(part.mean)]) : [0, limit * 1.3];
+  const low = isVariation ? Math.min(...reach, ...kept) : 0;
+  const high = Math.max(...reach, ...kept.map((ms) => ms * 1.02));
   const span = { from: all[0].at, to: all.at(-1).at, low, high };
-  const words = isVariation
+  const words = windows
+    ? `${windows.length} windows of ${finding.parameters.intervals} intervals. Within a window they deviate by ${inWords(finding, finding.value)} of its mean, on average; a person's deviate by ${inWords(finding, finding.threshold)} or more.`
+    : isVariation
     ? `${measured.length} intervals of ${duration(mean)} on average. They deviate by ${duration(deviation)}; a person's deviate by ${duration(limit)} or more.`
     : `${measured.length} intervals of ${duration(mean)} on average; at the threshold they would be ${duration(limit)}.`;
   const legend = isVariation
-    ? [["threshold", `what a person's vary by at least: ${inWords(finding, finding.threshold)} of the mean`], ["measured", `what these vary by: ${inWords(finding, finding.value)}`], ["mean", `the mean: ${duration(mean)}`], ["dot", "an interval that is measured"]]
+    ? [["threshold", `what a person's vary by at least: ${inWords(finding, finding.threshold)} of the mean`], ["measured", `what these vary by: ${inWords(finding, finding.value)}`], ["mean", windows ? "the mean of each window" : `the mean: ${duration(mean)}`], ["dot", "an interval that is measured"]]
     : [["limit", `the threshold: ${inWords(finding, finding.threshold)}, one each ${duration(limit)}`], ["mean", `the mean: ${duration(mean)}`], ["dot", "an interval"]];
   if (all.some(({ isPause }) => isPause)) legend.push(["pause", "a pause, which is left out"]);
   if (all.some(({ isPause, isMeasured }) => !isPause && !isMeasured)) legend.push(["dot-unmeasured", "an interval before those"]);
@@ -32,19 +38,21 @@ export function intervals(acts, finding) {
     const chart = new Chart(width, span);
     const name = lengths(high, low);
     const first = measured[0].at;
-    const bands = isVariation ? [chart.band("threshold", mean - limit, mean + limit), stretches(finding, measured).map((part) => chart.band("measured", part.mean - part.deviation, part.mean + part.deviation, part.from, part.to))] : [chart.line("limit", limit)];
+    const band = (kind, part, width) => chart.band(kind, part.mean - width, part.mean + width, part.from, part.to);
+    const measures = windows ?? stretches(measured, measured.length);
+    const bands = isVariation ? [parts.map((part) => band("threshold", part, limitOf(part.mean))), measures.map((part) => band("measured", part, part.deviation))] : [chart.line("limit", limit)];
+    const means = windows ? windows.map((part) => chart.line("mean", part.mean, part.from, part.to)) : chart.line("mean", mean, Math.min(first, span.to), span.to);
     const dots = all.map(({ at, ms, act, isPause, isMeasured }) => {
       const title = `${timeOfDay(at)}: ${duration(ms)} after the one before, ${act.kind}${isPause ? ", a pause" : ""}`;
       return isPause ? svg("path", { class: "pause", d: `M${chart.x(at) - 4} ${chart.top + 2}h8l-4 -7z` }, svg("title", {}, title)) : dot(isMeasured ? "dot" : "dot-unmeasured", chart.x(at), chart.y(ms), title);
     });
-    return chart.drawing(words, name, bands, chart.line("mean", mean, Math.min(first, span.to), span.to), dots);
+    return chart.drawing(words, name, bands, means, dots);
   };
   return { words, legend, draw };
 }
 
-/** The whole, or window by window where the rule looks so. */
-function stretches({ rule, parameters }, measured) {
-  const size = rule === "window_variation" ? parameters.intervals : measured.length;
+/** Window by window, each of so many intervals. */
+function stretches(measured, size) {
   const parts = [];
   for (let first = 0; first < measured.length; first += size) {
     const part = measured.slice(first, first + size);
@@ -84,15 +92,20 @@ export function hours(acts, finding) {
     const hour = Math.floor(Date.parse(act.appliedAt) / HOUR) - first;
     if (hour in counts) counts[hour] += 1;
   }
+  // Of a user who did more than is read on, nothing is known here of the hours before, and not all of the first: they are not drawn as if they were emptier.
+  const unread = acts.length < (finding.inputs.actions ?? 0) && acts.length > 0 ? Math.floor(Date.parse(acts[0].appliedAt) / HOUR) - first + 1 : 0;
   const words = `Active in ${finding.value} of ${counts.length} hours; ${finding.threshold} are believed.`;
-  const legend = [["dot", "actions in an hour (UTC)"], ["empty-hour", "an hour without any"]];
+  const legend = [["bar", "actions in an hour (UTC)"], ["empty-hour", "an hour without any"]];
+  if (unread) legend.push(["unread-hour", `not read: only the last ${number(acts.length)} of ${number(finding.inputs.actions)} actions are shown`]);
   const draw = (width) => {
     const span = { from: first * HOUR, to: (first + counts.length) * HOUR, low: 0, high: Math.max(...counts, 1) };
     const chart = new Chart(width, span);
     const bars = counts.map((count, hour) => {
       const [left, right] = [chart.x((first + hour) * HOUR), chart.x((first + hour + 1) * HOUR)];
-      const y = count ? chart.y(count) : chart.bottom - 3;
-      return svg("rect", { class: count ? "bar" : "empty-hour", x: left + 1, y, width: Math.max(right - left - 2, 1), height: chart.bottom - y }, svg("title", {}, `${moment((first + hour) * HOUR)}: ${number(count)}`));
+      const isUnread = hour < unread;
+      const y = isUnread ? chart.top : count ? chart.y(count) : chart.bottom - 3;
+      const title = `${moment((first + hour) * HOUR)}: ${isUnread ? "not read" : number(count)}`;
+      return svg("rect", { class: isUnread ? "unread-hour" : count ? "bar" : "empty-hour", x: left + 1, y, width: Math.max(right - left - 2, 1), height: chart.bottom - y }, svg("title", {}, title));
     });
     return chart.drawing(words, (value) => (Number.isInteger(value) ? number(value) : ""), bars);
   };

@@ -6,8 +6,8 @@ import { duration, moment } from "./moments.js";
 import { ruleOf } from "./rules.js";
 
 const PAGE = 100;
-/** The rule that looks at a whole day reads on; others look at the last 64 actions at most. */
-const MOST_PAGES = 10;
+/** The rule that looks at a whole day reads on, as far as one waits; others look at the last 64 actions at most. */
+const MOST_PAGES = 30;
 
 /** What a finding rests on, read from the log again and drawn along time against the rule's threshold. */
 export class Evidence {

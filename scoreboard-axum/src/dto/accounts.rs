@@ -19,6 +19,14 @@ pub(crate) struct RegisterRequest {
     pub(crate) display_name: String,
 }
 
+/// Who has read the mail to the address of their account to be.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct ConfirmRegistrationRequest {
+    /// Behind `#register=` in the mail. It works once.
+    pub(crate) token: String,
+}
+
 /// Who wants in.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -45,6 +45,23 @@ pub(crate) struct ConfirmRequest {
     pub(crate) token: String,
 }
 
+/// Who wants another address.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct AddressRequest {
+    /// The new one: a mail is sent there.
+    #[schema(format = "email", max_length = 254)]
+    pub(crate) email: String,
+}
+
+/// Who has read the mail to the new address.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct ChangeAddressRequest {
+    /// Behind `#address=` in the mail. It works once.
+    pub(crate) token: String,
+}
+
 /// One login, and all that came of it.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]

@@ -5,28 +5,60 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use scoreboard_core::accounts::{AccountError, Registration};
 
-use crate::answer::{Caching, no_content, plain};
+use crate::answer::{Caching, accepted, no_content, plain};
 use crate::body::{json, within_size};
 use crate::dto::{
-    LoginAnswer, LoginRequest, RefreshRequest, RegisterRequest, SignedInAnswer, TicketAnswer, UserAnswer,
+    ConfirmRegistrationRequest, LoginAnswer, LoginRequest, RefreshRequest, RegisterRequest, SignedInAnswer,
+    TicketAnswer, UserAnswer,
 };
 use crate::problem::Problem;
 use crate::query::no_query;
 use crate::rate_limit::{Subject, limited};
 use crate::state::Shared;
 
-/// Makes an account.
+/// Makes an account, or, where accounts are made by mail, mails how to: the answer is the same then if the address has one.
 #[utoipa::path(
     post, path = "/api/auth/register", tag = "accounts", request_body = RegisterRequest,
-    responses((status = 201, description = "The account is there", body = UserAnswer), (status = 409, description = "`conflict`: the e-mail address has an account")),
+    responses(
+        (status = 201, description = "The account is there", body = UserAnswer),
+        (status = 202, description = "Look into the mail: where accounts are made by it"),
+        (status = 409, description = "`conflict`: the e-mail address has an account"),
+    ),
 )]
 pub(super) async fn register(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
     let (parts, body) = within_size(&app, request).await?;
     let usage = app.limits.register(app.address(&parts)).await?;
     limited(usage, async {
         let RegisterRequest { email, password, display_name } = json(&parts, body)?;
+        if app.accounts.registers_by_mail() {
+            app.limits.mail(Subject::recipient(&email)).await?;
+            let mailed = app.accounts.mail_registration(Registration { email, password, display_name }).await;
+            count("register", &mailed);
+            mailed?;
+            return Ok(accepted());
+        }
         let user = app.accounts.register(Registration { email, password, display_name }).await;
         count("register", &user);
+        plain(StatusCode::CREATED, Caching::Private, &UserAnswer { user: user? })
+    })
+    .await
+}
+
+/// Makes an account by the token of the mail that was sent to its address, which is confirmed with it.
+#[utoipa::path(
+    post, path = "/api/auth/register/confirm", tag = "accounts", request_body = ConfirmRegistrationRequest,
+    responses(
+        (status = 201, description = "The account is there", body = UserAnswer),
+        (status = 401, description = "`unauthorized`: the token is unknown, over, or was used, or somebody has the address by now"),
+    ),
+)]
+pub(super) async fn confirm_registration(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
+    let (parts, body) = within_size(&app, request).await?;
+    let usage = app.limits.codes(Subject::Address(app.address(&parts))).await?;
+    limited(usage, async {
+        let ConfirmRegistrationRequest { token } = json(&parts, body)?;
+        let user = app.accounts.complete_registration(&token).await;
+        count("register_confirm", &user);
         plain(StatusCode::CREATED, Caching::Private, &UserAnswer { user: user? })
     })
     .await

@@ -39,9 +39,9 @@ macro_rules! files {
 /// The files under `/assets/`.
 const ASSETS: &[(&str, &[u8])] = files! {
     "":
-    "account.js" "action.js" "api.js" "app.js" "around.js" "board.css" "board.js" "connection.js" "devices.js"
+    "account.js" "action.js" "api.js" "app.js" "around.js" "board.css" "board.js" "connection.js" "credentials.js" "devices.js"
     "fight.js" "format.js" "forms.js" "game.js" "kinds.js" "login-code.js" "mailed.js" "motion.js" "news.js" "notice.js" "own.js"
-    "play.css" "security.css" "security.js" "session.js" "sleep.js" "sparkline.js" "stars.js" "style.css"
+    "play.css" "security.css" "security.js" "session.js" "sessions.js" "sleep.js" "sparkline.js" "stars.js" "style.css"
     "tabstore.js" "theme.js"
 };
 

@@ -4,12 +4,16 @@ use axum::extract::{FromRequestParts, Path, Request, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
-use scoreboard_core::{SessionId, UserId};
+use scoreboard_core::SessionId;
+use scoreboard_core::accounts::AccountError;
 
 use super::accounts::count;
 use crate::answer::{Caching, accepted, no_content, plain};
 use crate::body::{json, within_size};
-use crate::dto::{ConfirmRequest, ForgotRequest, PasswordRequest, ResetRequest, SessionAnswer, SessionsAnswer};
+use crate::dto::{
+    AddressRequest, ChangeAddressRequest, ConfirmRequest, ForgotRequest, PasswordRequest, ResetRequest, SessionAnswer,
+    SessionsAnswer,
+};
 use crate::problem::{Problem, invalid_value};
 use crate::query::no_query;
 use crate::rate_limit::{Subject, limited};
@@ -48,9 +52,7 @@ pub(super) async fn forgot_password(State(app): State<Shared>, request: Request)
     let usage = app.limits.mail(Subject::Address(app.address(&parts))).await?;
     limited(usage, async {
         let ForgotRequest { email } = json(&parts, body)?;
-        // Whether or not somebody is there, so that the quota does not tell.
-        let recipient = UserId::for_name("mail", &email.trim().to_lowercase());
-        app.limits.mail(Subject::User(recipient)).await?;
+        app.limits.mail(Subject::recipient(&email)).await?;
         let sent = app.accounts.forgot_password(&email).await;
         count("password_forgot", &sent);
         sent?;
@@ -117,6 +119,53 @@ pub(super) async fn confirm_email(State(app): State<Shared>, request: Request) -
         let confirmed = app.accounts.confirm_address(&token).await;
         count("email_confirm", &confirmed);
         confirmed?;
+        Ok(no_content())
+    })
+    .await
+}
+
+/// Mails to another address how to make it that of who is signed in. Whether somebody else has it is told nobody: the answer is the same.
+#[utoipa::path(
+    post, path = "/api/auth/email", tag = "accounts", request_body = AddressRequest, security(("user" = [])),
+    responses(
+        (status = 202, description = "Look into the mail of the new address"),
+        (status = 403, description = "`step_up_required`: the login is more than 15 minutes old"),
+        (status = 404, description = "`not_found`: this server sends no mail"),
+    ),
+)]
+pub(super) async fn mail_address_change(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
+    let (parts, body) = within_size(&app, request).await?;
+    let principal = app.signed_in(&parts)?;
+    let usage = app.limits.mail(Subject::User(principal.user_id)).await?;
+    limited(usage, async {
+        let AddressRequest { email } = json(&parts, body)?;
+        app.limits.mail(Subject::recipient(&email)).await?;
+        let sent = app.accounts.mail_address_change(&principal, &email).await;
+        count("email_change", &sent);
+        match sent {
+            Err(AccountError::Stale) => Err(Problem::step_up()),
+            sent => Ok(sent.map(|()| accepted())?),
+        }
+    })
+    .await
+}
+
+/// Gives an account another address by the token of the mail that was sent there. The address before is told.
+#[utoipa::path(
+    post, path = "/api/auth/email/change", tag = "accounts", request_body = ChangeAddressRequest,
+    responses(
+        (status = 204, description = "It is changed, and confirmed"),
+        (status = 401, description = "`unauthorized`: the token is unknown, over, or was used, or somebody else has the address by now"),
+    ),
+)]
+pub(super) async fn change_address(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
+    let (parts, body) = within_size(&app, request).await?;
+    let usage = app.limits.codes(Subject::Address(app.address(&parts))).await?;
+    limited(usage, async {
+        let ChangeAddressRequest { token } = json(&parts, body)?;
+        let changed = app.accounts.change_address(&token).await;
+        count("email_changed", &changed);
+        changed?;
         Ok(no_content())
     })
     .await

@@ -50,9 +50,7 @@ impl AppState {
     /// What cannot be taken back without a trace takes a fresh login, not only a token that somebody has found.
     pub(super) async fn stepped_up(&self, principal: &Principal) -> Result<(), Problem> {
         match self.accounts.check_login_fresh(principal).await {
-            Err(AccountError::Stale) => {
-                Err(Problem::new(Code::StepUpRequired, "log in again, and send the same request"))
-            }
+            Err(AccountError::Stale) => Err(Problem::step_up()),
             fresh => Ok(fresh?),
         }
     }
@@ -64,6 +62,13 @@ impl AppState {
             Err(AccountError::Unauthorized | AccountError::FactorRequired) => Ok(false),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+impl Problem {
+    /// What is asked takes a login that is not so old.
+    pub(super) fn step_up() -> Self {
+        Self::new(Code::StepUpRequired, "log in again, and send the same request")
     }
 }
 

@@ -68,6 +68,8 @@ fn a_bad_setting_is_named_with_where_it_was_set() {
         (["--database-url", "sqlite://"], ["`database_url` (command line)", "sqlite://scoreboard.db"]),
         (["--allowed-origins", "not an origin"], ["`allowed_origins` (command line)", "not an origin"]),
         (["--trusted-proxies", "10.0.0.0/99"], ["`trusted_proxies` (command line)", "10.0.0.0/99"]),
+        (["--set", "accounts.registration=post"], ["`accounts.registration` (command line)", "`form` or `mail`"]),
+        (["--set", "accounts.registration=mail"], ["`accounts.registration` (command line)", "set mail.smtp_url"]),
     ] {
         let refusal = folder.refused(&args);
         assert!(parts.iter().all(|part| refusal.contains(part)), "{args:?}: {refusal}");

@@ -1,8 +1,9 @@
 //! Accounts, from registration to logout.
 
+use scoreboard_core::accounts::MessageKind;
 use serde_json::json;
 
-use crate::support::{PASSWORD, World};
+use crate::support::{PASSWORD, Setup, World};
 
 #[tokio::test]
 async fn register_log_in_refresh_log_out() {
@@ -72,4 +73,30 @@ async fn others_never_see_an_address() {
     for path in ["/api/scoreboard", &format!("/api/scoreboard/users/{}", ada.id), "/api/scoreboard/boards"] {
         assert!(!world.get(path).await.text.contains("example.org"), "{path}");
     }
+}
+
+#[tokio::test]
+async fn where_accounts_are_made_by_mail_nobody_is_told_who_has_one() {
+    let mut setup = Setup::default();
+    setup.accounts.registers_by_mail = true;
+    let world = World::with(setup).await;
+    world.player("ada").await;
+    let register = async |email: &str| {
+        let body = json!({ "email": email, "password": PASSWORD, "displayName": "Somebody" });
+        let answer = world.post("/api/auth/register", None, &body).await;
+        let names: Vec<_> = answer.headers.keys().map(|name| name.to_string()).collect();
+        (answer.status.as_u16(), answer.text, names)
+    };
+    let (taken, free) = (register("ada@example.org").await, register("bob@example.org").await);
+    assert_eq!(taken, free);
+    assert_eq!((free.0, free.1.as_str()), (202, ""));
+    let log_in = json!({ "email": "bob@example.org", "password": PASSWORD });
+    world.post("/api/auth/login", None, &log_in).await.assert_problem(401, "unauthorized");
+    let token = world.mail.behind(MessageKind::Registration, "#register=");
+    let confirm = async |token: &str| world.post("/api/auth/register/confirm", None, &json!({ "token": token })).await;
+    confirm("forged").await.assert_problem(401, "unauthorized");
+    let made = confirm(&token).await;
+    assert_eq!((made.status.as_u16(), &made.body["user"]["email"]), (201, &json!("bob@example.org")));
+    confirm(&token).await.assert_problem(401, "unauthorized");
+    assert_eq!(world.post("/api/auth/login", None, &log_in).await.status, 200);
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request};
-use scoreboard_core::IncidentId;
-use scoreboard_core::accounts::{Login, MessageKind, Role, UserStore};
+use scoreboard_core::accounts::{Login, MessageKind, Registration, Role, UserStore};
+use scoreboard_core::{Clock, IncidentId, Moderation, ModerationAct, ModerationId, Restriction};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -24,6 +24,8 @@ enum Caller {
     Nobody,
     Ada,
     AnotherUser,
+    /// Ada, once she is banned.
+    Banned,
     Moderator,
     Admin,
     /// Ada, with a token that has expired.
@@ -34,36 +36,37 @@ enum Caller {
     GameServer,
 }
 
-use Caller::{Ada, Admin, AnotherUser, Ended, Expired, GameServer, Moderator, Nobody};
+use Caller::{Ada, Admin, AnotherUser, Banned, Ended, Expired, GameServer, Moderator, Nobody};
 
 /// In the order of the columns below.
-const CALLERS: [Caller; 8] = [Nobody, Ada, AnotherUser, Moderator, Admin, Expired, Ended, GameServer];
+const CALLERS: [Caller; 9] = [Nobody, Ada, AnotherUser, Banned, Moderator, Admin, Expired, Ended, GameServer];
 
-type Row = [u16; 8];
+type Row = [u16; 9];
 
 /// Everyone, and whatever token they send: it is not looked at.
 const fn everyone(status: u16) -> Row {
-    [status; 8]
+    [status; 9]
 }
 
 /// Everyone, but who sends a token must send a good one.
 const fn readers(status: u16) -> Row {
-    [status, status, status, status, status, 401, 401, 401]
+    [status, status, status, status, status, status, 401, 401, 401]
 }
 
 /// Whoever is signed in, for themselves.
 const fn users(status: u16) -> Row {
-    [401, status, status, status, status, 401, 401, 401]
+    [401, status, status, status, status, status, 401, 401, 401]
 }
 
 /// Who looks into what the fraud rules found, and decides.
 const fn reviewers(status: u16) -> Row {
-    [401, 403, 403, status, status, 401, 401, 401]
+    [401, 403, 403, 403, status, status, 401, 401, 401]
 }
 
 /// What each of [`CALLERS`] is answered.
-const MATRIX: [(&str, &str, Row); 53] = [
+const MATRIX: [(&str, &str, Row); 56] = [
     ("post", "/api/auth/register", everyone(201)),
+    ("post", "/api/auth/register/confirm", everyone(201)),
     ("post", "/api/auth/login", everyone(200)),
     ("post", "/api/auth/refresh", everyone(200)),
     ("post", "/api/auth/logout", users(204)),
@@ -73,33 +76,35 @@ const MATRIX: [(&str, &str, Row); 53] = [
     ("post", "/api/auth/mfa/challenge", everyone(202)),
     ("get", "/api/auth/mfa", users(200)),
     // Who decides about others has one already.
-    ("post", "/api/auth/mfa/totp", [401, 201, 201, 409, 409, 401, 401, 401]),
+    ("post", "/api/auth/mfa/totp", [401, 201, 201, 201, 409, 409, 401, 401, 401]),
     // Her own app, with her own codes: others have none, or have others.
-    ("delete", "/api/auth/mfa/totp", [401, 204, 409, 400, 400, 401, 401, 401]),
-    ("post", "/api/auth/mfa/totp/confirm", [401, 200, 409, 409, 409, 401, 401, 401]),
-    ("post", "/api/auth/mfa/recovery-codes", [401, 200, 409, 400, 400, 401, 401, 401]),
+    ("delete", "/api/auth/mfa/totp", [401, 204, 409, 204, 400, 400, 401, 401, 401]),
+    ("post", "/api/auth/mfa/totp/confirm", [401, 200, 409, 200, 409, 409, 401, 401, 401]),
+    ("post", "/api/auth/mfa/recovery-codes", [401, 200, 409, 200, 400, 400, 401, 401, 401]),
     ("post", "/api/auth/password", users(204)),
     ("post", "/api/auth/password/forgot", everyone(202)),
     ("post", "/api/auth/password/reset", everyone(204)),
     ("post", "/api/auth/email/confirmation", users(202)),
     ("post", "/api/auth/email/confirm", everyone(204)),
+    ("post", "/api/auth/email", users(202)),
+    ("post", "/api/auth/email/change", everyone(204)),
     ("get", "/api/auth/sessions", users(200)),
     ("delete", "/api/auth/sessions", users(204)),
     // Hers alone: to no other is it there.
-    ("delete", "/api/auth/sessions/{sessionId}", [401, 204, 404, 404, 404, 401, 401, 401]),
+    ("delete", "/api/auth/sessions/{sessionId}", [401, 204, 404, 204, 404, 404, 401, 401, 401]),
     ("post", "/api/scoreboard/generate-action", users(201)),
-    // Hers alone: no role hands in another's action (400, `action_mismatch`).
-    ("post", "/api/scoreboard/update", [401, 200, 400, 400, 400, 401, 401, 401]),
+    // Hers alone: no role hands in another's action (400, `action_mismatch`). Once she is banned it is refused (403, `banned`).
+    ("post", "/api/scoreboard/update", [401, 200, 400, 403, 400, 400, 401, 401, 401]),
     ("get", "/api/scoreboard", readers(200)),
     ("get", "/api/scoreboard/users/{userId}", readers(200)),
     ("get", "/api/scoreboard/users/{userId}/around", readers(200)),
     // Hers, and reviewers'.
-    ("get", "/api/scoreboard/users/{userId}/history", [401, 200, 403, 200, 200, 401, 401, 401]),
+    ("get", "/api/scoreboard/users/{userId}/history", [401, 200, 403, 200, 200, 200, 401, 401, 401]),
     ("get", "/api/scoreboard/me", users(200)),
     ("get", "/api/scoreboard/boards", readers(200)),
     ("get", "/api/scoreboard/rank", readers(200)),
     ("post", "/api/scoreboard/standings", readers(200)),
-    ("post", "/api/scoreboard/record", [401, 401, 401, 401, 401, 401, 401, 200]),
+    ("post", "/api/scoreboard/record", [401, 401, 401, 401, 401, 401, 401, 401, 200]),
     // Of moderators and admins: not even of her whom it is about.
     ("get", "/api/admin/incidents", reviewers(200)),
     ("get", "/api/admin/incidents/{incidentId}", reviewers(200)),
@@ -114,7 +119,7 @@ const MATRIX: [(&str, &str, Row); 53] = [
     ("get", "/api/admin/users/{userId}", reviewers(200)),
     ("get", "/api/admin/users/{userId}/actions", reviewers(200)),
     // Of admins alone.
-    ("get", "/api/admin/keys", [401, 403, 403, 403, 200, 401, 401, 401]),
+    ("get", "/api/admin/keys", [401, 403, 403, 403, 403, 200, 401, 401, 401]),
     // As far as one gets without a socket. Who is there, a ticket says: see `tickets`.
     ("get", "/api/scoreboard/ws", everyone(400)),
     ("get", "/api/scoreboard/events", everyone(200)),
@@ -146,6 +151,10 @@ impl Asked {
             Nobody => None,
             Ada => Some(ada.token.clone()),
             AnotherUser => Some(world.player("eve").await.token),
+            Banned => {
+                ban(&world, &ada).await;
+                Some(ada.token.clone())
+            }
             Moderator => Some(with_role(&world, Role::Moderator).await),
             Admin => Some(with_role(&world, Role::Admin).await),
             Expired => {
@@ -240,6 +249,18 @@ impl Asked {
             ("post", "/api/auth/email/confirm") => {
                 json!({ "token": mailed(MessageKind::ConfirmAddress, "#confirm=") })
             }
+            ("post", "/api/auth/register/confirm") => {
+                let (email, display_name) = ("new@example.org".to_owned(), "New".to_owned());
+                let wanted = Registration { email, password: PASSWORD.to_owned(), display_name };
+                world.accounts.mail_registration(wanted).await.unwrap();
+                json!({ "token": mailed(MessageKind::Registration, "#register=") })
+            }
+            ("post", "/api/auth/email") => json!({ "email": "ada@elsewhere.example" }),
+            ("post", "/api/auth/email/change") => {
+                let asking = world.accounts.authenticate(&ada.token).unwrap();
+                world.accounts.mail_address_change(&asking, "ada@elsewhere.example").await.unwrap();
+                json!({ "token": mailed(MessageKind::ChangeAddress, "#address=") })
+            }
             _ => Value::Null,
         }
     }
@@ -264,6 +285,17 @@ impl Asked {
         let body: Value = serde_json::from_slice(&body).unwrap_or_default();
         (status.as_u16(), body["code"].clone())
     }
+}
+
+async fn ban(world: &World, player: &Player) {
+    let moderation = Moderation {
+        id: ModerationId::from_bytes([9; 16]),
+        at: world.clock.now(),
+        by: "a test".to_owned(),
+        reason: "a test".to_owned(),
+        act: ModerationAct::Restrict { user_id: player.id, restriction: Restriction::Banned },
+    };
+    world.scoreboard.moderate(&moderation).await.unwrap();
 }
 
 async fn with_role(world: &World, role: Role) -> String {
@@ -296,6 +328,7 @@ async fn everyone_may_do_what_the_table_says_and_nothing_else() {
             let code_is_right = match status {
                 400 if template.ends_with("/update") => code == "action_mismatch",
                 401 => code == "unauthorized",
+                403 if caller == Banned && template.ends_with("/update") => code == "banned",
                 403 => code == "forbidden",
                 _ => true,
             };
@@ -322,7 +355,9 @@ async fn every_described_route_has_a_row_that_keeps_what_the_description_says() 
             [] => &[],
             ["", "user"] => &[Expired, Ended, GameServer],
             ["user"] => &[Nobody, Expired, Ended, GameServer],
-            ["gameServer", "gameServerSignature"] => &[Nobody, Ada, AnotherUser, Moderator, Admin, Expired, Ended],
+            ["gameServer", "gameServerSignature"] => {
+                &[Nobody, Ada, AnotherUser, Banned, Moderator, Admin, Expired, Ended]
+            }
             ref other => panic!("{route:?}: nobody has said who is refused where {other:?} is asked for"),
         };
         assert_eq!(refused, expected, "{route:?} asks for {schemes:?}");

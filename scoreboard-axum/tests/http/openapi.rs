@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 use crate::support::World;
 
 /// Each route, and its statuses beside those that every route has.
-const ROUTES: [(&str, &str, &[u16]); 53] = [
-    ("post", "/api/auth/register", &[201, 400, 408, 409, 415]),
+const ROUTES: [(&str, &str, &[u16]); 56] = [
+    ("post", "/api/auth/register", &[201, 202, 400, 408, 409, 415]),
+    ("post", "/api/auth/register/confirm", &[201, 400, 401, 408, 415]),
     ("post", "/api/auth/login", &[200, 400, 401, 408, 415]),
     ("post", "/api/auth/refresh", &[200, 400, 401, 408, 415]),
     ("post", "/api/auth/logout", &[204, 401]),
@@ -24,6 +25,8 @@ const ROUTES: [(&str, &str, &[u16]); 53] = [
     ("post", "/api/auth/password/reset", &[204, 400, 401, 408, 415]),
     ("post", "/api/auth/email/confirmation", &[202, 401, 403, 404]),
     ("post", "/api/auth/email/confirm", &[204, 400, 401, 408, 415]),
+    ("post", "/api/auth/email", &[202, 400, 401, 403, 404, 408, 415]),
+    ("post", "/api/auth/email/change", &[204, 400, 401, 408, 415]),
     ("get", "/api/auth/sessions", &[200, 400, 401, 403]),
     ("delete", "/api/auth/sessions", &[204, 401, 403]),
     ("delete", "/api/auth/sessions/{sessionId}", &[204, 400, 401, 403, 404]),

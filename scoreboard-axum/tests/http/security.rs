@@ -104,6 +104,36 @@ async fn an_address_is_confirmed_by_its_mail() {
 }
 
 #[tokio::test]
+async fn an_address_is_changed_after_a_fresh_login_by_the_mail_to_the_new_one() {
+    let world = World::new().await;
+    let (ada, _bob) = (world.player("ada").await, world.player("bob").await);
+    let ask = async |player: &Player, email: &str| {
+        world.post("/api/auth/email", Some(player), &json!({ "email": email })).await
+    };
+    let change = async |token: &str| world.post("/api/auth/email/change", None, &json!({ "token": token })).await;
+    ask(&ada, "no address").await.assert_invalid("/email");
+    ask(&ada, "ada@example.org").await.assert_invalid("/email");
+    let (free, taken) = (ask(&ada, "ada@elsewhere.example").await, ask(&ada, "bob@example.org").await);
+    assert_eq!((free.status.as_u16(), free.text.as_str()), (202, ""));
+    assert_eq!((taken.status, taken.text), (free.status, free.text), "whether somebody has it is not told");
+    assert_eq!(world.mail.of(MessageKind::ChangeAddress).len(), 1, "to who has it nothing is sent");
+    let token = world.mail.behind(MessageKind::ChangeAddress, "#address=");
+    change("forged").await.assert_problem(401, "unauthorized");
+    assert_eq!(change(&token).await.status, 204);
+    change(&token).await.assert_problem(401, "unauthorized");
+    assert_eq!(world.get_as("/api/auth/me", &ada).await.body["user"]["email"], "ada@elsewhere.example");
+    assert_eq!(world.mail.of(MessageKind::AddressChanged)[0].email.as_str(), "ada@example.org", "the old one is told");
+
+    // A session goes on by its refresh tokens; what lets somebody in takes a login.
+    world.clock.advance(std::time::Duration::from_secs(16 * 60));
+    let refreshed = world.post("/api/auth/refresh", None, &json!({ "refreshToken": ada.refresh_token })).await;
+    let stale = player(&ada, &refreshed);
+    assert_eq!(world.get_as("/api/auth/me", &stale).await.status, 200);
+    ask(&stale, "ada@third.example").await.assert_problem(403, "step_up_required");
+    assert_eq!(world.mail.of(MessageKind::ChangeAddress).len(), 1);
+}
+
+#[tokio::test]
 async fn sessions_are_listed_and_ended() {
     let world = World::new().await;
     let (ada, bob) = (world.player("ada").await, world.player("bob").await);

@@ -27,6 +27,13 @@ impl std::fmt::Debug for Registration {
     }
 }
 
+/// The same once it keeps the rules.
+pub(super) struct Wanted {
+    pub(super) email: Email,
+    pub(super) name: DisplayName,
+    pub(super) password: Zeroizing<String>,
+}
+
 /// The most characters of a password.
 const MAX_PASSWORD_CHARS: usize = 128;
 
@@ -42,19 +49,7 @@ impl Accounts {
     ///
     /// If the future is dropped, the account was made whole, or not.
     pub async fn register(&self, registration: Registration) -> Result<User, AccountError> {
-        let Registration { email, password, display_name } = registration;
-        let password = Zeroizing::new(password);
-        let mut problems = Vec::new();
-        let mut note = |field, problem: String| problems.push(FieldProblem { field, problem });
-        let email = Email::new(&email).map_err(|error| note("email", error.to_string())).ok();
-        if let Some(problem) = self.password_problem(&password) {
-            note("password", problem);
-        }
-        let display_name = DisplayName::new(&display_name).map_err(|error| note("displayName", error.to_string())).ok();
-        let (Some(email), Some(display_name), true) = (email, display_name, problems.is_empty()) else {
-            return Err(AccountError::Invalid(problems));
-        };
-
+        let Wanted { email, name: display_name, password } = self.wanted(registration)?;
         let hash = self.parts.passwords.hash(password, &*self.parts.ids).await?;
         let now = self.parts.clock.now();
         let id = UserId::from_uuid(self.parts.ids.uuid(now));
@@ -95,6 +90,23 @@ impl Accounts {
             Verified::Upgrade(new) => self.upgrade(&user, old, new).await,
         };
         self.password_was_right(user, &hash).await
+    }
+
+    /// What was typed, if it keeps the rules.
+    pub(super) fn wanted(&self, registration: Registration) -> Result<Wanted, AccountError> {
+        let Registration { email, password, display_name } = registration;
+        let password = Zeroizing::new(password);
+        let mut problems = Vec::new();
+        let mut note = |field, problem: String| problems.push(FieldProblem { field, problem });
+        let email = Email::new(&email).map_err(|error| note("email", error.to_string())).ok();
+        if let Some(problem) = self.password_problem(&password) {
+            note("password", problem);
+        }
+        let name = DisplayName::new(&display_name).map_err(|error| note("displayName", error.to_string())).ok();
+        match (email, name) {
+            (Some(email), Some(name)) if problems.is_empty() => Ok(Wanted { email, name, password }),
+            _ => Err(AccountError::Invalid(problems)),
+        }
     }
 
     /// Asks for the address to be confirmed, where mail is sent. The account is there either way, and the mail can be asked for again.

@@ -19,14 +19,24 @@ pub enum MessageKind {
     LoginCode,
     /// How to set another password.
     PasswordReset,
+    /// How to make the account that was asked for.
+    Registration,
+    /// Somebody has asked for an account with an address that has one.
+    AlreadyRegistered,
     /// How to confirm an address.
     ConfirmAddress,
+    /// How to make this the address of an account that has another one.
+    ChangeAddress,
+    /// The account has another address: told to the one that it had.
+    AddressChanged,
     /// A second factor was set up.
     FactorAdded,
     /// The second factor was given up.
     FactorRemoved,
     /// A recovery code was used.
     RecoveryCodeUsed,
+    /// There are new recovery codes, and those before are void.
+    RecoveryCodesRenewed,
     /// The password was changed.
     PasswordChanged,
     /// The fraud rules found something. It goes to those who look into it, not to the user whom it is about.
@@ -40,10 +50,15 @@ impl MessageKind {
         match self {
             Self::LoginCode => "login_code",
             Self::PasswordReset => "password_reset",
+            Self::Registration => "registration",
+            Self::AlreadyRegistered => "already_registered",
             Self::ConfirmAddress => "confirm_address",
+            Self::ChangeAddress => "change_address",
+            Self::AddressChanged => "address_changed",
             Self::FactorAdded => "factor_added",
             Self::FactorRemoved => "factor_removed",
             Self::RecoveryCodeUsed => "recovery_code_used",
+            Self::RecoveryCodesRenewed => "recovery_codes_renewed",
             Self::PasswordChanged => "password_changed",
             Self::Incident => "incident",
         }
@@ -106,6 +121,14 @@ impl Accounts {
             subject: format!("{}: {subject}", self.parts.config.issuer),
             text: format!("Hello,\n\n{text}\n"),
             expires_at: None,
+        }
+    }
+
+    /// Gives a message away whose sender must not learn whether it could be: that there is somebody to write to.
+    pub(super) async fn hand_over(&self, mail: &dyn Notifier, message: &Message) {
+        if let Err(error) = mail.deliver(message).await {
+            let (user, kind) = (message.user_id, message.kind.as_str());
+            tracing::warn!(user.id = %user, kind, error = %Chain(&error), "a mail was not sent");
         }
     }
 

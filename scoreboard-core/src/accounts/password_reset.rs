@@ -5,8 +5,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use crate::accounts::mailed_token::MailedTokens;
-use crate::accounts::{AccountError, Accounts, Email, FieldProblem, MessageKind};
-use crate::error::Chain;
+use crate::accounts::{AccountError, Accounts, Email, FieldProblem, MessageKind, PasswordHash};
 use crate::ids::UserId;
 
 /// How long a mail may be answered.
@@ -29,7 +28,7 @@ impl Accounts {
         let Some((user, hash)) = self.parts.store.user_by_email(&email).await? else { return Ok(()) };
         let now = self.parts.clock.now();
         let expires_at = now.plus(LIFETIME);
-        let token = self.parts.reset_tokens.issue(user.id, hash.expose(), expires_at);
+        let token = self.parts.reset_tokens.issue(user.id, &state(&hash, &user.email), expires_at);
         // Whoever guesses without end takes each try at the account as soon as there is one. Who reads the mail has tries of their own.
         let device = self.parts.device_tokens.issue(&user.email, now, &*self.parts.ids);
         let text = format!(
@@ -40,10 +39,7 @@ impl Accounts {
         );
         let mut message = self.message(&user, MessageKind::PasswordReset, "set another password", &text);
         message.expires_at = Some(expires_at);
-        if let Err(error) = mail.deliver(&message).await {
-            // Not told: where nobody is, nothing could have failed.
-            tracing::warn!(user.id = %user.id, error = %Chain(&error), "a user was not mailed how to set another password");
-        }
+        self.hand_over(&**mail, &message).await;
         Ok(())
     }
 
@@ -66,7 +62,7 @@ impl Accounts {
         let claimed = MailedTokens::read(token).ok_or(AccountError::Unauthorized)?;
         let user = self.parts.store.user(claimed.user).await?.ok_or(AccountError::Unauthorized)?;
         let (user, old) = self.parts.store.user_by_email(&user.email).await?.ok_or(AccountError::Unauthorized)?;
-        if !self.parts.reset_tokens.is_good(&claimed, old.expose(), now) {
+        if !self.parts.reset_tokens.is_good(&claimed, &state(&old, &user.email), now) {
             return Err(AccountError::Unauthorized);
         }
         if let Some(problem) = self.password_problem(&password) {
@@ -95,4 +91,9 @@ impl Accounts {
         }
         Ok(())
     }
+}
+
+/// What makes a token void once it is another: it works once, and only while the mailbox that it was sent to is the account's.
+fn state(password: &PasswordHash, email: &Email) -> String {
+    format!("{}\n{}", password.expose(), email.as_str())
 }

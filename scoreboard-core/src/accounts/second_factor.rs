@@ -196,6 +196,8 @@ impl Accounts {
             Some(right)
         })
         .await?;
+        let what = "the recovery codes of your account were renewed.";
+        self.tell(user, MessageKind::RecoveryCodesRenewed, what).await;
         Ok(codes)
     }
 

@@ -90,6 +90,18 @@ pub enum CreateUser {
     IdTaken,
 }
 
+/// What became of another address for a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum ReplaceEmail {
+    /// It is theirs, and confirmed.
+    Replaced,
+    /// Somebody else has it; nothing was changed.
+    EmailTaken,
+    /// Their address was not the one that was to be replaced, or there is no such user; nothing was changed.
+    NotTheirs,
+}
+
 /// Keeps users.
 #[async_trait]
 pub trait UserStore: DisplayNames {
@@ -161,6 +173,24 @@ pub trait UserStore: DisplayNames {
     ///
     /// If the future is dropped, it was noted or was not.
     async fn confirm_email(&self, id: UserId, email: &Email, at: Timestamp) -> Result<bool, BackendError>;
+
+    /// Gives a user the address `to` if theirs still is `from`, and notes that it was shown to be theirs at this moment, in one step. Durable
+    /// on `Ok`; of two who are given one address at once, one has it. `to` is another address than `from`.
+    ///
+    /// # Errors
+    ///
+    /// Any [`ErrorKind`](crate::ErrorKind).
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the address was replaced and confirmed, or nothing was changed.
+    async fn replace_email(
+        &self,
+        id: UserId,
+        from: &Email,
+        to: &Email,
+        at: Timestamp,
+    ) -> Result<ReplaceEmail, BackendError>;
 
     /// When the user's address was shown to be theirs, if it was.
     ///

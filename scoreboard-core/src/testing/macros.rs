@@ -124,6 +124,8 @@ macro_rules! account_store_conformance {
                 roles_are_set,
                 roles_that_changed_meanwhile_stay,
                 an_address_is_confirmed_once,
+                an_address_is_replaced_if_it_is_the_old_one,
+                one_of_many_is_given_an_address,
                 users_are_listed_by_id,
                 names_of_known_users_are_given,
                 the_newest_token_is_rotated,

@@ -3,12 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "what a helper cannot do, its test cannot either")]
 
 mod beside;
+mod by_mail;
 mod world;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use scoreboard_core::Clock;
 use scoreboard_core::accounts::{
     AccountError, Accounts, AccountsConfig, FactorMethod, FactorStore, Login, MessageKind, PendingLogin, Registration,
     Role, SignedIn, UserStore,
@@ -144,6 +144,7 @@ async fn a_factor_is_given_up_by_a_code() {
     let (secret, codes, principal) = world.enrol().await;
     assert!(matches!(world.accounts.remove_factor(&principal, "000000").await, Err(AccountError::WrongCode)));
     let renewed = world.accounts.renew_recovery_codes(&principal, &codes[1]).await.unwrap();
+    assert_eq!(world.mail.number(MessageKind::RecoveryCodesRenewed), 1, "the user is told");
     assert!(matches!(world.accounts.remove_factor(&principal, &codes[2]).await, Err(AccountError::WrongCode)), "void");
     assert_eq!(world.accounts.factor_status(&principal).await.unwrap().recovery_codes_left, 10);
     world.accounts.remove_factor(&principal, &renewed[0]).await.unwrap();

@@ -19,7 +19,7 @@ pub(crate) const STEP: Duration = Duration::from_secs(30);
 /// Keeps what it is given, until it is told to fail.
 #[derive(Debug, Default)]
 pub(crate) struct Mailbox {
-    messages: Mutex<Vec<Message>>,
+    pub(crate) messages: Mutex<Vec<Message>>,
     pub(crate) full: Mutex<bool>,
 }
 

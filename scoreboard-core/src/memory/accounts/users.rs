@@ -6,7 +6,7 @@ use std::ops::Bound::{Excluded, Unbounded};
 use async_trait::async_trait;
 
 use super::MemoryAccountStore;
-use crate::accounts::{CreateUser, Email, PasswordHash, Role, User, UserStore};
+use crate::accounts::{CreateUser, Email, PasswordHash, ReplaceEmail, Role, User, UserStore};
 use crate::clock::Timestamp;
 use crate::error::BackendError;
 use crate::ids::UserId;
@@ -81,6 +81,28 @@ impl UserStore for MemoryAccountStore {
             users.confirmed.entry(id).or_insert(at);
         }
         Ok(is_theirs)
+    }
+
+    async fn replace_email(
+        &self,
+        id: UserId,
+        from: &Email,
+        to: &Email,
+        at: Timestamp,
+    ) -> Result<ReplaceEmail, BackendError> {
+        let mut users = self.users.lock();
+        let Users { accounts, ids, confirmed } = &mut *users;
+        let Some((user, _)) = accounts.get_mut(&id).filter(|(user, _)| user.email == *from) else {
+            return Ok(ReplaceEmail::NotTheirs);
+        };
+        if ids.contains_key(to) {
+            return Ok(ReplaceEmail::EmailTaken);
+        }
+        ids.remove(from);
+        ids.insert(to.clone(), id);
+        user.email = to.clone();
+        confirmed.insert(id, at);
+        Ok(ReplaceEmail::Replaced)
     }
 
     async fn email_confirmed_at(&self, id: UserId) -> Result<Option<Timestamp>, BackendError> {

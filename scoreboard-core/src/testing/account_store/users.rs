@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::accounts::{CreateUser, DisplayName, Email, PasswordHash, Role, User};
+use crate::accounts::{CreateUser, DisplayName, Email, PasswordHash, ReplaceEmail, Role, User};
 use crate::testing::fixture::AccountStoreFixture;
 use crate::testing::play::{at, user};
 
@@ -216,4 +216,55 @@ pub async fn an_address_is_confirmed_once<F: AccountStoreFixture>(f: &F) {
     assert_eq!(confirmed(two.id).await, None, "another was not meant");
     assert!(!confirm(user(77), &one.email, 40).await, "there is no such user");
     assert_eq!(confirmed(user(77)).await, None);
+}
+
+/// An address is replaced only while it is the one that the caller saw, by one that nobody has, and is confirmed with it.
+pub async fn an_address_is_replaced_if_it_is_the_old_one<F: AccountStoreFixture>(f: &F) {
+    let store = f.account_store();
+    create(f, &[1, 2]).await;
+    let [one, two] = [1, 2].map(account);
+    let new = email("new@example.org");
+    let replace = async |id, from: &Email, to: &Email, millis| {
+        store.replace_email(id, from, to, at(millis)).await.expect("replace_email answers")
+    };
+    let confirmed = async |id| store.email_confirmed_at(id).await.expect("email_confirmed_at answers");
+    assert!(store.confirm_email(one.id, &one.email, at(5)).await.expect("confirm_email answers"));
+    assert_eq!(replace(one.id, &new, &email("newer@example.org"), 10).await, ReplaceEmail::NotTheirs, "it is not that");
+    assert_eq!(replace(one.id, &two.email, &new, 10).await, ReplaceEmail::NotTheirs, "it is another's");
+    assert_eq!(replace(user(77), &one.email, &new, 10).await, ReplaceEmail::NotTheirs, "there is no such user");
+    assert_eq!(replace(one.id, &one.email, &two.email, 10).await, ReplaceEmail::EmailTaken, "another has it");
+    for known in [&one, &two] {
+        let found = store.user_by_email(&known.email).await.expect("user_by_email answers");
+        assert_eq!(found.map(|(user, _)| user).as_ref(), Some(known), "nothing was changed");
+    }
+    assert_eq!((confirmed(one.id).await, confirmed(two.id).await), (Some(at(5)), None), "and nothing confirmed");
+
+    assert_eq!(replace(one.id, &one.email, &new, 20).await, ReplaceEmail::Replaced);
+    let moved = User { email: new.clone(), ..one.clone() };
+    assert_eq!(store.user(one.id).await.expect("user answers"), Some(moved.clone()));
+    let found = store.user_by_email(&new).await.expect("user_by_email answers");
+    assert_eq!(found, Some((moved, hash("1"))), "by the new address, with the password that there was");
+    assert_eq!(store.user_by_email(&one.email).await.expect("user_by_email answers"), None, "the old one is nobody's");
+    assert_eq!((confirmed(one.id).await, confirmed(two.id).await), (Some(at(20)), None), "this one is confirmed");
+    assert_eq!(replace(two.id, &two.email, &one.email, 30).await, ReplaceEmail::Replaced, "what was given up is free");
+}
+
+/// Of many who are given one address at once, one has it.
+pub async fn one_of_many_is_given_an_address<F: AccountStoreFixture>(f: &F) {
+    create(f, &[1, 2, 3, 4, 5, 6, 7, 8]).await;
+    let tasks: Vec<_> = (1..=8)
+        .map(|number| {
+            let (store, user) = (f.account_store(), account(number));
+            tokio::spawn(
+                async move { store.replace_email(user.id, &user.email, &email("same@example.org"), at(10)).await },
+            )
+        })
+        .collect();
+    let mut replaced = Vec::new();
+    for task in tasks {
+        replaced.push(task.await.expect("replace_email does not panic").expect("replace_email answers"));
+    }
+    let winners = replaced.iter().filter(|outcome| **outcome == ReplaceEmail::Replaced).count();
+    let others = replaced.iter().filter(|outcome| **outcome == ReplaceEmail::EmailTaken).count();
+    assert_eq!((winners, others), (1, 7), "one of 8 has the address, the others keep theirs");
 }

@@ -10,8 +10,8 @@ use parking_lot::Mutex;
 
 use super::defects;
 use crate::accounts::{
-    AccountStore, CreateUser, Email, PasswordHash, RevokedKeyStore, Role, Rotation, ServerCredential, ServerKey,
-    ServerKeyStore, Session, SessionStore, TokenHash, User, UserStore,
+    AccountStore, CreateUser, Email, PasswordHash, ReplaceEmail, RevokedKeyStore, Role, Rotation, ServerCredential,
+    ServerKey, ServerKeyStore, Session, SessionStore, TokenHash, User, UserStore,
 };
 use crate::clock::Timestamp;
 use crate::error::BackendError;
@@ -57,6 +57,10 @@ defects! {
     RolesOverwritten: |store: dyn AccountStore| account_store = Altered::new(store, Alteration::RolesOverwritten);
     /// An address is confirmed that is another by now.
     AnyAddressConfirmed: |store: dyn AccountStore| account_store = Altered::new(store, Alteration::AnyAddressConfirmed);
+    /// An address is replaced, whatever it was.
+    AddressOverwritten: |store: dyn AccountStore| account_store = Altered::new(store, Alteration::AddressOverwritten);
+    /// An address that another has is answered as if it were replaced.
+    TakenAddressGiven: |store: dyn AccountStore| account_store = Altered::new(store, Alteration::TakenAddressGiven);
     /// The user behind whom a list goes on is listed again.
     ListRepeats: |store: dyn AccountStore| account_store = Altered::new(store, Alteration::ListRepeats);
     /// A server key takes the place of one of the same id.
@@ -90,6 +94,8 @@ enum Alteration {
     RolesAdded,
     RolesOverwritten,
     AnyAddressConfirmed,
+    AddressOverwritten,
+    TakenAddressGiven,
     ListRepeats,
     ServerKeyReplaced,
     ServerKeyKept,
@@ -169,6 +175,14 @@ impl UserStore for Altered {
             }
             _ => self.store.confirm_email(id, email, at).await,
         }
+    }
+
+    async fn replace_email(&self, id: UserId, from: &Email, to: &Email, at: Timestamp) -> Result<ReplaceEmail> {
+        let there = self.store.user(id).await?.map(|user| user.email);
+        let from = there.as_ref().filter(|_| self.is(Alteration::AddressOverwritten)).unwrap_or(from);
+        let replaced = self.store.replace_email(id, from, to, at).await?;
+        let taken = self.is(Alteration::TakenAddressGiven) && replaced == ReplaceEmail::EmailTaken;
+        Ok(if taken { ReplaceEmail::Replaced } else { replaced })
     }
 
     async fn email_confirmed_at(&self, id: UserId) -> Result<Option<Timestamp>> {

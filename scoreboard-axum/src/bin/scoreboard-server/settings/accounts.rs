@@ -57,6 +57,8 @@ pub(crate) struct Accounts {
     pub(crate) issuer: String,
     /// Whether admins and moderators may do nothing but set up a second factor, as long as they have none.
     pub(crate) second_factor: SecondFactor,
+    /// Whether an account is there at once, or once the mail to its address was read.
+    pub(crate) registration: RegistrationBy,
     /// Whether codes for a login may be mailed in the place of an app's, to users who need not have one.
     pub(crate) mailed_codes: MailedCodes,
 }
@@ -107,6 +109,29 @@ impl TryFrom<String> for SecondFactor {
     }
 }
 
+/// How accounts are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", try_from = "String")]
+pub(crate) enum RegistrationBy {
+    /// At once; who asks for a taken address is told that it is.
+    #[default]
+    Form,
+    /// Once the mail to the address was read; nobody else is told who has an account.
+    Mail,
+}
+
+impl TryFrom<String> for RegistrationBy {
+    type Error = InvalidValue;
+
+    fn try_from(text: String) -> Result<Self, InvalidValue> {
+        match text.as_str() {
+            "form" => Ok(Self::Form),
+            "mail" => Ok(Self::Mail),
+            _ => Err(InvalidValue::new("registration", "must be `form` or `mail`")),
+        }
+    }
+}
+
 /// Whether codes are mailed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", try_from = "String")]
@@ -144,6 +169,7 @@ impl Default for Accounts {
             session_days: 30,
             issuer: "scoreboard".to_owned(),
             second_factor: SecondFactor::default(),
+            registration: RegistrationBy::default(),
             mailed_codes: MailedCodes::default(),
         }
     }
@@ -161,6 +187,7 @@ impl Accounts {
         config.access_lifetime = Duration::from_secs(self.access_token_seconds);
         config.session_lifetime = Duration::from_secs(self.session_days * 86_400);
         config.admins_need_factor = self.second_factor == SecondFactor::Admins;
+        config.registers_by_mail = self.registration == RegistrationBy::Mail;
         config.mailed_codes = self.mailed_codes == MailedCodes::Allowed;
         config.min_password_chars = self.min_password_chars;
         config.hashing_queue = self.hash_queue;

@@ -70,6 +70,9 @@ impl Settings {
         if !self.mail.smtp_url.is_empty() && self.mail.from.is_empty() {
             return Err(("mail.from", "must say whom mails come from, like Scores <scores@example.org>".to_owned()));
         }
+        if accounts.config().registers_by_mail && self.mail.smtp_url.is_empty() {
+            return Err(("accounts.registration", "by `mail` needs a mail server: set mail.smtp_url".to_owned()));
+        }
         if !alerts.emails.is_empty() && self.mail.smtp_url.is_empty() {
             return Err(("alerts.emails", "need a mail server: set mail.smtp_url".to_owned()));
         }

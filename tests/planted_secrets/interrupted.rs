@@ -1,0 +1,80 @@
+//! Requests with secrets in them whose database dies while they wait for it.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::caller::{Call, Caller};
+use crate::secrets::Secrets;
+use crate::support::fault_proxy::{Fault, FaultProxy, Trap};
+use crate::support::postgres;
+use crate::support::wait::until;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A database of one's own, and what stands before it.
+#[derive(Clone, Copy)]
+pub(crate) struct Mortal<'a> {
+    pub(crate) database: &'a postgres::Server,
+    pub(crate) proxy: &'a FaultProxy,
+}
+
+/// Each of the requests is in the middle when the database is killed; then one of whose commit nobody can tell what became.
+pub(crate) async fn interrupted(caller: &mut Caller, secrets: &mut Secrets, token: &str, mortal: Mortal<'_>) {
+    let Mortal { database, proxy } = mortal;
+    let names = [
+        "a password of a registration that is cut off",
+        "a password of a login that is cut off",
+        "a refresh token that is cut off",
+        "an action that is cut off",
+        "an action whose commit is cut off",
+        "a game server's key that is cut off",
+    ];
+    let [registered, wrong] = [0, 1].map(|at: usize| secrets.make(names[at]));
+    let account = json!({ "email": "cut@example.org", "password": "a sentence nobody guesses", "displayName": "Cut" });
+    caller.post("/api/auth/register", None, &account).await.expect(201);
+    let login = json!({ "email": "cut@example.org", "password": "a sentence nobody guesses" });
+    let refresh = caller.take("/api/auth/login", None, &login).await.expect(200).text("/refreshToken");
+    secrets.plant(names[2], refresh.clone());
+    let mut actions = Vec::new();
+    for name in [names[3], names[4]] {
+        let begun = caller.take("/api/scoreboard/generate-action", Some(token), &json!({ "kind": "tap" })).await;
+        secrets.plant(name, begun.text("/action/hash"));
+        actions.push(begun.json()["action"].clone());
+    }
+    let key = format!("{:032x}{:032x}", rand::random::<u128>(), rand::random::<u128>());
+    secrets.plant(names[5], key.clone());
+
+    proxy.set(Fault::HalfOpen);
+    let (as_ada, as_server) = (format!("Bearer {token}"), format!("Bearer sbs_arena-1_{key}"));
+    let ada = [("authorization", as_ada.as_str())];
+    let server = [("authorization", as_server.as_str()), ("idempotency-key", "match-cut")];
+    let call = |path, headers, body: serde_json::Value| Call { method: "POST", path, headers, body: body.to_string() };
+    let register = json!({ "email": "new@example.org", "password": registered, "displayName": "New" });
+    let calls = vec![
+        call("/api/auth/register", &[][..], register),
+        call("/api/auth/login", &[][..], json!({ "email": "cut@example.org", "password": wrong })),
+        call("/api/auth/refresh", &[][..], json!({ "refreshToken": refresh })),
+        call("/api/scoreboard/update", &ada[..], json!({ "action": actions[0] })),
+        call("/api/scoreboard/record", &server[..], json!({ "userId": "x", "kind": "tap" })),
+    ];
+    let killed = async {
+        // Nothing of the server reaches it any more, so whatever is under way is so until it is gone.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        database.kill9();
+    };
+    let (answers, ()) = tokio::join!(caller.all(calls), killed);
+    let statuses: Vec<_> = answers.iter().map(|answer| answer.status).collect();
+    assert_eq!(statuses, [503; 5], "each of them wanted the database");
+    proxy.set(Fault::None);
+    until("the server is whole again", PATIENCE, async || {
+        let health = caller.get("/health", None).await;
+        (health.status == 200 && health.json()["status"] == "up").then_some(())
+    })
+    .await;
+    proxy.arm(Trap::AfterCommit, 1);
+    let answer = caller.post("/api/scoreboard/update", Some(token), &json!({ "action": actions[1] })).await;
+    assert!([200, 503].contains(&answer.status), "{answer:?}");
+    assert_eq!(proxy.sprung(), 1, "its commit was cut off");
+    secrets.used(&names);
+}
