@@ -172,15 +172,16 @@ impl Accounts {
             self.parts.store.end_session(session.id, now).await?;
             return Err(AccountError::Busy);
         }
-        self.make_room(user.id, now).await?;
+        self.make_room(&session, now).await?;
         let device_token = Some(self.parts.device_tokens.issue(&user.email, now, &*self.parts.ids));
         Ok(SignedIn { device_token, ..self.signed_in(user, session.id, &secret, now, must_enrol) })
     }
 
-    /// Ends the sessions of a user that began longest ago, if there are too many: else whoever signs in again and again makes each look at
-    /// all of them ever dearer.
-    async fn make_room(&self, user: UserId, now: Timestamp) -> Result<(), AccountError> {
-        for session in self.parts.store.sessions_of(user, now).await?.into_iter().skip(MAX_SESSIONS) {
+    /// Ends the sessions of a user beside this one that began longest ago, if there are too many: else whoever signs in again and again makes
+    /// each look at all of them ever dearer.
+    async fn make_room(&self, beside: &Session, now: Timestamp) -> Result<(), AccountError> {
+        let others = self.parts.store.sessions_of(beside.user_id, now).await?.into_iter();
+        for session in others.filter(|other| other.id != beside.id).skip(MAX_SESSIONS - 1) {
             self.parts.store.end_session(session.id, now).await?;
             self.revoke(session.id, now);
         }

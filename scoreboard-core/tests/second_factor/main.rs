@@ -4,6 +4,7 @@
 
 mod address;
 mod beside;
+mod by_mail;
 mod world;
 
 use std::sync::Arc;
