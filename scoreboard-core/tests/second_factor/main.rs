@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "what a helper cannot do, its test cannot either")]
 
-mod address;
 mod beside;
 mod by_mail;
 mod world;
