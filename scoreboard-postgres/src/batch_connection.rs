@@ -27,7 +27,8 @@ const LIFE: Duration = Duration::from_secs(1800);
 #[derive(Clone)]
 pub(crate) struct BatchConnection {
     slot: Arc<Mutex<Slot>>,
-    options: PgConnectOptions,
+    /// Behind a pointer: a store is cloned and moved often, and connected seldom.
+    options: Arc<PgConnectOptions>,
     patience: Duration,
     log_part: Duration,
 }
@@ -60,7 +61,12 @@ impl BatchConnection {
             ("enable_hashjoin", "off"),
             ("enable_mergejoin", "off"),
         ]);
-        Self { slot: Arc::default(), options, patience: config.acquire_timeout, log_part: config.log_part }
+        Self {
+            slot: Arc::default(),
+            options: Arc::new(options),
+            patience: config.acquire_timeout,
+            log_part: config.log_part,
+        }
     }
 
     /// The connection, unless another batch has it, or the store is closed.
