@@ -137,7 +137,14 @@ fn a_commit_is_seen_in_whatever_pieces_it_comes() {
     let simple = message(b"Q", b"COMMIT\0");
     let extended = message(b"P", b"sqlx_s_1\0COMMIT\0\0\0");
     let other = message(b"P", b"COMMIT\0SELECT 'COMMIT'\0\0\0");
-    for commit in [&simple, &extended] {
+    let sync = message(b"S", b"");
+    let prepared = [message(b"P", b"sqlx_s_2\0WITH moved AS (SELECT)\0\0\0"), sync.clone()].concat();
+    let write = [message(b"B", b"\0sqlx_s_2\0\0\0"), message(b"E", b"\0\0\0\0\0"), sync].concat();
+    let rollback = message(b"Q", b"ROLLBACK\0");
+    // In a transaction a batch's write commits nothing; by itself it is one.
+    let inside = [&prepared[..], &write, &simple].concat();
+    let alone = [&rollback[..], &prepared, &write].concat();
+    for commit in [&simple, &extended, &inside, &alone] {
         let all = [&ssl[..], &first, &begin, &other, commit].concat();
         for size in [1, 2, 7, all.len()] {
             let mut commits = Commits::default();

@@ -218,6 +218,30 @@ async fn a_ticket_lets_its_user_in_once_as_long_as_the_session_goes_on() {
 }
 
 #[tokio::test]
+async fn of_one_user_the_hundred_newest_sessions_go_on() {
+    let world = World::new();
+    world.register("ada@example.org").await;
+    world.register("bob@example.org").await;
+    let bob =
+        world.accounts.login("bob@example.org", PASSWORD.to_owned()).await.expect("right").signed_in().expect("in");
+    let mut all = Vec::new();
+    for _ in 0..105 {
+        all.push(world.login().await);
+        world.clock.advance(Duration::from_millis(1));
+    }
+    let principal = world.accounts.authenticate(&all[104].token).expect("signed in");
+    assert_eq!(world.accounts.sessions(&principal).await.expect("memory").len(), 100);
+    for (number, signed_in) in all.iter().enumerate() {
+        assert_eq!(world.accounts.authenticate(&signed_in.token).is_ok(), number >= 5, "{number}");
+    }
+    assert!(world.accounts.authenticate(&bob.token).is_ok(), "another's are not counted");
+    // Also where many begin at one moment, or this one by a clock that is behind, it goes on.
+    for _ in 0..120 {
+        assert!(world.accounts.authenticate(&world.login().await.token).is_ok());
+    }
+}
+
+#[tokio::test]
 async fn a_session_ends_after_thirty_days_however_often_it_is_refreshed() {
     let world = World::new();
     world.register("ada@example.org").await;

@@ -24,6 +24,9 @@ pub(crate) type Numbers = HashMap<BoardId, i64>;
 
 /// Applies the batch.
 pub(crate) async fn apply(store: &PostgresStore, changes: &[Change]) -> Result<Vec<Outcome>, Failure> {
+    if changes.is_empty() {
+        return Ok(Vec::new());
+    }
     match unlocked::apply(store, changes).await? {
         Some(outcomes) => Ok(outcomes),
         None => locked::apply(store, changes).await,

@@ -81,7 +81,7 @@ const CHEAP_HASHES: [(&str, &str); 2] =
     [("SCOREBOARD_ACCOUNTS__ARGON2_MEMORY_KIB", "1024"), ("SCOREBOARD_ACCOUNTS__ARGON2_ITERATIONS", "1")];
 
 /// Memory that a server may gain while it is sent nonsense, once it has seen some, in KiB.
-const GROWTH_KIB: u64 = 8 * 1024;
+const GROWTH_KIB: u64 = 4 * 1024;
 
 /// If it gains more, so often half as many frames again are thrown until it does not.
 const MORE_HALVES: usize = 3;

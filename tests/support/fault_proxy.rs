@@ -54,9 +54,9 @@ pub(crate) enum Upstream {
 /// What it does when it hears a certain question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Trap {
-    /// PostgreSQL: a `COMMIT` is passed on, and the connection is reset before its answer comes back.
+    /// PostgreSQL: a `COMMIT`, or what is a transaction by itself, is passed on, and the connection is reset before its answer comes back.
     AfterCommit,
-    /// PostgreSQL: the connection is reset before a `COMMIT` gets there. Who sent it cannot tell this from the former.
+    /// PostgreSQL: the connection is reset before such gets there. Who sent it cannot tell this from the former.
     BeforeCommit,
     /// Any protocol where a question is a piece: it is passed on, its answer is thrown away, and the connection is closed.
     DropReply,

@@ -2,6 +2,8 @@
 //!
 //! <https://www.postgresql.org/docs/current/protocol-message-formats.html>
 
+use std::collections::HashSet;
+
 /// What a client has said so far, cut into messages.
 #[derive(Debug, Default)]
 pub(crate) struct Commits {
@@ -9,10 +11,18 @@ pub(crate) struct Commits {
     rest: Vec<u8>,
     /// The first message of a connection has no type.
     begun: bool,
+    /// The names of the statements that are a transaction by themselves, where they are in no other.
+    alone: HashSet<Vec<u8>>,
+    in_transaction: bool,
+    /// Whether one of them is asked for.
+    asked: bool,
 }
 
 /// `SSLRequest` and `GSSENCRequest`, which are asked before the first message proper.
 const BEFORE_THE_FIRST: [u32; 2] = [80_877_103, 80_877_104];
+
+/// As the statement begins by which a batch is written.
+const WRITE: &[u8] = b"WITH moved AS (";
 
 impl Commits {
     /// Takes the next piece; whether it ends a message that commits.
@@ -20,19 +30,44 @@ impl Commits {
         self.rest.extend_from_slice(piece);
         let mut commits = false;
         while let Some((kind, body, length)) = self.message() {
-            commits |= match kind {
-                Some(b'Q') => is_commit(body),
+            let body = body.to_vec();
+            let mut words = body.split(|byte| *byte == 0);
+            match kind {
+                Some(b'Q') => commits |= self.hear(&body),
                 // Parse: the name of the statement, then its text.
-                Some(b'P') => body.split(|byte| *byte == 0).nth(1).is_some_and(is_commit),
-                Some(_) => false,
+                Some(b'P') => {
+                    let (name, text) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+                    if text.starts_with(WRITE) {
+                        self.alone.insert(name.to_vec());
+                    }
+                    commits |= self.hear(text);
+                }
+                // Bind: the name of the portal, then that of the statement. It is carried out before the next Sync.
+                Some(b'B') => {
+                    let asked = words.nth(1).is_some_and(|name| self.alone.contains(name));
+                    self.asked = asked && !self.in_transaction;
+                }
+                // Sync: what was asked for is committed.
+                Some(b'S') => commits |= std::mem::take(&mut self.asked),
+                Some(_) => {}
                 None => {
                     self.begun = !body
                         .get(..4)
                         .is_some_and(|code| BEFORE_THE_FIRST.iter().any(|request| request.to_be_bytes() == code));
-                    false
                 }
-            };
+            }
             self.rest.drain(..length);
+        }
+        commits
+    }
+
+    /// Whether this statement commits.
+    fn hear(&mut self, text: &[u8]) -> bool {
+        let commits = begins(text, b"commit");
+        if commits || begins(text, b"rollback") {
+            self.in_transaction = false;
+        } else if begins(text, b"begin") {
+            self.in_transaction = true;
         }
         commits
     }
@@ -47,6 +82,6 @@ impl Commits {
     }
 }
 
-fn is_commit(text: &[u8]) -> bool {
-    text.len() >= 6 && text[..6].eq_ignore_ascii_case(b"commit")
+fn begins(text: &[u8], with: &[u8]) -> bool {
+    text.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with))
 }

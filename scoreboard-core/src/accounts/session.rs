@@ -10,6 +10,9 @@ use crate::clock::Timestamp;
 use crate::id_source::IdSourceExt;
 use crate::ids::{SessionId, UserId};
 
+/// How many sessions a user may have; a further one takes the place of the one that began first.
+const MAX_SESSIONS: usize = 100;
+
 /// What a login or a refresh gives.
 #[derive(Clone)]
 pub struct SignedIn {
@@ -169,8 +172,20 @@ impl Accounts {
             self.parts.store.end_session(session.id, now).await?;
             return Err(AccountError::Busy);
         }
+        self.make_room(&session, now).await?;
         let device_token = Some(self.parts.device_tokens.issue(&user.email, now, &*self.parts.ids));
         Ok(SignedIn { device_token, ..self.signed_in(user, session.id, &secret, now, must_enrol) })
+    }
+
+    /// Ends the sessions of a user beside this one that began longest ago, if there are too many: else whoever signs in again and again makes
+    /// each look at all of them ever dearer.
+    async fn make_room(&self, beside: &Session, now: Timestamp) -> Result<(), AccountError> {
+        let others = self.parts.store.sessions_of(beside.user_id, now).await?.into_iter();
+        for session in others.filter(|other| other.id != beside.id).skip(MAX_SESSIONS - 1) {
+            self.parts.store.end_session(session.id, now).await?;
+            self.revoke(session.id, now);
+        }
+        Ok(())
     }
 
     /// The hash of a user's password as it is now.

@@ -38,7 +38,7 @@ pub(crate) struct Stores {
 enum Backend {
     Memory,
     Sqlite(SqliteStore),
-    Postgres(PostgresStore),
+    Postgres(Box<PostgresStore>),
 }
 
 impl Stores {
@@ -65,7 +65,7 @@ impl Stores {
             }
             Place::Postgres { config, replicas, apart } => {
                 let store = open_or_make(config).await?;
-                let mut stores = Self::all_on(store.clone(), Backend::Postgres(store.clone()));
+                let mut stores = Self::all_on(store.clone(), Backend::Postgres(Box::new(store.clone())));
                 if let Some(config) = &apart.accounts {
                     stores.keep_accounts_in(open_or_make(config).await?);
                 }
@@ -86,7 +86,7 @@ impl Stores {
         match Place::of_command(settings)? {
             Place::Postgres { config, apart, .. } => {
                 let store = open(&config).await?;
-                let mut stores = Self::all_on(store.clone(), Backend::Postgres(store));
+                let mut stores = Self::all_on(store.clone(), Backend::Postgres(Box::new(store)));
                 if let Some(config) = &apart.accounts {
                     stores.keep_accounts_in(open(config).await?);
                 }
