@@ -68,7 +68,13 @@ pub(crate) async fn interrupted(caller: &mut Caller, secrets: &mut Secrets, toke
         (health.status == 200 && health.json()["status"] == "up").then_some(())
     })
     .await;
-    // Asked again under the same action, it is told what became of it.
-    caller.post("/api/scoreboard/update", Some(token), &json!({ "action": action })).await.expect(200);
+    // Asked again, as often as it takes, the same action is told what became of it.
+    let update = json!({ "action": action });
+    until("the action counts", PATIENCE, async || {
+        let answer = caller.post("/api/scoreboard/update", Some(token), &update).await;
+        assert!([200, 503].contains(&answer.status), "{answer:?}");
+        (answer.status == 200).then_some(())
+    })
+    .await;
     secrets.used(&names);
 }

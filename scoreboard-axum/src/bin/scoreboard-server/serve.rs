@@ -172,7 +172,10 @@ impl Started {
         lifecycle.ready();
         scoreboard_axum::serve(listener, service(app), config, lifecycle, stop(signals)).await;
         scoreboard.close().await;
-        stores.close().await;
+        // All that was acknowledged is durable. A connection that is dead, and has not noticed, would say goodbye for ever.
+        if timeout(PATIENCE, stores.close()).await.is_err() {
+            tracing::warn!("the database does not answer; its connections are left as they are");
+        }
         Ok(())
     }
 
