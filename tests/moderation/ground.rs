@@ -54,7 +54,7 @@ impl Ground {
             }
             Some(database) => {
                 let config = scoreboard_postgres::Config::from_url(database.url()).expect("a URL");
-                Opened::Postgres(PostgresStore::open(&config).await.expect("the database opens"))
+                Opened::Postgres(Box::new(PostgresStore::open(&config).await.expect("the database opens")))
             }
         }
     }
@@ -62,21 +62,21 @@ impl Ground {
 
 pub(crate) enum Opened {
     Sqlite(SqliteStore),
-    Postgres(PostgresStore),
+    Postgres(Box<PostgresStore>),
 }
 
 impl Opened {
     pub(crate) fn scores(&self) -> &dyn ScoreStore {
         match self {
             Self::Sqlite(store) => store,
-            Self::Postgres(store) => store,
+            Self::Postgres(store) => &**store,
         }
     }
 
     pub(crate) fn decisions(&self) -> &dyn ModerationStore {
         match self {
             Self::Sqlite(store) => store,
-            Self::Postgres(store) => store,
+            Self::Postgres(store) => &**store,
         }
     }
 
