@@ -375,3 +375,19 @@ async fn a_history_goes_on_while_its_user_scores() {
     }
     writer.await.expect("no panic");
 }
+
+#[tokio::test]
+async fn what_is_early_by_no_more_than_clocks_may_be_apart_is_waited_for() {
+    const APART: Duration = Duration::from_millis(250);
+    let world = world_with(|config| config.clocks_apart = APART).await;
+    let quest = world.start(user(1), "quest").await;
+    let due = quest.claims.not_before;
+    world.clock.set(due.minus(APART + Duration::from_millis(1)));
+    let handed_in = async || world.scoreboard.submit(user(1), quest.clone()).await;
+    assert_eq!(rejection(handed_in().await), Rejection::NotYetValid, "no clock explains that");
+    world.clock.set(due.minus(APART));
+    let began = std::time::Instant::now();
+    let receipt = handed_in().await.expect("counted");
+    assert!(began.elapsed() >= APART, "nothing counts before its time");
+    assert_eq!(receipt.applied_at, due);
+}

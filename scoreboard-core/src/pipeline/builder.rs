@@ -47,6 +47,9 @@ pub struct Config {
     /// How often a live subscription looks at the log, and a node that [follows](Scoreboard::follow) others at the boards, if nothing is
     /// announced. Default: 5 s.
     pub poll_interval: Duration,
+    /// How far the clocks of nodes that take each other's actions may be apart. An action that is handed in early by no more than that waits for its
+    /// time, and is not refused: by the clock of the node that issued it, it may well be done. Default: zero, for one node alone.
+    pub clocks_apart: Duration,
     /// The bounds of the commits.
     pub group_commit: GroupCommitConfig,
 }
@@ -62,6 +65,7 @@ impl Default for Config {
             cache_monitor: CacheMonitorConfig::default(),
             batch_interval: Duration::from_millis(50),
             poll_interval: Duration::from_secs(5),
+            clocks_apart: Duration::ZERO,
             group_commit: GroupCommitConfig::default(),
         }
     }

@@ -41,10 +41,9 @@ impl Scoreboard {
     ///
     /// As `submit`.
     pub async fn submit_admitted(&self, admission: Admission, action: SignedAction) -> Result<Receipt> {
-        let now = self.parts.clock.now();
-
         // 2. verify
         let action = self.verify(admission.user(), action)?;
+        let now = self.moment_of(&action).await;
         let board = self.catalogue(&action.claims().board, now).await?;
         if let Err(rejection) = verify_moment(&action, &board, now) {
             return self

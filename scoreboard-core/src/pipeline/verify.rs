@@ -16,6 +16,17 @@ impl Scoreboard {
         }
         Ok(VerifiedAction::new(action))
     }
+
+    /// Now; for an action that is handed in so little too early that it may be by another node's clock, its time, which is waited for.
+    pub(super) async fn moment_of(&self, action: &VerifiedAction) -> Timestamp {
+        let (now, due) = (self.parts.clock.now(), action.claims().not_before);
+        let early = due.since(now);
+        if early.is_zero() || early > self.parts.config.clocks_apart {
+            return now;
+        }
+        tokio::time::sleep(early).await;
+        due.max(self.parts.clock.now())
+    }
 }
 
 /// Checks the season and the time window. An action that was applied before is answered all the same, so the caller looks for

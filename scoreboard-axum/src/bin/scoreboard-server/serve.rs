@@ -28,6 +28,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How often the metrics' histograms are drained.
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 
+/// How far the times may be apart that servers of one database take its clock to show: each is right to half of what it takes to ask.
+const CLOCKS_APART: Duration = Duration::from_millis(250);
+
 /// Serves until it is told to stop, and returns when all that was acknowledged is on disk and closed.
 pub(crate) async fn run(effective: &Effective) -> Result<()> {
     let settings = &effective.settings;
@@ -130,6 +133,7 @@ async fn start(effective: &Effective, http: HttpConfig) -> Result<Started> {
     if let Place::Postgres { .. } = place {
         // Nobody waits for others longer than for the database itself.
         config.group_commit.max_wait = Duration::from_millis(settings.store.timeout_ms);
+        config.clocks_apart = CLOCKS_APART;
     }
     let broadcaster = nodes.broadcaster(&place);
     let wanted = settings.ranks.config().map_err(|rule| effective.refuse("ranks.boards", rule.to_string()))?;
