@@ -386,7 +386,7 @@ async fn what_is_early_by_no_more_than_clocks_may_be_apart_is_waited_for() {
     let handed_in = async || world.scoreboard.submit(user(1), quest.clone()).await;
     assert_eq!(rejection(handed_in().await), Rejection::NotYetValid, "no clock explains that");
     world.clock.set(due.minus(APART));
-    let began = std::time::Instant::now();
+    let began = tokio::time::Instant::now();
     let receipt = handed_in().await.expect("counted");
     assert!(began.elapsed() >= APART, "nothing counts before its time");
     assert_eq!(receipt.applied_at, due);
