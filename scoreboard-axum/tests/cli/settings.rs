@@ -32,6 +32,24 @@ fn flags_count_before_environment_before_file_before_defaults() {
 }
 
 #[test]
+fn redis_is_named_as_the_database_is() {
+    let folder = Folder::new();
+    for (variables, url) in [
+        (vec![("SCOREBOARD_REDIS_URL", "redis://a.example")], "url = \"redis://a.example\""),
+        (
+            vec![("SCOREBOARD_REDIS_URL", "redis://a.example"), ("SCOREBOARD_REDIS__URL", "redis://b.example")],
+            "url = \"redis://b.example\"",
+        ),
+    ] {
+        let mut command = folder.command(&["config"]);
+        command.envs(variables);
+        let Ended { code, out, err } = Ended::of(command, "");
+        assert_eq!(code, 0, "{err}");
+        assert!(out.contains(url), "{out}");
+    }
+}
+
+#[test]
 fn what_config_prints_is_a_settings_file_that_says_the_same() {
     let folder = Folder::new();
     let first = folder.ok(&["config", "--set", "limits.update=off", "--drain-seconds", "7"]);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use subtle::ConstantTimeEq;
 
 use crate::accounts::factor::Proof;
 use crate::accounts::{
@@ -123,7 +124,7 @@ impl Accounts {
     ) -> Result<(User, PasswordHash), AccountError> {
         let user = self.parts.store.user(challenge.user_id).await?.ok_or(AccountError::Unauthorized)?;
         let password = self.password_of(&user).await?.ok_or(AccountError::Unauthorized)?;
-        if shown.mark == mark(&shown.secret, &password) {
+        if bool::from(shown.mark.ct_eq(&mark(&shown.secret, &password))) {
             Ok((user, password))
         } else {
             Err(AccountError::Unauthorized)

@@ -21,7 +21,7 @@ pub(crate) struct CommonFlags {
     #[arg(long, global = true, value_name = "FILE")]
     keys: Option<String>,
     /// The Redis that several servers of one database share: redis://HOST, rediss://, redis+sentinel:// or redis+cluster:// [env:
-    /// SCOREBOARD_REDIS__URL]
+    /// SCOREBOARD_REDIS_URL]
     #[arg(long, global = true, value_name = "URL")]
     redis_url: Option<String>,
     /// Use a database server also where its settings let it lose what it acknowledged

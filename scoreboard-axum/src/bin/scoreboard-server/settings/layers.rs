@@ -33,9 +33,14 @@ pub(crate) struct Effective {
 
 impl Effective {
     /// Puts the layers over each other. `environment` holds the process's variables, of which those that begin with
-    /// `SCOREBOARD_` are settings; `SCOREBOARD_CONFIG` names the file where `file` does not.
+    /// `SCOREBOARD_` are settings; `SCOREBOARD_CONFIG` names the file where `file` does not, and `SCOREBOARD_REDIS_URL` is `redis.url` where the longer
+    /// name does not say it.
     pub(crate) fn load(flags: &[Flag], environment: Vec<(String, String)>, file: Option<&Path>) -> Result<Self> {
         let mut variables: Map<String, String> = environment.into_iter().collect();
+        // As the URL of the database has it, though this one stands in a table.
+        if let Some(url) = variables.remove("SCOREBOARD_REDIS_URL").filter(|url| !url.is_empty()) {
+            variables.entry("SCOREBOARD_REDIS__URL".to_owned()).or_insert(url);
+        }
         let named = variables.remove("SCOREBOARD_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from);
         let file = file.map(Path::to_owned).or(named);
 
