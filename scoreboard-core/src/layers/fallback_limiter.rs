@@ -17,12 +17,14 @@ mod denials;
 use denials::Denials;
 
 const HALF: NonZeroU32 = NonZeroU32::new(2).expect("two is not zero");
+/// Larger quotas keep the peace, and are no rules of a game: it is not worth the room to count them twice.
+const MAX_COUNTED_ALONG: u32 = 64;
 const FALLBACKS: &str = "scoreboard_ratelimit_fallbacks_total";
 
 /// A [`RateLimiter`] that asks a shared limiter, and where that fails lets this node decide by itself: stricter, never not at all.
 ///
-/// - While the shared one fails, each quota is divided by the number of nodes. Of an [exact](crate::Algorithm::SlidingLog) one, what this node has admitted
-///   before counts: who comes to one node, or to all alike, is admitted no more in any stretch than the quota; whoever comes to another node just then,
+/// - While the shared one fails, each quota is divided by the number of nodes. Of an [exact](crate::Algorithm::SlidingLog) one of at most 64, what this node
+///   has admitted before counts: who comes to one node, or to all alike, is admitted no more in any stretch than the quota; whoever comes to another node just then,
 ///   its part once more. Others are counted here from nothing. A quota smaller than the number of nodes stays one for each.
 /// - For a period after the shared one has failed it may have forgotten what it had counted. Until then, what this node knows to have been admitted holds too.
 /// - Of quotas that are named to [`halving`](Self::halving), half of that: they stand before what must rather stay shut.
@@ -92,8 +94,10 @@ impl FallbackLimiter {
     ///
     /// Otherwise the shared one is right: to the millisecond, the two see different times.
     async fn count_along(&self, cells: &[Cell<'_>], now: Timestamp) -> Option<Usage> {
-        let is_exact = |cell: &&Cell<'_>| cell.quota.algorithm == Algorithm::SlidingLog;
-        let exact: Vec<Cell<'_>> = cells.iter().filter(is_exact).copied().collect();
+        let counts = |Quota { algorithm, limit, .. }: Quota| {
+            algorithm == Algorithm::SlidingLog && limit.get() <= MAX_COUNTED_ALONG
+        };
+        let exact: Vec<Cell<'_>> = cells.iter().filter(|cell| counts(cell.quota)).copied().collect();
         if exact.is_empty() {
             return None;
         }
