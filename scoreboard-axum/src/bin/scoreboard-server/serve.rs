@@ -138,10 +138,11 @@ async fn start(effective: &Effective, http: HttpConfig) -> Result<Started> {
     let broadcaster = nodes.broadcaster(&place);
     let wanted = settings.ranks.config().map_err(|rule| effective.refuse("ranks.boards", rule.to_string()))?;
     let (scores, ranks) = ranks::over(stores.scores.clone(), wanted, &broadcaster);
+    let rules = DeterministicRules::new(settings.fraud.max_outstanding).with_outstanding(nodes.outstanding());
     let builder = Scoreboard::builder(scores)
         .with_broadcaster(broadcaster)
         .with_keys(ring)
-        .with_fraud_detector(Arc::new(DeterministicRules::new(settings.fraud.max_outstanding)))
+        .with_fraud_detector(Arc::new(rules))
         .with_incidents(fraud::told(stores.incidents.clone(), effective)?)
         .with_moderation(stores.moderation.clone())
         .with_names(stores.accounts.clone())
