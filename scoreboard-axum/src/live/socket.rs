@@ -156,7 +156,8 @@ impl Session {
             return self.send(&ServerMessage::error_of(&problem, &board, kind)).await;
         }
         let (scoreboard, share) = (&self.app.scoreboard, self.connection.share());
-        self.wire.feeds.insert(&board, kind, feed(scoreboard.clone(), board.clone(), window, since, share));
+        let watched = feed(scoreboard.clone(), board.clone(), window, since, &self.connection);
+        self.wire.feeds.insert(&board, kind, watched);
         if let Some(user) = self.identity.user_id() {
             self.wire.feeds.tell(scoreboard, user, share);
         }
