@@ -204,12 +204,14 @@ mod tests {
         assert_eq!(wire.socket.gone, 2 * AT_ONCE);
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_client_that_says_nothing_is_told_on() {
         let mut wire = talkative(Client::default());
+        let began = tokio::time::Instant::now();
         for _ in 0..10 * AT_ONCE {
             let next = tokio::time::timeout(LIMIT, wire.next()).await.expect("the feeds go on by themselves");
             assert!(matches!(next, Next::Said(_)));
+            assert!(began.elapsed().is_zero(), "nobody waits behind a pause, be it for a timer that wakes the task");
             wire.put(Message::text("said")).await.unwrap();
             assert!(wire.socket.put <= AT_ONCE, "no more than that waits to go");
         }
