@@ -343,6 +343,51 @@ async fn the_javascript_client_is_what_its_types_and_the_readme_say() {
     let seen = browser.run(switched, json!([module, server.url()])).await;
     assert_eq!(seen, json!([["unsubscribe", "ping", "subscribe"], [[6, 2]]]));
 
+    // A server that hangs is found out sooner where somebody looks, for there it says `live`.
+    let hangs = "
+        return import(arguments[0]).then(({ ScoreboardClient }) => {
+          class Silent extends EventTarget {
+            static OPEN = 1;
+            readyState = 1;
+            constructor() { super(); window.silent = this; }
+            send() {}
+            close() {}
+            tell(message) { this.dispatchEvent(new MessageEvent('message', { data: JSON.stringify(message) })); }
+          }
+          // Time goes by as told, in this one go.
+          const real = [window.setTimeout, window.clearTimeout];
+          const timers = new Map();
+          let [now, last] = [0, 0];
+          window.setTimeout = (call, ms) => (timers.set(++last, { at: now + ms, call }), last);
+          window.clearTimeout = (id) => timers.delete(id);
+          const silentFor = (hidden) => {
+            Object.defineProperty(document, 'hidden', { get: () => hidden, configurable: true });
+            const client = new ScoreboardClient(arguments[1], { WebSocket: Silent });
+            client.subscribe('main');
+            window.silent.tell({ type: 'connected', heartbeatSeconds: 25 });
+            window.silent.tell({ type: 'snapshot', board: 'main', season: 1, epoch: 1, version: 1, total: 0, entries: [] });
+            const began = now;
+            while (client.state === 'live') {
+              const [id, { at, call }] = [...timers].sort(([, a], [, b]) => a.at - b.at)[0];
+              timers.delete(id);
+              now = at;
+              call();
+            }
+            client.close();
+            timers.clear();
+            return now - began;
+          };
+          const spans = [false, true].map((hidden) => Array.from({ length: 50 }, () => silentFor(hidden)));
+          delete document.hidden;
+          [window.setTimeout, window.clearTimeout] = real;
+          return spans.map((found) => [Math.min(...found), Math.max(...found)]);
+        });";
+    let spans = browser.run(hangs, json!([module, server.url()])).await;
+    let seconds = |spans: &serde_json::Value| [0, 1].map(|n| spans[n].as_f64().expect("a number") / 1000.0);
+    let ([soonest, latest], [unseen, _]) = (seconds(&spans[0]), seconds(&spans[1]));
+    assert!(soonest >= 19.0 && latest <= 21.0, "where somebody looks: {soonest} to {latest} s");
+    assert!(unseen >= 32.0, "a tab that nobody sees asks as rarely as before: after {unseen} s");
+
     // A board that is not there is refused by name, and the connection, of no further use, ends.
     let refused = "
         return import(arguments[0]).then(({ ScoreboardClient }) => new Promise((resolve) => {

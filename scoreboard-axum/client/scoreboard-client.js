@@ -23,6 +23,8 @@ const LONGEST_MS = 20_000;
 /** A server that restarts has closed everyone within moments: all come back over this span at least. */
 const RESTART_MS = 5_000;
 const HEARTBEAT_MS = 25_000;
+/** While somebody looks: what is on a screen must not say it is live for long after a server has fallen silent. */
+const LOOKED_AT_MS = 10_000;
 /** Longer than an answer takes on a bad line; then the connection is given up. */
 const ANSWER_MS = 10_000;
 /** A connection, or a board, that held so long has settled: the next failure waits from the shortest span again. */
@@ -554,8 +556,10 @@ export class ScoreboardClient extends EventTarget {
 
   #scheduleBeat() {
     clearTimeout(this.#beat);
+    const isLookedAt = globalThis.document?.hidden === false;
+    const interval = isLookedAt ? Math.min(LOOKED_AT_MS, this.#heartbeatMs) : this.#heartbeatMs;
     // A tenth either way keeps clients that came together from beating together.
-    this.#beat = setTimeout(() => this.#ping(), this.#heartbeatMs * (0.9 + Math.random() * 0.2));
+    this.#beat = setTimeout(() => this.#ping(), interval * (0.9 + Math.random() * 0.2));
   }
 
   #ping() {

@@ -37,6 +37,10 @@ pub(crate) fn describe() {
     describe_counter!("scoreboard_incident_alerts_total", "Alerts of incidents, by what became of them.");
     describe_counter!("scoreboard_publish_failures_total", "Changes that were not announced to other nodes.");
     describe_counter!("scoreboard_ratelimit_fallbacks_total", "Decisions made without the shared limiter.");
+    describe_counter!(
+        "scoreboard_outstanding_fallbacks_total",
+        "Actions under way that were counted without the shared count."
+    );
     describe_counter!("scoreboard_updates_total", "Updates handed in, by outcome.");
     describe_counter!("scoreboard_live_refusals_total", "Live connections refused for want of room.");
     describe_gauge!("scoreboard_live_windows", "Parts of boards that are watched, or were within half a minute.");

@@ -24,6 +24,7 @@ mod watch;
 pub use deterministic::DeterministicRules;
 pub use incident::{Case, CaseStep, Deed, Incident, IncidentFile, IncidentStatus, Measure};
 pub use incident_store::{IncidentFilter, IncidentStore, Recorded, StepOutcome};
+pub use outstanding::{OutstandingAction, OutstandingActions, Started};
 pub use sightings::Sightings;
 pub use watch::{FraudWatch, FraudWatchConfig, WatchProgress};
 
@@ -43,7 +44,7 @@ pub enum Verdict {
 pub enum IssueVerdict {
     /// Sign it.
     Allow,
-    /// Too many are under way. Those of `waited_for` that turn out to have counted, by way of another node, are
+    /// Too many are under way. Those of `waited_for` that turn out to have counted, and nobody has said so, are
     /// [settled](FraudDetector::on_settled), and it is asked again.
     Wait {
         /// How many, and when there is room again.
@@ -88,6 +89,6 @@ pub trait FraudDetector: fmt::Debug + Send + Sync + 'static {
     /// Nothing is changed.
     async fn on_submit(&self, action: &VerifiedAction, board: &Board, now: Timestamp) -> Result<Verdict, BackendError>;
 
-    /// Learns that an action was applied, or refused for good: it is no longer under way.
+    /// Learns that an action was applied, or refused for good: it is no longer under way. Waits for nobody.
     fn on_settled(&self, user: UserId, action: ActionId);
 }

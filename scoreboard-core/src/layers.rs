@@ -1,6 +1,7 @@
 //! Layers: each implements a trait over any other that does, so that they stack without flags.
 
 mod fallback_limiter;
+mod fallback_outstanding;
 mod group_commit;
 #[cfg(feature = "accounts")]
 mod incident_alerts;
@@ -8,6 +9,7 @@ mod rank_indexed;
 mod two_level_cache;
 
 pub use fallback_limiter::FallbackLimiter;
+pub use fallback_outstanding::FallbackOutstanding;
 pub use group_commit::{CommitListener, GroupCommit, GroupCommitConfig};
 #[cfg(feature = "accounts")]
 pub use incident_alerts::{IncidentAlerts, IncidentAlertsConfig};

@@ -113,15 +113,15 @@ pub use error::{BackendError, Chain, Error, ErrorKind, InvalidValue, PointsProbl
 pub use fraud::statistical;
 pub use fraud::{
     Case, CaseStep, Deed, DeterministicRules, Finding, FraudDetector, FraudWatch, FraudWatchConfig, Incident,
-    IncidentFile, IncidentFilter, IncidentStatus, IncidentStore, IssueVerdict, Measure, Recorded, Sightings,
-    StepOutcome, Verdict, WatchProgress,
+    IncidentFile, IncidentFilter, IncidentStatus, IncidentStore, IssueVerdict, Measure, OutstandingAction,
+    OutstandingActions, Recorded, Sightings, Started, StepOutcome, Verdict, WatchProgress,
 };
 pub use hash_chain::{HashChain, Head};
 pub use id_source::{IdSource, IdSourceExt, RandomIds};
 pub use ids::{ActionId, BoardId, IncidentId, KeyId, KindId, ModerationId, SessionId, UserId};
 pub use layers::{
-    CommitListener, FallbackLimiter, GroupCommit, GroupCommitConfig, IndexProgress, IndexState, RankIndexed,
-    RankIndexedConfig, TwoLevelCache,
+    CommitListener, FallbackLimiter, FallbackOutstanding, GroupCommit, GroupCommitConfig, IndexProgress, IndexState,
+    RankIndexed, RankIndexedConfig, TwoLevelCache,
 };
 #[cfg(feature = "accounts")]
 pub use layers::{IncidentAlerts, IncidentAlertsConfig};

@@ -19,6 +19,7 @@ mod part;
 mod private_event;
 mod private_subscription;
 mod processor;
+mod resting;
 mod ring;
 mod state;
 mod subscription;

@@ -7,6 +7,7 @@
 //! | [`MemoryIncidentStore`] | [`IncidentStore`](crate::IncidentStore) | the incidents written down |
 //! | `MemoryAccountStore` (feature `accounts`) | [`AccountStore`](crate::accounts::AccountStore), [`FactorStore`](crate::accounts::FactorStore) | accounts, sessions, keys, factors |
 //! | [`MemoryRateLimiter`] | [`RateLimiter`](crate::RateLimiter) | a number of subjects |
+//! | [`MemoryOutstanding`] | [`OutstandingActions`](crate::OutstandingActions) | the users who have actions under way |
 //! | [`MemoryBoardCache`] | [`BoardCache`](crate::BoardCache) | a number of bytes |
 //! | [`InProcessBroadcaster`] | [`Broadcaster`](crate::Broadcaster) | the boards that are watched now |
 //!
@@ -18,6 +19,7 @@ mod broadcaster;
 mod cache;
 mod incidents;
 mod limiter;
+mod outstanding;
 mod store;
 
 #[cfg(feature = "accounts")]
@@ -26,4 +28,5 @@ pub use broadcaster::InProcessBroadcaster;
 pub use cache::MemoryBoardCache;
 pub use incidents::MemoryIncidentStore;
 pub use limiter::MemoryRateLimiter;
+pub use outstanding::MemoryOutstanding;
 pub use store::MemoryScoreStore;

@@ -37,6 +37,7 @@
 //! | [`moderation_store`] | [`ModerationStore`](crate::ModerationStore) | [`moderation_store_conformance!`](crate::moderation_store_conformance) |
 //! | [`board_cache`] | [`BoardCache`](crate::BoardCache) | [`board_cache_conformance!`](crate::board_cache_conformance) |
 //! | [`rate_limiter`] | [`RateLimiter`](crate::RateLimiter) | [`rate_limiter_conformance!`](crate::rate_limiter_conformance) |
+//! | [`outstanding_actions`] | [`OutstandingActions`](crate::OutstandingActions) | [`outstanding_actions_conformance!`](crate::outstanding_actions_conformance) |
 //! | [`broadcaster`] | [`Broadcaster`](crate::Broadcaster) | [`broadcaster_conformance!`](crate::broadcaster_conformance) |
 //! | [`verifier`] | [`ActionVerifier`](crate::ActionVerifier) | [`verifier_conformance!`](crate::verifier_conformance) |
 
@@ -55,6 +56,7 @@ mod macros;
 mod memory;
 pub mod model;
 pub mod moderation_store;
+pub mod outstanding_actions;
 mod play;
 pub mod rate_limiter;
 pub mod score_store;
@@ -65,7 +67,7 @@ pub use clock::ManualClock;
 pub use faults::{FaultRates, FaultyBoardCache, FaultyBroadcaster, FaultyScoreStore};
 pub use fixture::{
     AccountStoreFixture, BoardCacheFixture, BroadcasterFixture, FactorStoreFixture, Fixture, IncidentStoreFixture,
-    ModerationStoreFixture, RateLimiterFixture, ScoreStoreFixture, VerifierFixture, run,
+    ModerationStoreFixture, OutstandingActionsFixture, RateLimiterFixture, ScoreStoreFixture, VerifierFixture, run,
 };
 pub use ids::SeededIds;
 pub use memory::MemoryFixture;

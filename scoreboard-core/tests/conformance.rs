@@ -9,6 +9,7 @@ scoreboard_core::incident_store_conformance!(MemoryFixture);
 scoreboard_core::moderation_store_conformance!(MemoryFixture);
 scoreboard_core::board_cache_conformance!(MemoryFixture);
 scoreboard_core::rate_limiter_conformance!(MemoryFixture);
+scoreboard_core::outstanding_actions_conformance!(MemoryFixture);
 scoreboard_core::broadcaster_conformance!(MemoryFixture);
 scoreboard_core::verifier_conformance!(MemoryFixture);
 

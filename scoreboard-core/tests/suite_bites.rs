@@ -173,6 +173,22 @@ bites!(rate_limiter {
     a_limiter_that_forgets: ForgetsInACrowd => nobody_is_forgotten_in_a_crowd;
 });
 
+bites!(outstanding_actions {
+    one_too_many_under_way: OneTooManyUnderWay => so_many_are_under_way, so_many_are_under_way_at_once;
+    users_who_share_places: UsersMixed => users_have_places_of_their_own;
+    what_is_never_finished: NeverFinished => a_finished_action_leaves_its_place;
+    any_that_is_finished: AnyIsFinished => what_is_not_under_way_is_not_finished;
+    what_is_never_over: NeverOver => an_expired_action_leaves_its_place;
+    what_is_over_too_soon: OverTooSoon => an_expired_action_leaves_its_place, who_waits_is_told_for_what_and_how_long;
+    another_order: ToldAsBegun => who_waits_is_told_for_what_and_how_long;
+    one_time_for_all: OneTimeForAll => an_action_has_its_own_time;
+    what_is_refused_and_under_way: RefusedUnderWay => a_refused_start_takes_no_place;
+    a_repeat_under_way_twice: RepeatUnderWayTwice => a_repeat_takes_one_place;
+    a_look_before_the_start: LookThenStart => so_many_are_under_way_at_once;
+    full_at_the_number_alone: FullAtTheNumberAlone => a_lower_number_holds_at_once;
+    a_crowd_that_is_forgotten: ForgottenInACrowd => many_users_are_told_apart;
+});
+
 bites!(broadcaster {
     a_missed_newest: MissesTheNewest => a_slow_watcher_gets_the_newest;
     an_endless_queue: Unbounded => a_slow_watcher_gets_the_newest;
@@ -209,6 +225,7 @@ fn every_defect_is_tried() {
         include_str!("../src/testing/broken/factor_store.rs"),
         include_str!("../src/testing/broken/incident_store.rs"),
         include_str!("../src/testing/broken/moderation_store.rs"),
+        include_str!("../src/testing/broken/outstanding_actions.rs"),
         include_str!("../src/testing/broken/rate_limiter.rs"),
         include_str!("../src/testing/broken/score_store/reads.rs"),
         include_str!("../src/testing/broken/score_store/writes.rs"),

@@ -44,10 +44,11 @@ impl UserStore for PostgresStore {
     }
 
     async fn user(&self, id: UserId) -> Result<Option<User>, BackendError> {
-        let found = sqlx::query(select_users!("WHERE id = $1")).bind(id.as_uuid());
-        let found =
-            async { found.fetch_optional(&mut *self.pool.acquire().await?).await?.as_ref().map(decode).transpose() };
-        Ok(self.reads("user", found).await?.map(|(user, _)| user))
+        Ok(self.reads("user", self.user_of_id(id)).await?.map(|(user, _)| user))
+    }
+
+    async fn user_with_password(&self, id: UserId) -> Result<Option<(User, PasswordHash)>, BackendError> {
+        self.reads("user_with_password", self.user_of_id(id)).await
     }
 
     async fn user_by_email(&self, email: &Email) -> Result<Option<(User, PasswordHash)>, BackendError> {
@@ -154,6 +155,11 @@ impl ServerKeyStore for PostgresStore {
 }
 
 impl PostgresStore {
+    async fn user_of_id(&self, id: UserId) -> Result<Option<(User, PasswordHash)>, Failure> {
+        let found = sqlx::query(select_users!("WHERE id = $1")).bind(id.as_uuid());
+        found.fetch_optional(&mut *self.pool.acquire().await?).await?.as_ref().map(decode).transpose()
+    }
+
     async fn insert_user(&self, user: &User, password: &PasswordHash) -> Result<CreateUser, Failure> {
         let insert = sqlx::query(
             "INSERT INTO users (id, email, display_name, password, moderator, admin, created_at)

@@ -4,20 +4,21 @@
 //! | --- | --- | --- |
 //! | `{ns}:limit:{subject}:policy:log` | a sorted set: the times of what was admitted | until nothing in it counts, and the slack |
 //! | `{ns}:limit:{subject}:policy:gcra` | a string: when the bucket is full again | the same |
+//! | `{ns}:outstanding:{user}` | a sorted set: the actions that a user has under way, by when they are over | until the last is over, at most [`ACTION`] |
 //! | `{ns}:cache:{board}:floor` | a string: the position below which answers are old | [`FLOOR`] from its last raise |
 //! | `{ns}:cache:{board}:view:…` | a string: an encoded answer | its lifetime, at most [`MAX_ANSWER`], ± a tenth |
 //! | `{ns}:cache:{board}:lease:…` | a string: somebody loads this answer | until it is put, or as long as others wait for it |
 //! | `{ns}:live:{board}:last` | a string: the newest position that was announced | [`LAST`] from its announcement |
 //! | `{ns}:live` | a channel: the announcements of all boards | |
 //!
-//! The part in braces that is a board or a subject stands in braces in the name too. It is the hash tag of a cluster: all keys of
-//! one board, or of one subject, lie in one slot, and a script that names several of them touches one node.
+//! The part in braces that is a board, a subject or a user stands in braces in the name too. It is the hash tag of a cluster: all keys of
+//! one board, of one subject, or of one user, lie in one slot, and a script that names several of them touches one node.
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use scoreboard_core::{BoardId, InvalidValue};
+use scoreboard_core::{BoardId, InvalidValue, UserId};
 use sha2::{Digest, Sha256};
 
 /// How long a floor outlives its last raise. A floor is a tombstone: while an answer from before it may still be kept or on its way, it
@@ -26,6 +27,9 @@ pub(crate) const FLOOR: Duration = Duration::from_secs(600);
 
 /// The longest life of an answer.
 pub(crate) const MAX_ANSWER: Duration = Duration::from_secs(300);
+
+/// The longest life of an action, a day, and so of what is kept of it.
+pub(crate) const ACTION: Duration = Duration::from_secs(86_400);
 
 /// How long the newest announced position is remembered: far longer than a node may be cut off and still count as one that watches.
 pub(crate) const LAST: Duration = Duration::from_secs(3600);
@@ -74,6 +78,10 @@ impl Namespace {
     /// The bucket of a subject that was [shortened](short).
     pub(crate) fn bucket(&self, subject: &str, policy: &str) -> String {
         format!("{self}:limit:{{{subject}}}:{policy}:gcra")
+    }
+
+    pub(crate) fn outstanding(&self, user: UserId) -> String {
+        format!("{self}:outstanding:{{{user}}}")
     }
 
     pub(crate) fn floor(&self, board: &BoardId) -> String {

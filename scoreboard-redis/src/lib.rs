@@ -1,13 +1,16 @@
-//! What several servers of `scoreboard` share beside their database, on Redis: limits, cached answers and announcements.
+//! What several servers of `scoreboard` share beside their database, on Redis: limits, what users have under way, cached answers and
+//! announcements.
 //!
 //! | adapter | implements | what it shares |
 //! | --- | --- | --- |
 //! | [`RedisRateLimiter`] | [`RateLimiter`](scoreboard_core::RateLimiter) | one count for each quota and subject |
+//! | [`RedisOutstanding`] | [`OutstandingActions`](scoreboard_core::OutstandingActions) | the actions that each user has under way |
 //! | [`RedisBoardCache`] | [`BoardCache`](scoreboard_core::BoardCache) | encoded answers, and the floor of each board |
 //! | [`RedisBroadcaster`] | [`Broadcaster`](scoreboard_core::Broadcaster) | which board is at which position now |
 //!
 //! None of it is the truth. What counts is decided in the database; whatever Redis does, no update is refused for it (put
-//! [`FallbackLimiter`](scoreboard_core::FallbackLimiter) in front of the limiter), lost or counted twice.
+//! [`FallbackLimiter`](scoreboard_core::FallbackLimiter) in front of the limiter, and
+//! [`FallbackOutstanding`](scoreboard_core::FallbackOutstanding) of what is under way), lost or counted twice.
 //!
 //! # Example
 //!
@@ -17,15 +20,18 @@
 //! use std::num::NonZeroU32;
 //! use std::sync::Arc;
 //!
-//! use scoreboard_core::memory::MemoryRateLimiter;
-//! use scoreboard_core::{FallbackLimiter, Scoreboard};
-//! use scoreboard_redis::{Redis, RedisBoardCache, RedisBroadcaster, RedisRateLimiter};
+//! use scoreboard_core::memory::{MemoryOutstanding, MemoryRateLimiter};
+//! use scoreboard_core::{DeterministicRules, FallbackLimiter, FallbackOutstanding, Scoreboard};
+//! use scoreboard_redis::{Redis, RedisBoardCache, RedisBroadcaster, RedisOutstanding, RedisRateLimiter};
 //!
 //! # let store = Arc::new(MemoryScoreStore::default());
 //! let redis = Redis::from_url("redis+sentinel://sentinel-1,sentinel-2,sentinel-3/scores")?;
 //! let nodes = NonZeroU32::new(3).ok_or("three nodes")?;
 //! let shared = Arc::new(RedisRateLimiter::new(redis.clone()));
+//! let under_way = Arc::new(RedisOutstanding::new(redis.clone()));
+//! let under_way = FallbackOutstanding::new(under_way, Arc::new(MemoryOutstanding::default()));
 //! let scoreboard = Scoreboard::builder(store)
+//!     .with_fraud_detector(Arc::new(DeterministicRules::default().with_outstanding(Arc::new(under_way))))
 //!     .with_limiter(Arc::new(FallbackLimiter::new(shared, Arc::new(MemoryRateLimiter::default()), nodes)))
 //!     .with_shared_cache(Arc::new(RedisBoardCache::new(redis.clone())))
 //!     .with_broadcaster(Arc::new(RedisBroadcaster::new(redis)))
@@ -60,6 +66,7 @@ mod handle;
 mod keys;
 mod limiter;
 mod measures;
+mod outstanding;
 mod scripts;
 
 pub use address::Server;
@@ -69,5 +76,6 @@ pub use config::Config;
 pub use handle::Redis;
 pub use keys::Namespace;
 pub use limiter::RedisRateLimiter;
+pub use outstanding::RedisOutstanding;
 /// The driver that this crate is built on.
 pub use redis;

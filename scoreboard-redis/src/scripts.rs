@@ -19,6 +19,7 @@ macro_rules! script {
 
 script!(LIMIT_TAKE, "scripts/limit_take.lua");
 script!(LIMIT_UNDO, "scripts/limit_undo.lua");
+script!(OUTSTANDING_START, "scripts/outstanding_start.lua");
 script!(CACHE_PUT, "scripts/cache_put.lua");
 script!(CACHE_RAISE_FLOOR, "scripts/cache_raise_floor.lua");
 script!(LIVE_PUBLISH, "scripts/live_publish.lua");

@@ -46,9 +46,12 @@ impl UserStore for SqliteStore {
     }
 
     async fn user(&self, id: UserId) -> Result<Option<User>, BackendError> {
-        let found = sqlx::query(select_users!("WHERE id = ?")).bind(id.as_bytes().as_slice());
-        let found = async { found.fetch_optional(&mut *self.reader().await?).await?.as_ref().map(decode).transpose() };
-        found.await.map(|user| user.map(|(user, _)| user)).map_err(|failure: Failure| failure.during("user"))
+        let found = self.user_of_id(id).await.map_err(|failure| failure.during("user"))?;
+        Ok(found.map(|(user, _)| user))
+    }
+
+    async fn user_with_password(&self, id: UserId) -> Result<Option<(User, PasswordHash)>, BackendError> {
+        self.user_of_id(id).await.map_err(|failure| failure.during("user_with_password"))
     }
 
     async fn user_by_email(&self, email: &Email) -> Result<Option<(User, PasswordHash)>, BackendError> {
@@ -151,6 +154,11 @@ impl ServerKeyStore for SqliteStore {
 }
 
 impl SqliteStore {
+    async fn user_of_id(&self, id: UserId) -> Result<Option<(User, PasswordHash)>, Failure> {
+        let found = sqlx::query(select_users!("WHERE id = ?")).bind(id.as_bytes().as_slice());
+        found.fetch_optional(&mut *self.reader().await?).await?.as_ref().map(decode).transpose()
+    }
+
     async fn insert_user(&self, user: &User, password: &PasswordHash) -> Result<CreateUser, Failure> {
         let mut tx = self.write().await?;
         let inserted = sqlx::query(

@@ -1,6 +1,9 @@
 //! How many watch, in all and from one address.
 
 use std::collections::HashMap;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -15,6 +18,8 @@ pub(crate) struct Connections {
     max: usize,
     max_per_address: usize,
     open: Mutex<Open>,
+    /// By a key of this process: nobody aims at another's number.
+    guests: RandomState,
 }
 
 #[derive(Debug, Default)]
@@ -55,7 +60,7 @@ pub(crate) struct Connection {
 impl Connections {
     pub(crate) fn new(config: &LiveConfig) -> Self {
         let LiveConfig { max_connections: max, max_connections_per_address: max_per_address, .. } = *config;
-        Self { max, max_per_address, open: Mutex::default() }
+        Self { max, max_per_address, open: Mutex::default(), guests: RandomState::new() }
     }
 
     /// A place, if there is one.
@@ -92,6 +97,13 @@ impl Connection {
     pub(crate) fn share(&self) -> f64 {
         const GOLDEN: u32 = 0x9E37_79B9;
         f64::from(self.number.wrapping_mul(GOLDEN)) / f64::from(u32::MAX)
+    }
+}
+
+impl Connection {
+    /// A number that all connections of this address share, and hardly any other.
+    pub(crate) fn guest(&self) -> NonZeroU64 {
+        NonZeroU64::new(self.connections.guests.hash_one(self.address)).unwrap_or(NonZeroU64::MIN)
     }
 }
 

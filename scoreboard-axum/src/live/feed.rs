@@ -1,5 +1,6 @@
 //! What happens on one board, without end: a board that cannot be watched yet is asked for again.
 
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -9,6 +10,7 @@ use scoreboard_core::{
     Subscription, UserId,
 };
 
+use crate::live::connections::Connection;
 use crate::problem::Problem;
 
 const FIRST_WAIT: Duration = Duration::from_millis(250);
@@ -27,7 +29,7 @@ pub(crate) enum FeedItem {
 
 /// What is asked for, and then watched.
 enum State {
-    Asked { scoreboard: Scoreboard, board: BoardId, window: LiveWindow, since: Option<Position> },
+    Asked { scoreboard: Scoreboard, board: BoardId, window: LiveWindow, since: Option<Position>, guest: NonZeroU64 },
     Watching(Subscription),
     AskedFor { scoreboard: Scoreboard, board: BoardId, user: UserId },
     WatchingFor(PrivateSubscription),
@@ -39,23 +41,25 @@ struct Feed {
     share: f64,
 }
 
-/// A part of a board as it changes. `share` (0 to 1) tells this feed's waits from those of others.
+/// A part of a board as it changes, for who is at the other end of a connection.
 pub(crate) fn feed(
     scoreboard: Scoreboard,
     board: BoardId,
     window: LiveWindow,
     since: Option<Position>,
-    share: f64,
+    connection: &Connection,
 ) -> BoxStream<'static, FeedItem> {
-    Feed { state: State::Asked { scoreboard, board, window, since }, share }.stream()
+    let guest = connection.guest();
+    Feed { state: State::Asked { scoreboard, board, window, since, guest }, share: connection.share() }.stream()
 }
 
 /// The same, of what is watched already.
-pub(crate) fn feed_of(watched: Subscription, share: f64) -> BoxStream<'static, FeedItem> {
-    Feed { state: State::Watching(watched), share }.stream()
+pub(crate) fn feed_of(watched: Subscription, connection: &Connection) -> BoxStream<'static, FeedItem> {
+    let watched = watched.of_guest(connection.guest());
+    Feed { state: State::Watching(watched), share: connection.share() }.stream()
 }
 
-/// What concerns a user on a board.
+/// What concerns a user on a board. `share` (0 to 1) tells this feed's waits from those of others.
 pub(crate) fn feed_for(
     scoreboard: Scoreboard,
     board: BoardId,
@@ -97,8 +101,9 @@ impl Feed {
 impl State {
     async fn next(&mut self) -> Result<FeedItem, Error> {
         match self {
-            Self::Asked { scoreboard, board, window, since } => {
-                *self = Self::Watching(scoreboard.watch(board, window.clone(), *since).await?);
+            Self::Asked { scoreboard, board, window, since, guest } => {
+                let watched = scoreboard.watch(board, window.clone(), *since).await?;
+                *self = Self::Watching(watched.of_guest(*guest));
             }
             Self::AskedFor { scoreboard, board, user } => {
                 *self = Self::WatchingFor(scoreboard.watch_for(board, *user).await?);

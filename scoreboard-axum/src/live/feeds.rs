@@ -34,6 +34,10 @@ impl Feeds {
         self.0.keys().map(|(board, _)| board).collect::<HashSet<_>>().len()
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(crate) fn has(&self, board: &BoardId) -> bool {
         self.0.keys().any(|(watched, _)| watched == board)
     }

@@ -54,17 +54,17 @@ struct Session {
     heartbeat: Heartbeat,
     allowance: Allowance,
     identity: Identity,
-    /// Until when the client must have asked for something; `None` once it has.
-    first_message_by: Option<Instant>,
+    /// Until when the client must have asked for something; `None` while it watches something, or has said who it is.
+    idle_until: Option<Instant>,
 }
 
 /// Serves a connection until it ends.
 pub(crate) async fn watch(app: Shared, connection: Connection, socket: WebSocket) {
     let heartbeat = Heartbeat::new(&app.config.live, connection.share());
     let allowance = Allowance::new(app.config.live.messages_per_minute);
-    let first_message_by = Some(Instant::now() + app.config.live.first_message);
+    let idle_until = Some(Instant::now() + app.config.live.first_message);
     let (wire, identity) = (Wire::new(socket, app.config.live.write_timeout), Identity::default());
-    let mut session = Session { app, connection, wire, heartbeat, allowance, identity, first_message_by };
+    let mut session = Session { app, connection, wire, heartbeat, allowance, identity, idle_until };
     let end = match session.run().await {
         Ok(never) => match never {},
         Err(end) => end,
@@ -90,7 +90,7 @@ impl Session {
                 },
                 () = &mut drained => return Err(End::Restart),
                 () = self.identity.signed_out() => return Err(End::SignedOut),
-                () = over(self.first_message_by) => return Err(End::Silent),
+                () = over(self.idle_until) => return Err(End::Silent),
                 beat = self.heartbeat.due() => match beat {
                     Beat::Ping => self.wire.send(Message::Ping(Default::default())).await?,
                     Beat::Dead => return Err(End::TooSlow),
@@ -124,9 +124,12 @@ impl Session {
     }
 
     async fn obey(&mut self, message: ClientMessage) -> Result<(), End> {
-        if matches!(message, ClientMessage::Subscribe(_) | ClientMessage::Authenticate { .. }) {
-            self.first_message_by = None;
-        }
+        let obeyed = self.obey_message(message).await;
+        self.look_whether_idle();
+        obeyed
+    }
+
+    async fn obey_message(&mut self, message: ClientMessage) -> Result<(), End> {
         match message {
             ClientMessage::Subscribe(subscribe) => self.subscribe(subscribe).await,
             ClientMessage::Unsubscribe { board, window } => {
@@ -153,7 +156,8 @@ impl Session {
             return self.send(&ServerMessage::error_of(&problem, &board, kind)).await;
         }
         let (scoreboard, share) = (&self.app.scoreboard, self.connection.share());
-        self.wire.feeds.insert(&board, kind, feed(scoreboard.clone(), board.clone(), window, since, share));
+        let watched = feed(scoreboard.clone(), board.clone(), window, since, &self.connection);
+        self.wire.feeds.insert(&board, kind, watched);
         if let Some(user) = self.identity.user_id() {
             self.wire.feeds.tell(scoreboard, user, share);
         }
@@ -169,10 +173,21 @@ impl Session {
             (_, FeedItem::Private(event)) => self.send(&event).await,
             (About::Window(window), FeedItem::Refused(problem)) => {
                 self.wire.feeds.remove(&board, window);
+                self.look_whether_idle();
                 self.send(&ServerMessage::error_of(&problem, &board, window)).await
             }
             // Who watches the board is told so.
             (About::User, FeedItem::Refused(_)) => Ok(()),
+        }
+    }
+
+    /// Who watches nothing, be it no longer, and is nobody, has as long as at the beginning to ask for something: else a place would be had for
+    /// nothing by asking once.
+    fn look_whether_idle(&mut self) {
+        if self.identity.user_id().is_some() || !self.wire.feeds.is_empty() {
+            self.idle_until = None;
+        } else if self.idle_until.is_none() {
+            self.idle_until = Some(Instant::now() + self.app.config.live.first_message);
         }
     }
 

@@ -104,7 +104,7 @@ pub(super) async fn events(State(app): State<Shared>, request: Request) -> Resul
         // Asked here, so that a board that is not there is a 404 and no stream.
         let watched = app.scoreboard.watch(&params.board, window, since).await?;
         let connection = admit(&app, &parts, Transport::ServerSentEvents)?;
-        let feed = live::feed_of(watched, connection.share());
+        let feed = live::feed_of(watched, &connection);
         Ok(live::events(feed, connection, app.lifecycle.clone()))
     })
     .await

@@ -61,7 +61,8 @@ pub(super) async fn forgot_password(State(app): State<Shared>, request: Request)
     .await
 }
 
-/// Sets another password by the token of a mail, and ends all of the user's sessions. The second factor stays.
+/// Sets another password by the token of a mail, and ends all of the user's sessions. The second factor stays, but for one that was set up before anybody had
+/// confirmed the address of an account: that is removed, and the address confirmed.
 #[utoipa::path(
     post, path = "/api/auth/password/reset", tag = "accounts", request_body = ResetRequest,
     responses(

@@ -178,11 +178,12 @@ async fn who_asks_for_nothing_is_closed() {
     setup.http.live.first_message = Duration::from_millis(400);
     let world = World::with(setup).await;
     let served = Served::start(&world).await;
-    let (mut watching, mut asking) = (Watcher::connect(&served).await, Watcher::connect(&served).await);
+    let (mut watching, mut known) = (Watcher::connect(&served).await, Watcher::connect(&served).await);
     watching.say(json!({ "type": "subscribe" })).await;
     assert_eq!(watching.next().await["type"], "snapshot");
-    asking.say(json!({ "type": "authenticate", "ticket": "x" })).await;
-    assert_eq!(asking.next().await["code"], "unauthorized");
+    let ticket = world.ticket(&world.player("ada").await).await;
+    known.say(json!({ "type": "authenticate", "ticket": ticket })).await;
+    assert_eq!(known.next().await["type"], "authenticated");
     let (mut silent, mut alive) = (Watcher::connect(&served).await, Watcher::connect(&served).await);
     // To be alive is not to ask for anything.
     alive.say(json!({ "type": "ping" })).await;
@@ -190,10 +191,28 @@ async fn who_asks_for_nothing_is_closed() {
     assert_eq!(silent.closed().await, (vec![], 4008));
     assert_eq!(alive.closed().await, (vec![json!({ "type": "pong" })], 4008));
     tokio::time::sleep(Duration::from_millis(600)).await;
-    for watcher in [&mut watching, &mut asking] {
+    for watcher in [&mut watching, &mut known] {
         watcher.say(json!({ "type": "ping" })).await;
         assert_eq!(watcher.next().await["type"], "pong");
     }
+    // Nor is it to ask for what there is not, or to leave what was asked for.
+    let (mut stranger, mut astray) = (Watcher::connect(&served).await, Watcher::connect(&served).await);
+    stranger.say(json!({ "type": "authenticate", "ticket": "x" })).await;
+    assert_eq!(stranger.next().await["code"], "unauthorized");
+    astray.say(json!({ "type": "subscribe", "board": "nothing" })).await;
+    assert_eq!(astray.next().await["code"], "not_found");
+    for board in ["main", "other"] {
+        watching.say(json!({ "type": "subscribe", "board": board })).await;
+    }
+    watching.say(json!({ "type": "unsubscribe", "board": "main" })).await;
+    let _ = timeout(Duration::from_millis(900), watching.closed()).await.expect_err("it watches the other board");
+    watching.say(json!({ "type": "unsubscribe", "board": "other" })).await;
+    for (what, watcher) in [("stranger", &mut stranger), ("astray", &mut astray), ("watching", &mut watching)] {
+        let (_, code) = timeout(Duration::from_secs(5), watcher.closed()).await.expect(what);
+        assert_eq!(code, 4008, "{what}");
+    }
+    known.say(json!({ "type": "ping" })).await;
+    assert_eq!(known.next().await["type"], "pong");
     served.stop().await;
 }
 

@@ -33,11 +33,11 @@ impl Accounts {
         let invalid = |problem: String| AccountError::Invalid(vec![FieldProblem { field: "email", problem }]);
         let new = Email::new(email).map_err(|error| invalid(error.to_string()))?;
         self.check_login_fresh(principal).await?;
-        let user = self.me(principal).await?;
+        let asks = self.parts.store.user_with_password(principal.user_id).await?;
+        let (user, password) = asks.ok_or(AccountError::Unauthorized)?;
         if new == user.email {
             return Err(invalid("must be another than it is".to_owned()));
         }
-        let (user, password) = self.parts.store.user_by_email(&user.email).await?.ok_or(AccountError::Unauthorized)?;
         if self.parts.store.user_by_email(&new).await?.is_some() {
             return Ok(());
         }
@@ -73,8 +73,8 @@ impl Accounts {
         let (token, new) = token.split_once('~').ok_or(AccountError::Unauthorized)?;
         let new = URL_SAFE_NO_PAD.decode(new).ok().and_then(|new| Email::new(std::str::from_utf8(&new).ok()?).ok());
         let (claimed, new) = MailedTokens::read(token).zip(new).ok_or(AccountError::Unauthorized)?;
-        let user = self.parts.store.user(claimed.user).await?.ok_or(AccountError::Unauthorized)?;
-        let (user, password) = self.parts.store.user_by_email(&user.email).await?.ok_or(AccountError::Unauthorized)?;
+        let claims = self.parts.store.user_with_password(claimed.user).await?;
+        let (user, password) = claims.ok_or(AccountError::Unauthorized)?;
         if !self.parts.change_tokens.is_good(&claimed, &state(&password, &user.email, &new), now) {
             return Err(AccountError::Unauthorized);
         }

@@ -122,8 +122,8 @@ impl Accounts {
         shown: &ShownChallenge,
         challenge: &LoginChallenge,
     ) -> Result<(User, PasswordHash), AccountError> {
-        let user = self.parts.store.user(challenge.user_id).await?.ok_or(AccountError::Unauthorized)?;
-        let password = self.password_of(&user).await?.ok_or(AccountError::Unauthorized)?;
+        let waits = self.parts.store.user_with_password(challenge.user_id).await?;
+        let (user, password) = waits.ok_or(AccountError::Unauthorized)?;
         if bool::from(shown.mark.ct_eq(&mark(&shown.secret, &password))) {
             Ok((user, password))
         } else {

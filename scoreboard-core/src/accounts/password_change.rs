@@ -41,7 +41,8 @@ impl Accounts {
         user: &User,
         password: Zeroizing<String>,
     ) -> Result<PasswordHash, AccountError> {
-        let (_, hash) = self.parts.store.user_by_email(&user.email).await?.ok_or(AccountError::Unauthorized)?;
+        let known = self.parts.store.user_with_password(user.id).await?;
+        let (_, hash) = known.ok_or(AccountError::Unauthorized)?;
         match self.parts.passwords.verify(password, Some(hash.clone()), &*self.parts.ids).await? {
             Verified::No => Err(AccountError::WrongPassword),
             Verified::Yes | Verified::Upgrade(_) => Ok(hash),

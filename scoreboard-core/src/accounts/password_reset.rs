@@ -5,7 +5,8 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use crate::accounts::mailed_token::MailedTokens;
-use crate::accounts::{AccountError, Accounts, Email, FieldProblem, MessageKind, PasswordHash};
+use crate::accounts::{AccountError, Accounts, Email, FieldProblem, MessageKind, PasswordHash, Role, User};
+use crate::clock::Timestamp;
 use crate::ids::UserId;
 
 /// How long a mail may be answered.
@@ -44,8 +45,12 @@ impl Accounts {
     }
 
     /// Sets another password by a token that was mailed, and ends all sessions. It works once: the token stands for the password that it
-    /// replaces. A second factor stays in force. What stands in the mail behind a full stop is not looked at here: it is a
+    /// replaces. What stands in the mail behind a full stop is not looked at here: it is a
     /// [device token](crate::accounts::SignedIn::device_token), by which the login that follows waits for no stranger.
+    ///
+    /// Where the address was confirmed before, a second factor stays in force, and so does that of who decides about others. Where nobody had ever
+    /// shown that they read the mail of this address, whoever does so now is its owner, and the address is confirmed: a second
+    /// factor that was set up before may be somebody else's, and is removed.
     ///
     /// # Errors
     ///
@@ -54,14 +59,15 @@ impl Accounts {
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, the password is the old or the new one; the sessions that there were before are ended if it is the new one.
+    /// If the future is dropped, the password is the old or the new one; the sessions that there were before are ended if it is the new one. A
+    /// second factor that is to go may still be there: then the address is not confirmed yet, and setting a password by another mail removes it.
     pub async fn reset_password(&self, token: &str, password: String) -> Result<(), AccountError> {
         let password = Zeroizing::new(password);
         let now = self.parts.clock.now();
         let token = token.split_once('.').map_or(token, |(token, _)| token);
         let claimed = MailedTokens::read(token).ok_or(AccountError::Unauthorized)?;
-        let user = self.parts.store.user(claimed.user).await?.ok_or(AccountError::Unauthorized)?;
-        let (user, old) = self.parts.store.user_by_email(&user.email).await?.ok_or(AccountError::Unauthorized)?;
+        let claims = self.parts.store.user_with_password(claimed.user).await?;
+        let (user, old) = claims.ok_or(AccountError::Unauthorized)?;
         if !self.parts.reset_tokens.is_good(&claimed, &state(&old, &user.email), now) {
             return Err(AccountError::Unauthorized);
         }
@@ -74,14 +80,42 @@ impl Accounts {
         if !self.parts.store.replace_password(user.id, &old, &new).await? {
             return Err(AccountError::Unauthorized);
         }
-        // Who reads the mail of an address has it. But that shall not open a way around a second factor by the same mail: codes for a login
-        // go to confirmed addresses.
-        if self.parts.factors.is_none() || !self.has_factor(user.id).await? {
-            self.parts.store.confirm_email(user.id, &user.email, now).await?;
-        }
+        let removed = self.take_possession(&user, now).await?;
         self.end_sessions(user.id).await?;
         self.tell(user.id, MessageKind::PasswordChanged, "your password was changed.").await;
+        if removed {
+            metrics::counter!("scoreboard_second_factors_total", "event" => "removed").increment(1);
+            let what = "the authenticator app of your account was removed with its old password.";
+            self.tell(user.id, MessageKind::FactorRemoved, what).await;
+        }
         Ok(())
+    }
+
+    /// Who reads the mail of an address has it: confirms one that nobody had confirmed, and removes what its account got from who could not read
+    /// the mail. True if that was a second factor in force.
+    ///
+    /// The factor goes first, for with the address confirmed it would stay; and again behind it, for whoever set it up may have been about to set up
+    /// another.
+    async fn take_possession(&self, user: &User, now: Timestamp) -> Result<bool, AccountError> {
+        let store = &self.parts.store;
+        if store.email_confirmed_at(user.id).await?.is_some() {
+            return Ok(false);
+        }
+        let Some(factors) = &self.parts.factors else {
+            store.confirm_email(user.id, &user.email, now).await?;
+            return Ok(false);
+        };
+        // Who decides about others got that role from somebody who knew them, and is not to be had by a mailbox. Their address stays unconfirmed
+        // as long as they have a factor.
+        if user.roles.iter().any(|role| *role != Role::User) {
+            if !self.has_factor(user.id).await? {
+                store.confirm_email(user.id, &user.email, now).await?;
+            }
+            return Ok(false);
+        }
+        let removed = factors.remove(user.id).await?;
+        store.confirm_email(user.id, &user.email, now).await?;
+        Ok(factors.remove(user.id).await? || removed)
     }
 
     async fn end_sessions(&self, user: UserId) -> Result<(), AccountError> {

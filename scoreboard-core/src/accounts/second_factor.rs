@@ -34,6 +34,17 @@ impl SecondFactors {
         Self { store, sealing: Sealing::new(ring, "second-factors") }
     }
 
+    /// Takes away what there is of a second factor. True if it was in force.
+    pub(super) async fn remove(&self, user: UserId) -> Result<bool, AccountError> {
+        for _ in 0..ATTEMPTS {
+            let Some(factor) = self.store.factor(user).await? else { return Ok(false) };
+            if self.store.replace_factor(user, Some(factor.stamp), None).await? {
+                return Ok(factor.is_active());
+            }
+        }
+        Err(AccountError::Busy)
+    }
+
     /// The app's secret, if it can be opened.
     fn open(&self, factor: &Factor) -> Option<TotpSecret> {
         let opened = self.sealing.open(factor.user_id, &factor.secret);

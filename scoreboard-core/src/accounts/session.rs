@@ -167,7 +167,8 @@ impl Accounts {
             expires_at: now.plus(self.parts.config.session_lifetime),
         };
         self.parts.store.begin_session(&session, TokenHash::of(&secret)).await?;
-        let has_still = self.password_of(&user).await?.as_ref() == Some(password);
+        let now_theirs = self.parts.store.user_with_password(user.id).await?;
+        let has_still = now_theirs.is_some_and(|(_, theirs)| theirs == *password);
         if !has_still || (!has_factor && self.parts.factors.is_some() && self.has_factor(user.id).await?) {
             self.parts.store.end_session(session.id, now).await?;
             return Err(AccountError::Busy);
@@ -186,11 +187,6 @@ impl Accounts {
             self.revoke(session.id, now);
         }
         Ok(())
-    }
-
-    /// The hash of a user's password as it is now.
-    pub(super) async fn password_of(&self, user: &User) -> Result<Option<PasswordHash>, AccountError> {
-        Ok(self.parts.store.user_by_email(&user.email).await?.map(|(_, hash)| hash))
     }
 
     fn signed_in(

@@ -127,6 +127,17 @@ pub trait UserStore: DisplayNames {
     /// Nothing is changed.
     async fn user(&self, id: UserId) -> Result<Option<User>, BackendError>;
 
+    /// The same, with the hash of their password.
+    ///
+    /// # Errors
+    ///
+    /// As [`user`](Self::user).
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is changed.
+    async fn user_with_password(&self, id: UserId) -> Result<Option<(User, PasswordHash)>, BackendError>;
+
     /// The user with this address, and the hash of their password.
     ///
     /// # Errors

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::stream::BoxStream;
 use parking_lot::Mutex;
@@ -15,14 +14,12 @@ use crate::live::corrected::Corrected;
 use crate::live::names::Names;
 use crate::live::part::Part;
 use crate::live::processor::Processor;
+use crate::live::resting::{Rest, Resting};
 use crate::live::state::State;
 use crate::live::whereabouts::Whereabouts;
 use crate::live::window::{Tellers, Window};
 use crate::pipeline::Scoreboard;
 use crate::version::Position;
-
-/// How many windows that nobody watches, other than of a top, may be remembered. Beyond, they end at once.
-const MAX_RESTING: usize = 4_096;
 
 /// The windows that are watched, or were a moment ago.
 ///
@@ -31,7 +28,7 @@ const MAX_RESTING: usize = 4_096;
 #[derive(Debug, Default)]
 pub(crate) struct Hub {
     boards: Mutex<HashMap<BoardId, Windows>>,
-    resting: Arc<AtomicUsize>,
+    resting: Resting,
     tellers: Tellers,
     /// What all windows know of names.
     pub(crate) names: Names,
@@ -45,16 +42,13 @@ struct Windows {
     corrected: Arc<Corrected>,
 }
 
-/// A place among the windows that nobody watches; given back when it is dropped.
+/// What a window has that is remembered though nobody watches it.
 #[derive(Debug)]
-pub(super) struct Rest(Option<Arc<AtomicUsize>>);
-
-impl Drop for Rest {
-    fn drop(&mut self) {
-        if let Some(resting) = &self.0 {
-            resting.fetch_sub(1, Ordering::Relaxed);
-        }
-    }
+pub(super) enum Remembered {
+    /// It is of a top: they are few, and thousands may come back to one of them.
+    Always,
+    /// A place among those of which there are so many.
+    Resting(#[expect(dead_code, reason = "held as long as the window rests")] Rest),
 }
 
 /// A watcher's place at a window.
@@ -94,15 +88,12 @@ impl Hub {
         Seat { window, state, asked }
     }
 
-    /// A place among the windows that nobody watches; `None` if there are enough. Tops always have one: they are few, and thousands
-    /// may come back to one of them.
-    pub(super) fn rest(&self, window: &Window) -> Option<Rest> {
+    /// A place among the windows that nobody watches; `None` if there are enough.
+    pub(super) fn rest(&self, window: &Window) -> Option<Remembered> {
         if window.part.window.kind().is_top() {
-            return Some(Rest(None));
+            return Some(Remembered::Always);
         }
-        let rest = |resting| (resting < MAX_RESTING).then_some(resting + 1);
-        let there_is_room = self.resting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, rest).is_ok();
-        there_is_room.then(|| Rest(Some(self.resting.clone())))
+        self.resting.place(window.guest()).map(Remembered::Resting)
     }
 
     /// Gives a window up, unless somebody has come.

@@ -1,6 +1,7 @@
 //! One watcher of a window.
 
 use std::fmt;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -28,6 +29,7 @@ pub struct Subscription {
     held: Held,
     /// It was said to hold something, and nothing has been said to it yet.
     resumes: bool,
+    guest: Option<NonZeroU64>,
 }
 
 impl fmt::Debug for Subscription {
@@ -48,7 +50,16 @@ impl Subscription {
     ) -> Self {
         let Seat { window, state, asked } = scoreboard.hub().seat(&scoreboard, part, Some(announced));
         let held = since.map_or(Held::Nothing, |since| Held::Said(since, asked > 0));
-        Self { scoreboard, window, state, asked, held, resumes: since.is_some() }
+        Self { scoreboard, window, state, asked, held, resumes: since.is_some(), guest: None }
+    }
+
+    /// Says who watches, by a number: one for each address, say. Of the windows that are remembered when nobody watches them any more, an eighth
+    /// at the most are one guest's; beyond, they end with their last watcher.
+    #[must_use]
+    pub fn of_guest(mut self, guest: NonZeroU64) -> Self {
+        self.guest = Some(guest);
+        self.window.receive(guest);
+        self
     }
 
     /// The board that is watched.
@@ -141,6 +152,9 @@ impl Subscription {
         let part = self.window.part.clone();
         let Seat { window, state, asked } = self.scoreboard.hub().seat(&self.scoreboard, &part, None);
         (self.window, self.state, self.asked) = (window, state, asked);
+        if let Some(guest) = self.guest {
+            self.window.receive(guest);
+        }
         if let Held::Given(at) | Held::Said(at, _) = self.held {
             self.held = Held::Said(at, asked > 0);
         }

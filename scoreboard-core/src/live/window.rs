@@ -1,6 +1,7 @@
 //! A part of one board, and all who watch it.
 
 use std::collections::VecDeque;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -50,6 +51,8 @@ pub(crate) struct Window {
     asked: AtomicU64,
     /// Wakes the task: somebody asked.
     pub(super) wake: Notify,
+    /// The number of who came last and said one; 0 for none.
+    guest: AtomicU64,
     told: Told,
 }
 
@@ -83,6 +86,7 @@ impl Window {
             state: watch::Sender::new(State::default()),
             asked: AtomicU64::new(0),
             wake: Notify::new(),
+            guest: AtomicU64::new(0),
             told,
         }
     }
@@ -97,6 +101,15 @@ impl Window {
     /// The number of the last request.
     pub(super) fn asked(&self) -> u64 {
         self.asked.load(Ordering::SeqCst)
+    }
+
+    /// Somebody watches who is this guest.
+    pub(super) fn receive(&self, guest: NonZeroU64) {
+        self.guest.store(guest.get(), Ordering::Relaxed);
+    }
+
+    pub(super) fn guest(&self) -> Option<NonZeroU64> {
+        NonZeroU64::new(self.guest.load(Ordering::Relaxed))
     }
 
     pub(super) fn is_unwatched(&self) -> bool {

@@ -14,7 +14,7 @@ use crate::pipeline::Scoreboard;
 use crate::pipeline::publish::publish;
 use crate::pipeline::refresh::refresh;
 use crate::pipeline::write_through::WriteThrough;
-use crate::store::{Change, Outcome, Receipt, Refusal, ScoreStore};
+use crate::store::{Change, Origin, Outcome, Receipt, Refusal, ScoreStore};
 
 /// What a transaction made of one change.
 pub(super) enum Applied {
@@ -60,13 +60,15 @@ impl fmt::Debug for AfterCommit {
 
 #[async_trait]
 impl CommitListener for AfterCommit {
-    async fn committed(&self, outcomes: &[Outcome]) {
+    async fn committed(&self, changes: &[Change], outcomes: &[Outcome]) {
         let moved = refresh(&*self.cache, outcomes).await;
         publish(&*self.broadcaster, &moved).await;
         for board in moved.keys() {
             self.write_through.moved(board);
         }
-        for receipt in outcomes.iter().filter_map(Outcome::receipt) {
+        // What a game server recorded was never under way.
+        let started = changes.iter().zip(outcomes).filter(|(change, _)| change.origin == Origin::Action);
+        for receipt in started.filter_map(|(_, outcome)| outcome.receipt()) {
             self.fraud.on_settled(receipt.user_id, receipt.action_id);
         }
     }

@@ -11,12 +11,12 @@ use crate::accounts::{AccountStore, FactorStore};
 use crate::broadcast::Broadcaster;
 use crate::cache::BoardCache;
 use crate::clock::Timestamp;
-use crate::fraud::IncidentStore;
+use crate::fraud::{IncidentStore, OutstandingActions};
 use crate::limiter::RateLimiter;
 use crate::store::{ModerationStore, ScoreStore};
 use crate::testing::fixture::{
     AccountStoreFixture, BoardCacheFixture, BroadcasterFixture, FactorStoreFixture, Fixture, IncidentStoreFixture,
-    ModerationStoreFixture, RateLimiterFixture, ScoreStoreFixture, VerifierFixture,
+    ModerationStoreFixture, OutstandingActionsFixture, RateLimiterFixture, ScoreStoreFixture, VerifierFixture,
 };
 use crate::testing::memory::MemoryFixture;
 use crate::verifier::ActionVerifier;
@@ -27,6 +27,7 @@ pub mod broadcaster;
 pub mod factor_store;
 pub mod incident_store;
 pub mod moderation_store;
+pub mod outstanding_actions;
 pub mod rate_limiter;
 pub mod score_store;
 pub mod verifier;
@@ -68,6 +69,11 @@ pub trait Defect: Send + Sync + 'static {
         intact
     }
 
+    /// Spoils a count of actions under way.
+    fn outstanding_actions(intact: Arc<dyn OutstandingActions>) -> Arc<dyn OutstandingActions> {
+        intact
+    }
+
     /// Spoils a broadcaster.
     fn broadcaster(intact: Arc<dyn Broadcaster>) -> Arc<dyn Broadcaster> {
         intact
@@ -96,6 +102,7 @@ pub struct Broken<D> {
     moderation: Arc<dyn ModerationStore>,
     cache: Arc<dyn BoardCache>,
     limiter: Arc<dyn RateLimiter>,
+    outstanding: Arc<dyn OutstandingActions>,
     broadcaster: Arc<dyn Broadcaster>,
     verifier: Arc<dyn ActionVerifier>,
     defect: PhantomData<D>,
@@ -112,6 +119,7 @@ impl<D: Defect> Fixture for Broken<D> {
             moderation: D::moderation_store(memory.moderation_store()),
             cache: D::board_cache(memory.board_cache()),
             limiter: D::rate_limiter(memory.rate_limiter()),
+            outstanding: D::outstanding_actions(memory.outstanding_actions()),
             broadcaster: D::broadcaster(memory.broadcaster()),
             verifier: D::verifier(memory.verifier()),
             memory,
@@ -162,11 +170,25 @@ impl<D: Defect> RateLimiterFixture for Broken<D> {
     }
 
     fn now(&self) -> Timestamp {
-        self.memory.now()
+        RateLimiterFixture::now(&self.memory)
     }
 
     async fn advance(&self, duration: Duration) {
-        self.memory.advance(duration).await;
+        RateLimiterFixture::advance(&self.memory, duration).await;
+    }
+}
+
+impl<D: Defect> OutstandingActionsFixture for Broken<D> {
+    fn outstanding_actions(&self) -> Arc<dyn OutstandingActions> {
+        self.outstanding.clone()
+    }
+
+    fn now(&self) -> Timestamp {
+        OutstandingActionsFixture::now(&self.memory)
+    }
+
+    async fn advance(&self, duration: Duration) {
+        OutstandingActionsFixture::advance(&self.memory, duration).await;
     }
 }
 

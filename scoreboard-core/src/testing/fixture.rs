@@ -7,7 +7,7 @@ use crate::accounts::{AccountStore, FactorStore};
 use crate::broadcast::Broadcaster;
 use crate::cache::BoardCache;
 use crate::clock::Timestamp;
-use crate::fraud::IncidentStore;
+use crate::fraud::{IncidentStore, OutstandingActions};
 use crate::limiter::RateLimiter;
 use crate::store::{ModerationStore, ScoreStore};
 use crate::verifier::ActionVerifier;
@@ -61,6 +61,19 @@ pub trait RateLimiterFixture: Fixture {
     fn rate_limiter(&self) -> Arc<dyn RateLimiter>;
 
     /// The time by which the limiter goes.
+    fn now(&self) -> Timestamp;
+
+    /// Lets this much time go by.
+    fn advance(&self, duration: Duration) -> impl Future<Output = ()> + Send;
+}
+
+/// What the suite [`outstanding_actions`](crate::testing::outstanding_actions) needs. It counts by the millisecond: a fixture that goes by a
+/// clock of its own puts one in its place that it can move.
+pub trait OutstandingActionsFixture: Fixture {
+    /// A handle on the fixture's count: all are clones of one.
+    fn outstanding_actions(&self) -> Arc<dyn OutstandingActions>;
+
+    /// The time by which it counts.
     fn now(&self) -> Timestamp;
 
     /// Lets this much time go by.

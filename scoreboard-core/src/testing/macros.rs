@@ -309,6 +309,33 @@ macro_rules! rate_limiter_conformance {
     };
 }
 
+/// Runs the suite [`outstanding_actions`](crate::testing::outstanding_actions): one `#[test]` for each case, in a module `outstanding_actions`.
+///
+/// The argument is a type that implements [`OutstandingActionsFixture`](crate::testing::OutstandingActionsFixture).
+#[macro_export]
+macro_rules! outstanding_actions_conformance {
+    ($fixture:ty) => {
+        $crate::__conformance!(
+            outstanding_actions,
+            $fixture,
+            [
+                so_many_are_under_way,
+                who_waits_is_told_for_what_and_how_long,
+                a_finished_action_leaves_its_place,
+                an_expired_action_leaves_its_place,
+                an_action_has_its_own_time,
+                a_refused_start_takes_no_place,
+                a_repeat_takes_one_place,
+                what_is_not_under_way_is_not_finished,
+                users_have_places_of_their_own,
+                a_lower_number_holds_at_once,
+                so_many_are_under_way_at_once,
+                many_users_are_told_apart,
+            ]
+        );
+    };
+}
+
 /// Runs the suite [`broadcaster`](crate::testing::broadcaster): one `#[test]` for each case, in a module `broadcaster`.
 ///
 /// The argument is a type that implements [`BroadcasterFixture`](crate::testing::BroadcasterFixture).
@@ -429,6 +456,7 @@ mod tests {
         moderation_store: ["moderation_store.rs", "moderation_store/deciding.rs", "moderation_store/holding.rs", "moderation_store/previewing.rs", "moderation_store/restricting.rs", "moderation_store/together.rs", "moderation_store/voiding.rs"];
         board_cache: ["board_cache.rs"];
         rate_limiter: ["rate_limiter.rs", "rate_limiter/sliding_log.rs", "rate_limiter/gcra.rs", "rate_limiter/cells.rs"];
+        outstanding_actions: ["outstanding_actions.rs"];
         broadcaster: ["broadcaster.rs"];
         verifier: ["verifier.rs"];
     }

@@ -7,18 +7,18 @@ use crate::accounts::{AccountStore, FactorStore};
 use crate::broadcast::Broadcaster;
 use crate::cache::BoardCache;
 use crate::clock::{Clock, Timestamp};
-use crate::fraud::IncidentStore;
+use crate::fraud::{IncidentStore, OutstandingActions};
 use crate::id_source::RandomIds;
 use crate::limiter::RateLimiter;
 use crate::memory::{
-    InProcessBroadcaster, MemoryAccountStore, MemoryBoardCache, MemoryIncidentStore, MemoryRateLimiter,
-    MemoryScoreStore,
+    InProcessBroadcaster, MemoryAccountStore, MemoryBoardCache, MemoryIncidentStore, MemoryOutstanding,
+    MemoryRateLimiter, MemoryScoreStore,
 };
 use crate::store::{ModerationStore, ScoreStore};
 use crate::testing::ManualClock;
 use crate::testing::fixture::{
     AccountStoreFixture, BoardCacheFixture, BroadcasterFixture, FactorStoreFixture, Fixture, IncidentStoreFixture,
-    ModerationStoreFixture, RateLimiterFixture, ScoreStoreFixture, VerifierFixture,
+    ModerationStoreFixture, OutstandingActionsFixture, RateLimiterFixture, ScoreStoreFixture, VerifierFixture,
 };
 use crate::verifier::{ActionVerifier, HmacVerifier, KeyRing};
 
@@ -30,6 +30,7 @@ pub struct MemoryFixture {
     incidents: Arc<MemoryIncidentStore>,
     cache: Arc<MemoryBoardCache>,
     limiter: Arc<MemoryRateLimiter>,
+    outstanding: MemoryOutstanding,
     clock: ManualClock,
     broadcaster: Arc<InProcessBroadcaster>,
     verifier: Arc<HmacVerifier>,
@@ -43,6 +44,7 @@ impl Fixture for MemoryFixture {
             incidents: Arc::default(),
             cache: Arc::new(MemoryBoardCache::new(1024 * 1024)),
             limiter: Arc::default(),
+            outstanding: MemoryOutstanding::default(),
             clock: ManualClock::default(),
             broadcaster: Arc::default(),
             verifier: Arc::new(HmacVerifier::new(&KeyRing::random(&RandomIds))),
@@ -89,6 +91,20 @@ impl BoardCacheFixture for MemoryFixture {
 impl RateLimiterFixture for MemoryFixture {
     fn rate_limiter(&self) -> Arc<dyn RateLimiter> {
         self.limiter.clone()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    async fn advance(&self, duration: Duration) {
+        self.clock.advance(duration);
+    }
+}
+
+impl OutstandingActionsFixture for MemoryFixture {
+    fn outstanding_actions(&self) -> Arc<dyn OutstandingActions> {
+        Arc::new(self.outstanding.clone())
     }
 
     fn now(&self) -> Timestamp {

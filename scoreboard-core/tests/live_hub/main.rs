@@ -2,6 +2,7 @@
 
 mod adversary;
 mod copy;
+mod guests;
 mod private;
 mod rigged;
 mod sharing;

@@ -26,7 +26,7 @@ pub(crate) async fn run(settings: &Settings, command: Admin) -> Result<()> {
             files.check_folder()?;
         }
         let file = key_file(settings, &place)?;
-        return signing_keys::rotate(&file, keep, std::time::Duration::from_secs(after));
+        return signing_keys::rotate(settings, &place, &file, keep, std::time::Duration::from_secs(after)).await;
     }
     // What makes something new may come before the first start.
     let makes_something =

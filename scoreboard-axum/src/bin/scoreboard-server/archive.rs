@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use scoreboard_core::{Clock, InvalidValue, SystemClock};
+use scoreboard_core::InvalidValue;
 use scoreboard_postgres::{Archive, ArchiveStep, LogPart};
 
 use crate::failure::{Failure, Result};
@@ -34,7 +34,7 @@ impl Days {
 /// Archives what is as old, or says what that would be.
 pub(crate) async fn run(settings: &Settings, older_than: Days, folder: PathBuf, dry_run: bool) -> Result<()> {
     let stores = Stores::open_existing(settings).await?;
-    let archive = Archive { now: SystemClock.now(), older_than: older_than.duration(), folder };
+    let archive = Archive { now: stores.now().await?, older_than: older_than.duration(), folder };
     let told = if dry_run { would_go(&stores, &archive).await } else { go(&stores, &archive).await };
     stores.close().await;
     print(&told?)

@@ -7,7 +7,7 @@ use scoreboard_core::statistical::{
     ActiveHours, IntervalVariation, PointsShift, Rules, SharedSource, Velocity, WindowVariation,
 };
 use scoreboard_core::{
-    FraudWatchConfig, IncidentAlerts, IncidentAlertsConfig, IncidentStore, InvalidValue, KindId, SystemClock,
+    Clock, FraudWatchConfig, IncidentAlerts, IncidentAlertsConfig, IncidentStore, InvalidValue, KindId,
 };
 use scoreboard_notify::{SmtpMailer, Webhook};
 
@@ -44,23 +44,27 @@ impl settings::Fraud {
 }
 
 /// The store of incidents, before which stands who tells people of them, where the settings name somebody.
-pub(crate) fn told(incidents: Arc<dyn IncidentStore>, effective: &Effective) -> Result<Arc<dyn IncidentStore>> {
+pub(crate) fn told(
+    incidents: Arc<dyn IncidentStore>,
+    effective: &Effective,
+    clock: &Arc<dyn Clock>,
+) -> Result<Arc<dyn IncidentStore>> {
     let (alerts, mail) = (&effective.settings.alerts, &effective.settings.mail);
     let mut carriers: Vec<(Arc<dyn Notifier>, Email)> = Vec::new();
     if !alerts.emails.is_empty() {
         let mailer =
             SmtpMailer::new(&mail.smtp_url, &mail.from).map_err(|rule| effective.refuse("mail.smtp_url", rule))?;
         // A queue of its own: whoever waits for a code does not wait behind alerts.
-        let mailer = behind_queue(Arc::new(mailer));
+        let mailer = behind_queue(Arc::new(mailer), clock);
         for address in &alerts.emails {
             let address = address.parse().map_err(|rule| effective.refuse("alerts.emails", rule))?;
             carriers.push((mailer.clone(), address));
         }
     }
     if !alerts.webhook_url.is_empty() {
-        let webhook = Webhook::new(&alerts.webhook_url, &alerts.secret, Arc::new(SystemClock));
+        let webhook = Webhook::new(&alerts.webhook_url, &alerts.secret, clock.clone());
         let webhook = webhook.map_err(|rule| effective.refuse("alerts.webhook_url", rule))?;
-        carriers.push((behind_queue(Arc::new(webhook)), NO_ADDRESS.parse().expect("an address")));
+        carriers.push((behind_queue(Arc::new(webhook), clock), NO_ADDRESS.parse().expect("an address")));
     }
     if carriers.is_empty() {
         return Ok(incidents);
@@ -68,5 +72,5 @@ pub(crate) fn told(incidents: Arc<dyn IncidentStore>, effective: &Effective) -> 
     let mut config = IncidentAlertsConfig::default();
     config.per_hour = alerts.per_hour;
     config.url = format!("{}api/admin/incidents/", effective.settings.public_url);
-    Ok(Arc::new(IncidentAlerts::new(incidents, carriers, Arc::new(SystemClock), config)))
+    Ok(Arc::new(IncidentAlerts::new(incidents, carriers, clock.clone(), config)))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use scoreboard_core::accounts::AccountStore;
-use scoreboard_core::{Chain, Clock, KeyId, KeyRing, RandomIds, Secret, SystemClock};
+use scoreboard_core::{Chain, Clock, KeyId, KeyRing, RandomIds, Secret};
 
 use crate::failure::{Failure, Result};
 use crate::keys::{InForce, Keys};
@@ -19,6 +19,8 @@ pub(crate) struct KeyWatch {
     ring: KeyRing,
     file: PathBuf,
     store: Arc<dyn AccountStore>,
+    /// By which it is decided when a key begins to sign, and when it is over: the same for all servers.
+    clock: Arc<dyn Clock>,
     /// What was in force when it was last looked.
     known: InForce,
     /// What the store said last: it may be away.
@@ -27,12 +29,17 @@ pub(crate) struct KeyWatch {
 
 impl KeyWatch {
     /// The ring as it is now; it changes with [`follow`](Self::follow).
-    pub(crate) async fn begin(keys: &Keys, file: &Path, store: Arc<dyn AccountStore>) -> Result<(Self, KeyRing)> {
+    pub(crate) async fn begin(
+        keys: &Keys,
+        file: &Path,
+        store: Arc<dyn AccountStore>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<(Self, KeyRing)> {
         let revoked = store.revoked_keys().await?;
-        let known = keys.in_force(&revoked, SystemClock.now());
+        let known = keys.in_force(&revoked, clock.now());
         let ring = KeyRing::random(&RandomIds);
         install(&ring, keys, &known)?;
-        Ok((Self { ring: ring.clone(), file: file.to_owned(), store, known, revoked }, ring))
+        Ok((Self { ring: ring.clone(), file: file.to_owned(), store, clock, known, revoked }, ring))
     }
 
     /// Keeps the ring as the file and the store have it. Never returns.
@@ -63,7 +70,7 @@ impl KeyWatch {
         let Some(keys) = tokio::task::spawn_blocking(move || Keys::load(&file)).await.map_err(Failure::new)?? else {
             return Ok(());
         };
-        let found = keys.in_force(&self.revoked, SystemClock.now());
+        let found = keys.in_force(&self.revoked, self.clock.now());
         if found != self.known {
             install(&self.ring, &keys, &found)?;
             let (verify, open) = (ids(&found.verify), ids(&found.open));

@@ -60,9 +60,9 @@ struct DocumentKey {
 }
 
 impl Keys {
-    /// One fresh key.
+    /// One fresh key. Whose clock says when it was made is of no account: while it is the only one, it signs.
     pub(crate) fn fresh() -> Self {
-        Self(vec![Key::fresh()])
+        Self(vec![Key::fresh(SystemClock.now())])
     }
 
     /// The keys in the file at `path`, or fresh ones, written there, if there is none. True if they are fresh.
@@ -120,10 +120,10 @@ impl Keys {
         Ok(Self(keys))
     }
 
-    /// Puts a fresh key in front, which signs after a while, and keeps `keep` of those before it.
-    pub(crate) fn rotate(&mut self, keep: usize, after: Duration) {
-        let mut fresh = Key::fresh();
-        fresh.signs_from = Some(fresh.created_at.plus(after));
+    /// Puts a fresh key in front, which signs this long after now, and keeps `keep` of those before it.
+    pub(crate) fn rotate(&mut self, keep: usize, after: Duration, now: Timestamp) {
+        let mut fresh = Key::fresh(now);
+        fresh.signs_from = Some(now.plus(after));
         self.0.truncate(keep);
         self.0.insert(0, fresh);
     }
@@ -197,8 +197,7 @@ enum Place {
 
 impl Key {
     /// `k`, the day, and as much by chance as keeps apart those of one day, gone ones too: what was signed by a key is looked for by its id.
-    fn fresh() -> Self {
-        let now = SystemClock.now();
+    fn fresh(now: Timestamp) -> Self {
         let day: String = now.to_string().chars().take(10).filter(char::is_ascii_digit).collect();
         let mut chance = [0; 4];
         RandomIds.fill(&mut chance);
@@ -287,7 +286,7 @@ mod tests {
     fn rotation_signs_with_a_new_key_and_keeps_the_newest_of_the_old() {
         let mut keys = Keys::fresh();
         let first = keys.0[0].id.clone();
-        let rotate = |keys: &mut Keys, keep| keys.rotate(keep, Duration::ZERO);
+        let rotate = |keys: &mut Keys, keep| keys.rotate(keep, Duration::ZERO, SystemClock.now());
         rotate(&mut keys, 2);
         assert_eq!(keys.0.len(), 2);
         assert_eq!(keys.0[1].id, first);

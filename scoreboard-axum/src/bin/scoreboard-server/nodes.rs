@@ -1,12 +1,16 @@
-//! What several servers of one database share beside it: announcements always, limits and cached answers where there is a Redis.
+//! What several servers of one database share beside it: announcements always; limits, what users have under way, and cached answers where there
+//! is a Redis.
 
 use std::sync::Arc;
 
 use scoreboard_axum::{App, Limits};
-use scoreboard_core::memory::{InProcessBroadcaster, MemoryRateLimiter};
-use scoreboard_core::{Broadcaster, Builder, Chain, ErrorKind, FallbackLimiter, RateLimiter, Scoreboard};
+use scoreboard_core::memory::{InProcessBroadcaster, MemoryOutstanding, MemoryRateLimiter};
+use scoreboard_core::{
+    Broadcaster, Builder, Chain, ErrorKind, FallbackLimiter, FallbackOutstanding, OutstandingActions, RateLimiter,
+    Scoreboard,
+};
 use scoreboard_postgres::{PostgresBroadcaster, PostgresTurns};
-use scoreboard_redis::{Namespace, Redis, RedisBoardCache, RedisBroadcaster, RedisRateLimiter};
+use scoreboard_redis::{Namespace, Redis, RedisBoardCache, RedisBroadcaster, RedisOutstanding, RedisRateLimiter};
 
 use crate::failure::{Failure, Result};
 use crate::place::Place;
@@ -52,6 +56,15 @@ impl Nodes {
             (Some(redis), _) => Arc::new(RedisBroadcaster::new(redis.clone())),
             (None, Place::Postgres { config, .. }) => Arc::new(PostgresBroadcaster::start(config)),
             (None, Place::Memory | Place::Sqlite { .. }) => Arc::new(InProcessBroadcaster::default()),
+        }
+    }
+
+    /// Counts with the others what users have under way; by itself where there is no Redis, or it is gone.
+    pub(crate) fn outstanding(&self) -> Arc<dyn OutstandingActions> {
+        let here = Arc::new(MemoryOutstanding::default());
+        match &self.redis {
+            Some(redis) => Arc::new(FallbackOutstanding::new(Arc::new(RedisOutstanding::new(redis.clone())), here)),
+            None => here,
         }
     }
 

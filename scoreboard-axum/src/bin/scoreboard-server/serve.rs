@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use scoreboard_axum::{App, HttpConfig, Lifecycle, Network, ServeConfig, service};
 use scoreboard_core::accounts::Accounts;
-use scoreboard_core::{DeterministicRules, FraudWatch, KeyRing, RandomIds, RankIndexed, Scoreboard};
+use scoreboard_core::{Clock, DeterministicRules, FraudWatch, KeyRing, RandomIds, RankIndexed, Scoreboard};
 use tokio::net::TcpListener;
 use tokio::time::{Instant, timeout};
 
@@ -110,18 +110,18 @@ async fn start(effective: &Effective, http: HttpConfig) -> Result<Started> {
     if let Place::Sqlite { files, .. } = &place {
         files.warn_of_readers();
     }
+    let clock = stores.clock().await?;
     // After the database, so that where that is not one of ours nothing of ours is left beside it.
-    let ring = keys(key_file.as_deref(), is_new, &stores).await?;
+    let ring = keys(key_file.as_deref(), is_new, &stores, &clock).await?;
     if sample::create_if_empty(&*stores.scores).await? {
         tracing::info!("created the board `main` with a sample catalogue");
     }
     durability(&stores);
 
     let nodes = Nodes::meet(settings, &place).await?;
-    let clock = stores.clock().await?;
     let accounts = Accounts::builder(stores.accounts.clone(), &ring).with_factors(stores.factors.clone());
     let accounts = accounts.with_clock(clock.clone());
-    let mut accounts = messages::carried(accounts.with_config(settings.accounts_config()), effective)?;
+    let mut accounts = messages::carried(accounts.with_config(settings.accounts_config()), effective, &clock)?;
     if let Some(issuer) = outside::issuer(effective).await? {
         accounts = accounts.with_outside_issuer(issuer);
     }
@@ -138,11 +138,12 @@ async fn start(effective: &Effective, http: HttpConfig) -> Result<Started> {
     let broadcaster = nodes.broadcaster(&place);
     let wanted = settings.ranks.config().map_err(|rule| effective.refuse("ranks.boards", rule.to_string()))?;
     let (scores, ranks) = ranks::over(stores.scores.clone(), wanted, &broadcaster);
+    let rules = DeterministicRules::new(settings.fraud.max_outstanding).with_outstanding(nodes.outstanding());
     let builder = Scoreboard::builder(scores)
         .with_broadcaster(broadcaster)
         .with_keys(ring)
-        .with_fraud_detector(Arc::new(DeterministicRules::new(settings.fraud.max_outstanding)))
-        .with_incidents(fraud::told(stores.incidents.clone(), effective)?)
+        .with_fraud_detector(Arc::new(rules))
+        .with_incidents(fraud::told(stores.incidents.clone(), effective, &clock)?)
         .with_moderation(stores.moderation.clone())
         .with_names(stores.accounts.clone())
         .with_clock(clock.clone())
@@ -248,7 +249,7 @@ fn durability(stores: &Stores) {
 }
 
 /// The ring of this server, which follows its file and what was revoked.
-async fn keys(path: Option<&Path>, is_new: bool, stores: &Stores) -> Result<KeyRing> {
+async fn keys(path: Option<&Path>, is_new: bool, stores: &Stores, clock: &Arc<dyn Clock>) -> Result<KeyRing> {
     let Some(path) = path else { return Ok(KeyRing::random(&RandomIds)) };
     let (keys, fresh) = Keys::load_or_create(path)?;
     let file = path.display();
@@ -261,7 +262,7 @@ async fn keys(path: Option<&Path>, is_new: bool, stores: &Stores) -> Result<KeyR
         ),
         (false, _) => {}
     }
-    let (watch, ring) = KeyWatch::begin(&keys, path, stores.accounts.clone()).await?;
+    let (watch, ring) = KeyWatch::begin(&keys, path, stores.accounts.clone(), clock.clone()).await?;
     tokio::spawn(watch.follow());
     Ok(ring)
 }

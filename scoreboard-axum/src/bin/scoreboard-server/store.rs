@@ -7,7 +7,7 @@ use scoreboard_axum::App;
 use scoreboard_core::accounts::{AccountStore, FactorStore};
 use scoreboard_core::memory::{MemoryAccountStore, MemoryIncidentStore, MemoryScoreStore};
 use scoreboard_core::{
-    BackendError, Chain, Clock, Epoch, ErrorKind, IncidentStore, ModerationStore, ScoreStore, SystemClock,
+    BackendError, Chain, Clock, Epoch, ErrorKind, IncidentStore, ModerationStore, ScoreStore, SystemClock, Timestamp,
 };
 use scoreboard_postgres::{PostgresClock, PostgresStore, ReplicaReads};
 use scoreboard_sqlite::SqliteStore;
@@ -153,7 +153,7 @@ impl Stores {
         main && self.apart.iter().all(PostgresStore::is_durable)
     }
 
-    /// The clock by which the server goes: that of the database, where several share one, so that none judges by a clock that is wrong.
+    /// The clock by which servers and commands go: that of the database, where several share one, so that none judges by a clock that is wrong.
     pub(crate) async fn clock(&self) -> Result<Arc<dyn Clock>> {
         match &self.backend {
             Backend::Memory | Backend::Sqlite(_) => Ok(Arc::new(SystemClock)),
@@ -163,6 +163,11 @@ impl Stores {
                 Ok(Arc::new(clock))
             }
         }
+    }
+
+    /// What that clock shows: when what a command decides was decided.
+    pub(crate) async fn now(&self) -> Result<Timestamp> {
+        Ok(self.clock().await?.now())
     }
 
     /// The database server, for what is done on one alone.

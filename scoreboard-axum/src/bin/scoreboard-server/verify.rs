@@ -37,7 +37,6 @@ pub(crate) struct Asked {
 pub(crate) async fn run(settings: &Settings, asked: Asked) -> Result<ExitCode> {
     let Asked { board, archive, sign, head, public_key } = asked;
     let look = async {
-        let signer = if sign { Some(Signer::open(settings)?) } else { None };
         let mut kept = match &head {
             Some(file) => heads::read(file, public_key.as_deref())?,
             None => Vec::new(),
@@ -46,6 +45,7 @@ pub(crate) async fn run(settings: &Settings, asked: Asked) -> Result<ExitCode> {
         let archive = archive.as_deref();
         let stores = Stores::open_existing(settings).await?;
         let all_agree = async {
+            let signer = if sign { Some(Signer::open(settings, stores.now().await?)?) } else { None };
             let logs_agree = boards(&stores, board.as_ref(), signer.as_ref()).await?;
             let heads_agree = heads_agree(&stores, &kept, archive.is_some()).await?;
             Ok::<_, Failure>(archive_agrees(&stores, archive, &kept).await? && logs_agree && heads_agree)

@@ -153,7 +153,7 @@ impl Worker {
                         self.neighbours.lock().see(&outcomes);
                     }
                     if let Some(listener) = &self.listener {
-                        listener.committed(&outcomes).await;
+                        listener.committed(&group.changes, &outcomes).await;
                     }
                     group.answer(outcomes);
                 }

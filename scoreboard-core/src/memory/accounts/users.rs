@@ -48,6 +48,10 @@ impl UserStore for MemoryAccountStore {
         Ok(self.users.lock().accounts.get(&id).map(|(user, _)| user.clone()))
     }
 
+    async fn user_with_password(&self, id: UserId) -> Result<Option<(User, PasswordHash)>, BackendError> {
+        Ok(self.users.lock().accounts.get(&id).cloned())
+    }
+
     async fn user_by_email(&self, email: &Email) -> Result<Option<(User, PasswordHash)>, BackendError> {
         let users = self.users.lock();
         Ok(users.ids.get(email).and_then(|id| users.accounts.get(id)).cloned())

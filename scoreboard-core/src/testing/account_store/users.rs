@@ -40,6 +40,8 @@ pub async fn a_user_is_kept_whole<F: AccountStoreFixture>(f: &F) {
     for number in [1, 2] {
         let expected = account(number);
         assert_eq!(store.user(expected.id).await.expect("user answers"), Some(expected.clone()), "by id");
+        let found = store.user_with_password(expected.id).await.expect("user_with_password answers");
+        assert_eq!(found, Some((expected.clone(), hash(&number.to_string()))), "by id, with the password's hash");
         let found = store.user_by_email(&expected.email).await.expect("user_by_email answers");
         assert_eq!(found, Some((expected, hash(&number.to_string()))), "by address, with the password's hash");
     }
@@ -50,6 +52,7 @@ pub async fn an_unknown_user_is_answered_as_such<F: AccountStoreFixture>(f: &F) 
     create(f, &[1]).await;
     let store = f.account_store();
     assert_eq!(store.user(user(9)).await.expect("user answers"), None);
+    assert_eq!(store.user_with_password(user(9)).await.expect("user_with_password answers"), None);
     let found = store.user_by_email(&email("user-9@example.org")).await.expect("user_by_email answers");
     assert_eq!(found, None, "nobody has this address");
     let replaced = store.replace_password(user(9), &hash("1"), &hash("2")).await.expect("replace_password answers");

@@ -145,14 +145,17 @@ impl UserStore for Altered {
         self.store.user(id).await
     }
 
+    async fn user_with_password(&self, id: UserId) -> Result<Option<(User, PasswordHash)>> {
+        self.store.user_with_password(id).await
+    }
+
     async fn user_by_email(&self, email: &Email) -> Result<Option<(User, PasswordHash)>> {
         self.store.user_by_email(email).await
     }
 
     async fn replace_password(&self, id: UserId, old: &PasswordHash, new: &PasswordHash) -> Result<bool> {
         if self.is(Alteration::PasswordOverwritten)
-            && let Some(user) = self.store.user(id).await?
-            && let Some((_, there)) = self.store.user_by_email(&user.email).await?
+            && let Some((_, there)) = self.store.user_with_password(id).await?
         {
             return self.store.replace_password(id, &there, new).await;
         }

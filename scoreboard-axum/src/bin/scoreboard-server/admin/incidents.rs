@@ -1,8 +1,6 @@
 //! Incidents: listed, and decided.
 
-use scoreboard_core::{
-    CaseDecision, Chain, Clock, IncidentFilter, IncidentId, IncidentStatus, StepOutcome, SystemClock,
-};
+use scoreboard_core::{CaseDecision, Chain, IncidentFilter, IncidentId, IncidentStatus, StepOutcome};
 
 use super::moderation::{refused, scoreboard};
 use crate::cli::CaseFlags;
@@ -47,7 +45,8 @@ async fn decide(
     let case = file.incident.case;
     // Who tries again decides what was seen the first time.
     let revision = if case.status == status { case.revision.saturating_sub(1) } else { case.revision };
-    let decision = CaseDecision { incident, revision, by: user.id, at: SystemClock.now(), status, note, void, release };
+    let decision =
+        CaseDecision { incident, revision, by: user.id, at: stores.now().await?, status, note, void, release };
     match scoreboard(stores).decide(&decision).await.map_err(|error| refused(&error))? {
         StepOutcome::Taken(incident) => Ok(format!("incident {} is {}", incident.id, incident.case.status.as_str())),
         StepOutcome::Unknown => Err(unknown()),

@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use scoreboard_core::{
-    Chain, Clock, Effects, Entry, IdSourceExt, Moderation, ModerationAct, ModerationId, Preview, RandomIds,
-    Restriction, Scoreboard, Selection, SystemClock, UserId,
+    Chain, Effects, Entry, IdSourceExt, Moderation, ModerationAct, ModerationId, Preview, RandomIds, Restriction,
+    Scoreboard, Selection, UserId,
 };
 
 use crate::cli::{DecisionFlags, WhichActions};
@@ -25,11 +25,11 @@ pub(super) async fn restrict(
     restriction: Restriction,
     flags: DecisionFlags,
 ) -> Result<String> {
-    decide(&scoreboard(stores), flags, ModerationAct::Restrict { user_id, restriction }).await
+    decide(stores, flags, ModerationAct::Restrict { user_id, restriction }).await
 }
 
 pub(super) async fn lift(stores: &Stores, user_id: UserId, flags: DecisionFlags) -> Result<String> {
-    decide(&scoreboard(stores), flags, ModerationAct::Lift { user_id }).await
+    decide(stores, flags, ModerationAct::Lift { user_id }).await
 }
 
 pub(super) async fn list(stores: &Stores, limit: usize) -> Result<String> {
@@ -67,7 +67,7 @@ async fn turn(
         && let Some(known) = scoreboard.carried_out(id).await.map_err(|error| refused(&error))?
         && known.moderation.act.kind() == act(Vec::new()).kind()
     {
-        return decide(&scoreboard, flags, known.moderation.act).await;
+        return decide(stores, flags, known.moderation.act).await;
     }
     let WhichActions { actions, board, user, rule, from, until } = which;
     let actions = if actions.is_empty() {
@@ -78,12 +78,13 @@ async fn turn(
     } else {
         actions
     };
-    decide(&scoreboard, flags, act(actions)).await
+    decide(stores, flags, act(actions)).await
 }
 
-async fn decide(scoreboard: &Scoreboard, flags: DecisionFlags, act: ModerationAct) -> Result<String> {
+async fn decide(stores: &Stores, flags: DecisionFlags, act: ModerationAct) -> Result<String> {
+    let scoreboard = scoreboard(stores);
     let DecisionFlags { reason, by, id, dry_run } = flags;
-    let at = SystemClock.now();
+    let at = stores.now().await?;
     let id = id.unwrap_or_else(|| ModerationId::from_uuid(RandomIds.uuid(at)));
     let moderation = Moderation { id, at, by, reason, act };
     if dry_run {

@@ -9,7 +9,8 @@ use crate::store::Stores;
 
 pub(super) async fn create(stores: &Stores, name: &KeyId, signing: bool) -> Result<String> {
     // Nothing is signed here, so any ring will do.
-    let accounts = Accounts::builder(stores.accounts.clone(), &KeyRing::random(&RandomIds)).build();
+    let accounts = Accounts::builder(stores.accounts.clone(), &KeyRing::random(&RandomIds));
+    let accounts = accounts.with_clock(stores.clock().await?).build();
     let made =
         if signing { accounts.create_signing_server_key(name).await } else { accounts.create_server_key(name).await };
     let key = made.map_err(|error| Failure::because("cannot create the key", &error))?;

@@ -3,17 +3,25 @@
 use std::path::Path;
 use std::time::Duration;
 
-use scoreboard_core::{Clock, KeyId, SystemClock};
+use scoreboard_core::{Clock, KeyId, SystemClock, Timestamp};
 
 use crate::failure::Result;
 use crate::keys::{InForce, Keys};
-use crate::progress::print;
+use crate::place::Place;
+use crate::progress::{note, print};
+use crate::settings::Settings;
 use crate::store::Stores;
 
-pub(super) fn rotate(path: &Path, keep: usize, after: Duration) -> Result<()> {
+pub(super) async fn rotate(
+    settings: &Settings,
+    place: &Place,
+    path: &Path,
+    keep: usize,
+    after: Duration,
+) -> Result<()> {
     let (mut keys, fresh) = Keys::load_or_create(path)?;
     if !fresh {
-        keys.rotate(keep, after);
+        keys.rotate(keep, after, moment_of_rotation(settings, place).await);
         keys.replace(path)?;
     }
     let ids: Vec<_> = keys.ids().map(|id| id.as_str()).collect();
@@ -25,11 +33,29 @@ pub(super) fn rotate(path: &Path, keep: usize, after: Duration) -> Result<()> {
     ))
 }
 
+/// Now, as the servers have it that are to sign by the new key from some moment on. A key must be had while the database is away too: then
+/// this machine's own clock has to do, and it is said.
+async fn moment_of_rotation(settings: &Settings, place: &Place) -> Timestamp {
+    if let Place::Sqlite { .. } | Place::Memory = place {
+        return SystemClock.now();
+    }
+    let asked = async {
+        let stores = Stores::open_existing(settings).await?;
+        let now = stores.now().await;
+        stores.close().await;
+        now
+    };
+    asked.await.unwrap_or_else(|failure| {
+        note(format_args!("{failure}: when the new key begins to sign goes by this machine's clock"));
+        SystemClock.now()
+    })
+}
+
 /// The keys of the file with what each is good for.
 pub(super) async fn list(stores: &Stores, path: &Path) -> Result<String> {
     let Some(keys) = Keys::load(path)? else { return Ok("no keys".to_owned()) };
     let revoked = stores.accounts.revoked_keys().await?;
-    let InForce { verify, open } = keys.in_force(&revoked, SystemClock.now());
+    let InForce { verify, open } = keys.in_force(&revoked, stores.now().await?);
     let line = |id: &KeyId| {
         let what = match verify.iter().position(|other| other == id) {
             Some(0) => "signs",
@@ -44,13 +70,13 @@ pub(super) async fn list(stores: &Stores, path: &Path) -> Result<String> {
 
 /// Revokes a key for all servers of the database. The one that signs gets a successor at once.
 pub(super) async fn revoke(stores: &Stores, path: &Path, id: &KeyId) -> Result<String> {
-    let now = SystemClock.now();
+    let now = stores.now().await?;
     let mut successor = String::new();
     if let Some(mut keys) = Keys::load(path)? {
         let mut revoked = stores.accounts.revoked_keys().await?;
         revoked.push(id.clone());
         if keys.in_force(&revoked, now).verify.is_empty() {
-            keys.rotate(usize::MAX, Duration::ZERO);
+            keys.rotate(usize::MAX, Duration::ZERO, now);
             // In the file first: no server shall be without a key that signs.
             keys.replace(path)?;
             if let Some(fresh) = keys.ids().next() {

@@ -18,7 +18,8 @@ pub(super) async fn create(
     let password = password::read()?;
     // Nothing is signed here, so any ring will do.
     let ring = KeyRing::random(&RandomIds);
-    let accounts = Accounts::builder(stores.accounts.clone(), &ring).with_config(settings.accounts_config()).build();
+    let accounts = Accounts::builder(stores.accounts.clone(), &ring).with_config(settings.accounts_config());
+    let accounts = accounts.with_clock(stores.clock().await?).build();
     let registration = Registration { email, password, display_name };
     let user = accounts.register(registration).await.map_err(|error| explain(&error))?;
     if roles.iter().any(|role| *role != Role::User) {

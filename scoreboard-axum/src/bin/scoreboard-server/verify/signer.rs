@@ -4,7 +4,7 @@ use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use scoreboard_core::{Clock, KeyRing, SystemClock};
+use scoreboard_core::{KeyRing, Timestamp};
 
 use crate::failure::{Failure, Result};
 use crate::keys::Keys;
@@ -17,14 +17,14 @@ const PURPOSE: &str = "heads";
 pub(super) struct Signer(Ed25519KeyPair);
 
 impl Signer {
-    /// By the key that signs, of the file of the settings. None is made: it would be a key that nobody has heard of.
-    pub(super) fn open(settings: &Settings) -> Result<Self> {
+    /// By the key that signs now, of the file of the settings. None is made: it would be a key that nobody has heard of.
+    pub(super) fn open(settings: &Settings, now: Timestamp) -> Result<Self> {
         let file = Place::of_command(settings)?.key_file(settings)?.expect("what is kept has keys that are kept");
         let keys = Keys::load(&file)?;
         let none = || Failure::new(format_args!("there is no key file {} to sign with", file.display()));
         let keys = keys.ok_or_else(none)?;
         // Whoever checks a head does it by the public key that they keep, so a key that was revoked meanwhile gains nobody anything here.
-        let in_force = keys.in_force(&[], SystemClock.now());
+        let in_force = keys.in_force(&[], now);
         let ring = KeyRing::new(keys.with_secrets(&in_force.verify)).map_err(Failure::new)?;
         Ok(Self::of(&ring))
     }

@@ -1,0 +1,151 @@
+//! What was finished, and Redis was not told yet.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use parking_lot::Mutex;
+use scoreboard_core::{ActionId, Chain, UserId};
+
+use super::written;
+use crate::handle::Redis;
+
+/// So many actions are gathered; beyond, they are over with their own time.
+const MAX: usize = 16_384;
+/// So many users' are told in one go.
+const AT_ONCE: usize = 256;
+/// In a cluster each user's lie on a node of their own: so many calls at once.
+const CALLS: usize = 4;
+
+/// By user, so that what a user starts next can take them along: that finds them free, be they told at this moment or not yet.
+#[derive(Debug, Default)]
+pub(super) struct Finished(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    waiting: HashMap<UserId, Vec<ActionId>>,
+    /// How many actions wait.
+    count: usize,
+    /// What is on its way.
+    told: HashMap<UserId, Vec<ActionId>>,
+    /// Whether a task tells them.
+    has_teller: bool,
+}
+
+impl Finished {
+    /// Adds an action. True if nobody tells: then the caller has it [told](Self::tell).
+    pub(super) fn add(&self, user: UserId, action: ActionId) -> bool {
+        let mut state = self.0.lock();
+        if state.count >= MAX {
+            return false;
+        }
+        state.count += 1;
+        state.waiting.entry(user).or_default().push(action);
+        !std::mem::replace(&mut state.has_teller, true)
+    }
+
+    /// What of this user's Redis may not know yet.
+    pub(super) fn of(&self, user: UserId) -> Vec<ActionId> {
+        let state = self.0.lock();
+        [&state.told, &state.waiting].into_iter().filter_map(|users| users.get(&user)).flatten().copied().collect()
+    }
+
+    /// Some users with what of theirs is to be told, once those before are; none, where all is, and then nobody tells any more.
+    fn next(&self) -> HashMap<UserId, Vec<ActionId>> {
+        let mut state = self.0.lock();
+        let users: Vec<UserId> = state.waiting.keys().take(AT_ONCE).copied().collect();
+        state.has_teller = !users.is_empty();
+        state.told.clear();
+        for user in users {
+            let actions = state.waiting.remove(&user).unwrap_or_default();
+            state.count -= actions.len();
+            state.told.insert(user, actions);
+        }
+        state.told.clone()
+    }
+
+    /// Tells Redis until there is nothing more to tell.
+    pub(super) async fn tell(self: Arc<Self>, redis: Redis) {
+        loop {
+            let finished = self.next();
+            if finished.is_empty() {
+                return;
+            }
+            if redis.is_cluster() {
+                let calls = futures_util::stream::iter(finished);
+                calls.for_each_concurrent(CALLS, |of_one| tell_of(&redis, [of_one])).await;
+            } else {
+                tell_of(&redis, finished).await;
+            }
+        }
+    }
+}
+
+async fn tell_of(redis: &Redis, finished: impl IntoIterator<Item = (UserId, Vec<ActionId>)>) {
+    let mut leave = redis::pipe();
+    for (user, actions) in finished {
+        let actions: Vec<String> = actions.into_iter().map(written).collect();
+        leave.zrem(redis.namespace().outstanding(user), actions).ignore();
+    }
+    if let Err(failure) = redis.pipeline::<()>(&leave).await {
+        let error = failure.during("finish");
+        tracing::debug!(error = %Chain(&error), "what was handed in stays under way until its time is over");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(n: usize) -> UserId {
+        UserId::from_bytes((n as u128).to_be_bytes())
+    }
+
+    const ACTION: ActionId = ActionId::from_bytes([7; 16]);
+
+    #[test]
+    fn one_tells_as_long_as_there_is_something() {
+        let finished = Finished::default();
+        assert!(finished.add(user(1), ACTION));
+        assert!(!finished.add(user(2), ACTION) && !finished.add(user(1), ACTION), "somebody tells");
+        assert_eq!(finished.next(), HashMap::from([(user(1), vec![ACTION, ACTION]), (user(2), vec![ACTION])]));
+        assert!(!finished.add(user(3), ACTION), "it looks again");
+        assert_eq!(finished.next(), HashMap::from([(user(3), vec![ACTION])]));
+        assert!(finished.next().is_empty());
+        assert!(finished.add(user(1), ACTION), "it has ended");
+    }
+
+    #[test]
+    fn what_is_on_its_way_is_known_until_it_was_told() {
+        let (finished, other) = (Finished::default(), ActionId::from_bytes([8; 16]));
+        let _ = finished.add(user(1), ACTION);
+        assert_eq!(finished.of(user(1)), [ACTION]);
+        let _ = finished.next();
+        let _ = finished.add(user(1), other);
+        assert_eq!(finished.of(user(1)), [ACTION, other]);
+        let _ = finished.next();
+        assert_eq!(finished.of(user(1)), [other]);
+        assert!(finished.of(user(2)).is_empty());
+        let _ = finished.next();
+        assert!(finished.of(user(1)).is_empty());
+    }
+
+    #[test]
+    fn what_is_gathered_is_bounded() {
+        let finished = Finished::default();
+        for n in 0..2 * MAX {
+            let _ = finished.add(user(n / 3), ACTION);
+        }
+        assert_eq!(finished.0.lock().count, MAX);
+        let mut told = 0;
+        loop {
+            let next = finished.next();
+            if next.is_empty() {
+                break;
+            }
+            assert!(next.len() <= AT_ONCE);
+            told += next.values().map(Vec::len).sum::<usize>();
+        }
+        assert_eq!((told, finished.0.lock().count), (MAX, 0));
+    }
+}
