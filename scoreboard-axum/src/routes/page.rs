@@ -49,9 +49,9 @@ const ASSETS: &[(&str, &[u8])] = files! {
 /// The files under `/assets/admin/`: none says more than what anybody may read in the source.
 const CONSOLE_ASSETS: &[(&str, &[u8])] = files! {
     "admin/":
-    "boards.js" "chart.js" "console.css" "console.js" "decision.css" "decision.js" "dom.js" "drawings.js"
+    "boards.js" "chart.js" "console.css" "console.js" "crowd.js" "decision.css" "decision.js" "dom.js" "drawings.js"
     "evidence.css" "evidence.js" "gate.js" "health.js" "incident.js" "incidents.js" "intervals.js" "keys.js"
-    "metrics.js" "moderations.js" "moments.js" "note.js" "pages.js" "people.js" "preview.js" "refusal.js"
+    "metrics.js" "moderations.js" "moments.js" "note.js" "pages.js" "people.js" "preview.js" "refusal.js" "rule-scope.js"
     "rules.js" "scope.js"
     "shortcuts.js" "tabs.js" "user.js" "users.js"
 };
