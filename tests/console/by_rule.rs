@@ -78,6 +78,10 @@ pub(crate) async fn look_at_a_stretch(browser: &mut Browser, acts: usize) {
     for (name, size, scheme) in [("light", (1280, 900), "light"), ("phone", (375, 740), "dark")] {
         browser.look(size.0, size.1, scheme).await;
         assert_fits(browser, size.0, name).await;
+        let within = "
+            const right = document.querySelector('[data-testid=decision] .scope').getBoundingClientRect().right;
+            return [...document.querySelectorAll('[data-testid=decision] .scope :is(input, select)')].every((field) => field.getBoundingClientRect().right <= right + 1);";
+        browser.wait(within, json!([])).await;
         browser.screenshot(&format!("console-void-by-rule-{name}")).await;
     }
     browser.look(1280, 900, "light").await;

@@ -40,9 +40,8 @@ macro_rules! files {
 const ASSETS: &[(&str, &[u8])] = files! {
     "":
     "account.js" "action.js" "api.js" "app.js" "around.js" "board.css" "board.js" "connection.js" "credentials.js" "device.js"
-    "devices.js"
-    "fight.js" "format.js" "forms.js" "game.js" "kinds.js" "login-code.js" "mailed.js" "motion.js" "news.js" "notice.js" "own.js"
-    "play.css" "security.css" "security.js" "session.js" "sessions.js" "sleep.js" "sparkline.js" "stars.js" "style.css"
+    "devices.js" "fight.js" "format.js" "forms.js" "game.js" "kinds.js" "login-code.js" "mailed.js" "motion.js" "news.js" "notice.js"
+    "own.js" "play.css" "security.css" "security.js" "session.js" "sessions.js" "sleep.js" "sparkline.js" "stars.js" "style.css"
     "tabstore.js" "theme.js" "uuid.js"
 };
 
@@ -52,8 +51,7 @@ const CONSOLE_ASSETS: &[(&str, &[u8])] = files! {
     "boards.js" "chart.js" "console.css" "console.js" "crowd.js" "decision.css" "decision.js" "dom.js" "drawings.js"
     "evidence.css" "evidence.js" "gate.js" "health.js" "incident.js" "incidents.js" "intervals.js" "keys.js"
     "metrics.js" "moderations.js" "moments.js" "note.js" "pages.js" "people.js" "preview.js" "refusal.js" "rule-scope.js"
-    "rules.js" "scope.js"
-    "shortcuts.js" "tabs.js" "user.js" "users.js"
+    "rules.js" "scope.js" "shortcuts.js" "tabs.js" "user.js" "users.js"
 };
 
 /// The files under `/client/`: for pages and games anywhere, so these names stay.
