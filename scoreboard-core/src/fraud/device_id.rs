@@ -25,7 +25,11 @@ use crate::error::InvalidValue;
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[cfg_attr(feature = "openapi", schema(value_type = uuid::Uuid))]
+#[cfg_attr(feature = "openapi", schema(value_type = String, format = "uuid"))]
+#[cfg_attr(
+    feature = "openapi",
+    schema(pattern = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-4[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}$")
+)]
 pub struct DeviceId(Uuid);
 
 impl FromStr for DeviceId {
@@ -33,7 +37,8 @@ impl FromStr for DeviceId {
 
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
         const RANDOM: usize = 4;
-        let uuid = Uuid::try_parse(text).ok();
+        const HYPHENATED: usize = 36;
+        let uuid = Uuid::try_parse(text).ok().filter(|_| text.len() == HYPHENATED);
         let random = uuid.filter(|id| id.get_version_num() == RANDOM && id.get_variant() == Variant::RFC4122);
         random.map(Self).ok_or_else(|| InvalidValue::new("device id", "must be a random UUID (version 4)"))
     }
@@ -75,6 +80,7 @@ mod tests {
             "6f1d9c3e-8a57-4b0e-1d43-52c7e1a0b8f6",
             &format!("{good} "),
             &good[..35],
+            &good.replace('-', ""),
         ] {
             let refused = bad.parse::<DeviceId>().unwrap_err().to_string();
             assert!(refused.contains("random UUID") && (bad.len() < 8 || !refused.contains(bad)), "{bad}: {refused}");

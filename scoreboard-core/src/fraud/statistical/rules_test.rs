@@ -156,13 +156,14 @@ fn another_hand_is_found_and_a_record_is_not() {
 
 #[test]
 fn many_at_one_source_are_found_and_found_again_of_those_who_are_named() {
+    type Crowd<'a> = &'a dyn Fn(u8) -> Neighbours;
     let (rows, users) = (rows(swinging(20_000, 50).take(3)), |count: u8| {
         (1..=count).map(|n| UserId::from_bytes([n; 16])).collect::<Vec<_>>()
     });
     let at_address = |count| Neighbours { at_address: users(count), on_device: users(1) };
     let on_device = |count| Neighbours { at_address: users(1), on_device: users(count) };
     // As many as are believed, and one more.
-    let sources: [(&dyn Rule, u8, &dyn Fn(u8) -> Neighbours, &dyn Fn(u8) -> Neighbours); 2] = [
+    let sources: [(&dyn Rule, u8, Crowd<'_>, Crowd<'_>); 2] = [
         (&SharedSource::default(), 40, &at_address, &on_device),
         (&SharedDevice::default(), 6, &on_device, &at_address),
     ];
