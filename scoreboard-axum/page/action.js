@@ -1,4 +1,5 @@
 import { fullJitter } from "/client/scoreboard-client.js";
+import { deviceId } from "./device.js";
 import { sleep } from "./sleep.js";
 import { load, remove, store } from "./tabstore.js";
 
@@ -70,7 +71,7 @@ export class StartedAction {
     this.keep();
     for (let attempt = 1; ; attempt += 1) {
       try {
-        const { receipt } = await session.call("POST", "/api/scoreboard/update", { action: this.action });
+        const { receipt } = await this.#handIn(session, deviceId());
         this.forget();
         return receipt;
       } catch (error) {
@@ -78,6 +79,16 @@ export class StartedAction {
         onWait();
         await sleep((error.retryAfter ?? 0) * 1000 + fullJitter(attempt), signal);
       }
+    }
+  }
+
+  /** With what this browser is called; without, where a server of a release before does not know that field. */
+  async #handIn(session, name) {
+    try {
+      return await session.call("POST", "/api/scoreboard/update", { action: this.action, deviceId: name });
+    } catch (error) {
+      if (name === undefined || !error.fields?.some(({ pointer }) => pointer === "/deviceId")) throw error;
+      return this.#handIn(session, undefined);
     }
   }
 }

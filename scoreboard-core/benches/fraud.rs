@@ -12,8 +12,9 @@ use scoreboard_core::memory::MemoryScoreStore;
 use scoreboard_core::statistical::History;
 use scoreboard_core::testing::ManualClock;
 use scoreboard_core::{
-    ActionId, ActionKind, BoardId, BoardSpec, Change, Clock, Config, Fingerprint, FraudWatch, FraudWatchConfig,
-    IssueRequest, Origin, Points, PointsRule, Position, ScoreStore, Scoreboard, Season, SignedAction, UserId,
+    ActionId, ActionKind, BoardId, BoardSpec, Change, Clock, Config, DeviceId, Fingerprint, FraudWatch,
+    FraudWatchConfig, IssueRequest, Origin, Points, PointsRule, Position, ScoreStore, Scoreboard, Season, SignedAction,
+    UserId,
 };
 use tokio::runtime::Runtime;
 
@@ -24,7 +25,8 @@ struct World {
     scoreboard: Scoreboard,
     watch: FraudWatch,
     clock: ManualClock,
-    users: Vec<UserId>,
+    /// Each with a device of their own, at one address.
+    users: Vec<(UserId, DeviceId)>,
     state: u64,
 }
 
@@ -47,7 +49,8 @@ impl World {
         scoreboard.create_board(spec).await.expect("memory");
         let watch = FraudWatch::new(scoreboard.clone(), FraudWatchConfig::default());
         watch.look().await.expect("memory");
-        let users = (0..USERS).map(|number| UserId::for_name("bench", &number.to_string())).collect();
+        let device = |number| format!("6f1d9c3e-8a57-4b0e-9d43-{number:012x}").parse().expect("a random UUID");
+        let users = (0..USERS).map(|number| (UserId::for_name("bench", &number.to_string()), device(number))).collect();
         let mut world = Self { scoreboard, watch, clock, users, state: 1 };
         for _ in 0..40 {
             world.submit(2 * USERS, true).await;
@@ -63,20 +66,20 @@ impl World {
 
     /// How long it takes to hand in so many actions, which were signed before, and how long to look at them.
     async fn submit(&mut self, count: u64, is_seen: bool) -> (Duration, Duration) {
-        let mut actions: Vec<(UserId, SignedAction)> = Vec::new();
+        let mut actions: Vec<(UserId, DeviceId, SignedAction)> = Vec::new();
         for number in 0..count {
-            let user = self.users[(number % USERS) as usize];
+            let (user, device) = self.users[(number % USERS) as usize].clone();
             let points = Points::new(50 + self.random(100) as i64).expect("small");
             let request = IssueRequest::new(BoardId::main(), "boss".parse().expect("a slug")).with_points(points);
-            actions.push((user, self.scoreboard.issue(user, request).await.expect("it begins")));
+            actions.push((user, device, self.scoreboard.issue(user, request).await.expect("it begins")));
         }
         let mut took = Duration::ZERO;
-        for (user, action) in actions {
+        for (user, device, action) in actions {
             let wait = self.random(3_000) * (1 + self.random(5));
             self.clock.advance(Duration::from_millis(wait));
             let began = now();
             if is_seen {
-                self.scoreboard.sightings().saw(user, "192.0.2.1", self.clock.now());
+                self.scoreboard.sightings().saw(user, "192.0.2.1", Some(&device), self.clock.now());
             }
             self.scoreboard.submit(user, action).await.expect("it counts");
             took += began.elapsed();

@@ -14,6 +14,7 @@ use crate::limiter::Usage;
 use crate::store::AtMost;
 
 mod deterministic;
+mod device_id;
 mod incident;
 mod incident_store;
 mod outstanding;
@@ -22,6 +23,7 @@ pub mod statistical;
 mod watch;
 
 pub use deterministic::DeterministicRules;
+pub use device_id::DeviceId;
 pub use incident::{Case, CaseStep, Deed, Incident, IncidentFile, IncidentStatus, Measure};
 pub use incident_store::{IncidentFilter, IncidentStore, Recorded, StepOutcome};
 pub use outstanding::{OutstandingAction, OutstandingActions, Started};

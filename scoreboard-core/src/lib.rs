@@ -112,7 +112,7 @@ pub use entry::{
 pub use error::{BackendError, Chain, Error, ErrorKind, InvalidValue, PointsProblem, Rejection, Result};
 pub use fraud::statistical;
 pub use fraud::{
-    Case, CaseStep, Deed, DeterministicRules, Finding, FraudDetector, FraudWatch, FraudWatchConfig, Incident,
+    Case, CaseStep, Deed, DeterministicRules, DeviceId, Finding, FraudDetector, FraudWatch, FraudWatchConfig, Incident,
     IncidentFile, IncidentFilter, IncidentStatus, IncidentStore, IssueVerdict, Measure, OutstandingAction,
     OutstandingActions, Recorded, Sightings, Started, StepOutcome, Verdict, WatchProgress,
 };

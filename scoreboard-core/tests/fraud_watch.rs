@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use scoreboard_core::memory::{MemoryIncidentStore, MemoryScoreStore};
-use scoreboard_core::statistical::{Evidence, IntervalVariation, Rule, Rules, Seen, Stance};
+use scoreboard_core::statistical::{Evidence, Grounds, IntervalVariation, Rule, Rules, Seen, Stance};
 use scoreboard_core::testing::{FaultRates, FaultyScoreStore, ManualClock};
 use scoreboard_core::{
     ActionId, BoardId, BoardSpec, Change, Epoch, Fingerprint, FraudWatch, FraudWatchConfig, Incident, IncidentFilter,
@@ -82,7 +82,7 @@ async fn a_finding_is_one_incident_with_all_that_it_takes_to_find_it_again() {
     let evidence = incident.finding.as_ref().expect("a statistical rule tells numbers");
     let mut rows = world.store.history(&BoardId::main(), incident.user_id, None, 100).await.expect("memory");
     rows.reverse();
-    assert_eq!(evidence.recompute(&rows), Ok(()));
+    assert_eq!(evidence.recompute(&rows), Ok(Grounds::Log));
     assert_eq!(evidence.actions, rows[..13].iter().map(|row| row.action_id).collect::<Vec<_>>());
     assert!(incident.evidence.contains("threshold 30"), "{}", incident.evidence);
 }
@@ -247,7 +247,7 @@ impl Rule for Broken {
     }
 
     fn look(&self, seen: Seen<'_>) -> Option<Evidence> {
-        panic!("of {} neighbours none was expected", seen.neighbours.len())
+        panic!("of {} neighbours none was expected", seen.neighbours.at_address.len())
     }
 }
 

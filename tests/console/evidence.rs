@@ -1,5 +1,5 @@
 //! Each kind of evidence as the console draws it, of incidents that the rules themselves have found: in a log of days that were not waited for,
-//! and, of accounts at one address, in what was played just now.
+//! and, of accounts at one address and on one device, in what was played just now.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use scoreboard_core::{
 use scoreboard_sqlite::{Config, SqliteStore};
 use serde_json::{Value, json};
 
-use crate::bot::tap;
+use crate::by_rule::{look_at_a_stretch, void_and_take_back};
 use crate::desk::{id, log_in, seen, text};
 use crate::support::server::{Server, UNLIMITED};
 use crate::support::user::{PASSWORD, User};
@@ -172,11 +172,40 @@ async fn drawn(browser: &mut Browser, finding: &Value) {
     assert_eq!(browser.run(apart, json!([])).await, true, "what the axis says is where it says");
 }
 
+/// What somebody's client calls the device.
+const TABLET: &str = "6f1d9c3e-8a57-4b0e-9d43-52c7e1a0b8f6";
+
+/// One tap, from start to end, on this device.
+async fn tap_on(user: &mut User, device: Option<&str>) {
+    let action = user.issue("tap").await.expect("it answers").expect(201)["action"].take();
+    let mut body = json!({ "action": action });
+    if let Some(device) = device {
+        body["deviceId"] = json!(device);
+    }
+    let answer = user.client.send("POST", "/api/scoreboard/update", Some(&user.token), Some(&body)).await;
+    answer.expect("it answers").expect(200);
+}
+
+/// A dot for each account, those beyond what is believed by themselves, and the same in words, which say what kind of source it is.
+async fn crowd_is_drawn(browser: &mut Browser, finding: &Value, source: &str) {
+    let number = |field: &str| finding[field].as_u64().expect("a number");
+    let (value, threshold) = (number("value"), number("threshold"));
+    let dots = [number_of(browser, "circle.dot-unmeasured").await, number_of(browser, "circle.dot").await];
+    assert_eq!(dots, [json!(threshold), json!(value - threshold)]);
+    let words = text(browser, "[data-testid=evidence] .words").await;
+    assert_eq!(words, format!("{value} accounts were seen {source} within a day; {threshold} are believed."));
+    let heard = "return document.querySelector('[data-testid=evidence] svg').getAttribute('aria-label');";
+    assert_eq!(browser.run(heard, json!([])).await, json!(words));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_kind_of_evidence_is_drawn_as_it_was_found() {
     let mut settings = UNLIMITED.to_vec();
-    settings
-        .extend([("SCOREBOARD_FRAUD__ACCOUNTS_PER_ADDRESS", "4"), ("SCOREBOARD_ACCOUNTS__SECOND_FACTOR", "optional")]);
+    settings.extend([
+        ("SCOREBOARD_FRAUD__ACCOUNTS_PER_ADDRESS", "4"),
+        ("SCOREBOARD_FRAUD__ACCOUNTS_PER_DEVICE", "2"),
+        ("SCOREBOARD_ACCOUNTS__SECOND_FACTOR", "optional"),
+    ]);
     let mut server = Server::start_with(&settings, &[]).await;
     let mut mona = User::register(server.address(), "mona").await;
     grant(&server, "mona@example.org", "moderator");
@@ -212,23 +241,45 @@ async fn every_kind_of_evidence_is_drawn_as_it_was_found() {
         browser.screenshot(&format!("console-evidence-{rule}-phone")).await;
     }
 
-    // Five accounts play from one address, where four are believed.
-    for (_, user, _) in &mut found {
-        tap(user).await;
+    // Five accounts play from one address, where four are believed, and the last three of them on one device, where two are.
+    for (place, (_, user, _)) in found.iter_mut().enumerate() {
+        tap_on(user, (place >= 2).then_some(TABLET)).await;
+    }
+    // Once more, so that each of them is seen beside the two others.
+    for (_, user, _) in &mut found[2..] {
+        tap_on(user, Some(TABLET)).await;
+    }
+    for (_, user, _) in &found[2..] {
+        incident(&mut mona, "shared_device", &user.id).await;
+    }
+    let last = found.last().expect("there are five").1.id.clone();
+    for (rule, first, source) in [("shared_source", 0, "at one address"), ("shared_device", 2, "on one device")] {
+        let incident = incident(&mut mona, rule, &last).await;
+        let accounts = incident["finding"]["users"].as_array().expect("accounts").clone();
+        assert_eq!(accounts.len(), found.len() - first, "{accounts:?}");
+        browser.look(1280, 900, "light").await;
+        browser.run(open, json!([incident["id"]])).await;
+        browser.wait(shown, json!([rule])).await;
+        for (name, user, _) in &found[first..] {
+            let named = "return [...document.querySelectorAll('[data-testid=accounts] li')].some(({ innerText }) => innerText.includes(arguments[0]));";
+            browser.wait(named, json!([name])).await;
+            assert!(accounts.contains(&json!(user.id)), "{name}");
+        }
+        for (name, width, scheme) in [("", 1280, "light"), ("-phone", 375, "dark")] {
+            browser.look(width, if width < 1280 { 740 } else { 900 }, scheme).await;
+            let fitting = "return document.querySelector('[data-testid=evidence] svg.crowd')?.viewBox.baseVal.width < innerWidth;";
+            browser.wait(fitting, json!([])).await;
+            crowd_is_drawn(&mut browser, &incident["finding"], source).await;
+            assert_fits(&mut browser, width, rule).await;
+            browser.screenshot(&format!("console-evidence-{rule}{name}")).await;
+        }
     }
     browser.look(1280, 900, "light").await;
-    let last = found.last().expect("there are five").1.id.clone();
-    let incident = incident(&mut mona, "shared_source", &last).await;
-    let accounts = incident["finding"]["users"].as_array().expect("accounts").clone();
-    assert_eq!(accounts.len(), 5, "{accounts:?}");
-    browser.run(open, json!([incident["id"]])).await;
-    browser.wait(shown, json!(["shared_source"])).await;
-    for (rule, user, _) in &found {
-        let named = "return [...document.querySelectorAll('.evidence li')].some(({ innerText }) => innerText.includes(arguments[0]));";
-        browser.wait(named, json!([rule])).await;
-        assert!(accounts.contains(&json!(user.id)), "{rule}");
-    }
-    browser.screenshot("console-evidence-shared_source").await;
+    let on_device: Vec<_> = found[2..].iter().map(|(_, user, _)| user.id.as_str()).collect();
+    let acts = found[2..].iter().map(|(_, _, acts)| acts.len() + 2).sum();
+    assert!(acts > 2_000, "more than are named in one request");
+    void_and_take_back(&mut browser, &server, &on_device, acts).await;
+    look_at_a_stretch(&mut browser, acts).await;
     assert_quiet(&mut browser).await;
     assert!(server.terminate().await.success());
     server.assert_verified();

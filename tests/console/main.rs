@@ -2,6 +2,7 @@
 //! evidence against it, and decides, by keyboard, while a second window watches the board.
 
 mod bot;
+mod by_rule;
 mod desk;
 mod evidence;
 #[path = "../support/mod.rs"]

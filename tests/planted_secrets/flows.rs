@@ -142,8 +142,16 @@ impl Flows<'_> {
         let mut altered = action.clone();
         altered["hash"] = json!(secrets.plant("an altered signature", flipped(&begun.text("/action/hash"))));
         caller.post("/api/scoreboard/update", Some(token), &json!({ "action": altered })).await.expect(400);
-        caller.post("/api/scoreboard/update", Some(token), &json!({ "action": action })).await.expect(200);
+        // A device is called what its client likes, and nobody else is to learn it.
+        let random = rand::random::<u64>() >> 16;
+        let device = secrets.plant("what a device is called", format!("6f1d9c3e-8a57-4b0e-9d43-{random:012x}"));
+        let wrong = secrets.make("what no device is called");
+        for (name, status) in [(wrong, 400), (device, 200)] {
+            let body = json!({ "action": action, "deviceId": name });
+            caller.post("/api/scoreboard/update", Some(token), &body).await.expect(status);
+        }
         secrets.used(&["an action's signature", "an altered signature"]);
+        secrets.used(&["what a device is called", "what no device is called"]);
 
         let made = server.command(&["admin", "create-server-key", "arena-1"]);
         let key = secrets.plant("a game server's key", String::from_utf8_lossy(&made.stdout).trim());

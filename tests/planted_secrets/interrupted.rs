@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::caller::{Call, Caller};
+use crate::midst::Locked;
 use crate::secrets::Secrets;
 use crate::support::fault_proxy::{Fault, FaultProxy};
 use crate::support::postgres;
@@ -18,6 +19,9 @@ pub(crate) struct Mortal<'a> {
     pub(crate) database: &'a postgres::Server,
     pub(crate) proxy: &'a FaultProxy,
 }
+
+/// What the requests wait for when the database is killed: a registration and a login, a refresh, an update, a game server's key.
+const WAITED_FOR: [(&str, u64); 4] = [("users", 2), ("refresh_tokens", 1), ("scores", 1), ("server_keys", 1)];
 
 /// Each of the requests is in the middle when the database is killed.
 pub(crate) async fn interrupted(caller: &mut Caller, secrets: &mut Secrets, token: &str, mortal: Mortal<'_>) {
@@ -41,7 +45,6 @@ pub(crate) async fn interrupted(caller: &mut Caller, secrets: &mut Secrets, toke
     let key = format!("{:032x}{:032x}", rand::random::<u128>(), rand::random::<u128>());
     secrets.plant(names[4], key.clone());
 
-    proxy.set(Fault::HalfOpen);
     let (as_ada, as_server) = (format!("Bearer {token}"), format!("Bearer sbs_arena-1_{key}"));
     let ada = [("authorization", as_ada.as_str())];
     let server = [("authorization", as_server.as_str()), ("idempotency-key", "match-cut")];
@@ -54,9 +57,12 @@ pub(crate) async fn interrupted(caller: &mut Caller, secrets: &mut Secrets, toke
         call("/api/scoreboard/update", &ada[..], json!({ "action": action })),
         call("/api/scoreboard/record", &server[..], json!({ "userId": "x", "kind": "tap" })),
     ];
+    let locked = Locked::begin(database, &WAITED_FOR.map(|(table, _)| table)).await;
     let killed = async {
-        // Nothing of the server reaches it any more, so whatever is under way is so until it is gone.
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        locked.until_waiting(&WAITED_FOR).await;
+        // Nothing of the server reaches it any more: it does not ask again, and is not told of the end.
+        proxy.set(Fault::HalfOpen);
+        assert_eq!(locked.waiting().await.values().sum::<u64>(), 5, "they wait to the end");
         database.kill9();
     };
     let (answers, ()) = tokio::join!(caller.all(calls), killed);

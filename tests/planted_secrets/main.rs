@@ -8,6 +8,7 @@ mod caller;
 mod flows;
 mod interrupted;
 mod mail;
+mod midst;
 mod outside;
 mod secrets;
 mod starts;

@@ -1,8 +1,10 @@
 import { number } from "../format.js";
 import { clearErrors, showError } from "../notice.js";
+import { randomUuid } from "../uuid.js";
 import { button, el } from "./dom.js";
 import { previewOf } from "./preview.js";
 import { refused } from "./refusal.js";
+import { RuleScope } from "./rule-scope.js";
 import { Scope } from "./scope.js";
 
 /** So many ids fit into a request. */
@@ -57,17 +59,33 @@ export class Decisions {
       accept: "Void",
       scope,
       request: () => ["POST", "/api/admin/voids", scope.body()],
-      undo: { text: "Take it back…", act: ({ actions }) => this.unvoid(actions, then) },
+      undo: { text: "Take it back…", act: (decision) => this.unvoid(decision, then) },
       then,
     });
   }
 
-  unvoid(actions, then) {
+  /** What those did whom a rule has found; `about` is the rule and the board to begin with, if any. */
+  voidByRule(about, then) {
+    const scope = new RuleScope(about, this.#desk.boards());
+    this.#open({
+      title: "Void by rule",
+      does: "Of each user about whom the rule has an incident on that board, unless people have dismissed it, nothing that they did there counts: all of it, not only what was found.",
+      accept: "Void",
+      scope,
+      request: () => ["POST", "/api/admin/voids", scope.body()],
+      undo: { text: "Take it back…", act: (decision) => this.unvoid(decision, then) },
+      then,
+    });
+  }
+
+  /** These actions count again: those that the decision `id` was about, where it was one. */
+  unvoid({ id, actions }, then) {
+    const body = actions.length > MOST_IDS ? { moderation: id } : { actions };
     this.#open({
       title: actions.length === 1 ? "Let the action count again" : `Let ${number(actions.length)} actions count again`,
       does: "What they brought stands where it stood, its place among equals included.",
       accept: "Let it count",
-      request: () => ["POST", "/api/admin/unvoids", { actions }],
+      request: () => ["POST", "/api/admin/unvoids", body],
       then,
     });
   }
@@ -119,7 +137,7 @@ class DecisionDialog {
     document.body.append(this.#dialog);
     this.#dialog.addEventListener("close", () => this.#closed());
     this.#dialog.showModal();
-    this.#reason.focus();
+    (this.#decision.scope?.first ?? this.#reason).focus();
   }
 
   #closed() {
@@ -155,13 +173,19 @@ class DecisionDialog {
 
   async #preview() {
     this.#forget();
+    const missing = this.#decision.scope?.missing;
+    if (missing) {
+      missing.field.focus();
+      showError(this.#dialog, missing.says);
+      return;
+    }
     const [method, path, body] = this.#decision.request();
     const reason = this.#reason.value.trim() || "a preview";
     const { preview } = await this.#desk.call(method, path, { ...body, reason, dryRun: true });
     const { actions } = preview.wouldBe;
     // Those that were previewed and no others, be there new ones meanwhile; too many to be named are selected once more.
     const same = actions && actions.length <= MOST_IDS ? { actions } : body;
-    this.#ready = [method, path, { ...same, id: randomId() }];
+    this.#ready = [method, path, { ...same, id: randomUuid() }];
     this.#shown.replaceChildren(previewOf(preview, this.#desk.people));
     this.#accept.disabled = false;
     this.#accept.focus();
@@ -185,7 +209,7 @@ class DecisionDialog {
     const { undo } = this.#decision;
     this.#dialog.dataset.done = "true";
     for (const part of [this.#look, this.#accept]) part.remove();
-    for (const field of this.#dialog.querySelectorAll("input, textarea")) field.disabled = true;
+    for (const field of this.#dialog.querySelectorAll("input, select, textarea")) field.disabled = true;
     const said = `Done. ${number(changed)} ${changed === 1 ? "action counts" : "actions count"} otherwise, and the logs got ${number(corrections)} ${corrections === 1 ? "correction" : "corrections"}.`;
     this.#shown.prepend(el("p", { class: "done", role: "status", "data-testid": "done", "data-changed": changed }, said));
     this.#cancel.textContent = "Close";
@@ -204,13 +228,4 @@ class DecisionDialog {
     const shown = refused(this.#dialog, error, this.#desk.session);
     if (error.isTransient && this.#ready) shown.append(" Sent again, it counts once.");
   }
-}
-
-/** A UUID (RFC 9562 §5.4), also where the page is not on https or localhost, which browsers make their own depend on. */
-function randomId() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = (bytes[6] & 0x0f) | 0x40;
-  bytes[8] = (bytes[8] & 0x3f) | 0x80;
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }

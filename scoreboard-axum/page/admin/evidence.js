@@ -1,5 +1,6 @@
 import { explain } from "../api.js";
 import { number, signed } from "../format.js";
+import { crowd } from "./crowd.js";
 import { chip, el, table } from "./dom.js";
 import * as drawings from "./drawings.js";
 import { duration, moment } from "./moments.js";
@@ -25,7 +26,7 @@ export class Evidence {
     const { finding } = this.#incident;
     const { drawing } = ruleOf(finding.rule);
     if (drawing === "accounts") {
-      this.#accounts(finding.users ?? []);
+      this.#accounts(finding);
       return;
     }
     this.#place.replaceChildren(el("p", { class: "soft" }, "Reading the log…"));
@@ -56,21 +57,26 @@ export class Evidence {
 
   #figure(drawn, acts) {
     if (acts.length === 0) return [el("p", { class: "soft" }, "These actions are no longer in the log here: they are archived.")];
-    const parts = [];
-    if (drawn) {
-      const canvas = el("div", { class: "canvas" });
-      new ResizeObserver(() => canvas.replaceChildren(drawn.draw(canvas.clientWidth))).observe(canvas);
-      const legend = el("ul", { class: "legend" }, drawn.legend.map(([kind, text]) => el("li", {}, el("span", { class: `swatch ${kind}`, "aria-hidden": "true" }), text)));
-      parts.push(el("figure", { "data-testid": "evidence" }, canvas, el("figcaption", {}, el("p", { class: "words" }, drawn.words), legend)));
-    }
+    const parts = drawn ? [figureOf(drawn)] : [];
     parts.push(el("details", {}, el("summary", {}, `The actions, one by one (${acts.length})`), actionTable(acts)));
     return parts;
   }
 
-  #accounts(users) {
+  /** Who was seen together. That they were is in no log; that they are so many can be counted. */
+  #accounts(finding) {
     const { people } = this.#desk;
-    this.#place.replaceChildren(el("p", { class: "soft" }, "Seen at the same address. The log knows no addresses, so this cannot be found again."), el("ul", { class: "ids" }, users.map((user) => el("li", {}, people.link(user)))));
+    const note = "The log knows neither addresses nor devices: who was seen together is known from the server that saw it, and from nowhere else.";
+    const list = el("ul", { class: "ids", "data-testid": "accounts" }, (finding.users ?? []).map((user) => el("li", {}, people.link(user))));
+    this.#place.replaceChildren(figureOf(crowd(finding)), el("p", { class: "soft" }, note), list);
   }
+}
+
+/** A drawing as wide as there is room, with what it says in words and what its marks mean. */
+function figureOf({ draw, words, legend }) {
+  const canvas = el("div", { class: "canvas" });
+  new ResizeObserver(() => canvas.replaceChildren(draw(canvas.clientWidth))).observe(canvas);
+  const marks = el("ul", { class: "legend" }, legend.map(([kind, text]) => el("li", {}, el("span", { class: `swatch ${kind}`, "aria-hidden": "true" }), text)));
+  return el("figure", { "data-testid": "evidence" }, canvas, el("figcaption", {}, el("p", { class: "words" }, words), marks));
 }
 
 function actionTable(acts) {

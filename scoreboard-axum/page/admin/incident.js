@@ -41,7 +41,7 @@ export class IncidentFile {
   }
 
   key(key) {
-    const press = { a: "assign", c: "confirm", d: "dismiss" }[key];
+    const press = { a: "assign", c: "confirm", d: "dismiss", v: "void-by-rule" }[key];
     const pressed = press && this.#root.querySelector(`[data-testid=${press}]`);
     pressed?.click();
     return Boolean(pressed);
@@ -105,7 +105,7 @@ export class IncidentFile {
     return el("li", {}, people.link(by), " ", what, note ? el("q", {}, note) : null, " ", el("time", { class: "soft", datetime: at }, moment(at)));
   }
 
-  #deeds({ status, assignee, userId, board, finding }) {
+  #deeds({ status, assignee, userId, board, rule, finding }) {
     const me = this.#desk.session.user.id;
     const mine = assignee === me;
     // Nobody decides what they did themselves: the server refuses it, so it is not offered.
@@ -124,6 +124,7 @@ export class IncidentFile {
       mayDecide ? button("Hold…", () => decisions.restrict(about, "held", again), { "data-testid": "hold" }) : null,
       mayDecide ? button("Ban…", () => decisions.restrict(about, "banned", again), { "data-testid": "ban" }) : null,
       mayDecide ? button("Void…", () => decisions.void(about, again), { "data-testid": "void" }) : null,
+      button("Void by rule…", () => decisions.voidByRule({ rule, board }, again), { class: "quiet last", "data-testid": "void-by-rule" }),
     );
   }
 

@@ -9,6 +9,7 @@ const ACTS = { held: "hold", shadowed: "shadow", banned: "ban" };
 /** What was decided: by whom, why, and how it is taken back. */
 export class Moderations {
   #desk;
+  #root;
   #list;
   #pages;
   /** Of whom, and of which actions, a newer decision was shown: an older one cannot be taken back any more. */
@@ -16,6 +17,7 @@ export class Moderations {
 
   constructor(root, desk) {
     this.#desk = desk;
+    this.#root = root;
     this.#list = root.querySelector(".list");
     this.#list.append(el("ol", { class: "decisions rows", "data-testid": "decisions" }));
     this.#pages = new Pages(root, desk, {
@@ -26,6 +28,7 @@ export class Moderations {
       read: (next) => this.#read(next),
       add: (rows) => this.#list.firstElementChild.append(...rows.map((row) => this.#row(row))),
     });
+    root.querySelector("[data-testid=void-by-rule]").addEventListener("click", () => desk.decisions.voidByRule({}, () => this.#again()));
   }
 
   show(_, isEntered) {
@@ -34,6 +37,18 @@ export class Moderations {
 
   refresh() {
     this.#pages.begin();
+  }
+
+  key(key) {
+    const pressed = { v: "void-by-rule" }[key];
+    if (pressed) this.#root.querySelector(`[data-testid=${pressed}]`).click();
+    return Boolean(pressed);
+  }
+
+  /** Read anew, and the focus is where it goes on. */
+  #again() {
+    this.#pages.begin();
+    this.#root.focus({ preventScroll: true });
   }
 
   async #read(before) {
@@ -67,7 +82,7 @@ export class Moderations {
     return [act === "void" ? `${many} made void ` : `${many} count again `];
   }
 
-  #undo({ act, userId, actions, release }) {
+  #undo({ id, act, userId, actions, release }) {
     const { decisions, people, session } = this.#desk;
     const again = () => this.#pages.begin();
     // A case that was decided leaves the user held, unless it says so.
@@ -76,7 +91,7 @@ export class Moderations {
     const isLast = about.some((each) => !this.#overtaken.has(each));
     for (const each of about) this.#overtaken.add(each);
     if (!isLast) return null;
-    if ((act === "void" || act === "conclude") && actions.length) return button("Let it count again…", () => decisions.unvoid(actions, again), { "data-testid": "unvoid" });
+    if ((act === "void" || act === "conclude") && actions.length) return button("Let it count again…", () => decisions.unvoid({ id, actions }, again), { "data-testid": "unvoid" });
     if ((act === "restrict" || act === "hold") && userId !== session.user.id) return button("Lift…", () => decisions.lift({ userId, name: people.name(userId) }, again), { "data-testid": "lift" });
     return null;
   }

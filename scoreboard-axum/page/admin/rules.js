@@ -16,7 +16,8 @@ const RULES = {
   velocity: { label: "Too many an hour", about: "More actions within one hour than a person does.", drawing: "intervals", measure: "rate" },
   active_hours: { label: "No sleep", about: "Played in more of the last 24 hours than a person does.", drawing: "hours", measure: "hours" },
   points_shift: { label: "Results shifted", about: "The last results are far from those before, by the spread of those before.", drawing: "points", measure: "distance" },
-  shared_source: { label: "Shared address", about: "More accounts play from one address than a household has.", drawing: "accounts", measure: "accounts" },
+  shared_source: { label: "Shared address", about: "More accounts play from one address than a household or a school has.", drawing: "accounts", measure: "accounts", source: "at one address" },
+  shared_device: { label: "Shared device", about: "More accounts play on one device than a family has.", drawing: "accounts", measure: "accounts", source: "on one device" },
 };
 
 export const RULE_NAMES = Object.keys(RULES);

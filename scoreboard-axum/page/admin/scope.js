@@ -54,13 +54,13 @@ export class Scope {
   }
 }
 
-function moment(name, time) {
+export function moment(name, time) {
   const local = new Date(time - new Date(time).getTimezoneOffset() * 60_000).toISOString().slice(0, 23);
   return el("input", { type: "datetime-local", name, step: "0.001", value: local, required: true });
 }
 
 /** As the server reads it; a field that holds no time is left for the server to refuse. */
-function instant(input) {
+export function instant(input) {
   const time = new Date(input.value);
   return Number.isNaN(time.getTime()) ? input.value : time.toISOString();
 }

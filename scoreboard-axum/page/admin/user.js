@@ -153,7 +153,7 @@ export class UserFile {
   }
 
   #unvoid(action) {
-    this.#desk.decisions.unvoid([action], () => this.show(this.#shown, this.#board));
+    this.#desk.decisions.unvoid({ actions: [action] }, () => this.show(this.#shown, this.#board));
   }
 
   async #more() {

@@ -10,7 +10,7 @@ use crate::dto::incidents::rule;
 use crate::names::Names;
 use crate::query::within;
 
-/// Which actions are void, or are no longer: those that are named, or those that have something in common.
+/// Which actions are void, or are no longer: those that are named, those that have something in common, or those of another decision.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct ActionsRequest {
@@ -23,6 +23,9 @@ pub(crate) struct ActionsRequest {
     /// Instead: those that these conditions hold of.
     #[schema(nullable = false)]
     pub(crate) select: Option<SelectBody>,
+    /// Instead: those that this decision was about, however many. So it is taken back.
+    #[schema(nullable = false)]
+    pub(crate) moderation: Option<ModerationId>,
     /// Why; it is kept.
     #[schema(min_length = 1, max_length = 500)]
     pub(crate) reason: String,

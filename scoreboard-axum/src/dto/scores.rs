@@ -1,6 +1,8 @@
 //! Actions, receipts and standings.
 
-use scoreboard_core::{BoardId, KindId, MAX_SCORE, Points, RankStyle, Receipt, SignedAction, UserId, Version};
+use scoreboard_core::{
+    BoardId, DeviceId, KindId, MAX_SCORE, Points, RankStyle, Receipt, SignedAction, UserId, Version,
+};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
@@ -27,10 +29,14 @@ pub(crate) struct ActionAnswer {
 
 /// What a user has done.
 #[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct UpdateRequest {
     /// As it was given.
     pub(crate) action: SignedAction,
+    /// What the client calls the device that it runs on: a random UUID that it makes up itself, the same for all who play there, and another
+    /// one now and then. For a day it is remembered, as a number, which accounts play on one device; nothing depends on it otherwise.
+    #[schema(nullable = false)]
+    pub(crate) device_id: Option<DeviceId>,
 }
 
 /// A receipt.

@@ -44,12 +44,12 @@ pub(super) async fn update(State(app): State<Shared>, request: Request) -> Resul
     let user = app.user(&parts)?.user_id;
     let admission = app.scoreboard.admit(user).await.inspect_err(|error| count(&Err(error)))?;
     limited(admission.usage().copied(), async {
-        let UpdateRequest { action } = json(&parts, body)?;
+        let UpdateRequest { action, device_id } = json(&parts, body)?;
         let receipt = app.scoreboard.submit_admitted(admission, action).await;
         count(&receipt.as_ref());
         if receipt.is_ok() {
             let address = app.address(&parts).to_string();
-            app.scoreboard.sightings().saw(user, &address, app.clock.now());
+            app.scoreboard.sightings().saw(user, &address, device_id.as_ref(), app.clock.now());
         }
         plain(StatusCode::OK, Caching::Private, &ReceiptAnswer { receipt: receipt? })
     })

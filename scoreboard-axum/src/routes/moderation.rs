@@ -71,23 +71,32 @@ async fn actions(
     let arriving = Arriving::begin(app, body).await;
     app.reviewing(parts, async |moderator, parts| {
         let body = arriving.end(app, MAX_LIST).await;
-        let ActionsRequest { id, actions, select, reason, dry_run } = json(&parts, body)?;
+        let ActionsRequest { id, actions, select, moderation, reason, dry_run } = json(&parts, body)?;
         let decision = Decision::new(app, id, &moderator, reason, dry_run).await?;
         // What is selected may be something else the second time; the decision is the same.
         if let Some(answer) = decision.answer_again(app, &act(Vec::new())).await? {
             return answer;
         }
-        let actions = match (actions, select) {
-            (Some(actions), None) if actions.len() > MAX_NAMED => {
+        let actions = match (actions, select, moderation) {
+            (Some(actions), None, None) if actions.len() > MAX_NAMED => {
                 return Err(Problem::invalid("/actions", format!("must have at most {MAX_NAMED} items")));
             }
-            (Some(actions), None) => actions,
-            (None, Some(select)) => app.scoreboard.select(&select.into()).await?,
-            _ => return Err(Problem::invalid("", "must have either `actions` or `select`")),
+            (Some(actions), None, None) => actions,
+            (None, Some(select), None) => app.scoreboard.select_for(&act(Vec::new()), &select.into()).await?,
+            (None, None, Some(id)) => actions_of(app, id).await?,
+            _ => return Err(Problem::invalid("", "must have one of `actions`, `select` and `moderation`")),
         };
         decision.make(app, act(actions)).await
     })
     .await
+}
+
+/// What another decision was about.
+async fn actions_of(app: &AppState, id: ModerationId) -> Result<Vec<ActionId>, Problem> {
+    match app.scoreboard.carried_out(id).await? {
+        Some(decided) if !decided.moderation.act.actions().is_empty() => Ok(decided.moderation.act.actions().to_vec()),
+        _ => Err(Problem::invalid("/moderation", "must be a decision about actions")),
+    }
 }
 
 /// Holds, shadows or bans a user, on all boards.

@@ -39,19 +39,19 @@ macro_rules! files {
 /// The files under `/assets/`.
 const ASSETS: &[(&str, &[u8])] = files! {
     "":
-    "account.js" "action.js" "api.js" "app.js" "around.js" "board.css" "board.js" "connection.js" "credentials.js" "devices.js"
-    "fight.js" "format.js" "forms.js" "game.js" "kinds.js" "login-code.js" "mailed.js" "motion.js" "news.js" "notice.js" "own.js"
-    "play.css" "security.css" "security.js" "session.js" "sessions.js" "sleep.js" "sparkline.js" "stars.js" "style.css"
-    "tabstore.js" "theme.js"
+    "account.js" "action.js" "api.js" "app.js" "around.js" "board.css" "board.js" "connection.js" "credentials.js" "device.js"
+    "devices.js" "fight.js" "format.js" "forms.js" "game.js" "kinds.js" "login-code.js" "mailed.js" "motion.js" "news.js" "notice.js"
+    "own.js" "play.css" "security.css" "security.js" "session.js" "sessions.js" "sleep.js" "sparkline.js" "stars.js" "style.css"
+    "tabstore.js" "theme.js" "uuid.js"
 };
 
 /// The files under `/assets/admin/`: none says more than what anybody may read in the source.
 const CONSOLE_ASSETS: &[(&str, &[u8])] = files! {
     "admin/":
-    "boards.js" "chart.js" "console.css" "console.js" "decision.css" "decision.js" "dom.js" "drawings.js"
+    "boards.js" "chart.js" "console.css" "console.js" "crowd.js" "decision.css" "decision.js" "dom.js" "drawings.js"
     "evidence.css" "evidence.js" "gate.js" "health.js" "incident.js" "incidents.js" "intervals.js" "keys.js"
-    "metrics.js" "moderations.js" "moments.js" "note.js" "pages.js" "people.js" "preview.js" "refusal.js" "rules.js" "scope.js"
-    "shortcuts.js" "tabs.js" "user.js" "users.js"
+    "metrics.js" "moderations.js" "moments.js" "note.js" "pages.js" "people.js" "preview.js" "refusal.js" "rule-scope.js"
+    "rules.js" "scope.js" "shortcuts.js" "tabs.js" "user.js" "users.js"
 };
 
 /// The files under `/client/`: for pages and games anywhere, so these names stay.

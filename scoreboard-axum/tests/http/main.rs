@@ -4,6 +4,7 @@
 
 mod accounts;
 mod authorization;
+mod devices;
 mod errors;
 mod events;
 mod forged_tokens;

@@ -117,6 +117,46 @@ async fn nobody_makes_their_own_actions_count_again_by_their_ids() {
 }
 
 const VOIDS: &str = "/api/admin/voids";
+const UNVOIDS: &str = "/api/admin/unvoids";
+
+#[tokio::test]
+async fn a_decision_about_actions_is_taken_back_by_its_name_and_no_other_with_it() {
+    let world = World::new().await;
+    let mona = reviewer(&world, "mona", Role::Moderator).await;
+    let (ada, eve) = (world.player("ada").await, world.player("eve").await);
+    for player in [&ada, &ada, &eve] {
+        world.tap(player).await;
+    }
+    let score =
+        async |player: &Player| world.get_as("/api/scoreboard/me", player).await.body["standing"]["score"].clone();
+    let history = world.scoreboard.store().history(&BoardId::main(), ada.id, None, 1).await.unwrap();
+    let before = json!({ "actions": [history[0].action_id], "reason": "a test" });
+    assert_eq!(world.post(VOIDS, Some(&mona), &before).await.body["moderation"]["changed"], 1);
+    for number in [2, 4] {
+        about(&world, if number == 2 { ada.id } else { eve.id }, number).await;
+    }
+    let by_rule = json!({ "select": { "rule": "velocity" }, "reason": "a test" });
+    let voided = world.post(VOIDS, Some(&mona), &by_rule).await;
+    let id = &voided.body["moderation"]["id"];
+    assert_eq!(voided.body["moderation"]["actions"].as_array().unwrap().len(), 2, "{}", voided.text);
+    assert_eq!((score(&ada).await, score(&eve).await), (Value::Null, Value::Null));
+
+    let back = |dry_run: bool| json!({ "moderation": id, "reason": "a test", "dryRun": dry_run });
+    let preview = world.post(UNVOIDS, Some(&mona), &back(true)).await;
+    assert_eq!(preview.body["preview"]["wouldBe"]["changed"], 2, "{}", preview.text);
+    let taken_back = world.post(UNVOIDS, Some(&mona), &back(false)).await;
+    assert_eq!(taken_back.body["moderation"]["actions"], voided.body["moderation"]["actions"]);
+    assert_eq!((score(&ada).await, score(&eve).await), (json!(1), json!(1)), "what was void before stays so");
+
+    // What is no decision about actions names none; and one says in one way what is meant.
+    let banned = ban(&world, &mona, &eve).await;
+    for bad in [json!(ActionId::MAX), banned.body["moderation"]["id"].clone()] {
+        let body = json!({ "moderation": bad, "reason": "a test" });
+        world.post(UNVOIDS, Some(&mona), &body).await.assert_invalid("/moderation");
+    }
+    let twice = json!({ "moderation": id, "select": { "rule": "velocity" }, "reason": "a test" });
+    world.post(UNVOIDS, Some(&mona), &twice).await.assert_invalid("");
+}
 
 #[tokio::test]
 async fn nobody_uses_up_the_id_of_what_a_rule_or_a_case_is_to_do() {

@@ -242,7 +242,7 @@ impl World {
         self.send_from(SocketAddr::from(([192, 0, 2, 1], 4711)), request).await
     }
 
-    async fn send_from(&self, address: SocketAddr, mut request: Request<Body>) -> Answer {
+    pub(crate) async fn send_from(&self, address: SocketAddr, mut request: Request<Body>) -> Answer {
         request.extensions_mut().insert(ConnectInfo(address));
         let answered_head = request.method() == Method::HEAD;
         let response = self.router.clone().oneshot(request).await.unwrap();

@@ -1,4 +1,4 @@
-//! From where users play: what no log holds, kept for a day, in this process alone.
+//! From where and on what users play: what no log holds, kept for a day, in this process alone.
 
 use std::collections::hash_map::RandomState;
 use std::collections::{HashMap, VecDeque};
@@ -9,33 +9,39 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use crate::clock::Timestamp;
+use crate::fraud::DeviceId;
+use crate::fraud::statistical::Neighbours;
 use crate::ids::UserId;
 
 /// For how long it is remembered that somebody was somewhere.
 const LIFETIME: Duration = Duration::from_secs(86_400);
-/// So many users are told apart at one place.
+/// So many users are told apart at one source.
 const MAX_USERS: usize = 256;
-/// So many places of one user are kept, those where they were last: whoever has a network of addresses takes no room that others need.
-const MAX_PLACES: usize = 16;
-/// So many sightings are kept in all, some 60 bytes each.
+/// So many addresses of one user are kept, and so many devices, those where they were last: whoever has a network of addresses, or makes up
+/// devices, takes no room that others need.
+const MAX_ADDRESSES: usize = 12;
+const MAX_DEVICES: usize = 4;
+/// So many sightings of either kind are kept in all, some 60 bytes each.
 const MAX_SIGHTINGS: usize = 200_000;
 
-/// Which users were seen at one address lately. An address is kept as a number that only this process can make of it, and that nothing can
-/// be made of.
+/// Which users were seen at one address, and on one device, lately. Either is kept as a number that only this process can make of it, and that
+/// nothing can be made of.
 ///
-/// Bounded: where there is no room, who is new is not seen.
+/// Bounded: where there is no room, who is new is not seen. Devices have a room of their own, for a client makes them up as it likes.
 pub struct Sightings {
     hasher: RandomState,
-    seen: Mutex<Seen>,
+    addresses: Mutex<Seen<MAX_ADDRESSES>>,
+    devices: Mutex<Seen<MAX_DEVICES>>,
 }
 
+/// Who was at which sources of one kind, of which so many are kept of a user.
 #[derive(Default)]
-struct Seen {
-    /// Who was at a place, and when last.
-    places: HashMap<u64, Vec<(UserId, Timestamp)>>,
+struct Seen<const MAX: usize> {
+    /// Who was at a source, and when last.
+    sources: HashMap<u64, Vec<(UserId, Timestamp)>>,
     /// Where a user was, where they were last at the end.
     users: HashMap<UserId, VecDeque<u64>>,
-    /// How many there are at all places.
+    /// How many there are at all sources.
     count: usize,
     /// There is nothing to be forgotten before this moment.
     sweep_at: Option<Timestamp>,
@@ -43,7 +49,7 @@ struct Seen {
 
 impl Default for Sightings {
     fn default() -> Self {
-        Self { hasher: RandomState::new(), seen: Mutex::default() }
+        Self { hasher: RandomState::new(), addresses: Mutex::default(), devices: Mutex::default() }
     }
 }
 
@@ -54,39 +60,22 @@ impl fmt::Debug for Sightings {
 }
 
 impl Sightings {
-    /// This user has just played from this address.
-    pub fn saw(&self, user: UserId, address: &str, now: Timestamp) {
-        let place = self.hasher.hash_one(address);
-        let seen = &mut *self.seen.lock();
-        if seen.count >= MAX_SIGHTINGS && seen.sweep_at.is_none_or(|at| at <= now) {
-            seen.sweep(now);
+    /// This user has just played from this address, and on this device, if their client has told of one.
+    pub fn saw(&self, user: UserId, address: &str, device: Option<&DeviceId>, now: Timestamp) {
+        self.addresses.lock().saw(user, self.hasher.hash_one(address), now);
+        if let Some(device) = device {
+            self.devices.lock().saw(user, self.hasher.hash_one(device), now);
         }
-        let has_room =
-            seen.count < MAX_SIGHTINGS || seen.users.get(&user).is_some_and(|places| places.len() >= MAX_PLACES);
-        let there = seen.places.entry(place).or_default();
-        if let Some((_, last)) = there.iter_mut().find(|(known, _)| *known == user) {
-            *last = now;
-        } else if has_room && there.len() < MAX_USERS {
-            there.push((user, now));
-            seen.count += 1;
-        } else {
-            if there.is_empty() {
-                seen.places.remove(&place);
-            }
-            return;
-        }
-        seen.is_at(user, place);
     }
 
-    /// Who was seen within a day where this user was seen last, the user among them, sorted; nobody, if the user was not seen.
+    /// Who was seen within a day where this user was seen last, and on the device that they told of last, the user among them; nobody, if the
+    /// user was not seen.
     #[must_use]
-    pub fn neighbours(&self, user: UserId, now: Timestamp) -> Vec<UserId> {
-        let seen = self.seen.lock();
-        let there = seen.users.get(&user).and_then(|places| seen.places.get(places.back()?));
-        let mut there: Vec<_> =
-            there.into_iter().flatten().filter(|(_, last)| is_fresh(*last, now)).map(|(user, _)| *user).collect();
-        there.sort_unstable();
-        there
+    pub fn neighbours(&self, user: UserId, now: Timestamp) -> Neighbours {
+        Neighbours {
+            at_address: self.addresses.lock().neighbours(user, now),
+            on_device: self.devices.lock().neighbours(user, now),
+        }
     }
 }
 
@@ -94,37 +83,69 @@ fn is_fresh(last: Timestamp, now: Timestamp) -> bool {
     now.since(last) < LIFETIME
 }
 
-impl Seen {
-    /// This user is at a place where they were seen, and not any more at the one where they were longest ago, if there are too many.
-    fn is_at(&mut self, user: UserId, place: u64) {
-        let places = self.users.entry(user).or_default();
-        places.retain(|known| *known != place);
-        places.push_back(place);
-        if places.len() <= MAX_PLACES {
+impl<const MAX: usize> Seen<MAX> {
+    fn saw(&mut self, user: UserId, source: u64, now: Timestamp) {
+        if self.count >= MAX_SIGHTINGS && self.sweep_at.is_none_or(|at| at <= now) {
+            self.sweep(now);
+        }
+        let has_room = self.count < MAX_SIGHTINGS || self.users.get(&user).is_some_and(|sources| sources.len() >= MAX);
+        let there = self.sources.entry(source).or_default();
+        if let Some((_, last)) = there.iter_mut().find(|(known, _)| *known == user) {
+            *last = now;
+        } else if has_room && there.len() < MAX_USERS {
+            there.push((user, now));
+            self.count += 1;
+        } else {
+            if there.is_empty() {
+                self.sources.remove(&source);
+            }
             return;
         }
-        let Some(left) = places.pop_front() else { return };
-        if let Some(there) = self.places.get_mut(&left) {
+        self.is_at(user, source);
+    }
+
+    fn neighbours(&self, user: UserId, now: Timestamp) -> Vec<UserId> {
+        let there = self.users.get(&user).and_then(|sources| self.sources.get(sources.back()?));
+        let fresh = there.into_iter().flatten().filter(|(_, last)| is_fresh(*last, now));
+        let mut there: Vec<_> = fresh.map(|(user, _)| *user).collect();
+        there.sort_unstable();
+        // Who was seen so long ago was seen nowhere, be others still there.
+        if there.binary_search(&user).is_err() {
+            there.clear();
+        }
+        there
+    }
+
+    /// This user is at a source where they were seen, and not any more at the one where they were longest ago, if there are too many.
+    fn is_at(&mut self, user: UserId, source: u64) {
+        let sources = self.users.entry(user).or_default();
+        sources.retain(|known| *known != source);
+        sources.push_back(source);
+        if sources.len() <= MAX {
+            return;
+        }
+        let Some(left) = sources.pop_front() else { return };
+        if let Some(there) = self.sources.get_mut(&left) {
             let before = there.len();
             there.retain(|(known, _)| *known != user);
             self.count -= before - there.len();
             if there.is_empty() {
-                self.places.remove(&left);
+                self.sources.remove(&left);
             }
         }
     }
 
     fn sweep(&mut self, now: Timestamp) {
         let mut oldest = now;
-        self.places.retain(|_, there| {
+        self.sources.retain(|_, there| {
             there.retain(|(_, last)| is_fresh(*last, now));
             oldest = there.iter().map(|(_, last)| *last).min().map_or(oldest, |least| least.min(oldest));
             !there.is_empty()
         });
-        self.count = self.places.values().map(Vec::len).sum();
-        let places = &self.places;
+        self.count = self.sources.values().map(Vec::len).sum();
+        let sources = &self.sources;
         self.users.retain(|user, were| {
-            were.retain(|place| places.get(place).is_some_and(|there| there.iter().any(|(known, _)| known == user)));
+            were.retain(|source| sources.get(source).is_some_and(|there| there.iter().any(|(known, _)| known == user)));
             !were.is_empty()
         });
         // Not again before something may go: what is full stays full until then. At most once a minute, for the oldest may come back.
@@ -133,74 +154,5 @@ impl Seen {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn user(number: usize) -> UserId {
-        UserId::from_bytes((number as u128).to_be_bytes())
-    }
-
-    fn at(seconds: u64) -> Timestamp {
-        Timestamp::from_millis(1_700_000_000_000).plus(Duration::from_secs(seconds))
-    }
-
-    #[test]
-    fn who_played_from_one_address_within_a_day_are_neighbours() {
-        let sightings = Sightings::default();
-        sightings.saw(user(2), "192.0.2.1", at(0));
-        sightings.saw(user(1), "192.0.2.1", at(50_000));
-        sightings.saw(user(3), "192.0.2.2", at(50_000));
-        assert_eq!(sightings.neighbours(user(1), at(50_001)), [user(1), user(2)]);
-        assert_eq!(sightings.neighbours(user(3), at(50_001)), [user(3)]);
-        assert!(sightings.neighbours(user(9), at(50_001)).is_empty(), "was never seen");
-        assert_eq!(sightings.neighbours(user(1), at(86_400)), [user(1)], "the other was there a day ago");
-        sightings.saw(user(3), "192.0.2.1", at(90_000));
-        assert_eq!(sightings.neighbours(user(3), at(90_000)), [user(1), user(3)], "who moves is where they are");
-    }
-
-    #[test]
-    fn what_is_kept_is_bounded() {
-        let sightings = Sightings::default();
-        for number in 0..MAX_USERS + 10 {
-            sightings.saw(user(number), "192.0.2.1", at(0));
-        }
-        assert_eq!(sightings.neighbours(user(0), at(1)).len(), MAX_USERS);
-        for number in 0..MAX_SIGHTINGS + 10 {
-            sightings.saw(user(number), &number.to_string(), at(1));
-        }
-        let count = |sightings: &Sightings| {
-            let seen = sightings.seen.lock();
-            assert_eq!(seen.count, seen.places.values().map(Vec::len).sum::<usize>());
-            assert!(seen.users.len() <= MAX_SIGHTINGS);
-            seen.count
-        };
-        assert_eq!(count(&sightings), MAX_SIGHTINGS);
-        sightings.saw(user(1_000_000), "192.0.2.9", at(2));
-        assert!(sightings.neighbours(user(1_000_000), at(2)).is_empty(), "there is no room");
-        sightings.saw(user(1_000_000), "192.0.2.9", at(86_402));
-        assert_eq!(sightings.neighbours(user(1_000_000), at(86_402)), [user(1_000_000)], "the others were forgotten");
-        assert_eq!(count(&sightings), 1);
-    }
-
-    #[test]
-    fn who_has_many_addresses_takes_no_room_from_others() {
-        let sightings = Sightings::default();
-        for number in 0..MAX_SIGHTINGS + 10 {
-            sightings.saw(user(number % 14), &number.to_string(), at(0));
-        }
-        assert_eq!(sightings.seen.lock().count, 14 * MAX_PLACES);
-        for honest in [100, 101] {
-            sightings.saw(user(honest), "192.0.2.1", at(1));
-        }
-        assert_eq!(sightings.neighbours(user(100), at(2)), [user(100), user(101)]);
-        let newest = (MAX_SIGHTINGS + 9) % 14;
-        assert_eq!(sightings.neighbours(user(newest), at(2)), [user(newest)], "where they were last");
-        // Who goes back and forth is at two places.
-        for number in 0..100 {
-            sightings.saw(user(200), ["home", "school"][number % 2], at(3));
-        }
-        let seen = sightings.seen.lock();
-        assert_eq!(seen.users[&user(200)].len(), 2);
-        assert_eq!(seen.count, seen.places.values().map(Vec::len).sum::<usize>());
-    }
-}
+#[path = "sightings_test.rs"]
+mod tests;

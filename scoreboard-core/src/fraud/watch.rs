@@ -10,9 +10,9 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::board::Board;
 use crate::error::{BackendError, Chain};
-use crate::fraud::statistical::{Evidence, History, Rule, Rules, Seen, Stance, look};
+use crate::fraud::statistical::{Evidence, History, Neighbours, Rule, Rules, Seen, Stance, look};
 use crate::fraud::{Case, Incident, IncidentStore, Measure, Recorded, Sightings};
-use crate::ids::{BoardId, UserId};
+use crate::ids::BoardId;
 use crate::layers::RankIndexed;
 use crate::pipeline::Scoreboard;
 use crate::store::{Glance, ScoreStore};
@@ -304,7 +304,7 @@ impl Shared {
         rule: &dyn Rule,
         stance: Stance,
         row: &Glance,
-        neighbours: &[UserId],
+        neighbours: &Neighbours,
     ) -> Result<Option<(Evidence, Measure)>, BackendError> {
         let measure = match stance {
             Stance::Off => return Ok(None),

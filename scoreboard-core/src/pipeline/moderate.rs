@@ -17,7 +17,7 @@ use crate::pipeline::read::entry;
 use crate::ranking::{Ahead, Order, OrderKey, RankStyle};
 use crate::score::Score;
 use crate::store::{
-    CarriedOut, Effects, Moderated, Moderation, ModerationStore, Reached, Restricted, ScoreStore, Shift,
+    CarriedOut, Effects, Moderated, Moderation, ModerationAct, ModerationStore, Reached, Restricted, ScoreStore, Shift,
 };
 use crate::version::Position;
 
@@ -304,6 +304,26 @@ impl Scoreboard {
                 }
             }
             actions.extend(of_user.into_iter().rev());
+        }
+        Ok(actions)
+    }
+
+    /// Of the actions that a selection names now, those that such an act would turn, whatever it names itself: for one that voids, those that
+    /// are not void yet. So taking it back turns what it has turned, and not what another decision did before.
+    ///
+    /// # Errors
+    ///
+    /// As [`select`](Self::select), and [`Rejection::NoModeration`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is changed.
+    pub async fn select_for(&self, act: &ModerationAct, selection: &Selection) -> Result<Vec<ActionId>> {
+        let store = self.moderation()?;
+        let mut actions = self.select(selection).await?;
+        if let Some(voids) = act.voids() {
+            let are_void = store.voided(&actions).await?;
+            actions.retain(|action| are_void.contains(action) != voids);
         }
         Ok(actions)
     }

@@ -1,5 +1,7 @@
 //! Who plays, and when: people, and programs that are to be taken for people.
 
+use scoreboard_core::DeviceId;
+
 use crate::chance::Chance;
 
 const SECOND: f64 = 1_000.0;
@@ -23,12 +25,23 @@ pub(crate) enum Family {
     Jitter(u32),
     /// Draws its times from those of people.
     Mimic,
-    /// Fifty accounts at one address, each played as a person plays.
+    /// Fifty accounts at one address, each on a device of its own and played as a person plays.
     Farm,
     /// A person's rhythm, around the clock.
     Grinder,
     /// Another, better person plays too.
     Share,
+    /// Ten accounts on a device, each at an address of its own and played as a person plays.
+    DeviceFarm,
+}
+
+/// From where and on what somebody plays.
+#[derive(Debug)]
+pub(crate) struct Source {
+    pub(crate) address: String,
+    pub(crate) device: DeviceId,
+    /// Whether the device is a tablet on which others play too, honestly.
+    pub(crate) is_tablet: bool,
 }
 
 /// What an actor does next.
@@ -45,7 +58,7 @@ pub(crate) struct Plan {
 #[derive(Debug)]
 pub(crate) struct Actor {
     pub(crate) family: Family,
-    pub(crate) address: String,
+    pub(crate) source: Source,
     chance: Chance,
     /// Half of the times between actions are shorter.
     median_ms: f64,
@@ -66,7 +79,7 @@ pub(crate) struct Actor {
 }
 
 impl Actor {
-    pub(crate) fn new(family: Family, seed: u64, number: u64, address: String) -> Self {
+    pub(crate) fn new(family: Family, seed: u64, number: u64, source: Source) -> Self {
         let mut chance = Chance::new(seed, number);
         // Casual, regular, devoted.
         let tier = match chance.unit() {
@@ -83,7 +96,7 @@ impl Actor {
         let records = [0; 3].map(|_| 30 + chance.below(100) as u32);
         Self {
             family,
-            address,
+            source,
             median_ms: chance.log_normal(25.0 * SECOND, 0.4).max(8.0 * SECOND),
             spread: chance.normal(0.6, 0.12).clamp(0.3, 1.2),
             pace: 1.0,

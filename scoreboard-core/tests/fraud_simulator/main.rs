@@ -16,7 +16,8 @@ mod world;
 use report::Report;
 use scale::scaled;
 use scoreboard_core::statistical::{
-    ActiveHours, IntervalVariation, PointsShift, Rules, SharedSource, Stance, Steadiness, Velocity, WindowVariation,
+    ActiveHours, IntervalVariation, PointsShift, Rules, SharedDevice, SharedSource, Stance, Steadiness, Velocity,
+    WindowVariation,
 };
 use share::{Judged, Share};
 use world::{Population, play};
@@ -35,6 +36,7 @@ fn rules() -> Rules {
         .with(ActiveHours::default(), Stance::Hold)
         .with(PointsShift::default(), Stance::Flag)
         .with(SharedSource::default(), Stance::Flag)
+        .with(SharedDevice::default(), Stance::Flag)
 }
 
 /// Where all of them play, there are so many that chance cannot have made it look well: then the interval has to meet the targets.
@@ -53,6 +55,7 @@ async fn cheats_are_caught_and_people_are_left_alone() {
     let report = Report::of(&play(SCORING, Population::of(scaled(10_000)), rules()).await);
     println!("{report}");
     check(&report, judged()).expect("the targets are met");
+    report.check_devices().expect("the targets are met");
 }
 
 /// A family is too small among all of them to tell a share of 99 from one of 95 of 100. So here it is larger, also in a part of the test.
@@ -70,6 +73,7 @@ async fn what_the_rules_were_tuned_on_meets_the_targets_too() {
         let report = Report::of(&play(seed, Population::of(scaled(10_000) / 10), rules()).await);
         println!("seed {seed}\n{report}");
         check(&report, Share::measured).expect("the targets are met");
+        report.check_devices().expect("the targets are met");
     }
 }
 
@@ -94,5 +98,14 @@ async fn rules_that_see_nothing_and_rules_that_see_too_much_miss_the_targets() {
     ] {
         let report = Report::of(&play(SCORING, Population::of(300), rules).await);
         check(&report, Share::measured).expect_err(what);
+    }
+}
+
+#[tokio::test]
+async fn a_device_with_all_too_many_accounts_or_with_one_misses_the_targets() {
+    for (what, accounts) in [("as many as the farm has on one", 10), ("one", 1)] {
+        let rules = Rules::none().with(SharedDevice { accounts }, Stance::Flag);
+        let report = Report::of(&play(SCORING, Population::of(300), rules).await);
+        report.check_devices().expect_err(what);
     }
 }

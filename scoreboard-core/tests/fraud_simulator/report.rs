@@ -12,6 +12,8 @@ const FIXED_WITHIN_30: f64 = 0.99;
 const JITTER_10_WITHIN_50: f64 = 0.95;
 const PEOPLE_HELD: f64 = 0.001;
 const PRECISION_OF_HOLD: f64 = 0.95;
+const FARMS_BY_DEVICE: f64 = 0.9;
+const TABLETS_FLAGGED: f64 = 0.01;
 
 /// What became of all of them.
 #[derive(Debug)]
@@ -20,6 +22,9 @@ pub(crate) struct Report {
     people: Line,
     people_blocked: u64,
     cheats: Line,
+    /// Those on the devices of a farm, and people who share a tablet, of whom it was found that the accounts there are too many.
+    farms_by_device: Share,
+    tablets_by_device: Share,
     by_rule: BTreeMap<String, (u64, u64)>,
 }
 
@@ -89,7 +94,11 @@ impl Report {
         }
         let is_person = |fate: &&&Fate| matches!(fate.family, Family::Honest | Family::Record);
         let (people, cheats): (Vec<&Fate>, Vec<&Fate>) = outcome.fates.iter().partition(|fate| is_person(&fate));
+        let by_device = |fates: Vec<&Fate>| Share::of(&fates, |fate| fate.found_by_device);
+        let those = |are: fn(&Fate) -> bool| outcome.fates.iter().filter(|fate| are(fate)).collect();
         Self {
+            farms_by_device: by_device(those(|fate| fate.family == Family::DeviceFarm)),
+            tablets_by_device: by_device(those(|fate| fate.has_tablet)),
             lines: families.iter().map(|(family, fates)| (*family, Line::of(fates))).collect(),
             people: Line::of(&people),
             people_blocked: outcome.people_blocked,
@@ -118,6 +127,12 @@ impl Report {
     pub(crate) fn check_holds(&self, judged: Judged) -> Result<(), String> {
         at_most("people held", self.people.held.found, PEOPLE_HELD, judged)?;
         at_least("precision of hold", self.precision_of_hold(), PRECISION_OF_HOLD, judged)
+    }
+
+    /// Whether those on one device are found where they are more than a family, and families are left alone.
+    pub(crate) fn check_devices(&self) -> Result<(), String> {
+        at_least("accounts on the devices of a farm", self.farms_by_device, FARMS_BY_DEVICE, Share::measured)?;
+        at_most("people who share a tablet", self.tablets_by_device, TABLETS_FLAGGED, Share::measured)
     }
 
     fn timers(&self) -> [Share; 2] {
@@ -171,6 +186,8 @@ impl fmt::Display for Report {
         let Line { actions, held, noticed, .. } = &self.people;
         writeln!(f, "people held: {}; held or flagged: {}", held.found, noticed.found)?;
         writeln!(f, "actions of people: {actions}, of which blocked: {}", self.people_blocked)?;
+        let (farms, tablets) = (self.farms_by_device, self.tablets_by_device);
+        writeln!(f, "too many on one device: {farms} of a farm's accounts, {tablets} of people who share a tablet")?;
         for (rule, (people, cheats)) in &self.by_rule {
             writeln!(f, "{rule}: {people} incidents of people, {cheats} of cheats")?;
         }

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use scoreboard_core::memory::{MemoryIncidentStore, MemoryScoreStore};
-use scoreboard_core::statistical::Rules;
+use scoreboard_core::statistical::{Grounds, Rules};
 use scoreboard_core::testing::{ManualClock, SeededIds};
 use scoreboard_core::{
-    ActionKind, BoardId, BoardSpec, Clock, Config, Error, FraudWatch, FraudWatchConfig, IncidentFilter, IncidentStore,
-    IssueRequest, Points, PointsRule, Rejection, ScoreStore, Scoreboard, SignedAction, Timestamp, UserId, Version,
+    ActionKind, BoardId, BoardSpec, Clock, Config, DeviceId, Error, FraudWatch, FraudWatchConfig, IncidentFilter,
+    IncidentStore, IssueRequest, Points, PointsRule, Rejection, ScoreStore, Scoreboard, SignedAction, Timestamp,
+    UserId, Version,
 };
 
-use crate::actor::{Actor, Family, Plan};
+use crate::actor::{Actor, Family, Plan, Source};
 use crate::attack::{self, Attempts};
 
 /// The log is watched so often: a server does it each other second, and what it finds is the same.
@@ -24,7 +25,7 @@ const LOOKS_EVERY: Duration = Duration::from_secs(1_800);
 pub(crate) struct Population(Vec<(Family, usize)>);
 
 impl Population {
-    /// This many people, and a cheat for each twenty of them. A farm has fifty accounts, or it is none.
+    /// This many people, and a cheat for each eighteen of them. A farm has fifty accounts, or it is none.
     pub(crate) fn of(people: usize) -> Self {
         let part = |of_ten_thousand: usize| (of_ten_thousand * people).div_ceil(10_000);
         Self(vec![
@@ -41,6 +42,7 @@ impl Population {
             (Family::Farm, 50),
             (Family::Grinder, part(35)),
             (Family::Share, part(35)),
+            (Family::DeviceFarm, 50),
         ])
     }
 
@@ -61,6 +63,10 @@ pub(crate) struct Fate {
     pub(crate) held: Option<Caught>,
     /// The same of the first incident of any kind.
     pub(crate) flagged: Option<Caught>,
+    /// Whether it is a person who shares a tablet.
+    pub(crate) has_tablet: bool,
+    /// Whether the accounts on their device were too many.
+    pub(crate) found_by_device: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -158,7 +164,8 @@ pub(crate) async fn play(seed: u64, population: Population, rules: Rules) -> Out
             Err(Error::Rejected(Rejection::Blocked(_))) => people_blocked += 1,
             Err(error) => panic!("{:?}: what is done as it should be is counted: {error}", player.fate.family),
         }
-        scoreboard.sightings().saw(player.user, &player.actor.address, at);
+        let Source { address, device, .. } = &player.actor.source;
+        scoreboard.sightings().saw(player.user, address, Some(device), at);
         attack::after(&player.actor, &scoreboard, player.user, &action, &mut player.fate.attempts).await;
         if player.fate.family == Family::Honest {
             last_of_others = Some(action);
@@ -191,23 +198,64 @@ fn players(seed: u64, population: Population) -> Vec<Player> {
     let mut players = Vec::new();
     for (family, count) in population.0 {
         for place in 0..count {
-            let number = players.len() as u64;
-            let address = match family {
-                Family::Farm => "the farm".to_owned(),
-                // One in ten shares an address with twenty-nine others.
-                Family::Honest if place < count / 10 => format!("network {}", place / 30),
-                _ => format!("home {number}"),
+            let number = players.len();
+            let source = source(family, place, count, number);
+            let fate = Fate {
+                family,
+                actions: 0,
+                attempts: Attempts::default(),
+                held: None,
+                flagged: None,
+                has_tablet: source.is_tablet,
+                found_by_device: false,
             };
             players.push(Player {
-                actor: Actor::new(family, seed, number, address),
+                actor: Actor::new(family, seed, number as u64, source),
                 user: UserId::for_name("simulated", &number.to_string()),
                 plan: None,
                 action: None,
-                fate: Fate { family, actions: 0, attempts: Attempts::default(), held: None, flagged: None },
+                fate,
             });
         }
     }
     players
+}
+
+/// Where one of a family of so many is: most are at home, on a device of their own.
+fn source(family: Family, place: usize, count: usize, number: usize) -> Source {
+    let tenth = count / 10;
+    let of_own = |address| Source { address, device: device(0, number), is_tablet: false };
+    match family {
+        Family::Farm => of_own("the farm".to_owned()),
+        Family::DeviceFarm => Source { device: device(1, place / 10), ..of_own(format!("home {number}")) },
+        // One in ten shares an address with twenty-nine others, and one a tablet with those at home.
+        Family::Honest if place < tenth => of_own(format!("network {}", place / 30)),
+        Family::Honest if place < 2 * tenth => {
+            let home = home_with_tablet(place - tenth, tenth);
+            Source { address: format!("tablet {home}"), device: device(2, home), is_tablet: true }
+        }
+        _ => of_own(format!("home {number}")),
+    }
+}
+
+/// In which home one of so many lives who share a tablet: two to six at one, and eight at the last of a thousand, who are more than is believed.
+fn home_with_tablet(place: usize, of: usize) -> usize {
+    const SIZES: std::ops::RangeInclusive<usize> = 2..=6;
+    const EIGHT: usize = 8;
+    let last = of.saturating_sub(EIGHT);
+    if of >= 1_000 && place >= last {
+        return last;
+    }
+    let in_round = place % SIZES.sum::<usize>();
+    let ends = SIZES.scan(0, |end, size| {
+        *end += size;
+        Some(*end)
+    });
+    place - in_round + ends.take_while(|end| *end <= in_round).last().unwrap_or(0)
+}
+
+fn device(of: usize, number: usize) -> DeviceId {
+    format!("{of:08x}-0000-4000-8000-{number:012x}").parse().expect("a random UUID, or so it looks")
 }
 
 fn board() -> BoardSpec {
@@ -239,9 +287,10 @@ async fn judge(
         let Some(evidence) = &incident.finding else { continue };
         let fate = fates.get_mut(&incident.user_id).expect("it played");
         let rows = history(store, incident.user_id).await;
-        if incident.rule != "shared_source" {
-            evidence.recompute(&rows).expect("what was found is found again in the log");
-        }
+        let grounds = evidence.recompute(&rows).expect("what was found is found again in the log");
+        let is_of_source = ["shared_source", "shared_device"].contains(&incident.rule.as_str());
+        assert_eq!(grounds == Grounds::Sightings, is_of_source);
+        fate.found_by_device |= incident.rule == "shared_device";
         let until = || rows.iter().filter(|row| row.position.version <= evidence.window.last);
         let caught = Caught { actions: until().count() as u64, points: until().map(|row| row.points.get()).sum() };
         if incident.measure == scoreboard_core::Measure::Hold {

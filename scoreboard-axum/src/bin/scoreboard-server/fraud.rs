@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use scoreboard_core::accounts::{Email, Notifier};
 use scoreboard_core::statistical::{
-    ActiveHours, IntervalVariation, PointsShift, Rules, SharedSource, Velocity, WindowVariation,
+    ActiveHours, IntervalVariation, PointsShift, Rules, SharedDevice, SharedSource, Velocity, WindowVariation,
 };
 use scoreboard_core::{
     Clock, FraudWatchConfig, IncidentAlerts, IncidentAlertsConfig, IncidentStore, InvalidValue, KindId,
@@ -32,7 +32,8 @@ impl settings::Fraud {
             .with(Velocity { per_hour: self.actions_per_hour }, self.velocity)
             .with(ActiveHours { hours: self.hours_per_day }, self.active_hours)
             .with(PointsShift::default(), self.points_shift)
-            .with(SharedSource { accounts: self.accounts_per_address }, self.shared_source);
+            .with(SharedSource { accounts: self.accounts_per_address }, self.shared_source)
+            .with(SharedDevice { accounts: self.accounts_per_device }, self.shared_device);
         if rules.is_empty() {
             return Ok(None);
         }

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::fraud::statistical::{
-    Act, ActiveHours, History, IntervalVariation, PointsShift, Rule, Seen, Velocity, WindowVariation,
+    Act, ActiveHours, History, IntervalVariation, Neighbours, PointsShift, Rule, Seen, SharedDevice, SharedSource,
+    Velocity, WindowVariation,
 };
 use crate::ids::{ActionId, UserId};
 use crate::store::{LogRow, Origin};
@@ -54,6 +55,15 @@ pub struct Evidence {
     pub users: Vec<UserId>,
 }
 
+/// What evidence that was found again rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Grounds {
+    /// The rows of the log, and nothing else.
+    Log,
+    /// Beside the rows, on the word of the process that wrote it down that [these users](Evidence::users) were seen together.
+    Sightings,
+}
+
 /// Why evidence was not found again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -61,9 +71,6 @@ pub enum NotRecomputed {
     /// It is of a rule of the embedding program, or of another version of a rule: ask that rule.
     #[error("the rule is not one of this library's, in this version")]
     ForeignRule,
-    /// It rests on what the log does not hold.
-    #[error("the rule looks at what the log does not hold")]
-    NotInTheLog,
     /// The rows say something else.
     #[error("the rows of the log do not give this evidence")]
     Differs,
@@ -136,19 +143,36 @@ impl Evidence {
     /// Finds it again in the user's rows of the board, in the order of their versions: the last [`History::CAPACITY`] up to
     /// [`Window::last`] at least, and all of the [`History::HOURS`] hours before it. What is later does no harm.
     ///
+    /// Who was seen with the user is in no log: where the rule looks at that, the [`users`](Self::users) that it names are taken for it, who
+    /// must be told apart, and among whom the rows' own user must be.
+    ///
     /// # Errors
     ///
     /// [`NotRecomputed`] if the rows do not give this very evidence.
-    pub fn recompute(&self, rows: &[LogRow]) -> Result<(), NotRecomputed> {
-        if self.rule == "shared_source" {
-            return Err(NotRecomputed::NotInTheLog);
-        }
+    pub fn recompute(&self, rows: &[LogRow]) -> Result<Grounds, NotRecomputed> {
         let rule = self.built_in().filter(|rule| rule.version() == self.rule_version);
         let rule = rule.ok_or(NotRecomputed::ForeignRule)?;
         let rows: Vec<_> = rows.iter().filter(|row| row.position.version <= self.window.last).cloned().collect();
+        let neighbours = self.neighbours();
+        let grounds = if neighbours == Neighbours::default() { Grounds::Log } else { Grounds::Sightings };
+        let is_one_of_them = || rows.last().is_some_and(|row| self.users.binary_search(&row.user_id).is_ok());
+        if grounds == Grounds::Sightings && !(self.users.is_sorted_by(|one, next| one < next) && is_one_of_them()) {
+            return Err(NotRecomputed::Differs);
+        }
         let history = History::of(&rows);
-        let found = rule.look(Seen { history: &history, neighbours: &[] }).map(|found| found.with_actions(&rows));
-        if found.as_ref() == Some(self) { Ok(()) } else { Err(NotRecomputed::Differs) }
+        let found =
+            rule.look(Seen { history: &history, neighbours: &neighbours }).map(|found| found.with_actions(&rows));
+        if found.as_ref() == Some(self) { Ok(grounds) } else { Err(NotRecomputed::Differs) }
+    }
+
+    /// Who was seen where the rule looks.
+    fn neighbours(&self) -> Neighbours {
+        let (users, none) = (self.users.clone(), Vec::new());
+        match self.rule.as_str() {
+            SharedSource::ID => Neighbours { at_address: users, on_device: none },
+            SharedDevice::ID => Neighbours { at_address: none, on_device: users },
+            _ => Neighbours::default(),
+        }
     }
 
     /// The rule as it was, if it is one of this library's.
@@ -163,6 +187,8 @@ impl Evidence {
             "velocity" => made::<Velocity>(parameters),
             "active_hours" => made::<ActiveHours>(parameters),
             "points_shift" => made::<PointsShift>(parameters),
+            SharedSource::ID => made::<SharedSource>(parameters),
+            SharedDevice::ID => made::<SharedDevice>(parameters),
             _ => None,
         }
     }

@@ -10,8 +10,17 @@ use crate::ids::UserId;
 pub struct Seen<'a> {
     /// What the user did on the board lately; the newest is the action that counted.
     pub history: &'a History,
-    /// Who played lately from where the user does, the user among them, sorted; empty where that is not known.
-    pub neighbours: &'a [UserId],
+    /// Who played lately from where the user does.
+    pub neighbours: &'a Neighbours,
+}
+
+/// Who was seen within a day where a user was, the user among them, sorted; nobody where that is not known.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Neighbours {
+    /// At the address from which the user played last.
+    pub at_address: Vec<UserId>,
+    /// On the device of which the user's client told last. A client tells what it likes.
+    pub on_device: Vec<UserId>,
 }
 
 /// A rule that needs more than one action to speak.

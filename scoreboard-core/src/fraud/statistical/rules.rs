@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::InvalidValue;
 use crate::fraud::statistical::{
-    ActiveHours, Evidence, IntervalVariation, PointsShift, Rule, Seen, SharedSource, Velocity, WindowVariation,
+    ActiveHours, Evidence, IntervalVariation, PointsShift, Rule, Seen, SharedDevice, SharedSource, Velocity,
+    WindowVariation,
 };
 
 /// What is done about what a statistical rule finds. Nothing here goes past *hold*: what more is done, a person decides.
@@ -121,6 +122,7 @@ impl Default for Rules {
             .with(ActiveHours::default(), Stance::Flag)
             .with(PointsShift::default(), Stance::Flag)
             .with(SharedSource::default(), Stance::Flag)
+            .with(SharedDevice::default(), Stance::Flag)
     }
 }
 

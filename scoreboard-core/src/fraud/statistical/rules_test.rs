@@ -6,7 +6,7 @@ use crate::action::Fingerprint;
 use crate::board::Season;
 use crate::clock::Timestamp;
 use crate::fraud::statistical::intervals::{is_faster_than, without_pauses};
-use crate::fraud::statistical::{History, NotRecomputed, Steadiness};
+use crate::fraud::statistical::{Grounds, History, Neighbours, NotRecomputed, Steadiness};
 use crate::ids::{ActionId, UserId};
 use crate::score::{Points, Score};
 use crate::store::{LogRow, Origin, Visibility};
@@ -39,7 +39,7 @@ fn rows(waits: impl IntoIterator<Item = u64>) -> Vec<LogRow> {
 }
 
 fn look(rule: &dyn Rule, rows: &[LogRow]) -> Option<Evidence> {
-    rule.look(Seen { history: &History::of(rows), neighbours: &[] })
+    rule.look(Seen { history: &History::of(rows), neighbours: &Neighbours::default() })
 }
 
 #[test]
@@ -61,8 +61,8 @@ fn found(rule: &dyn Rule, rows: &[LogRow]) -> Option<(usize, Evidence)> {
     let json = serde_json::to_string(&evidence).expect("it is written down");
     let read: Evidence = serde_json::from_str(&json).expect("and read");
     assert_eq!(read, evidence);
-    assert_eq!(read.recompute(&rows[..count]), Ok(()));
-    assert_eq!(read.recompute(rows), Ok(()), "later rows do no harm");
+    assert_eq!(read.recompute(&rows[..count]), Ok(Grounds::Log));
+    assert_eq!(read.recompute(rows), Ok(Grounds::Log), "later rows do no harm");
     let mut altered = rows[..count].to_vec();
     altered.pop();
     assert_eq!(read.recompute(&altered), Err(NotRecomputed::Differs), "a row is missing");
@@ -168,16 +168,46 @@ fn another_hand_is_found_and_a_record_is_not() {
 }
 
 #[test]
-fn many_at_one_address_are_found_and_are_in_no_log() {
-    let (rows, users) =
-        (rows(swinging(20_000, 50).take(1)), |count: u8| (0..count).map(|n| UserId::from_bytes([n; 16])));
-    let rule = SharedSource { accounts: 40 };
-    let history = History::of(&rows);
-    let look = |neighbours: &[UserId]| rule.look(Seen { history: &history, neighbours });
-    assert_eq!(look(&users(40).collect::<Vec<_>>()), None);
-    let evidence = look(&users(41).collect::<Vec<_>>()).expect("one more");
-    assert_eq!((evidence.value, evidence.users.len()), (41, 41));
-    assert_eq!(evidence.recompute(&rows), Err(NotRecomputed::NotInTheLog));
+fn many_at_one_source_are_found_and_found_again_of_those_who_are_named() {
+    type Crowd<'a> = &'a dyn Fn(u8) -> Neighbours;
+    let (rows, users) = (rows(swinging(20_000, 50).take(3)), |count: u8| {
+        (1..=count).map(|n| UserId::from_bytes([n; 16])).collect::<Vec<_>>()
+    });
+    let at_address = |count| Neighbours { at_address: users(count), on_device: users(1) };
+    let on_device = |count| Neighbours { at_address: users(1), on_device: users(count) };
+    // As many as are believed, and one more.
+    let sources: [(&dyn Rule, u8, Crowd<'_>, Crowd<'_>); 2] = [
+        (&SharedSource::default(), 40, &at_address, &on_device),
+        (&SharedDevice::default(), 6, &on_device, &at_address),
+    ];
+    for (rule, believed, here, elsewhere) in sources {
+        let history = History::of(&rows);
+        let look = |neighbours: &Neighbours| rule.look(Seen { history: &history, neighbours });
+        assert_eq!(look(&here(believed)), None, "{}", rule.id());
+        assert_eq!(look(&elsewhere(200)), None, "{}: what is of the other kind is the other rule's", rule.id());
+        let evidence = look(&here(believed + 1)).expect("one more").with_actions(&rows);
+        assert_eq!((evidence.value, evidence.threshold), (i64::from(believed) + 1, i64::from(believed)));
+        assert_eq!((&evidence.users, evidence.rule.as_str()), (&users(believed + 1), rule.id()));
+
+        let json = serde_json::to_string(&evidence).expect("it is written down");
+        let read: Evidence = serde_json::from_str(&json).expect("and read");
+        assert_eq!(read.recompute(&rows), Ok(Grounds::Sightings));
+        let altered = |alter: &dyn Fn(&mut Evidence)| {
+            let mut altered = read.clone();
+            alter(&mut altered);
+            altered.recompute(&rows)
+        };
+        let differs = Err(NotRecomputed::Differs);
+        assert_eq!(altered(&|evidence| evidence.value += 1), differs);
+        assert_eq!(altered(&|evidence| evidence.threshold += 1), differs);
+        assert_eq!(altered(&|evidence| evidence.actions.clear()), differs);
+        assert_eq!(altered(&|evidence| _ = evidence.users.pop()), differs, "one is left out");
+        assert_eq!(altered(&|evidence| evidence.users[1] = evidence.users[2]), differs, "one is named twice");
+        assert_eq!(altered(&|evidence| evidence.users[0] = UserId::MIN), differs, "the user is none of them");
+        assert_eq!(altered(&|evidence| evidence.rule_version += 1), Err(NotRecomputed::ForeignRule));
+        assert_eq!(read.recompute(&rows[..2]), differs, "the action is missing");
+        assert_eq!(read.recompute(&[]), differs);
+    }
 }
 
 #[test]

@@ -74,7 +74,7 @@ async fn turn(
         let mut selection = Selection::default();
         (selection.board, selection.user, selection.rule) = (board, user, rule);
         (selection.from, selection.until) = (from, until);
-        scoreboard.select(&selection).await.map_err(|error| refused(&error))?
+        scoreboard.select_for(&act(Vec::new()), &selection).await.map_err(|error| refused(&error))?
     } else {
         actions
     };

@@ -50,6 +50,7 @@ impl Settings {
             ("fraud.actions_per_hour", fraud.actions_per_hour.into(), 1, 65_535),
             ("fraud.hours_per_day", fraud.hours_per_day.into(), 1, 24),
             ("fraud.accounts_per_address", fraud.accounts_per_address.into(), 1, 255),
+            ("fraud.accounts_per_device", fraud.accounts_per_device.into(), 1, 255),
             ("alerts.per_hour", alerts.per_hour as u64, 1, 10_000),
         ];
         for (name, value, min, max) in bounds {
@@ -76,9 +77,13 @@ impl Settings {
         if !alerts.emails.is_empty() && self.mail.smtp_url.is_empty() {
             return Err(("alerts.emails", "need a mail server: set mail.smtp_url".to_owned()));
         }
-        if fraud.shared_source == Stance::Hold {
-            let rule = "must not be hold: whoever makes accounts where somebody plays would have them held";
-            return Err(("fraud.shared_source", rule.to_owned()));
+        for (name, stance) in
+            [("fraud.shared_source", fraud.shared_source), ("fraud.shared_device", fraud.shared_device)]
+        {
+            if stance == Stance::Hold {
+                let rule = "must not be hold: whoever makes accounts where somebody plays would have them held";
+                return Err((name, rule.to_owned()));
+            }
         }
         fraud.watch().map_err(|rule| ("fraud.steady_kinds", rule.to_string()))?;
         if !self.replica_urls.is_empty() && !self.database_url.starts_with("postgres") {

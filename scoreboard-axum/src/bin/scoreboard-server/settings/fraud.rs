@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use scoreboard_core::statistical::{ActiveHours, SharedSource, Stance, Velocity};
+use scoreboard_core::statistical::{ActiveHours, SharedDevice, SharedSource, Stance, Velocity};
 use scoreboard_core::{DeterministicRules, InvalidValue};
 use serde::{Deserialize, Serialize};
 
@@ -61,6 +61,10 @@ pub(crate) struct Fraud {
     pub(crate) shared_source: Stance,
     /// As many are believed.
     pub(crate) accounts_per_address: u32,
+    /// More accounts on one device than a family has.
+    pub(crate) shared_device: Stance,
+    /// As many are believed.
+    pub(crate) accounts_per_device: u32,
 }
 
 impl Default for Fraud {
@@ -78,6 +82,8 @@ impl Default for Fraud {
             points_shift: Stance::Flag,
             shared_source: Stance::Flag,
             accounts_per_address: SharedSource::default().accounts,
+            shared_device: Stance::Flag,
+            accounts_per_device: SharedDevice::default().accounts,
         }
     }
 }
