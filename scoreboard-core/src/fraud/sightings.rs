@@ -37,7 +37,7 @@ pub struct Sightings {
 /// Who was at which sources of one kind, of which so many are kept of a user.
 #[derive(Default)]
 struct Seen<const MAX: usize> {
-    /// Who was at a source, and when last.
+    /// Who was at a source, sorted, and when last.
     sources: HashMap<u64, Vec<(UserId, Timestamp)>>,
     /// Where a user was, where they were last at the end.
     users: HashMap<UserId, VecDeque<u64>>,
@@ -90,16 +90,18 @@ impl<const MAX: usize> Seen<MAX> {
         }
         let has_room = self.count < MAX_SIGHTINGS || self.users.get(&user).is_some_and(|sources| sources.len() >= MAX);
         let there = self.sources.entry(source).or_default();
-        if let Some((_, last)) = there.iter_mut().find(|(known, _)| *known == user) {
-            *last = now;
-        } else if has_room && there.len() < MAX_USERS {
-            there.push((user, now));
-            self.count += 1;
-        } else {
-            if there.is_empty() {
-                self.sources.remove(&source);
+        match there.binary_search_by_key(&user, |(known, _)| *known) {
+            Ok(place) => there[place].1 = now,
+            Err(place) if has_room && there.len() < MAX_USERS => {
+                there.insert(place, (user, now));
+                self.count += 1;
             }
-            return;
+            Err(_) => {
+                if there.is_empty() {
+                    self.sources.remove(&source);
+                }
+                return;
+            }
         }
         self.is_at(user, source);
     }
@@ -108,7 +110,6 @@ impl<const MAX: usize> Seen<MAX> {
         let there = self.users.get(&user).and_then(|sources| self.sources.get(sources.back()?));
         let fresh = there.into_iter().flatten().filter(|(_, last)| is_fresh(*last, now));
         let mut there: Vec<_> = fresh.map(|(user, _)| *user).collect();
-        there.sort_unstable();
         // Who was seen so long ago was seen nowhere, be others still there.
         if there.binary_search(&user).is_err() {
             there.clear();

@@ -278,12 +278,14 @@ impl Shared {
         let neighbours = self.sightings().neighbours(row.user_id, row.at);
         let day = row.at.start_of_day();
         let seen = Seen { history: &user.history, neighbours: &neighbours };
-        let mut found: Vec<_> = self.config.rules.look(seen).map(|(rule, stance, _)| (stance, rule)).collect();
+        // Who plays as no person does goes on doing so.
+        let is_news = |rule, stance| !user.was_told(rule, stance, day);
+        let mut found: Vec<_> = self.config.rules.look(seen, is_news).map(|(rule, stance)| (stance, rule)).collect();
         // What one action gives one rule is one incident: the one with the graver measure.
         found.sort_by_key(|(stance, _)| Reverse(*stance));
         let mut told = Vec::new();
         for (stance, rule) in found {
-            if user.was_told(rule.id(), stance, day) || told.contains(&(rule.id(), stance)) {
+            if told.contains(&(rule.id(), stance)) {
                 continue;
             }
             told.push((rule.id(), stance));

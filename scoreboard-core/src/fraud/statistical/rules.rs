@@ -96,9 +96,14 @@ impl Rules {
         self.0.iter().map(|(rule, stance)| (rule.id(), *stance))
     }
 
-    /// What the rules find.
-    pub(crate) fn look<'a>(&'a self, seen: Seen<'a>) -> impl Iterator<Item = (&'a dyn Rule, Stance, Evidence)> {
-        self.0.iter().filter_map(move |(rule, stance)| Some((&**rule, *stance, look(&**rule, seen)?)))
+    /// Which rules find something, of those that are asked: by their names and stances.
+    pub(crate) fn look<'a>(
+        &'a self,
+        seen: Seen<'a>,
+        is_asked: impl Fn(&'static str, Stance) -> bool + 'a,
+    ) -> impl Iterator<Item = (&'a dyn Rule, Stance)> {
+        let asked = self.0.iter().filter(move |(rule, stance)| is_asked(rule.id(), *stance));
+        asked.filter(move |(rule, _)| look(&**rule, seen).is_some()).map(|(rule, stance)| (&**rule, *stance))
     }
 }
 
