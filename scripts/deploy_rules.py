@@ -35,12 +35,21 @@ def seconds(text):
     return 60 * int(parts[1] or 0) + int(parts[2] or 0) if parts else 0
 
 
+def mebibytes(text):
+    parts = re.fullmatch(r"(\d+)(m|g|Mi|Gi)", str(text))
+    must(parts, f"{text}: is no size in mebibytes or gibibytes")
+    return int(parts[1]) * (1024 if parts[2][0] in "gG" else 1) if parts else 0
+
+
 def constant(path, pattern):
     found = re.search(pattern, (ROOT / path).read_text())
     if not found:
         sys.exit(f"error: {path} has no `{pattern}` any more")
     return found[1]
 
+
+# What a server takes besides ranks and answers in memory: itself, live connections, passwords that are hashed.
+BESIDES = 128
 
 # How long requests may take after the drain window: not a setting.
 FINISH = int(constant("scoreboard-axum/src/serve.rs", r"finish: Duration::from_secs\((\d+)\)"))
@@ -53,7 +62,7 @@ def settings(where, environment):
     return tomllib.loads(command.stdout) if command.returncode == 0 else None
 
 
-def check_server(where, environment, grace, nodes):
+def check_server(where, environment, grace, nodes, memory):
     """The settings of one server, and what they ask of the place that it runs in. Returns the port that it listens on."""
     found = settings(where, environment)
     if found is None:
@@ -61,6 +70,9 @@ def check_server(where, environment, grace, nodes):
     # The goodbye of the last live connection takes up to a second.
     needs = max(found["notice_seconds"], found["drain_seconds"] + 1) + FINISH
     must(grace > needs, f"{where}: is killed {grace} s after it was asked to stop, and may need {needs} s and a moment")
+    # Ranks take twice their room while they are read; a quarter more than the answers is kept in case the database goes away.
+    takes = 2 * found["ranks"]["megabytes"] + found["cache"]["megabytes"] * 5 // 4 + BESIDES
+    must(memory >= takes, f"{where}: is killed at {memory} MiB, and may take {takes}")
     must(found["redis"]["nodes"] == nodes, f"{where}: {nodes} servers, and redis.nodes is {found['redis']['nodes']}")
     must(found["store"]["durability"] == "required", f"{where}: may use a database that loses what it acknowledged")
     must(found["trusted_proxies"], f"{where}: trusts no proxy, so all clients share one address' limits")
@@ -91,7 +103,11 @@ def compose():
     places, probe = set(), None
     for name, service in servers.items():
         port = check_server(
-            f"{where}, {name}", service["environment"], seconds(service["stop_grace_period"]), len(servers)
+            f"{where}, {name}",
+            service["environment"],
+            seconds(service["stop_grace_period"]),
+            len(servers),
+            mebibytes(service["mem_limit"]),
         )
         places.add(f"{service['networks']['inside']['ipv4_address']}:{port}")
         probe = (service["healthcheck"]["test"], port)
@@ -156,7 +172,8 @@ def kubernetes():
     told = set(re.findall(r"--from-file=(\S+)", text))
     must(taken == told, f"{where}: takes {sorted(taken)} out of the Secret, and says to put in {sorted(told)}")
     replicas = deployment["replicas"]
-    port = check_server(where, environment, pod["terminationGracePeriodSeconds"], replicas)
+    memory = mebibytes(container["resources"]["limits"]["memory"])
+    port = check_server(where, environment, pod["terminationGracePeriodSeconds"], replicas, memory)
 
     must(replicas >= 2, f"{where}: one server cannot be restarted unnoticed")
     must(deployment["strategy"]["rollingUpdate"]["maxUnavailable"] == 0, f"{where}: a new release takes servers away first")

@@ -31,6 +31,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long it takes at most until a server knows what it missed.
 const RECOVERY: Duration = Duration::from_secs(5);
 
+/// Twice what lies between two polls of the store, and what a busy machine adds.
+const SAYS_SO: Duration = Duration::from_secs(14);
 /// The servers follow what others have ended twice a second.
 const FOLLOWED: Duration = Duration::from_secs(1);
 
@@ -248,6 +250,12 @@ async fn a_server_that_was_cut_off_hears_of_the_others_again() {
         tokio::time::sleep(Duration::from_secs(4)).await;
         let kept = reader.get("/api/scoreboard").await.expect("a read is answered").expect(200);
         assert!(kept["version"].as_u64() < receipt["version"].as_u64(), "{kept}");
+        until("it says that it may be old", SAYS_SO, async || {
+            let page = reader.get("/api/scoreboard").await.ok().filter(|page| page.status == 200)?;
+            let status = page.headers.get("cache-status")?.to_str().ok()?;
+            status.ends_with("detail=store-unavailable").then_some(())
+        })
+        .await;
 
         proxy.set(Fault::None);
         let began = Instant::now();

@@ -74,6 +74,7 @@ async fn one_limit_holds_at_both_and_nothing_else_needs_redis() {
     redis.kill();
     let began = Instant::now();
     assert_eq!(play_until_refused(&mut users[1], &mut clients).await, 10, "five at each, its part of ten");
+    assert_eq!(play_until_refused(&mut users[0], &mut clients).await, 0, "who has had ten a moment ago waits");
     assert!(began.elapsed() < Duration::from_secs(10), "nobody waits for who is gone: {:?}", began.elapsed());
     // What keeps guesses at passwords few is halved besides: of forty a quarter at each of two.
     let credentials = serde_json::json!({"email": "nobody@example.org", "password": "a guess of somebody"});

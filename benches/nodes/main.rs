@@ -39,9 +39,14 @@ const ROUNDS: usize = 7;
 const CONNECTIONS: usize = 192;
 const MEASURED: Duration = Duration::from_secs(2);
 
-/// Hashing passwords is not what is measured.
-const CHEAP_HASHES: [(&str, &str); 2] =
-    [("SCOREBOARD_ACCOUNTS__ARGON2_MEMORY_KIB", "1024"), ("SCOREBOARD_ACCOUNTS__ARGON2_ITERATIONS", "1")];
+/// Hashing passwords is not what is measured. Nor is it that who plays dozens of times a second is found to be no person, which is looked up and
+/// written down once a day: that happens in the first rounds, which are not counted.
+const BESIDE: [(&str, &str); 3] = [
+    ("SCOREBOARD_ACCOUNTS__ARGON2_MEMORY_KIB", "1024"),
+    ("SCOREBOARD_ACCOUNTS__ARGON2_ITERATIONS", "1"),
+    ("SCOREBOARD_FRAUD__ACTIONS_PER_HOUR", "1"),
+];
+const FIRST_ROUNDS: usize = 3;
 
 /// One subject in one round: changes a second, and the CPU time that each took, of the servers and of the database, in seconds.
 #[derive(Clone, Copy)]
@@ -71,7 +76,7 @@ async fn run() {
     }
     let mut reads = Reads::new(&clusters[1]).await;
     let mut rounds = Vec::new();
-    for round in 0..=ROUNDS {
+    for round in 0..FIRST_ROUNDS + ROUNDS {
         let mut measured = Vec::new();
         for cluster in &mut clusters {
             measured.push(cluster.round().await);
@@ -79,7 +84,7 @@ async fn run() {
         let requests = clusters[1].requests();
         let (under_load, ()) = tokio::join!(clusters[1].load(requests), reads.round(MEASURED));
         assert!(under_load > 0, "the writers write");
-        if round > 0 {
+        if round >= FIRST_ROUNDS {
             rounds.push(measured);
         }
     }
@@ -103,7 +108,7 @@ pub(crate) struct Cluster {
 impl Cluster {
     async fn of(servers: usize, redis: &str) -> Self {
         let shared = [("SCOREBOARD_REDIS__URL", redis)];
-        let settings: Vec<_> = UNLIMITED.into_iter().chain(CHEAP_HASHES).chain(shared).collect();
+        let settings: Vec<_> = UNLIMITED.into_iter().chain(BESIDE).chain(shared).collect();
         let first = Server::start_as(Place::postgres().await, &settings, &[]).await;
         let users = User::register_many(first.address(), "bench", CONNECTIONS).await;
         let signer = Signer::new(&first, &users);

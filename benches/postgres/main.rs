@@ -42,9 +42,14 @@ const CLIENTS: usize = 32;
 const MEASURED: Duration = Duration::from_secs(2);
 const HALF_LOAD_ROUNDS: usize = 5;
 
-/// Hashing passwords is not what is measured.
-const CHEAP_HASHES: [(&str, &str); 2] =
-    [("SCOREBOARD_ACCOUNTS__ARGON2_MEMORY_KIB", "1024"), ("SCOREBOARD_ACCOUNTS__ARGON2_ITERATIONS", "1")];
+/// Hashing passwords is not what is measured. Nor is it that who plays dozens of times a second is found to be no person, which is looked up and
+/// written down once a day: that happens in the first rounds, which are not counted.
+const BESIDE: [(&str, &str); 3] = [
+    ("SCOREBOARD_ACCOUNTS__ARGON2_MEMORY_KIB", "1024"),
+    ("SCOREBOARD_ACCOUNTS__ARGON2_ITERATIONS", "1"),
+    ("SCOREBOARD_FRAUD__ACTIONS_PER_HOUR", "1"),
+];
+const FIRST_ROUNDS: usize = 3;
 
 fn main() {
     support::binary::server_binary();
@@ -60,7 +65,7 @@ struct Round {
 }
 
 async fn run() {
-    let settings: Vec<_> = UNLIMITED.into_iter().chain(CHEAP_HASHES).collect();
+    let settings: Vec<_> = UNLIMITED.into_iter().chain(BESIDE).collect();
     let one_by_one: Vec<_> = settings.iter().copied().chain([("SCOREBOARD_STORE__MAX_BATCH", "1")]).collect();
     let grouped = Server::start_as(Place::postgres().await, &settings, &[]).await;
     let single = Server::start_as(Place::postgres().await, &one_by_one, &[]).await;
@@ -70,7 +75,7 @@ async fn run() {
     let mut bare = Bare::prepare().await;
 
     let mut rounds = Vec::new();
-    for round in 0..=ROUNDS {
+    for round in 0..FIRST_ROUNDS + ROUNDS {
         let measured = [
             ours.round().await,
             database::round(async { flow.transactions(CLIENTS, MEASURED) }).await,
@@ -78,7 +83,7 @@ async fn run() {
             database::round(flow.batches(MEASURED)).await,
             database::round(bare.batches(MEASURED)).await,
         ];
-        if round > 0 {
+        if round >= FIRST_ROUNDS {
             rounds.push(measured);
         }
     }

@@ -105,6 +105,7 @@ struct Parts {
     cursors: Cursors,
     boards: boards::Catalogue,
     loads: read::Loads,
+    touch: follow::Touch,
     troubles: monitor::Troubles,
     write_through: Arc<write_through::WriteThrough>,
     hub: Hub,

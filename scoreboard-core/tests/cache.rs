@@ -279,6 +279,30 @@ async fn a_store_that_is_gone_leaves_answers_that_say_so() {
     assert_eq!(node.top_encoded(&query).await.unwrap().stale, None);
 }
 
+/// Whose store has fallen silent, and who follows others: they may have gone on. What it has it gives out, and says so.
+#[tokio::test(start_paused = true)]
+async fn a_node_that_has_lost_touch_with_the_store_says_that_its_pages_may_be_old() {
+    let nodes = Nodes::new(Duration::ZERO);
+    let [alone, following] = [(); 2].map(|()| nodes.node(&InProcessBroadcaster::new()));
+    board(&alone).await;
+    tokio::spawn(following.clone().follow());
+    let stale = async |node: &Scoreboard| node.top_encoded(&top()).await.unwrap().stale;
+    for _ in 0..50 {
+        assert_eq!((stale(&alone).await, stale(&following).await), (None, None), "nothing is lost");
+        tokio::time::sleep(Duration::from_millis(90)).await;
+    }
+    nodes.cut(true);
+    tokio::time::sleep(Duration::from_millis(900)).await;
+    assert_eq!(stale(&following).await, None, "some polls may fail");
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    let lost = stale(&following).await.expect("nobody knows what others did");
+    assert!(lost.cause == StaleCause::Store && (1_300..1_900).contains(&lost.age.as_millis()), "{lost:?}");
+    assert_eq!(stale(&alone).await, None, "nobody else moves its boards");
+    nodes.cut(false);
+    tokio::time::sleep(Duration::from_millis(250)).await;
+    assert_eq!(stale(&following).await, None);
+}
+
 const fn by_store(seconds: u64) -> Option<Stale> {
     Some(Stale { age: Duration::from_secs(seconds), cause: StaleCause::Store })
 }

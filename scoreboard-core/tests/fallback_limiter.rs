@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use scoreboard_core::memory::MemoryRateLimiter;
 use scoreboard_core::testing::{Fixture, ManualClock, RateLimiterFixture};
 use scoreboard_core::{
@@ -14,7 +15,7 @@ use scoreboard_core::{
 /// A limiter that can be taken away.
 #[derive(Debug, Default)]
 struct Shared {
-    limiter: MemoryRateLimiter,
+    limiter: Mutex<MemoryRateLimiter>,
     gone: AtomicBool,
     calls: AtomicU32,
 }
@@ -26,7 +27,8 @@ impl RateLimiter for Shared {
         if self.gone.load(Ordering::Relaxed) {
             return Err(BackendError::new(ErrorKind::Unavailable, "shared", "take"));
         }
-        self.limiter.take(cells, now).await
+        let limiter = self.limiter.lock().clone();
+        limiter.take(cells, now).await
     }
 }
 
@@ -97,9 +99,9 @@ async fn what_must_rather_stay_shut_has_half_of_its_part() {
     );
     shared.gone.store(true, Ordering::Relaxed);
     for left in [2, 1, 0] {
-        assert_eq!(take(&limiter, "alice", "12/min", 1).await.map(|usage| usage.remaining), Ok(left), "twelve by four");
+        assert_eq!(take(&limiter, "eve", "12/min", 1).await.map(|usage| usage.remaining), Ok(left), "twelve by four");
     }
-    assert!(take(&limiter, "alice", "12/min", 1).await.is_err());
+    assert!(take(&limiter, "eve", "12/min", 1).await.is_err());
     assert!(take(&limiter, "bob", "3/min", 1).await.is_ok(), "never not at all");
     let others = over(&shared, 2).halving(&["login"]);
     assert_eq!(take(&others, "alice", "12/min", 1).await.map(|usage| usage.remaining), Ok(5), "another quota");
@@ -120,9 +122,40 @@ async fn the_shared_limiter_decides_again_once_it_is_back() {
     let limiter = over(&shared, 2);
     assert_eq!(take(&limiter, "alice", "4/min", 0).await.map(|usage| usage.remaining), Ok(3));
     shared.gone.store(true, Ordering::Relaxed);
-    assert_eq!(take(&limiter, "alice", "4/min", 1).await.map(|usage| usage.remaining), Ok(1), "half of four, less one");
+    assert_eq!(take(&limiter, "alice", "4/min", 1).await.map(|usage| usage.remaining), Ok(0), "half of four, less two");
     shared.gone.store(false, Ordering::Relaxed);
     assert_eq!(take(&limiter, "alice", "4/min", 2).await.map(|usage| usage.remaining), Ok(2));
+}
+
+/// Neither when the shared limiter goes nor when it comes back with nothing of what it had counted.
+#[tokio::test]
+async fn who_has_had_all_gets_nothing_more_when_the_shared_limiter_goes_or_has_forgotten() {
+    let shared = Arc::<Shared>::default();
+    let nodes: Vec<FallbackLimiter> = (0..3).map(|_| over(&shared, 3)).collect();
+    let come = async |subject: &str, from: i64, calls: usize, at: &[usize]| {
+        let mut count = 0;
+        for call in 0..calls {
+            let node = &nodes[at[call % at.len()]];
+            count += u32::from(take(node, subject, "10/min", from).await.is_ok());
+        }
+        count
+    };
+    assert_eq!(come("everywhere", 0, 10, &[0, 1, 2]).await, 10);
+    assert_eq!(come("at one", 1, 10, &[1]).await, 10);
+    shared.gone.store(true, Ordering::Relaxed);
+    assert_eq!(come("everywhere", 10, 30, &[0, 1, 2]).await, 0);
+    assert_eq!(come("at one", 10, 30, &[1]).await, 0);
+    assert_eq!(come("later", 10, 30, &[2]).await, 3);
+    *shared.limiter.lock() = MemoryRateLimiter::default();
+    shared.gone.store(false, Ordering::Relaxed);
+    assert_eq!(come("at one", 59_999, 1, &[1]).await, 0, "this node knows it still");
+    assert_eq!(come("later", 59_999, 30, &[2]).await, 7);
+    assert_eq!(
+        come("at one", 60_001, 30, &[1]).await,
+        9,
+        "and no longer than it holds; the shared one has counted one that was refused"
+    );
+    assert_eq!(come("new", 60_001, 30, &[0, 1, 2]).await, 10);
 }
 
 #[tokio::test]

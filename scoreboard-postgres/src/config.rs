@@ -98,6 +98,8 @@ impl Config {
             ("tcp_user_timeout", silent),
             // No statement here runs for as long as it takes to compile one.
             ("jit", "off".to_owned()),
+            // A statement that is a transaction by itself has waited for locks before it looks: at a higher level it would look before.
+            ("default_transaction_isolation", "read committed".to_owned()),
         ])
     }
 

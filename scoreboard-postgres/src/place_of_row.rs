@@ -1,6 +1,6 @@
 //! Where a row lies in its table: the system column `ctid`, by which it is found again without an index.
 //!
-//! Only good inside the transaction that read it, and under a lock that keeps all others from moving it.
+//! Only good as long as nobody has moved the row: whoever finds one there by it asks it whose it is.
 
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;

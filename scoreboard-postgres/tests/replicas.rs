@@ -155,6 +155,38 @@ async fn a_failover_begins_the_next_epoch_once() {
     }
 }
 
+/// Where a name leads to the standby before that is promoted: a connection that was made then would outlive the promotion, and nobody would ask
+/// it in which life it is.
+#[tokio::test]
+async fn a_failover_begins_the_next_epoch_also_where_servers_are_there_before_it_ends() {
+    let (primary, folder) = (Server::start(&[]), tempfile::tempdir().unwrap());
+    let leads_to = |server: &Server| {
+        let name = folder.path().join("name");
+        let _ = std::fs::remove_file(&name);
+        std::os::unix::fs::symlink(server.folder(), &name).unwrap();
+        format!(
+            "postgres://postgres@{}/postgres?application_name=named",
+            name.display().to_string().replace('/', "%2F")
+        )
+    };
+    let store = PostgresStore::from_url(&leads_to(&primary)).await.unwrap();
+    assert_eq!(store.create_board(&BoardSpec::new(BoardId::main())).await.unwrap(), CreateBoard::Created);
+    let replica = Server::replica_of(&primary);
+
+    let _ = leads_to(&replica);
+    let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'named'";
+    run(primary.url(), cut).await;
+    for _ in 0..3 {
+        assert!(store.board(&BoardId::main()).await.is_err(), "a standby is read as the primary, however old it is");
+        assert!(store.apply(&[change(1)]).await.is_err(), "a standby takes no writes");
+    }
+    run(replica.url(), "SELECT pg_promote(true)").await;
+    let board = store.board(&BoardId::main()).await.unwrap().unwrap();
+    assert_eq!((board.epoch.get(), board.version.get()), (2, 0), "whatever was lost is told apart from what comes");
+    let outcome = store.apply(&[change(1)]).await.unwrap().remove(0);
+    assert_eq!(outcome.receipt().unwrap().epoch.get(), 2);
+}
+
 /// Its servers are not started again: new connections find it out.
 #[tokio::test]
 async fn a_life_that_changes_while_a_store_is_open_begins_the_next_epoch() {

@@ -5,7 +5,7 @@ mod support;
 use std::time::Duration;
 
 use scoreboard_core::{
-    Audit, BoardId, Change, Clock, Epoch, Origin, Outcome, Receipt, Refusal, ScoreStore, SystemClock, verify,
+    Audit, BoardId, BoardSpec, Change, Clock, Epoch, Origin, Outcome, Receipt, Refusal, ScoreStore, SystemClock, verify,
 };
 use scoreboard_postgres::PostgresStore;
 use scoreboard_postgres::sqlx::{self, Connection, PgConnection};
@@ -113,6 +113,47 @@ async fn a_board_that_is_changed_in_between_is_the_changed_one() {
     let lock = "SELECT FROM boards FOR UPDATE";
     let outcome = altered_meanwhile(&schema, &store, &again, lock, "UPDATE boards SET operator = 'set'").await;
     assert_eq!(receipt(&outcome).score.get(), 1, "it is set to one, and not raised by one");
+}
+
+/// A user has a row on each of two boards. Whatever lies where one of them was read, once the table is written anew: it is not taken for that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_that_are_moved_in_between_are_not_taken_for_others() {
+    let (schema, store, one) = a_board().await;
+    let other: BoardId = "other".parse().expect("a board");
+    let _ = store.create_board(&BoardSpec::new(other.clone())).await.expect("a working store");
+    let there = Change { user_id: one.user_id, board: other.clone(), ..change(2, SystemClock.now()) };
+    let _ = store.apply(&[there]).await.expect("it counts");
+    let mut beside = PgConnection::connect(schema.url()).await.expect("it connects");
+    let places = "SELECT string_agg(ctid::text, ' ' ORDER BY board) FROM scores";
+    let place =
+        async |connection| sqlx::query_scalar::<_, String>(places).fetch_one(connection).await.expect("it is read");
+    let before = place(&mut beside).await;
+
+    let again = Change { user_id: one.user_id, ..change(3, SystemClock.now()) };
+    let lock = "LOCK TABLE boards IN EXCLUSIVE MODE";
+    let anew = "CREATE INDEX backwards ON scores (board DESC); CLUSTER scores USING backwards";
+    let outcome = altered_meanwhile(&schema, &store, &again, lock, anew).await;
+    assert_eq!(receipt(&outcome).score.get(), 2);
+    let [first, second]: [&str; 2] = before.split(' ').collect::<Vec<_>>().try_into().expect("two rows");
+    assert_ne!(first, second, "else they cannot be mistaken");
+    for board in [BoardId::main(), other] {
+        let audit = verify(&store, &board, |_, _| {}).await.expect("it reads");
+        assert!(matches!(audit, Audit::Clean { scores: 1, .. }), "{board}: {audit:?}");
+    }
+}
+
+/// What a statement waits for, it sees, whatever the database's own default is: at a higher level it would look before it waits.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_databases_level_of_isolation_changes_nothing() {
+    let schema = Schema::create().await;
+    let url = format!("{}%20-c%20default_transaction_isolation%3Dserializable", schema.url());
+    let store = PostgresStore::from_url(&url).await.expect("it opens");
+    main_board(&store).await;
+    let _ = store.apply(&[change(1, SystemClock.now())]).await.expect("it counts");
+    let lock = "LOCK TABLE boards IN EXCLUSIVE MODE";
+    let next = change(2, SystemClock.now());
+    let outcome = altered_meanwhile(&schema, &store, &next, lock, "UPDATE meta SET epoch = epoch + 1").await;
+    assert_eq!(receipt(&outcome).epoch, Epoch::new(2));
 }
 
 /// Where signed actions lie, each is unique; but its id may have counted as something else.

@@ -2,26 +2,31 @@
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
 
 use crate::clock::Timestamp;
 use crate::error::{BackendError, Chain};
-use crate::limiter::{Cell, Decision, Quota, RateLimiter};
+use crate::limiter::{Algorithm, Cell, Decision, Quota, RateLimiter, Usage};
 
 mod denials;
 
 use denials::Denials;
 
 const HALF: NonZeroU32 = NonZeroU32::new(2).expect("two is not zero");
+/// Larger quotas keep the peace, and are no rules of a game: it is not worth the room to count them twice.
+const MAX_COUNTED_ALONG: u32 = 64;
 const FALLBACKS: &str = "scoreboard_ratelimit_fallbacks_total";
 
 /// A [`RateLimiter`] that asks a shared limiter, and where that fails lets this node decide by itself: stricter, never not at all.
 ///
-/// - While the shared one fails, each quota is divided by the number of nodes, and counted here from nothing: all nodes together then admit at
-///   most the quota once more than they had. A quota smaller than the number of nodes stays one for each.
+/// - While the shared one fails, each quota is divided by the number of nodes. Of an [exact](crate::Algorithm::SlidingLog) one of at most 64, what this node
+///   has admitted before counts: who comes to one node, or to all alike, is admitted no more in any stretch than the quota; whoever comes to another node just then,
+///   its part once more. Others are counted here from nothing. A quota smaller than the number of nodes stays one for each.
+/// - For a period after the shared one has failed it may have forgotten what it had counted. Until then, what this node knows to have been admitted holds too.
 /// - Of quotas that are named to [`halving`](Self::halving), half of that: they stand before what must rather stay shut.
 /// - The metric `scoreboard_ratelimit_fallbacks_total` counts such calls.
 /// - Who is refused by the shared limiter is refused here until the moment that it named, without asking it again: a flood of one
@@ -53,6 +58,8 @@ pub struct FallbackLimiter {
     denials: Mutex<Denials>,
     /// Whether the last call of the shared limiter failed: so that its going and coming are logged, not each call.
     fallen: AtomicBool,
+    /// When it failed last, in milliseconds since 1970.
+    failed_at: AtomicI64,
 }
 
 impl FallbackLimiter {
@@ -60,7 +67,8 @@ impl FallbackLimiter {
     #[must_use]
     pub fn new(shared: Arc<dyn RateLimiter>, local: Arc<dyn RateLimiter>, nodes: NonZeroU32) -> Self {
         metrics::describe_counter!(FALLBACKS, "Calls that this node limited by itself, for the shared limiter failed.");
-        Self { shared, local, nodes, halved: &[], denials: Mutex::default(), fallen: AtomicBool::new(false) }
+        let (denials, fallen, failed_at) = (Mutex::default(), AtomicBool::new(false), AtomicI64::new(i64::MIN));
+        Self { shared, local, nodes, halved: &[], denials, fallen, failed_at }
     }
 
     /// Halves the quotas with these names while the shared limiter fails. For those that keep guesses at passwords and tokens few: what a
@@ -81,6 +89,28 @@ impl FallbackLimiter {
         let parts: Vec<Cell<'_>> = cells.iter().map(|cell| Cell { quota: self.part(cell), ..*cell }).collect();
         self.local.take(&parts, now).await
     }
+
+    /// Counts here what the shared limiter has admitted. `Some` if this node knows that it was too much, and why the shared one may not.
+    ///
+    /// Otherwise the shared one is right: to the millisecond, the two see different times.
+    async fn count_along(&self, cells: &[Cell<'_>], now: Timestamp) -> Option<Usage> {
+        let counts = |Quota { algorithm, limit, .. }: Quota| {
+            algorithm == Algorithm::SlidingLog && limit.get() <= MAX_COUNTED_ALONG
+        };
+        let exact: Vec<Cell<'_>> = cells.iter().filter(|cell| counts(cell.quota)).copied().collect();
+        if exact.is_empty() {
+            return None;
+        }
+        match self.local.take(&exact, now).await {
+            Ok(Decision::Limited(usage)) if self.has_failed_within(usage.quota.period, now) => Some(usage),
+            _ => None,
+        }
+    }
+
+    fn has_failed_within(&self, period: Duration, now: Timestamp) -> bool {
+        let ago = now.as_millis().saturating_sub(self.failed_at.load(Ordering::Relaxed)).unsigned_abs();
+        u128::from(ago) <= period.as_millis()
+    }
 }
 
 #[async_trait]
@@ -94,12 +124,18 @@ impl RateLimiter for FallbackLimiter {
                 if self.fallen.swap(false, Ordering::Relaxed) {
                     tracing::info!("the shared limiter is back");
                 }
-                if let Decision::Limited(usage) = decision {
-                    self.denials.lock().keep(cells, usage, now);
+                match decision {
+                    Decision::Limited(usage) => self.denials.lock().keep(cells, usage, now),
+                    Decision::Allowed(_) => {
+                        if let Some(usage) = self.count_along(cells, now).await {
+                            return Ok(Decision::Limited(usage));
+                        }
+                    }
                 }
                 Ok(decision)
             }
             Err(error) => {
+                self.failed_at.store(now.as_millis(), Ordering::Relaxed);
                 if !self.fallen.swap(true, Ordering::Relaxed) {
                     tracing::warn!(error = %Chain(&error), "the shared limiter is gone; this node counts by itself");
                 }

@@ -16,6 +16,7 @@ use crate::memory::{InProcessBroadcaster, MemoryBoardCache, MemoryIncidentStore,
 use crate::names::{DisplayNames, NoNames};
 use crate::pipeline::apply::AfterCommit;
 use crate::pipeline::boards::Catalogue;
+use crate::pipeline::follow::Touch;
 use crate::pipeline::monitor::{CacheMonitorConfig, Troubles};
 use crate::pipeline::read::Loads;
 use crate::pipeline::write_through::WriteThrough;
@@ -242,6 +243,7 @@ impl Builder {
                 cursors: Cursors::new(&ring),
                 boards: Catalogue::default(),
                 loads: Loads::new(&config),
+                touch: Touch::default(),
                 troubles: Troubles::new(room),
                 write_through,
                 hub: Hub::default(),

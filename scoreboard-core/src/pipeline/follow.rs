@@ -1,10 +1,13 @@
 //! Several nodes on one store: what another has changed is not served from this one's cache.
 
 use std::collections::HashSet;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream, SelectAll};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::error::{BackendError, Chain};
 use crate::ids::BoardId;
@@ -15,19 +18,53 @@ use crate::version::Position;
 /// What the broadcaster tells of a board; `None` once it tells nothing more.
 type Told = (BoardId, Option<Position>);
 
+/// The store is out of touch once it has said nothing for so many polls: one may fail, or come late.
+const POLLS: u32 = 2;
+/// And for so long at least.
+const SILENCE: Duration = Duration::from_secs(1);
+
+/// When the store last said where its boards are. From then on, other nodes may have moved them.
+#[derive(Debug, Default)]
+pub(super) struct Touch {
+    /// When this node began to follow the others; empty on one that is alone, and knows by itself where its boards are.
+    began: OnceLock<Instant>,
+    /// Milliseconds since then.
+    heard: AtomicU64,
+}
+
+impl Touch {
+    fn begin(&self) -> Instant {
+        *self.began.get_or_init(Instant::now)
+    }
+
+    /// The store has answered what it was asked at this moment.
+    fn hear(&self, asked: Instant) {
+        let millis = asked.duration_since(self.begin()).as_millis();
+        self.heard.fetch_max(u64::try_from(millis).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// For how long it has said nothing, if that is longer than it should be.
+    pub(super) fn lost_for(&self, poll_interval: Duration) -> Option<Duration> {
+        let began = self.began.get()?;
+        let silence = began.elapsed().saturating_sub(Duration::from_millis(self.heard.load(Ordering::Relaxed)));
+        (silence > SILENCE.max(poll_interval.saturating_mul(POLLS))).then_some(silence)
+    }
+}
+
 impl Scoreboard {
     /// Follows what other nodes announce, and raises this node's floors to it. Never returns: run it as a task, on each node that shares
     /// its store with others; a node that is alone needs it not.
     ///
     /// An announcement that is lost costs at most [`poll_interval`](crate::Config::poll_interval): so often the store is asked where its
-    /// boards are.
+    /// boards are. Once it has not answered for twice as long, [pages](Self::top_encoded) say that they may be old.
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, nothing is followed any more.
+    /// If the future is dropped, nothing is followed any more, and pages soon say so.
     pub async fn follow(self) {
         let mut followed = HashSet::new();
         let mut told = SelectAll::new();
+        self.parts.touch.hear(Instant::now());
         let mut polls = interval(self.parts.config.poll_interval);
         polls.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -55,7 +92,10 @@ impl Scoreboard {
         followed: &mut HashSet<BoardId>,
         told: &mut SelectAll<BoxStream<'static, Told>>,
     ) -> Result<(), BackendError> {
-        for board in self.parts.store.boards().await? {
+        let asked = Instant::now();
+        let boards = self.parts.store.boards().await?;
+        self.parts.touch.hear(asked);
+        for board in boards {
             let id = board.spec.id.clone();
             if !followed.contains(&id) {
                 // Before the floor is raised: what happens between the two is told.

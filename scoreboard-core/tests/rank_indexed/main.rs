@@ -495,6 +495,43 @@ async fn what_a_node_did_itself_is_not_read_again_and_what_others_did_is_read_on
     assert_eq!(watch.look().await.expect("memory").changes, 4);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_node_reads_at_once_what_others_do_now_and_then_and_together_what_they_do_one_after_the_other() {
+    let store = MemoryScoreStore::new();
+    let _ = store.create_board(&spec()).await.expect("created");
+    store.apply(&[set(1, 1, 1)]).await.expect("applied");
+    let rigged = Arc::new(Rigged::over(store.clone()));
+    let broadcaster = InProcessBroadcaster::default();
+    let mut config = quick();
+    (config.poll_interval, config.check_interval) = (Duration::from_secs(3600), Duration::from_secs(3600));
+    let node = node(rigged.clone(), config, &broadcaster);
+    until("it is filled", || is_ready(&node)).await;
+    let at = || node.progress()[0].position.expect("it is ready");
+    let announce = async |number: u64| {
+        store.apply(&[set(number, number % 7, number as i64)]).await.expect("applied");
+        let position = store.board(&BoardId::main()).await.expect("it answers").expect("it is there").position();
+        broadcaster.publish(&BoardId::main(), position).await.expect("told");
+        position
+    };
+    for number in 2..=5 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let position = announce(number).await;
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        assert_eq!(at(), position, "nothing came before it");
+    }
+    rigged.looks.store(0, Ordering::SeqCst);
+    let mut position = at();
+    for number in 6..=205 {
+        position = announce(number).await;
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(25)).await;
+    assert_eq!(at(), position);
+    let looks = rigged.looks.load(Ordering::SeqCst);
+    assert!(looks <= 12, "two hundred changes in 200 ms were read in {looks} looks");
+    assert_same(&node, &store).await;
+}
+
 /// A hint comes before its node has read the log: the page from memory is behind what was announced.
 #[tokio::test]
 async fn who_watches_at_a_node_sees_what_is_announced_before_its_ranks_have_heard_of_it() {

@@ -26,6 +26,8 @@ pub(crate) struct Rigged {
     scans: AtomicUsize,
     /// How many rows of the log were given out.
     pub(crate) rows_read: AtomicUsize,
+    /// And in how many answers.
+    pub(crate) looks: AtomicUsize,
 }
 
 impl std::fmt::Debug for Rigged {
@@ -44,6 +46,7 @@ impl Rigged {
             after_scan: None,
             scans: AtomicUsize::new(0),
             rows_read: AtomicUsize::new(0),
+            looks: AtomicUsize::new(0),
         }
     }
 
@@ -87,6 +90,7 @@ impl ScoreStore for Rigged {
     async fn log(&self, board: &BoardId, after: Version, limit: usize) -> Result<Vec<LogRow>> {
         let mut rows = self.store.log(board, after, limit).await?;
         self.rows_read.fetch_add(rows.len(), Ordering::SeqCst);
+        self.looks.fetch_add(1, Ordering::SeqCst);
         if self.lies.load(Ordering::SeqCst)
             && let Some(row) = rows.first_mut()
         {

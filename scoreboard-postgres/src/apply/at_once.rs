@@ -12,15 +12,15 @@ use crate::apply::state::Ground;
 use crate::apply::write::{Key, Statement, bind_boards, bind_log, bind_scores, bind_totals, bind_withheld};
 use crate::error::Failure;
 use crate::place_of_row::PlaceOfRow;
-use crate::rows::number;
+use crate::rows::{number, season};
 
 /// What there is to write, sorted, so that neighbours in the indexes are written one after the other.
 pub(super) struct Writing<'d> {
     decided: &'d Decided,
     numbers: &'d Numbers,
     ground: &'d Ground,
-    /// Users who had a score, where it lies.
-    changed: Vec<(PlaceOfRow, UserId, Order, Reached)>,
+    /// Users who had a score, with where it lies.
+    changed: BTreeMap<Key, (PlaceOfRow, Order, Reached)>,
     arrived: BTreeMap<Key, (Order, Reached)>,
     withheld: BTreeMap<Key, Reached>,
     totals: HashMap<(BoardId, Season), u64>,
@@ -35,24 +35,24 @@ impl<'d> Writing<'d> {
         places: &HashMap<(BoardId, UserId), PlaceOfRow>,
         totals: &HashMap<BoardId, u64>,
     ) -> Self {
-        let season = |board: &BoardId| decided.boards[board].season;
+        let of = |board: &BoardId| decided.boards[board].season;
         let (mut changed, mut arrived) = (BTreeMap::new(), BTreeMap::new());
         for (key, reached) in &decided.scores {
             let (board, user) = key;
-            let (sorted, order) = ((numbers[board], season(board), *user), decided.boards[board].spec.order());
+            let (sorted, order) = ((numbers[board], of(board), *user), decided.boards[board].spec.order());
             match places.get(key) {
-                Some(place) => drop(changed.insert(sorted, (*place, *user, order, *reached))),
+                Some(place) => drop(changed.insert(sorted, (*place, order, *reached))),
                 None => drop(arrived.insert(sorted, (order, *reached))),
             }
         }
         let withheld = decided.withheld.iter();
-        let withheld = withheld.map(|((board, user), reached)| ((numbers[board], season(board), *user), *reached));
+        let withheld = withheld.map(|((board, user), reached)| ((numbers[board], of(board), *user), *reached));
         let moved = decided.boards.iter().filter(|(board, state)| totals.get(*board) != Some(&state.total));
         Self {
             decided,
             numbers,
             ground,
-            changed: Vec::from_iter(changed.into_values()),
+            changed,
             arrived,
             withheld: withheld.collect(),
             totals: moved.map(|(board, state)| ((board.clone(), state.season), state.total)).collect(),
@@ -98,11 +98,13 @@ impl<'d> Writing<'d> {
     }
 
     fn bind_changed<'q>(&'q self, query: Statement<'q>) -> Statement<'q> {
-        let reached = || self.changed.iter().map(|(.., reached)| reached);
-        let keys = || self.changed.iter().map(|(_, _, order, reached)| order.key(reached.score, reached.version));
+        let reached = || self.changed.values().map(|(.., reached)| reached);
+        let keys = || self.changed.values().map(|(_, order, reached)| order.key(reached.score, reached.version));
         query
-            .bind(Vec::from_iter(self.changed.iter().map(|(place, ..)| *place)))
-            .bind(Vec::from_iter(self.changed.iter().map(|(_, user, ..)| user.as_uuid())))
+            .bind(Vec::from_iter(self.changed.values().map(|(place, ..)| *place)))
+            .bind(Vec::from_iter(self.changed.keys().map(|(board, ..)| *board)))
+            .bind(Vec::from_iter(self.changed.keys().map(|(_, of, _)| season(*of))))
+            .bind(Vec::from_iter(self.changed.keys().map(|(.., user)| user.as_uuid())))
             .bind(Vec::from_iter(reached().map(|reached| reached.score.get())))
             .bind(Vec::from_iter(reached().map(|reached| number(reached.version.get()))))
             .bind(Vec::from_iter(reached().map(|reached| reached.at.as_millis())))
@@ -118,6 +120,9 @@ static WRITE: LazyLock<[[String; 2]; 2]> =
 /// Whoever has written to one of the boards since, or is just doing so, has given its row another `xmin`; a new epoch, or a part of the log that
 /// was closed, has given one to that of `meta`; and a decision of a moderator has the next number. All of them wait for this statement, or it for
 /// them. Where anything of that is so, or a score does not lie where it was read, a division by zero undoes the whole.
+///
+/// A table that is written anew, as by `VACUUM FULL`, has other rows at the same places; so each is asked whose it is, to the last part of its key: a
+/// user has one on each board.
 ///
 /// All else asks for `ground`, and so waits until the boards' rows are this batch's.
 fn statement(newcomers: bool, restricted: bool) -> String {
@@ -138,10 +143,12 @@ fn statement(newcomers: bool, restricted: bool) -> String {
          ), changed AS (
              UPDATE scores SET score = named.score, reached = named.reached, updated_at = named.updated_at,
                                order_score = named.order_score, order_tie = named.order_tie
-             FROM (SELECT unnest($40::tid[]) AS place, unnest($41::uuid[]) AS user_id, unnest($42::bigint[]) AS score,
-                          unnest($43::bigint[]) AS reached, unnest($44::bigint[]) AS updated_at,
-                          unnest($45::bigint[]) AS order_score, unnest($46::bigint[]) AS order_tie) AS named
-             WHERE scores.ctid = named.place AND scores.user_id = named.user_id AND (SELECT holds FROM ground)
+             FROM (SELECT unnest($40::tid[]) AS place, unnest($41::bigint[]) AS board, unnest($42::bigint[]) AS season,
+                          unnest($43::uuid[]) AS user_id, unnest($44::bigint[]) AS score,
+                          unnest($45::bigint[]) AS reached, unnest($46::bigint[]) AS updated_at,
+                          unnest($47::bigint[]) AS order_score, unnest($48::bigint[]) AS order_tie) AS named
+             WHERE scores.ctid = named.place AND scores.board = named.board AND scores.season = named.season
+               AND scores.user_id = named.user_id AND (SELECT holds FROM ground)
              RETURNING 1
          ), logged AS (
              INSERT INTO log (board, version, epoch, action_id, fingerprint, season, user_id, kind, points, origin,
@@ -166,7 +173,7 @@ const NEWCOMERS: &str = ", arrived AS (
          order_score = excluded.order_score, order_tie = excluded.order_tie
  ), counted AS (
      UPDATE seasons SET total = named.total
-     FROM (SELECT unnest($47::bigint[]) AS board, unnest($48::bigint[]) AS season, unnest($49::bigint[]) AS total) AS named
+     FROM (SELECT unnest($49::bigint[]) AS board, unnest($50::bigint[]) AS season, unnest($51::bigint[]) AS total) AS named
      WHERE seasons.board = named.board AND seasons.season = named.season AND (SELECT holds FROM ground)
  )";
 

@@ -24,11 +24,17 @@ const LOCKED_FOR: u32 = 16;
 const LOOKS_FOR: u32 = 64;
 
 /// What the batches before have learned. All of it are guesses, of which those that are wrong are found out.
-#[derive(Default)]
 pub(crate) struct Known {
     boards: Places,
     locked_for: u32,
     looks_for: u32,
+}
+
+impl Default for Known {
+    /// On a new connection. The one before may have been lost behind a commit, of which nobody was told: then the first batch is that one again.
+    fn default() -> Self {
+        Self { boards: Places::default(), locked_for: 0, looks_for: 1 }
+    }
 }
 
 /// Applies the batch, or finds that it has to be done under locks: then nothing was written.

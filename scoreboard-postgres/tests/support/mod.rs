@@ -14,7 +14,7 @@ use scoreboard_core::testing::{
 use scoreboard_core::{IncidentStore, ModerationStore, ScoreStore};
 use scoreboard_postgres::PostgresStore;
 
-pub(crate) use postgres::{Schema, Server, run, server};
+pub(crate) use postgres::{Schema, Server, program, run, server};
 
 /// A store, and the schema that it is in.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::fraud::statistical::evidence::{Evidence, Measured};
-use crate::fraud::statistical::intervals::{saturated, variation_per_mille, without_pauses};
+use crate::fraud::statistical::intervals::{is_faster_than, saturated, variation_per_mille, without_pauses};
 use crate::fraud::statistical::{Rule, Seen};
 use crate::ids::KindId;
 
@@ -63,10 +63,10 @@ impl Rule for IntervalVariation {
         if seen.history.acts().len() <= least || self.steady_kinds.contains(&newest.kind) {
             return None;
         }
-        let (intervals, median) = without_pauses(seen.history, &self.steady_kinds);
-        if median < self.least_median_ms {
+        if is_faster_than(seen.history, &self.steady_kinds, self.least_median_ms) {
             return None;
         }
+        let (intervals, median) = without_pauses(seen.history, &self.steady_kinds);
         self.tiers.iter().find_map(|tier| {
             let first = intervals.len().checked_sub(tier.intervals as usize)?;
             let last = &intervals[first..];

@@ -44,6 +44,10 @@ impl Rule for PointsShift {
         if self.recent == 0 || before == 0 || before < self.before as usize {
             return None;
         }
+        // Of most kinds the points are fixed: then there is nothing to sort.
+        if acts[1..before].iter().all(|act| act.points == acts[0].points) {
+            return None;
+        }
         let mut points: Vec<i64> = acts.iter().map(|act| act.points.get()).collect();
         let (old, new) = points.split_at_mut(before);
         let (was, is) = (median(old), median(new));

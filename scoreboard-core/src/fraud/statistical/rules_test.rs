@@ -5,6 +5,7 @@ use super::*;
 use crate::action::Fingerprint;
 use crate::board::Season;
 use crate::clock::Timestamp;
+use crate::fraud::statistical::intervals::{is_faster_than, without_pauses};
 use crate::fraud::statistical::{History, NotRecomputed, Steadiness};
 use crate::ids::{ActionId, UserId};
 use crate::score::{Points, Score};
@@ -39,6 +40,18 @@ fn rows(waits: impl IntoIterator<Item = u64>) -> Vec<LogRow> {
 
 fn look(rule: &dyn Rule, rows: &[LogRow]) -> Option<Evidence> {
     rule.look(Seen { history: &History::of(rows), neighbours: &[] })
+}
+
+#[test]
+fn whether_a_median_is_below_something_is_known_without_it() {
+    let steady = BTreeSet::new();
+    for lengths in [&[][..], &[3], &[5], &[3, 5], &[5, 3], &[3, 5, 5], &[3, 3, 5], &[9, 1, 5, 5], &[4, 4, 4, 9]] {
+        let history = History::of(&rows([0].iter().chain(lengths).copied()));
+        let median = without_pauses(&history, &steady).1;
+        for least in 0..10 {
+            assert_eq!(is_faster_than(&history, &steady, least), median < least, "{lengths:?} below {least}");
+        }
+    }
 }
 
 /// What the rule finds first, and with how many rows, which is found again in them, with others beside them, and by nothing else.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::fraud::statistical::evidence::{Evidence, Measured};
-use crate::fraud::statistical::intervals::{saturated, variation_per_mille, without_pauses};
+use crate::fraud::statistical::intervals::{is_faster_than, saturated, variation_per_mille, without_pauses};
 use crate::fraud::statistical::{Rule, Seen};
 use crate::ids::KindId;
 
@@ -50,12 +50,15 @@ impl Rule for WindowVariation {
         if windows == 0 || each < 2 || seen.history.acts().len() <= needed || self.steady_kinds.contains(&newest.kind) {
             return None;
         }
+        if is_faster_than(seen.history, &self.steady_kinds, self.least_median_ms) {
+            return None;
+        }
         let (intervals, median) = without_pauses(seen.history, &self.steady_kinds);
         let first = intervals.len().checked_sub(needed)?;
         let last = &intervals[first..];
         let sum: u64 = last.chunks_exact(each).map(|window| u64::from(variation_per_mille(window))).sum();
         let mean = sum / windows as u64;
-        (median >= self.least_median_ms && mean < u64::from(self.per_mille)).then(|| {
+        (mean < u64::from(self.per_mille)).then(|| {
             let inputs = [
                 ("windows", i64::from(self.windows)),
                 ("intervals", i64::from(self.windows) * i64::from(self.intervals)),

@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream, SelectAll};
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::broadcast::Broadcaster;
 use crate::error::{BackendError, Chain};
@@ -14,6 +15,10 @@ use crate::ids::{BoardId, UserId};
 use crate::layers::rank_indexed::RankIndexed;
 use crate::layers::rank_indexed::indexed_board::IndexedBoard;
 use crate::version::Position;
+
+/// While one change follows the other, so long gather before they are read: a look at the log costs as much as dozens of its rows. Whoever asks
+/// meanwhile does not wait for it, but reads them at once.
+const GATHER: Duration = Duration::from_millis(20);
 
 /// What the broadcaster tells of a board; `None` once it tells nothing more.
 type Told = (BoardId, Option<Position>);
@@ -48,6 +53,7 @@ impl RankIndexed {
         let mut filling = JoinSet::new();
         // Which slice is compared next: of which board, and behind whom.
         let mut next: (Option<BoardId>, Option<UserId>) = (None, None);
+        let (mut is_behind, mut not_before) = (false, Instant::now());
         loop {
             if filling.is_empty()
                 && let Some(indexed) = followed.boards.values().find(|indexed| indexed.is_filling()).cloned()
@@ -64,12 +70,16 @@ impl RankIndexed {
                 Some((board, position)) = followed.told.next() => match position {
                     Some(position) => {
                         self.seen(&board, position);
-                        self.bring_forward(&followed.boards).await;
+                        is_behind = true;
                     }
                     // Subscribed again at the next poll.
                     None => drop(followed.boards.remove(&board)),
                 },
-                () = self.shared.wake.notified() => self.bring_forward(&followed.boards).await,
+                () = self.shared.wake.notified() => is_behind = true,
+                () = sleep_until(not_before), if is_behind => {
+                    (is_behind, not_before) = (false, Instant::now() + GATHER);
+                    self.bring_forward(&followed.boards).await;
+                }
                 Some(filled) = filling.join_next() => {
                     if let Err(error) = filled {
                         tracing::error!(error = %Chain(&error), "the filling of ranks broke off; trying again");

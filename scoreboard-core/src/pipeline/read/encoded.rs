@@ -42,7 +42,7 @@ pub struct Encoded {
     pub position: Position,
     /// JSON. Cloning shares it.
     pub bytes: Bytes,
-    /// `Some` if the page cannot be read now, and the board may have moved since.
+    /// `Some` if the store cannot be asked now, and the board may have moved since.
     pub stale: Option<Stale>,
 }
 
@@ -130,7 +130,8 @@ impl Scoreboard {
     /// nodes with a shared cache, one does.
     ///
     /// If the store cannot be read, or the names cannot, the newest answer that this node had is given for [`stale_lifetime`](crate::Config::stale_lifetime), and
-    /// says that it may be old: see [`Encoded::stale`].
+    /// says that it may be old: see [`Encoded::stale`]. So does every answer of a node that [follows](Self::follow) others and has not heard of the store
+    /// for long.
     ///
     /// # Errors
     ///
@@ -158,14 +159,24 @@ impl Scoreboard {
             } else if let Some(turn) = self.parts.loads.auditor.pick(nth, now) {
                 self.audit(turn, query, key, answer.clone(), now);
             }
-            return Ok(answer.into());
+            return Ok(self.marked(answer.into()));
         }
         // Boxed, so that the many that hit do not carry the room for this.
         let encoded = Box::pin(self.load_or_join(query, key.clone(), now)).await?;
         // Only now: what is no board is no miss, nor a page to be loaded ahead.
         self.parts.loads.measures.miss();
         self.parts.write_through.was_read(&key, query, 1);
-        Ok(encoded)
+        Ok(self.marked(encoded))
+    }
+
+    /// Says of an answer that it may be old where the store has been silent for long: other nodes may have moved the board, and nobody would have told.
+    fn marked(&self, encoded: Encoded) -> Encoded {
+        if encoded.stale.is_some() {
+            return encoded;
+        }
+        let Some(age) = self.parts.touch.lost_for(self.parts.config.poll_interval) else { return encoded };
+        count_stale(StaleCause::Store);
+        Encoded { stale: Some(Stale { age, cause: StaleCause::Store }), ..encoded }
     }
 
     /// Sees to it that the near cache holds this first page. Nobody reads it: it is not counted.
@@ -267,7 +278,7 @@ impl Scoreboard {
             return Err(error.into());
         };
         let cause = if error.backend() == NAMES_BACKEND { StaleCause::Names } else { StaleCause::Store };
-        metrics::counter!("scoreboard_cache_stale_answers_total", "cause" => cause.as_str()).increment(1);
+        count_stale(cause);
         if !loads.gives_stale.swap(true, Ordering::Relaxed) {
             tracing::warn!(error = %Chain(&error), cause = cause.as_str(), "a page cannot be read; what was known of it is given out, marked as stale");
         }
@@ -331,6 +342,10 @@ impl Scoreboard {
         self.parts.ids.fill(&mut bytes);
         (f64::from(u32::from_le_bytes(bytes)) + 1.0) / (f64::from(u32::MAX) + 1.0)
     }
+}
+
+fn count_stale(cause: StaleCause) {
+    metrics::counter!("scoreboard_cache_stale_answers_total", "cause" => cause.as_str()).increment(1);
 }
 
 fn view(style: RankStyle, limit: usize) -> Arc<str> {

@@ -6,4 +6,4 @@ mod schema;
 pub(crate) mod server;
 
 pub(crate) use schema::{Schema, run};
-pub(crate) use server::{Server, server};
+pub(crate) use server::{Server, program, server};
