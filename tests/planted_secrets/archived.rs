@@ -1,19 +1,23 @@
 //! What becomes of the log once it is archived: a file that is kept elsewhere, for years.
 
-use scoreboard::{Clock, SystemClock};
+use scoreboard_postgres::sqlx::{Connection, Executor, PgConnection};
 
-use crate::support::moved_clock::MovedClocks;
 use crate::support::server::Server;
 
-const DAY: std::time::Duration = std::time::Duration::from_secs(86_400);
+/// Commands go by the database's clock: one that finds this before the real one is told of a year later.
+const A_YEAR_LATER: &str = "
+    CREATE SCHEMA later;
+    CREATE FUNCTION later.clock_timestamp() RETURNS timestamptz LANGUAGE sql
+        AS $$ SELECT pg_catalog.clock_timestamp() + interval '1 year' $$;";
 
 /// Archives all that the log has, as on a day long after, and gives what the command prints and the files.
-pub(crate) fn archived(server: &Server, user: &str) -> Vec<(String, Vec<u8>)> {
-    let clocks = MovedClocks::compile();
+pub(crate) async fn archived(server: &Server, url: &str, user: &str) -> Vec<(String, Vec<u8>)> {
+    let mut connection = PgConnection::connect(url).await.expect("it connects");
+    connection.execute(A_YEAR_LATER).await.expect("the function is made");
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("cargo's folder for tests takes files");
-    let later = clocks.at("later", SystemClock.now().plus(DAY * 365));
+    let later = format!("{url}&options=-c%20search_path%3Dlater%2Cpublic%2Cpg_catalog");
     let to = folder.path().to_str().expect("text");
-    let output = server.command_behind(&later, &["archive", "--older-than", "3d", "--to", to]);
+    let output = server.command_at(later, &["archive", "--older-than", "3d", "--to", to]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let mut said = vec![("what `archive` prints".to_owned(), [output.stdout, output.stderr].concat())];
     for file in std::fs::read_dir(folder.path()).expect("it is there") {

@@ -169,8 +169,8 @@ async fn drive(
     }
     assert!(server.terminate().await.success());
     said.extend(stored(&server, database.as_deref()));
-    if database.is_some() {
-        said.extend(archived::archived(&server, &user));
+    if let Some(url) = &database {
+        said.extend(archived::archived(&server, url, &user).await);
     }
     said.push(("the log".to_owned(), server.log().into_bytes()));
     said

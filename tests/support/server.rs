@@ -167,6 +167,11 @@ impl Server {
         run(self.folder.path(), &self.place, wrapper, words)
     }
 
+    /// The same by another way to the same database.
+    pub(crate) fn command_at(&self, url: String, words: &[&str]) -> Output {
+        run(self.folder.path(), &Place::At(url), &[], words)
+    }
+
     /// Fails unless `verify` finds that every log folds to its scores; gives what it printed.
     pub(crate) fn assert_verified(&self) -> String {
         let output = self.command(&["verify"]);

@@ -238,12 +238,12 @@ fn source(family: Family, place: usize, count: usize, number: usize) -> Source {
     }
 }
 
-/// In which home one of so many lives who share a tablet: two to six at one, and eight at the last of a thousand, who are more than is believed.
+/// In which home one of so many lives who share a tablet: two to six at one, and eight at the last of nine hundred or more, who are more than is believed.
 fn home_with_tablet(place: usize, of: usize) -> usize {
     const SIZES: std::ops::RangeInclusive<usize> = 2..=6;
     const EIGHT: usize = 8;
     let last = of.saturating_sub(EIGHT);
-    if of >= 1_000 && place >= last {
+    if of >= 900 && place >= last {
         return last;
     }
     let in_round = place % SIZES.sum::<usize>();
