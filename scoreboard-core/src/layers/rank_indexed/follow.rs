@@ -16,9 +16,9 @@ use crate::layers::rank_indexed::RankIndexed;
 use crate::layers::rank_indexed::indexed_board::IndexedBoard;
 use crate::version::Position;
 
-/// While one change follows the other, so long gather before they are read: a look at the log costs as much as dozens of its rows. Whoever asks
+/// While one change follows the other, so long they gather before they are read: a look at the log costs as much as dozens of its rows. Whoever asks
 /// meanwhile does not wait for it, but reads them at once.
-const GATHER: Duration = Duration::from_millis(20);
+const GATHER: Duration = Duration::from_millis(10);
 
 /// What the broadcaster tells of a board; `None` once it tells nothing more.
 type Told = (BoardId, Option<Position>);
