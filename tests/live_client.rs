@@ -150,46 +150,6 @@ async fn the_javascript_client_stays_in_step_through_losses_cuts_and_restarts() 
     assert!(server.terminate().await.success());
 }
 
-/// Two sign in one after the other while the first one's ticket is on its way; gives the tickets that were shown by when the server has
-/// answered to one.
-const SHOWN: &str = "
-    return import('/client/scoreboard-client.js').then(async ({ ScoreboardClient }) => {
-      const shown = [];
-      class Spy extends WebSocket {
-        send(text) {
-          const { type, ticket } = JSON.parse(text);
-          if (type === 'authenticate') shown.push(ticket);
-          super.send(text);
-        }
-      }
-      const asked = [];
-      const isAsked = () => new Promise((done) => asked.push(done));
-      const tickets = [];
-      let ask = isAsked();
-      const ticket = () => new Promise((give) => { tickets.push(give); asked.shift()?.(); });
-      const client = new ScoreboardClient(location.origin, { WebSocket: Spy, ticket });
-      client.subscribe('main');
-      await ask;
-      ask = isAsked();
-      client.authenticate();
-      await ask;
-      const answered = new Promise((done) => client.addEventListener('error', done));
-      tickets[0]('first');
-      tickets[1]('second');
-      await answered;
-      client.close();
-      return shown;
-    });";
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_javascript_client_shows_no_ticket_of_who_was_there_before() {
-    let mut server = Server::start().await;
-    let mut browser = Browser::open().await;
-    browser.go(&format!("{}/api/scoreboard/boards", server.url())).await;
-    assert_eq!(browser.run(SHOWN, json!([])).await, json!(["second"]));
-    assert!(server.terminate().await.success());
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_javascript_client_is_what_its_types_and_the_readme_say() {
     // A page on another origin, as a game's would be, and the server that allows it.

@@ -30,6 +30,8 @@ const ANSWER_MS = 10_000;
 /** A connection, or a board, that held so long has settled: the next failure waits from the shortest span again. */
 const SETTLED_MS = 10_000;
 
+/** Closed because nothing was asked for by anybody in particular. */
+const NOTHING_ASKED = 4008;
 /** Refusals that pass: the same may be asked for again. */
 const PASSING = new Set(["unavailable", "rate_limited", "internal"]);
 
@@ -492,6 +494,12 @@ export class ScoreboardClient extends EventTarget {
   }
 
   #closed({ code, reason }) {
+    // The server closes who watches nothing and is nobody's: there is nothing to come back for until somebody asks for something.
+    if (code === NOTHING_ASKED && this.#followed.size === 0 && !this.#isSomebodys) {
+      this.#drop();
+      this.#tellState();
+      return;
+    }
     const verdict = verdictOf(code);
     if (verdict === "never") this.#end(reason || `The server ended the connection (${code}).`);
     else this.#lost(null, verdict === "spread" ? RESTART_MS : 0);

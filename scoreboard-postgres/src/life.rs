@@ -41,7 +41,7 @@ pub(crate) async fn follow(connection: &mut PgConnection) -> Result<(), sqlx::Er
     let begun = sqlx::query_scalar::<_, i64>(concat!(
         with_now!(
             "UPDATE meta SET life = now.life, tables = now.tables,
-                             epoch = epoch + CASE WHEN meta.life <> now.life OR meta.tables <> now.tables THEN 1 ELSE 0 END FROM"
+                             epoch = epoch + CASE WHEN meta.life IS NULL THEN 0 ELSE 1 END FROM"
         ),
         "WHERE (meta.life, meta.tables) IS DISTINCT FROM (now.life, now.tables) RETURNING epoch"
     ))

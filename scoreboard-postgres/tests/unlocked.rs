@@ -125,9 +125,8 @@ async fn rows_that_are_moved_in_between_are_not_taken_for_others() {
     let _ = store.apply(&[there]).await.expect("it counts");
     let mut beside = PgConnection::connect(schema.url()).await.expect("it connects");
     let places = "SELECT string_agg(ctid::text, ' ' ORDER BY board) FROM scores";
-    let place =
-        async |connection| sqlx::query_scalar::<_, String>(places).fetch_one(connection).await.expect("it is read");
-    let before = place(&mut beside).await;
+    let mut place = async || sqlx::query_scalar::<_, String>(places).fetch_one(&mut beside).await.expect("it is read");
+    let before = place().await;
 
     let again = Change { user_id: one.user_id, ..change(3, SystemClock.now()) };
     let lock = "LOCK TABLE boards IN EXCLUSIVE MODE";
@@ -136,6 +135,8 @@ async fn rows_that_are_moved_in_between_are_not_taken_for_others() {
     assert_eq!(receipt(&outcome).score.get(), 2);
     let [first, second]: [&str; 2] = before.split(' ').collect::<Vec<_>>().try_into().expect("two rows");
     assert_ne!(first, second, "else they cannot be mistaken");
+    let after = place().await;
+    assert_ne!(after.split(' ').nth(1), Some(second), "what nobody changed was moved");
     for board in [BoardId::main(), other] {
         let audit = verify(&store, &board, |_, _| {}).await.expect("it reads");
         assert!(matches!(audit, Audit::Clean { scores: 1, .. }), "{board}: {audit:?}");

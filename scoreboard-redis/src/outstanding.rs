@@ -90,9 +90,9 @@ impl OutstandingActions for RedisOutstanding {
     }
 
     fn finish(&self, user: UserId, action: ActionId) {
-        if self.finished.add(user, action)
-            && let Ok(runtime) = tokio::runtime::Handle::try_current()
-        {
+        // Without a runtime nobody could tell it: it is over with its own time.
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        if self.finished.add(user, action) {
             runtime.spawn(self.finished.clone().tell(self.redis.clone()));
         }
     }

@@ -26,10 +26,10 @@ export class RuleScope {
     );
     this.element.addEventListener("input", () => this.#enable());
     this.#enable();
-    boards.then((all) => {
-      this.#board.append(...all.map(({ id }) => el("option", { value: id }, id)));
-      this.#board.value = board;
-    }, () => {});
+    // The board that is meant is there before the others are known, or if they never are: without it all boards would be meant.
+    if (board) this.#board.append(el("option", { value: board }, board));
+    this.#board.value = board;
+    boards.then((all) => this.#board.append(...all.filter(({ id }) => id !== board).map(({ id }) => el("option", { value: id }, id))), () => {});
   }
 
   /** Where one begins. */

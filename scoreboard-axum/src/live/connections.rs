@@ -98,9 +98,7 @@ impl Connection {
         const GOLDEN: u32 = 0x9E37_79B9;
         f64::from(self.number.wrapping_mul(GOLDEN)) / f64::from(u32::MAX)
     }
-}
 
-impl Connection {
     /// A number that all connections of this address share, and hardly any other.
     pub(crate) fn guest(&self) -> NonZeroU64 {
         NonZeroU64::new(self.connections.guests.hash_one(self.address)).unwrap_or(NonZeroU64::MIN)

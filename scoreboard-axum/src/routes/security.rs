@@ -62,7 +62,7 @@ pub(super) async fn forgot_password(State(app): State<Shared>, request: Request)
 }
 
 /// Sets another password by the token of a mail, and ends all of the user's sessions. The second factor stays, but for one that was set up before anybody had
-/// confirmed the address of an account: that is removed, and the address confirmed.
+/// confirmed the address of an account: that is removed, and the address confirmed, but of moderators and admins, of whom neither is done.
 #[utoipa::path(
     post, path = "/api/auth/password/reset", tag = "accounts", request_body = ResetRequest,
     responses(

@@ -80,8 +80,9 @@ impl Accounts {
         if !self.parts.store.replace_password(user.id, &old, &new).await? {
             return Err(AccountError::Unauthorized);
         }
-        let removed = self.take_possession(&user, now).await?;
         self.end_sessions(user.id).await?;
+        // Behind the end of all sessions, so that nobody sets up another factor by one of them.
+        let removed = self.take_possession(&user, now).await?;
         self.tell(user.id, MessageKind::PasswordChanged, "your password was changed.").await;
         if removed {
             metrics::counter!("scoreboard_second_factors_total", "event" => "removed").increment(1);

@@ -149,8 +149,8 @@ impl Accounts {
     ///
     /// # Errors
     ///
-    /// [`AccountError::WrongCode`], [`AccountError::TooManyCodes`], [`AccountError::FactorActive`] if one is in force already,
-    /// [`AccountError::FactorMissing`] if none was begun, [`AccountError::NoFactors`], [`AccountError::Busy`], or the store's failure.
+    /// [`AccountError::Unauthorized`] if the session is over, [`AccountError::WrongCode`], [`AccountError::TooManyCodes`], [`AccountError::FactorActive`]
+    /// if one is in force already, [`AccountError::FactorMissing`] if none was begun, [`AccountError::NoFactors`], [`AccountError::Busy`], or the store's failure.
     ///
     /// # Cancel safety
     ///
@@ -158,8 +158,13 @@ impl Accounts {
     /// sessions may go on: [end](Self::end_other_sessions) them. So it is if the store fails in between.
     pub async fn confirm_totp(&self, principal: &Principal, code: &str) -> Result<Vec<String>, AccountError> {
         let user = principal.user_id;
-        let codes = recovery_codes::random(&*self.parts.ids);
         let now = self.parts.clock.now();
+        // A token outlives its session by moments: whoever was put out of the account, by its password or by its mail, shall leave nothing behind.
+        let sessions = self.parts.store.sessions_of(user, now).await?;
+        if !sessions.iter().any(|session| session.id == principal.session_id) {
+            return Err(AccountError::Unauthorized);
+        }
+        let codes = recovery_codes::random(&*self.parts.ids);
         self.change_by_proof(user, Proof::Totp(code), false, |mut right| {
             right.confirmed_at = Some(now);
             right.recovery_codes = codes.iter().map(|code| recovery_codes::hash(user, code)).collect();

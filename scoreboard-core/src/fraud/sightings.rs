@@ -146,7 +146,9 @@ impl<const MAX: usize> Seen<MAX> {
         self.count = self.sources.values().map(Vec::len).sum();
         let sources = &self.sources;
         self.users.retain(|user, were| {
-            were.retain(|source| sources.get(source).is_some_and(|there| there.iter().any(|(known, _)| known == user)));
+            were.retain(|source| {
+                sources.get(source).is_some_and(|there| there.binary_search_by_key(user, |(known, _)| *known).is_ok())
+            });
             !were.is_empty()
         });
         // Not again before something may go: what is full stays full until then. At most once a minute, for the oldest may come back.

@@ -128,6 +128,8 @@ impl RateLimiter for FallbackLimiter {
                     Decision::Limited(usage) => self.denials.lock().keep(cells, usage, now),
                     Decision::Allowed(_) => {
                         if let Some(usage) = self.count_along(cells, now).await {
+                            // The shared limiter has counted this one, though it is refused: it shall not count those that come behind it.
+                            self.denials.lock().keep(cells, usage, now);
                             return Ok(Decision::Limited(usage));
                         }
                     }

@@ -1,4 +1,4 @@
-//! How well the fraud rules do, on people and cheats that are known to be such: ten thousand people and five hundred cheats play on a real
+//! How well the fraud rules do, on people and cheats that are known to be such: ten thousand people and 550 cheats play on a real
 //! scoreboard, in simulated time, and the log is watched as a server watches it.
 //!
 //! Who changes a threshold looks at what it does on the seeds in [`TUNING`]; what is asserted is measured on another. `SCOREBOARD_TEST_SCALE=100` makes it all of

@@ -19,9 +19,11 @@ pub(super) async fn rotate(
     keep: usize,
     after: Duration,
 ) -> Result<()> {
+    // Asked before the file is read: what another command writes meanwhile must not be overwritten.
+    let now = if path.exists() { moment_of_rotation(settings, place).await } else { SystemClock.now() };
     let (mut keys, fresh) = Keys::load_or_create(path)?;
     if !fresh {
-        keys.rotate(keep, after, moment_of_rotation(settings, place).await);
+        keys.rotate(keep, after, now);
         keys.replace(path)?;
     }
     let ids: Vec<_> = keys.ids().map(|id| id.as_str()).collect();
