@@ -56,4 +56,13 @@ async fn a_dump_that_is_loaded_on_the_same_server_begins_the_next_epoch() {
     let outcome = store.apply(&[change(3, SystemClock.now())]).await.expect("it counts").remove(0);
     let receipt = outcome.receipt().expect("it counts");
     assert_eq!((receipt.epoch.get(), receipt.version.get()), (2, 2), "the version that was lost, in another epoch");
+    store.close().await;
+
+    // A dump of a release that did not write down of which tables it was.
+    run(server.url(), "UPDATE meta SET tables = NULL").await;
+    for _ in 0..2 {
+        let store = open().await;
+        assert_eq!(position(&store).await, (3, 2), "once, for it may be of any age");
+        store.close().await;
+    }
 }
