@@ -1,5 +1,6 @@
 //! Watching boards: over a WebSocket, or as server-sent events.
 
+mod alarm;
 mod connections;
 mod events;
 mod feed;

@@ -11,7 +11,7 @@ use scoreboard_core::{IdSource, RandomIds};
 
 use crate::Lifecycle;
 use crate::live::connections::Connection;
-use crate::live::feed::FeedItem;
+use crate::live::feed::{FeedItem, Notice};
 use crate::live::message::ServerMessage;
 
 /// How often a silent stream sends a comment, so that nothing between takes it for dead.
@@ -51,8 +51,8 @@ fn encoded(
                 Ok(Event::default().id(frame.position().to_string()).data(json))
             }
             // Nobody signs in on a stream; were it a message, it would be for nobody else.
-            FeedItem::Private(event) => Event::default().json_data(event),
-            FeedItem::Refused(problem) => Event::default().json_data(ServerMessage::error(&problem)),
+            FeedItem::Notice(Notice::Private(event)) => Event::default().json_data(event),
+            FeedItem::Notice(Notice::Refused(problem)) => Event::default().json_data(ServerMessage::error(&problem)),
         }
     })
 }

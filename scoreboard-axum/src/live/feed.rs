@@ -21,6 +21,13 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 pub(crate) enum FeedItem {
     /// Something happened: the bytes are those of all who watch the same.
     Frame(LiveFrame),
+    /// Something else, for this client alone.
+    Notice(Notice),
+}
+
+/// What is for one client alone.
+#[derive(Debug)]
+pub(crate) enum Notice {
     /// Something concerns the user for whom the board is watched.
     Private(PrivateEvent),
     /// The board cannot be watched; nothing follows.
@@ -76,7 +83,7 @@ impl Feed {
             let mut feed = feed?;
             match feed.next().await {
                 Ok(item) => Some((item, Some(feed))),
-                Err(problem) => Some((FeedItem::Refused(problem), None)),
+                Err(problem) => Some((FeedItem::Notice(Notice::Refused(problem)), None)),
             }
         })
         .boxed()
@@ -112,7 +119,7 @@ impl State {
         }
         match self {
             Self::Watching(subscription) => subscription.next_frame().await.map(FeedItem::Frame),
-            Self::WatchingFor(subscription) => subscription.next().await.map(FeedItem::Private),
+            Self::WatchingFor(subscription) => subscription.next().await.map(Notice::Private).map(FeedItem::Notice),
             Self::Asked { .. } | Self::AskedFor { .. } => unreachable!("it was replaced above"),
         }
     }

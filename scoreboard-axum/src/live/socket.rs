@@ -4,13 +4,13 @@ use std::pin::pin;
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
-use scoreboard_core::{IdSourceExt, LiveFrame, RandomIds};
+use scoreboard_core::{BoardId, IdSourceExt, RandomIds};
 use serde::Serialize;
 use tokio::time::{Instant, timeout};
 
 use crate::live::connections::Connection;
-use crate::live::feed::{FeedItem, feed};
-use crate::live::feeds::{About, Said};
+use crate::live::feed::{Notice, feed};
+use crate::live::feeds::About;
 use crate::live::heartbeat::{Beat, Heartbeat};
 use crate::live::identity::Identity;
 use crate::live::message::{ClientMessage, ServerMessage, Subscribe, Ticket};
@@ -78,23 +78,24 @@ impl Session {
         let mut drained = pin!(lifecycle.drained(share));
         self.greet().await?;
         loop {
-            tokio::select! {
-                // Most that happens is that there is something to tell: then nothing else is looked at first.
-                biased;
-                next = self.wire.next() => match next {
-                    Next::Said(said) => self.tell(said).await?,
-                    Next::Heard(Some(Ok(message))) => self.receive(message).await?,
-                    Next::Heard(Some(Err(error))) => return Err(Unreadable::of(&error).map_or(End::Gone, End::Unreadable)),
-                    Next::Heard(None) => return Err(End::Gone),
-                    Next::Stuck => self.wire.flush().await?,
-                },
-                () = &mut drained => return Err(End::Restart),
-                () = self.identity.signed_out() => return Err(End::SignedOut),
-                () = over(self.idle_until) => return Err(End::Silent),
-                beat = self.heartbeat.due() => match beat {
-                    Beat::Ping => self.wire.send(Message::Ping(Default::default())).await?,
-                    Beat::Dead => return Err(End::TooSlow),
-                },
+            let Self { identity, idle_until, heartbeat, .. } = self;
+            let elsewhere = async {
+                tokio::select! {
+                    biased;
+                    () = &mut drained => Err(End::Restart),
+                    () = identity.signed_out() => Err(End::SignedOut),
+                    () = over(*idle_until) => Err(End::Silent),
+                    beat = heartbeat.due() => Ok(beat),
+                }
+            };
+            match self.wire.next(elsewhere).await? {
+                Next::Noticed(board, about, notice) => self.tell(board, about, notice).await?,
+                Next::Heard(Some(Ok(message))) => self.receive(message).await?,
+                Next::Heard(Some(Err(error))) => return Err(Unreadable::of(&error).map_or(End::Gone, End::Unreadable)),
+                Next::Heard(None) => return Err(End::Gone),
+                Next::Elsewhere(Err(end)) => return Err(end),
+                Next::Elsewhere(Ok(Beat::Ping)) => self.wire.send(Message::Ping(Default::default())).await?,
+                Next::Elsewhere(Ok(Beat::Dead)) => return Err(End::TooSlow),
             }
         }
     }
@@ -164,20 +165,19 @@ impl Session {
         Ok(())
     }
 
-    /// Has what a feed has said sent.
-    async fn tell(&mut self, (board, about, item): Said) -> Result<(), End> {
-        match (about, item) {
-            (_, FeedItem::Frame(frame)) => self.put_frame(&frame).await,
+    /// Tells what a feed of a board, about this, has for this client alone.
+    async fn tell(&mut self, board: BoardId, about: About, notice: Notice) -> Result<(), End> {
+        match (about, notice) {
             // Whose session has ended is told nothing more, though the end of it may be noticed only next.
-            (_, FeedItem::Private(_)) if self.identity.is_signed_out() => Err(End::SignedOut),
-            (_, FeedItem::Private(event)) => self.send(&event).await,
-            (About::Window(window), FeedItem::Refused(problem)) => {
+            (_, Notice::Private(_)) if self.identity.is_signed_out() => Err(End::SignedOut),
+            (_, Notice::Private(event)) => self.send(&event).await,
+            (About::Window(window), Notice::Refused(problem)) => {
                 self.wire.feeds.remove(&board, window);
                 self.look_whether_idle();
                 self.send(&ServerMessage::error_of(&problem, &board, window)).await
             }
             // Who watches the board is told so.
-            (About::User, FeedItem::Refused(_)) => Ok(()),
+            (About::User, Notice::Refused(_)) => Ok(()),
         }
     }
 
@@ -202,15 +202,6 @@ impl Session {
             End::Restart
         })?;
         self.wire.send(Message::text(text)).await
-    }
-
-    /// What all who watch the same are sent: the bytes are shared.
-    async fn put_frame(&mut self, frame: &LiveFrame) -> Result<(), End> {
-        let Ok(text) = Utf8Bytes::try_from(frame.json()) else {
-            tracing::error!("a frame is not UTF-8");
-            return Err(End::Restart);
-        };
-        self.wire.put(Message::Text(text)).await
     }
 
     /// Says why, and leaves the client a moment to read it: what is dropped with unread input takes back what was sent last.

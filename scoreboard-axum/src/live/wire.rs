@@ -1,14 +1,18 @@
 //! A client's socket, and what it is to be told over it.
 
-use std::pin::pin;
-use std::task::{Context, Poll, ready};
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::extract::ws::{Message, WebSocket};
+use axum::extract::ws::{Message, Utf8Bytes, WebSocket};
 use futures_util::{Sink, SinkExt, Stream, StreamExt, poll};
+use scoreboard_core::{BoardId, LiveFrame};
 use tokio::time::timeout;
 
-use crate::live::feeds::{Feeds, Said};
+use crate::live::alarm::Alarm;
+use crate::live::feed::{FeedItem, Notice};
+use crate::live::feeds::{About, Feeds};
 use crate::live::socket::End;
 
 /// How many messages go in one write at the most; then it is looked whether the client says something, or is to go.
@@ -22,18 +26,20 @@ pub(crate) struct Wire<S = WebSocket> {
     write_timeout: Duration,
     /// Something was put that may not have gone.
     unsent: bool,
-    /// How many feeds have spoken since anything else was looked at.
+    /// How often the feeds have spoken since anything else was looked at.
     in_a_row: usize,
+    /// Rings for all that is waited for beside the feeds.
+    alarm: Alarm,
 }
 
 /// What happens next.
-pub(crate) enum Next {
-    /// A feed has something for the client.
-    Said(Said),
+pub(crate) enum Next<T> {
+    /// A feed of this board, about this, has something for this client alone.
+    Noticed(BoardId, About, Notice),
     /// The client said something; nothing, if it is gone.
     Heard(Option<Result<Message, axum::Error>>),
-    /// The client does not take what it was told: it is to be waited for.
-    Stuck,
+    /// What was waited for elsewhere.
+    Elsewhere(T),
 }
 
 impl<S> Wire<S>
@@ -42,44 +48,69 @@ where
 {
     /// What is written must have gone within `write_timeout`.
     pub(crate) fn new(socket: S, write_timeout: Duration) -> Self {
-        Self { feeds: Feeds::default(), socket, write_timeout, unsent: false, in_a_row: 0 }
+        let (feeds, alarm) = (Feeds::default(), Alarm::default());
+        Self { feeds, socket, write_timeout, unsent: false, in_a_row: 0, alarm }
     }
 
-    /// Waits for what happens next. All that was [put](Self::put) goes before it waits.
-    ///
-    /// # Cancel safety
-    ///
-    /// Nothing is lost.
-    pub(crate) async fn next(&mut self) -> Next {
-        std::future::poll_fn(|cx| self.poll_next(cx)).await
+    /// Sends what happens on the boards, as it comes, until something else happens, here or `elsewhere`. All that was [put](Self::put) goes
+    /// before it waits.
+    pub(crate) async fn next<F: Future>(&mut self, elsewhere: F) -> Result<Next<F::Output>, End> {
+        let mut elsewhere = pin!(elsewhere);
+        // It was waited for by nobody, and who returned from here did not wait for the socket either.
+        self.alarm.set();
+        loop {
+            match poll_fn(|cx| self.poll_next(cx, elsewhere.as_mut())).await? {
+                Some(next) => return Ok(next),
+                None => self.flush().await?,
+            }
+        }
     }
 
-    /// The feeds come first: so a connection that was woken by one, as most are, looks at everything else once and not twice.
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
-        let pauses = self.in_a_row == AT_ONCE;
-        if !pauses && let Poll::Ready(said) = self.feeds.poll_next(cx) {
-            self.in_a_row += 1;
-            return Poll::Ready(Next::Said(said));
+    /// The same; nothing, where the client does not take what it is told, and is to be waited for.
+    ///
+    /// The feeds come first, and all else is looked at when it has rung: a connection is woken a hundred times a second by a feed, and hardly
+    /// ever by anything else. What it takes for that is polled and not awaited: of a thousand connections each is out of the processor's
+    /// cache when its turn comes, and the fewer places it must be fetched from, the better.
+    fn poll_next<F: Future>(
+        &mut self,
+        cx: &mut Context<'_>,
+        elsewhere: Pin<&mut F>,
+    ) -> Poll<Result<Option<Next<F::Output>>, End>> {
+        let Self { feeds, socket, unsent, in_a_row, alarm, .. } = self;
+        while *in_a_row < AT_ONCE {
+            let Poll::Ready(ready) = socket.poll_ready_unpin(cx) else { return Poll::Ready(Ok(None)) };
+            ready.map_err(|_| End::Gone)?;
+            let Poll::Ready((board, about, item)) = feeds.poll_next(cx) else { break };
+            *in_a_row += 1;
+            match item {
+                FeedItem::Frame(frame) => socket.start_send_unpin(message(&frame)?).map_err(|_| End::Gone)?,
+                FeedItem::Notice(notice) => return Poll::Ready(Ok(Some(Next::Noticed(board, about, notice)))),
+            }
+            *unsent = true;
         }
-        self.in_a_row = 0;
-        if self.unsent {
-            let Poll::Ready(Ok(())) = self.socket.poll_flush_unpin(cx) else { return Poll::Ready(Next::Stuck) };
-            self.unsent = false;
+        if *unsent {
+            let Poll::Ready(gone) = socket.poll_flush_unpin(cx) else { return Poll::Ready(Ok(None)) };
+            gone.map_err(|_| End::Gone)?;
+            *unsent = false;
         }
-        if pauses {
+        if std::mem::take(in_a_row) == AT_ONCE {
             cx.waker().wake_by_ref();
         }
-        Poll::Ready(Next::Heard(ready!(self.socket.poll_next_unpin(cx))))
+        alarm.poll(cx, |cx| match socket.poll_next_unpin(cx) {
+            // A sign of life before the end of waiting for one.
+            Poll::Ready(heard) => Poll::Ready(Ok(Some(Next::Heard(heard)))),
+            Poll::Pending => elsewhere.poll(cx).map(|happened| Ok(Some(Next::Elsewhere(happened)))),
+        })
     }
 
     /// Has a message sent before anything is waited for.
-    pub(crate) async fn put(&mut self, message: Message) -> Result<(), End> {
+    async fn put(&mut self, message: Message) -> Result<(), End> {
         self.unsent = true;
         in_time(self.write_timeout, self.socket.feed(message)).await
     }
 
     /// Waits until all has gone that was put.
-    pub(crate) async fn flush(&mut self) -> Result<(), End> {
+    async fn flush(&mut self) -> Result<(), End> {
         in_time(self.write_timeout, self.socket.flush()).await?;
         self.unsent = false;
         Ok(())
@@ -95,6 +126,15 @@ where
     pub(crate) fn into_socket(self) -> S {
         self.socket
     }
+}
+
+/// What all who watch the same are sent: the bytes are shared.
+fn message(frame: &LiveFrame) -> Result<Message, End> {
+    let text = Utf8Bytes::try_from(frame.json()).map_err(|_| {
+        tracing::error!("a frame is not UTF-8");
+        End::Restart
+    })?;
+    Ok(Message::Text(text))
 }
 
 /// Writes, as long as the client takes it.
@@ -115,13 +155,14 @@ async fn in_time(limit: Duration, write: impl Future<Output = Result<(), axum::E
 #[cfg(test)]
 mod tests {
     use std::collections::VecDeque;
-    use std::pin::Pin;
+    use std::future::pending;
+    use std::sync::Arc;
 
     use futures_util::stream;
-    use scoreboard_core::{BoardId, WindowKind};
+    use scoreboard_core::memory::MemoryScoreStore;
+    use scoreboard_core::{BoardSpec, Scoreboard, WindowKind};
 
     use super::*;
-    use crate::live::feed::FeedItem;
     use crate::problem::{Code, Problem};
 
     const LIMIT: Duration = Duration::from_secs(5);
@@ -176,16 +217,16 @@ mod tests {
     /// A wire on which a feed has something to say whenever it is asked.
     fn talkative(client: Client) -> Wire<Client> {
         let mut wire = Wire::new(client, LIMIT);
-        let item = || FeedItem::Refused(Problem::new(Code::NotFound, "again and again"));
+        let item = || FeedItem::Notice(Notice::Refused(Problem::new(Code::NotFound, "again and again")));
         wire.feeds.insert(&BoardId::main(), WindowKind::Top, stream::repeat_with(item).boxed());
         wire
     }
 
     /// Puts what the feeds say until something else happens; gives how often they spoke, and what that was.
-    async fn told(wire: &mut Wire<Client>) -> (usize, Next) {
+    async fn told(wire: &mut Wire<Client>) -> (usize, Result<Next<()>, End>) {
         for spoke in 0..10 * AT_ONCE {
-            match wire.next().await {
-                Next::Said(_) => wire.put(Message::text("said")).await.unwrap(),
+            match wire.next(pending()).await {
+                Ok(Next::Noticed(..)) => wire.put(Message::text("said")).await.unwrap(),
                 other => return (spoke, other),
             }
         }
@@ -197,7 +238,7 @@ mod tests {
         let mut wire = talkative(Client { says: ["one", "two"].into(), ..Client::default() });
         for text in ["one", "two"] {
             let (spoke, next) = told(&mut wire).await;
-            assert!(matches!(next, Next::Heard(Some(Ok(Message::Text(heard)))) if heard == text));
+            assert!(matches!(next, Ok(Next::Heard(Some(Ok(Message::Text(heard))))) if heard == text));
             assert_eq!(spoke, AT_ONCE, "it is not looked before each message either");
             assert_eq!(wire.socket.put, 0, "what was told has gone before the client is heard");
         }
@@ -209,19 +250,38 @@ mod tests {
         let mut wire = talkative(Client::default());
         let began = tokio::time::Instant::now();
         for _ in 0..10 * AT_ONCE {
-            let next = tokio::time::timeout(LIMIT, wire.next()).await.expect("the feeds go on by themselves");
-            assert!(matches!(next, Next::Said(_)));
+            let next = timeout(LIMIT, wire.next(pending::<()>())).await.expect("the feeds go on by themselves");
+            assert!(matches!(next, Ok(Next::Noticed(..))));
             assert!(began.elapsed().is_zero(), "nobody waits behind a pause, be it for a timer that wakes the task");
             wire.put(Message::text("said")).await.unwrap();
             assert!(wire.socket.put <= AT_ONCE, "no more than that waits to go");
         }
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_client_that_takes_nothing_is_waited_for() {
         let mut wire = talkative(Client { says: ["one"].into(), takes_nothing: true, ..Client::default() });
+        let began = tokio::time::Instant::now();
         let (spoke, next) = told(&mut wire).await;
-        assert!(matches!(next, Next::Stuck));
+        assert!(matches!(next, Err(End::TooSlow)) && began.elapsed() >= LIMIT);
         assert_eq!(spoke, AT_ONCE);
+    }
+
+    /// A frame, of a board on which nothing has happened.
+    async fn frame() -> LiveFrame {
+        let scoreboard = Scoreboard::builder(Arc::new(MemoryScoreStore::default())).build();
+        scoreboard.create_board(BoardSpec::new(BoardId::main())).await.unwrap();
+        scoreboard.subscribe(&BoardId::main(), 10, None).await.unwrap().next_frame().await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_happens_elsewhere_is_seen_however_much_happens_on_the_boards() {
+        let (mut wire, frame) = (talkative(Client::default()), frame().await);
+        let frames = stream::repeat_with(move || FeedItem::Frame(frame.clone()));
+        wire.feeds.insert(&BoardId::main(), WindowKind::Top, frames.boxed());
+        // Ready when it is asked a second time, for it was woken.
+        let next = timeout(LIMIT, wire.next(tokio::task::yield_now())).await.expect("in time");
+        assert!(matches!(next, Ok(Next::Elsewhere(()))));
+        assert_eq!((wire.socket.put, wire.socket.gone), (0, 2 * AT_ONCE));
     }
 }
