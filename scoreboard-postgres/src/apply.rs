@@ -12,6 +12,7 @@ use crate::error::Failure;
 
 mod at_once;
 mod locked;
+mod remembered;
 mod state;
 mod unlocked;
 mod write;

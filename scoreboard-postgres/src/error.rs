@@ -81,6 +81,12 @@ impl Failure {
         error.code().as_deref() == Some("23505") && error.constraint() == Some("users_email_key")
     }
 
+    /// Whether the server ended the connection instead of doing what was asked for: nothing was changed.
+    pub(crate) fn ended_the_connection(&self) -> bool {
+        // admin_shutdown, crash_shutdown, cannot_connect_now, database_dropped, idle_session_timeout
+        matches!(self, Self::Driver(sqlx::Error::Database(error)) if error.code().is_some_and(|code| code.starts_with("57P")))
+    }
+
     /// Whether a lock was not had in time, so that nothing was changed.
     pub(crate) fn had_to_wait(&self) -> bool {
         // lock_not_available, deadlock_detected

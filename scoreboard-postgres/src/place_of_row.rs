@@ -16,6 +16,14 @@ const TIDS: PgTypeInfo = PgTypeInfo::with_oid(Oid(1010));
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PlaceOfRow([u8; 6]);
 
+#[cfg(test)]
+impl PlaceOfRow {
+    /// That of a table's first row.
+    pub(crate) const fn first() -> Self {
+        Self([0, 0, 0, 0, 0, 1])
+    }
+}
+
 impl Type<Postgres> for PlaceOfRow {
     fn type_info() -> PgTypeInfo {
         TID

@@ -17,6 +17,11 @@ const WRITES: &str =
     "SELECT count(*) FROM pg_stat_activity WHERE application_name = current_setting('application_name')
                       AND pid <> pg_backend_pid() AND query LIKE 'WITH moved AS%' AND ";
 
+/// That bans whoever is in the log.
+const DECISION: &str = "INSERT INTO moderations (id, at, by, reason, act, changed, corrections)
+    VALUES ('00000000-0000-0000-0000-000000000001', 1, 'a test', 'a test', '{}', 0, 0);
+    INSERT INTO restrictions SELECT DISTINCT log.user_id, 'banned', no FROM log, moderations";
+
 async fn a_board() -> (Schema, PostgresStore, Change) {
     let schema = Schema::create().await;
     let store = schema.store().await;
@@ -53,6 +58,24 @@ async fn altered_meanwhile(
     sqlx::raw_sql(alter).execute(&mut *tx).await.expect("it has the lock");
     tx.commit().await.expect("it commits");
     task.await.expect("no panic").expect("a working store").remove(0)
+}
+
+/// A board with somebody on it whose score was written more than once: what the next batch is decided on is remembered.
+async fn a_known_user() -> (Schema, PostgresStore, Change) {
+    let (schema, store, one) = a_board().await;
+    let two = Change { user_id: one.user_id, ..change(2, SystemClock.now()) };
+    let _ = store.apply(std::slice::from_ref(&two)).await.expect("it counts");
+    (schema, store, two)
+}
+
+/// The user's next change, after another session has done something.
+async fn altered_before(alter: &'static str) -> (PostgresStore, Outcome) {
+    let (schema, store, known) = a_known_user().await;
+    let mut other = PgConnection::connect(schema.url()).await.expect("it connects");
+    sqlx::raw_sql(alter).execute(&mut other).await.expect("it may");
+    let next = Change { user_id: known.user_id, ..change(3, SystemClock.now()) };
+    let outcome = store.apply(&[next]).await.expect("a working store").remove(0);
+    (store, outcome)
 }
 
 fn receipt(outcome: &Outcome) -> &Receipt {
@@ -183,4 +206,75 @@ async fn repeats_among_others_are_answered_and_leave_no_gap() {
     }
     let audit = verify(&store, &BoardId::main(), |_, _| {}).await.expect("it reads");
     assert!(matches!(audit, Audit::Clean { scores: 79, .. }), "{audit:?}");
+}
+
+/// While nobody can look at a score: who was to read it would wait for that, and not write.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_was_written_before_is_not_read_again() {
+    let (schema, store, known) = a_known_user().await;
+    let next = Change { user_id: known.user_id, ..change(3, SystemClock.now()) };
+    let lock = "LOCK TABLE scores IN ACCESS EXCLUSIVE MODE";
+    let written = altered_meanwhile(&schema, &store, &next, lock, "SELECT");
+    let outcome = tokio::time::timeout(Duration::from_secs(5), written).await.expect("it comes to its write");
+    assert_eq!((receipt(&outcome).score.get(), receipt(&outcome).version.get()), (3, 3));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_remembered_is_not_taken_for_what_is() {
+    let (_, outcome) = altered_before(DECISION).await;
+    assert!(matches!(outcome, Outcome::Refused(Refusal::Banned)), "{outcome:?}");
+
+    let (_, outcome) = altered_before("UPDATE meta SET epoch = epoch + 1").await;
+    assert_eq!(receipt(&outcome).epoch, Epoch::new(2));
+
+    let close = "UPDATE meta SET actions_from = 'ffffffff-ffff-ffff-ffff-ffffffffffff'";
+    let (_, outcome) = altered_before(close).await;
+    assert!(matches!(outcome, Outcome::Refused(Refusal::Archived)), "{outcome:?}");
+
+    let (_, outcome) = altered_before("UPDATE boards SET operator = 'set'").await;
+    assert_eq!(receipt(&outcome).score.get(), 1, "it is set to one, and not raised by one");
+
+    // Somebody else wrote a change, and the user's score with it.
+    let others = "UPDATE boards SET version = 7; UPDATE scores SET score = 5, order_score = -5";
+    let (_, outcome) = altered_before(others).await;
+    assert_eq!((receipt(&outcome).score.get(), receipt(&outcome).version.get()), (6, 8));
+
+    let moved = "CREATE INDEX backwards ON scores (board DESC); CLUSTER scores USING backwards";
+    let (store, outcome) = altered_before(moved).await;
+    assert_eq!((receipt(&outcome).score.get(), receipt(&outcome).version.get()), (3, 3));
+    let audit = verify(&store, &BoardId::main(), |_, _| {}).await.expect("it reads");
+    assert!(matches!(audit, Audit::Clean { scores: 1, .. }), "{audit:?}");
+}
+
+/// Of others a batch has read what is so since the decision; of whom it did not read, nothing is known any more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ban_is_not_slipped_past_behind_anothers_batch() {
+    let (schema, store, known) = a_known_user().await;
+    let mut other = PgConnection::connect(schema.url()).await.expect("it connects");
+    sqlx::raw_sql(DECISION).execute(&mut other).await.expect("it may");
+    let _ = store.apply(&[change(3, SystemClock.now())]).await.expect("it counts");
+    let next = Change { user_id: known.user_id, ..change(4, SystemClock.now()) };
+    let outcome = store.apply(&[next]).await.expect("a working store").remove(0);
+    assert!(matches!(outcome, Outcome::Refused(Refusal::Banned)), "{outcome:?}");
+}
+
+/// What is remembered says nothing of whether an id has counted, as what it may have.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_id_of_who_was_written_before_counts_once_whatever_it_came_as() {
+    let (_schema, store, known) = a_known_user().await;
+    for (number, origins) in [(3, [Origin::Action, Origin::Action]), (4, [Origin::Record, Origin::Action])] {
+        // Back to batches of which nothing says that they may bring repeats.
+        for warm in 0..80 {
+            let next = Change { user_id: known.user_id, ..change(1_000 * number + warm, SystemClock.now()) };
+            let _ = store.apply(&[next]).await.expect("it counts");
+        }
+        let now = SystemClock.now();
+        let [first, second] = origins.map(|origin| Change { origin, user_id: known.user_id, ..change(number, now) });
+        let first = store.apply(&[first]).await.expect("it counts").remove(0);
+        let second = store.apply(&[second]).await.expect("it is known").remove(0);
+        assert!(matches!(second, Outcome::Replayed(_)), "{origins:?}: {second:?}");
+        assert_eq!(receipt(&first).version, receipt(&second).version);
+    }
+    let audit = verify(&store, &BoardId::main(), |_, _| {}).await.expect("it reads");
+    assert!(matches!(audit, Audit::Clean { scores: 1, .. }), "{audit:?}");
 }

@@ -4,15 +4,17 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 
 use futures_util::TryStreamExt;
-use scoreboard_core::{BoardId, Decided, Order, Reached, Season, UserId};
+use scoreboard_core::{BoardId, BoardState, Change, Decided, Order, Reached, Season, UserId};
+use sqlx::postgres::PgRow;
 use sqlx::{Either, Executor, PgConnection};
+use uuid::Uuid;
 
 use crate::apply::Numbers;
 use crate::apply::state::Ground;
 use crate::apply::write::{Key, Statement, bind_boards, bind_log, bind_scores, bind_totals, bind_withheld};
 use crate::error::Failure;
 use crate::place_of_row::PlaceOfRow;
-use crate::rows::{number, season};
+use crate::rows::{Columns, number, season};
 
 /// What there is to write, sorted, so that neighbours in the indexes are written one after the other.
 pub(super) struct Writing<'d> {
@@ -24,6 +26,27 @@ pub(super) struct Writing<'d> {
     arrived: BTreeMap<Key, (Order, Reached)>,
     withheld: BTreeMap<Key, Reached>,
     totals: HashMap<(BoardId, Season), u64>,
+    /// The least and the greatest of its ids, if nobody has looked yet whether one between them has counted as something else than a signed
+    /// action.
+    unseen: Option<(Uuid, Uuid)>,
+}
+
+/// What a batch has left in the database.
+pub(super) struct Left {
+    /// Its transaction.
+    pub(super) by: i64,
+    /// The boards that moved.
+    pub(super) boards: HashMap<BoardId, BoardState>,
+    /// Users whose scores were changed, and where these lie now.
+    pub(super) users: Vec<(BoardId, UserId, PlaceOfRow, Reached)>,
+}
+
+/// How the database answers what was written.
+pub(super) struct Written {
+    by: i64,
+    /// Where the changed scores lie now: their numbers in the order in which they were named, and their places.
+    named: Vec<i64>,
+    places: Vec<PlaceOfRow>,
 }
 
 impl<'d> Writing<'d> {
@@ -56,24 +79,34 @@ impl<'d> Writing<'d> {
             arrived,
             withheld: withheld.collect(),
             totals: moved.map(|(board, state)| ((board.clone(), state.season), state.total)).collect(),
+            unseen: None,
         }
+    }
+
+    /// The same of signed actions, that nobody has looked for yet. They are of users who have a score and are not restricted.
+    pub(super) fn unseen(self, changes: &[Change]) -> Self {
+        let ids = || changes.iter().map(|change| change.action_id.as_uuid());
+        Self { unseen: ids().min().zip(ids().max()), ..self }
     }
 
     /// Writes it, if all is as it was: else this is [`Failure::Moved`], and nothing is written.
     ///
     /// Outside a transaction this is one, and durable when it returns: then what fails before the server has said that the statement is done
     /// has not come to its commit.
-    pub(super) async fn write(&self, connection: &mut PgConnection) -> Result<(), Failure> {
+    pub(super) async fn write(&self, connection: &mut PgConnection) -> Result<Written, Failure> {
         let has_newcomers = !self.arrived.is_empty() || !self.totals.is_empty();
         let has_restricted = !self.withheld.is_empty();
-        let query = self.bind(sqlx::query(WRITE[usize::from(has_newcomers)][usize::from(has_restricted)].as_str()));
-        let mut results = connection.fetch_many(query);
-        let mut is_done = false;
+        let statement = match self.unseen {
+            Some(_) => &*WRITE_UNSEEN,
+            None => &WRITE[usize::from(has_newcomers)][usize::from(has_restricted)],
+        };
+        let mut results = connection.fetch_many(self.bind(sqlx::query(statement.as_str())));
+        let (mut is_done, mut written) = (false, None);
         loop {
             match results.try_next().await {
                 Ok(Some(Either::Left(_))) => is_done = true,
-                Ok(Some(Either::Right(_))) => {}
-                Ok(None) => return Ok(()),
+                Ok(Some(Either::Right(row))) => written = Some(Written::of(&row)),
+                Ok(None) => return written.unwrap_or_else(|| Err(Failure::stored("nothing was answered to a write"))),
                 Err(sqlx::Error::Database(error)) if !is_done => {
                     // division_by_zero
                     let moved = error.code().is_some_and(|code| code == "22012");
@@ -82,6 +115,18 @@ impl<'d> Writing<'d> {
                 Err(error) => return Err(Failure::Commit(error)),
             }
         }
+    }
+
+    /// Whose scores were changed, and where they lie now.
+    pub(super) fn users(&self, written: &Written) -> Vec<(BoardId, UserId, PlaceOfRow, Reached)> {
+        let boards: HashMap<i64, &BoardId> = self.numbers.iter().map(|(board, no)| (*no, board)).collect();
+        let changed = Vec::from_iter(&self.changed);
+        let named = written.named.iter().zip(&written.places);
+        let user = |(key, place): (&i64, &PlaceOfRow)| {
+            let ((board, _, user), (.., reached)) = changed.get(usize::try_from(*key).ok()?.checked_sub(1)?)?;
+            Some(((*boards.get(board)?).clone(), *user, *place, *reached))
+        };
+        named.filter_map(user).collect()
     }
 
     fn bind<'q>(&'q self, query: Statement<'q>) -> Statement<'q> {
@@ -94,7 +139,8 @@ impl<'d> Writing<'d> {
             .bind(self.ground.meta)
             .bind(self.ground.decision);
         let query = self.bind_changed(query);
-        bind_totals(query, &self.totals, self.numbers)
+        let query = bind_totals(query, &self.totals, self.numbers);
+        query.bind(self.unseen.map(|(least, _)| least)).bind(self.unseen.map(|(_, greatest)| greatest))
     }
 
     fn bind_changed<'q>(&'q self, query: Statement<'q>) -> Statement<'q> {
@@ -113,9 +159,34 @@ impl<'d> Writing<'d> {
     }
 }
 
+impl Written {
+    fn of(row: &PgRow) -> Result<Self, Failure> {
+        let mut columns = Columns::of(row);
+        let _: i32 = columns.take()?;
+        let by = columns.take()?;
+        let named = columns.take::<Option<Vec<i64>>>()?.unwrap_or_default();
+        Ok(Self { by, named, places: columns.take::<Option<Vec<PlaceOfRow>>>()?.unwrap_or_default() })
+    }
+
+    /// What a batch has left that was written so.
+    pub(super) fn left(
+        self,
+        boards: HashMap<BoardId, BoardState>,
+        users: Vec<(BoardId, UserId, PlaceOfRow, Reached)>,
+    ) -> Left {
+        Left { by: self.by, boards, users }
+    }
+}
+
 /// By whether there is anybody new on a board, and anybody restricted: most batches have neither, and do not ask for their tables.
-static WRITE: LazyLock<[[String; 2]; 2]> =
-    LazyLock::new(|| [false, true].map(|newcomers| [false, true].map(|restricted| statement(newcomers, restricted))));
+static WRITE: LazyLock<[[String; 2]; 2]> = LazyLock::new(|| {
+    [false, true].map(|newcomers| [false, true].map(|restricted| statement(newcomers, restricted, "")))
+});
+
+/// Where nobody has looked yet for ids that have counted as something else.
+static WRITE_UNSEEN: LazyLock<String> = LazyLock::new(|| statement(false, false, UNSEEN));
+
+const UNSEEN: &str = " AND NOT EXISTS (SELECT FROM log WHERE log.origin IN ('record', 'correction') AND log.action_id BETWEEN $52 AND $53)";
 
 /// Whoever has written to one of the boards since, or is just doing so, has given its row another `xmin`; a new epoch, or a part of the log that
 /// was closed, has given one to that of `meta`; and a decision of a moderator has the next number. All of them wait for this statement, or it for
@@ -125,7 +196,7 @@ static WRITE: LazyLock<[[String; 2]; 2]> =
 /// user has one on each board.
 ///
 /// All else asks for `ground`, and so waits until the boards' rows are this batch's.
-fn statement(newcomers: bool, restricted: bool) -> String {
+fn statement(newcomers: bool, restricted: bool, unseen: &str) -> String {
     let (column, value) = if restricted { (", visibility", ", unnest($16::text[])") } else { ("", "") };
     let newcomers = if newcomers { NEWCOMERS } else { "" };
     let restricted = if restricted { RESTRICTED } else { "" };
@@ -138,7 +209,7 @@ fn statement(newcomers: bool, restricted: bool) -> String {
              RETURNING 1
          ), ground AS (
              SELECT 1 / ((SELECT count(*) FROM moved) = cardinality($34) AND meta.xmin::text::bigint = $38
-                         AND coalesce((SELECT max(no) FROM moderations), 0) = $39)::int = 1 AS holds
+                         AND coalesce((SELECT max(no) FROM moderations), 0) = $39{unseen})::int = 1 AS holds
              FROM meta WHERE meta.one = 1
          ), changed AS (
              UPDATE scores SET score = named.score, reached = named.reached, updated_at = named.updated_at,
@@ -146,10 +217,11 @@ fn statement(newcomers: bool, restricted: bool) -> String {
              FROM (SELECT unnest($40::tid[]) AS place, unnest($41::bigint[]) AS board, unnest($42::bigint[]) AS season,
                           unnest($43::uuid[]) AS user_id, unnest($44::bigint[]) AS score,
                           unnest($45::bigint[]) AS reached, unnest($46::bigint[]) AS updated_at,
-                          unnest($47::bigint[]) AS order_score, unnest($48::bigint[]) AS order_tie) AS named
+                          unnest($47::bigint[]) AS order_score, unnest($48::bigint[]) AS order_tie,
+                          generate_series(1, cardinality($40)) AS key) AS named
              WHERE scores.ctid = named.place AND scores.board = named.board AND scores.season = named.season
                AND scores.user_id = named.user_id AND (SELECT holds FROM ground)
-             RETURNING 1
+             RETURNING named.key::bigint, scores.ctid AS place
          ), logged AS (
              INSERT INTO log (board, version, epoch, action_id, fingerprint, season, user_id, kind, points, origin,
                               previous_score, previous_version, previous_at, score, at, digest{column})
@@ -159,7 +231,9 @@ fn statement(newcomers: bool, restricted: bool) -> String {
                     unnest($15::bigint[]), unnest($19::bytea[]){value}
              WHERE (SELECT holds FROM ground)
          ){newcomers}{restricted}
-         SELECT 1 / ((SELECT count(*) FROM changed) = cardinality($40))::int"
+         SELECT 1 / (count(*) = cardinality($40))::int, pg_current_xact_id()::xid::text::bigint,
+                array_agg(key), array_agg(place)
+         FROM changed"
     )
 }
 

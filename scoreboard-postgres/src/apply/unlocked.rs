@@ -1,7 +1,9 @@
 //! A batch that locks nothing while it is decided: read in one statement, and written in another, which is its own transaction and finds out
-//! whether anything was changed in between.
+//! whether anything was changed in between. Of whom all is [remembered](super::remembered) from batches before, nothing is read: one statement
+//! is all.
 //!
-//! Where that is so, and where something of the batch needs a closer look, the batch is begun anew [under the locks](super::locked) of its boards.
+//! Where what was remembered is not so any more, it is read; where what was read is not, and where something of the batch needs a closer look, the
+//! batch is begun anew [under the locks](super::locked) of its boards.
 
 use std::collections::HashSet;
 use std::io::ErrorKind;
@@ -10,10 +12,9 @@ use scoreboard_core::{Batch, BoardId, Change, Outcome};
 use sqlx::PgConnection;
 use tokio::time::timeout;
 
-use crate::apply::Numbers;
 use crate::apply::at_once::Writing;
+use crate::apply::remembered::Remembered;
 use crate::apply::state::{Ids, Places, State, numbers, places};
-use crate::batch_connection::Taken;
 use crate::connection::{PostgresStore, late};
 use crate::error::Failure;
 
@@ -26,6 +27,7 @@ const LOOKS_FOR: u32 = 64;
 /// What the batches before have learned. All of it are guesses, of which those that are wrong are found out.
 pub(crate) struct Known {
     boards: Places,
+    remembered: Remembered,
     locked_for: u32,
     looks_for: u32,
 }
@@ -33,7 +35,24 @@ pub(crate) struct Known {
 impl Default for Known {
     /// On a new connection. The one before may have been lost behind a commit, of which nobody was told: then the first batch is that one again.
     fn default() -> Self {
-        Self { boards: Places::default(), locked_for: 0, looks_for: 1 }
+        Self { boards: Places::default(), remembered: Remembered::default(), locked_for: 0, looks_for: 1 }
+    }
+}
+
+impl Known {
+    /// What the batch is decided on, if all of it is remembered, and nothing says that some of it may have counted before.
+    fn recall(&mut self, changes: &[Change]) -> Option<State> {
+        if self.looks_for > 0 || Ids::of(changes) != Ids::Foreign {
+            return None;
+        }
+        self.remembered.recall(changes)
+    }
+
+    /// Those of the boards that the changes name.
+    fn places(&self, changes: &[Change]) -> Places {
+        let names: HashSet<&BoardId> = changes.iter().map(|change| &change.board).collect();
+        let place = |board: &BoardId| Some((board.clone(), *self.boards.get(board)?));
+        names.into_iter().filter_map(place).collect()
     }
 }
 
@@ -56,15 +75,33 @@ pub(super) async fn apply(store: &PostgresStore, changes: &[Change]) -> Result<O
         taken.give_back();
         return Ok(None);
     }
-    match timeout(patience, look(connection, known, changes)).await {
-        Ok(Ok(Some((state, places)))) => write(taken, changes, state, &numbers(&places)).await,
-        Ok(Ok(None)) => {
-            taken.give_back();
-            Ok(None)
+    let mut done = Done::Moved;
+    if let Some(state) = known.recall(changes) {
+        done = match write(connection, known, changes, state, Seen::Nothing).await {
+            // Nothing was written, and the pool may have better connections.
+            Err(failure) if failure.ended_the_connection() => return Ok(None),
+            done => done?,
+        };
+        if matches!(done, Done::Moved) {
+            known.remembered.doubt();
         }
-        // It may be the connection, and the pool have better ones.
-        Ok(Err(_)) => Ok(None),
-        Err(_) => Err(Failure::Driver(late(patience))),
+    }
+    if matches!(done, Done::Moved) {
+        done = match timeout(patience, look(connection, known, changes)).await {
+            Ok(Ok(Some(state))) => write(connection, known, changes, state, Seen::Ids).await?,
+            Ok(Ok(None)) => Done::Closer,
+            // It may be the connection, and the pool have better ones.
+            Ok(Err(_)) => return Ok(None),
+            Err(_) => return Err(Failure::Driver(late(patience))),
+        };
+        if matches!(done, Done::Moved) {
+            known.locked_for = LOCKED_FOR;
+        }
+    }
+    taken.give_back();
+    match done {
+        Done::Applied(outcomes) => Ok(Some(outcomes)),
+        Done::Moved | Done::Closer => Ok(None),
     }
 }
 
@@ -74,17 +111,12 @@ fn is_late(error: &sqlx::Error) -> bool {
 }
 
 /// Reads what the batch is decided on, if it can be decided without more.
-async fn look(
-    connection: &mut PgConnection,
-    known: &mut Known,
-    changes: &[Change],
-) -> Result<Option<(State, Places)>, Failure> {
+async fn look(connection: &mut PgConnection, known: &mut Known, changes: &[Change]) -> Result<Option<State>, Failure> {
     let names: HashSet<&BoardId> = changes.iter().map(|change| &change.board).collect();
     if names.iter().any(|board| !known.boards.contains_key(*board)) {
         known.boards.extend(find(connection, &names).await?);
     }
-    let place = |board: &BoardId| Some((board.clone(), *known.boards.get(board)?));
-    let places: Places = names.iter().filter_map(|board| place(board)).collect();
+    let places = known.places(changes);
     let ids = if known.looks_for > 0 { Ids::All } else { Ids::of(changes) };
     known.looks_for = known.looks_for.saturating_sub(1);
     let state = State::read(connection, changes, &places, ids).await?;
@@ -97,7 +129,7 @@ async fn look(
         known.boards.retain(|board, _| !names.contains(board));
         return Ok(None);
     }
-    Ok(Some((state, places)))
+    Ok(Some(state))
 }
 
 async fn find(connection: &mut PgConnection, names: &HashSet<&BoardId>) -> Result<Places, Failure> {
@@ -108,33 +140,51 @@ async fn find(connection: &mut PgConnection, names: &HashSet<&BoardId>) -> Resul
     places(&rows)
 }
 
+/// What has come of a batch.
+enum Done {
+    Applied(Vec<Outcome>),
+    /// What it was decided on is so no more.
+    Moved,
+    /// Something of it needs a closer look.
+    Closer,
+}
+
+/// What was looked for before the batch is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    Ids,
+    Nothing,
+}
+
 async fn write(
-    mut taken: Taken,
+    connection: &mut PgConnection,
+    known: &mut Known,
     changes: &[Change],
     state: State,
-    numbers: &Numbers,
-) -> Result<Option<Vec<Outcome>>, Failure> {
+    seen: Seen,
+) -> Result<Done, Failure> {
+    let numbers = numbers(&known.places(changes));
     let State { boards, scores, rows, restrictions, actions_from, ground, .. } = state;
     let totals = boards.iter().map(|(id, board)| (id.clone(), board.total)).collect();
     let decided = Batch { boards, scores, restrictions, actions_from, ..Batch::default() }.decide(changes);
     // What is refused may have counted before: then it is answered as it was.
     if decided.outcomes.iter().any(|outcome| matches!(outcome, Outcome::Refused(_))) {
-        taken.give_back();
-        return Ok(None);
+        return Ok(Done::Closer);
     }
-    let (connection, known) = taken.parts();
-    match Writing::of(&decided, numbers, &ground, &rows, &totals).write(connection).await {
-        Ok(()) => {
-            taken.give_back();
-            Ok(Some(decided.outcomes))
+    let mut writing = Writing::of(&decided, &numbers, &ground, &rows, &totals);
+    if seen == Seen::Nothing {
+        writing = writing.unseen(changes);
+    }
+    match writing.write(connection).await {
+        Ok(written) => {
+            let users = writing.users(&written);
+            known.remembered.learn(&ground, actions_from, written.left(decided.boards, users));
+            Ok(Done::Applied(decided.outcomes))
         }
+        Err(Failure::Moved) => Ok(Done::Moved),
         Err(failure) if failure.lost_a_race() => {
-            match failure {
-                Failure::Moved => known.locked_for = LOCKED_FOR,
-                _ => known.looks_for = LOOKS_FOR,
-            }
-            taken.give_back();
-            Ok(None)
+            known.looks_for = LOOKS_FOR;
+            Ok(Done::Closer)
         }
         Err(failure) => Err(failure),
     }
