@@ -13,7 +13,7 @@ const TID: PgTypeInfo = PgTypeInfo::with_oid(Oid(27));
 const TIDS: PgTypeInfo = PgTypeInfo::with_oid(Oid(1010));
 
 /// The number of a block, and of a row in it, as the server sends and takes them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct PlaceOfRow([u8; 6]);
 
 #[cfg(test)]

@@ -219,6 +219,37 @@ async fn who_was_written_before_is_not_read_again() {
     assert_eq!((receipt(&outcome).score.get(), receipt(&outcome).version.get()), (3, 3));
 }
 
+/// And is found where it lies, as the plan says that the server makes of the statement: by none of the table's indexes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_was_written_before_is_written_without_being_looked_for() {
+    const BATCHES: u64 = 50;
+    let (schema, store, known) = a_known_user().await;
+    let mut beside = PgConnection::connect(schema.url()).await.expect("it connects");
+    let seen = "SELECT n_tup_upd, coalesce(idx_scan, 0) FROM pg_stat_user_tables WHERE schemaname = current_schema() AND relname = 'scores'";
+    let mut seen = async || sqlx::query_as::<_, (i64, i64)>(seen).fetch_one(&mut beside).await.expect("it counts");
+    let next = async |number| {
+        let next = Change { user_id: known.user_id, ..change(number, SystemClock.now()) };
+        let _ = store.apply(&[next]).await.expect("it counts");
+    };
+    for number in 3..3 + BATCHES {
+        next(number).await;
+    }
+    // A session says what it did when it has done something again, a second later.
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    next(3 + BATCHES).await;
+    let told = async {
+        loop {
+            let (updated, looked_for) = seen().await;
+            if updated.cast_unsigned() > BATCHES {
+                return looked_for;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let looked_for = tokio::time::timeout(Duration::from_secs(20), told).await.expect("it is told");
+    assert!(looked_for < 10, "{looked_for} of {BATCHES}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_remembered_is_not_taken_for_what_is() {
     let (_, outcome) = altered_before(DECISION).await;

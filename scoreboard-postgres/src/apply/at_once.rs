@@ -44,9 +44,8 @@ pub(super) struct Left {
 /// How the database answers what was written.
 pub(super) struct Written {
     by: i64,
-    /// Where the changed scores lie now: their numbers in the order in which they were named, and their places.
-    named: Vec<i64>,
-    places: Vec<PlaceOfRow>,
+    /// Where the changed scores lay, and where they lie now.
+    moved: HashMap<PlaceOfRow, PlaceOfRow>,
 }
 
 impl<'d> Writing<'d> {
@@ -120,13 +119,10 @@ impl<'d> Writing<'d> {
     /// Whose scores were changed, and where they lie now.
     pub(super) fn users(&self, written: &Written) -> Vec<(BoardId, UserId, PlaceOfRow, Reached)> {
         let boards: HashMap<i64, &BoardId> = self.numbers.iter().map(|(board, no)| (*no, board)).collect();
-        let changed = Vec::from_iter(&self.changed);
-        let named = written.named.iter().zip(&written.places);
-        let user = |(key, place): (&i64, &PlaceOfRow)| {
-            let ((board, _, user), (.., reached)) = changed.get(usize::try_from(*key).ok()?.checked_sub(1)?)?;
-            Some(((*boards.get(board)?).clone(), *user, *place, *reached))
+        let user = |((board, _, user), (place, _, reached)): (&Key, &(PlaceOfRow, Order, Reached))| {
+            Some(((*boards.get(board)?).clone(), *user, *written.moved.get(place)?, *reached))
         };
-        named.filter_map(user).collect()
+        self.changed.iter().filter_map(user).collect()
     }
 
     fn bind<'q>(&'q self, query: Statement<'q>) -> Statement<'q> {
@@ -164,8 +160,9 @@ impl Written {
         let mut columns = Columns::of(row);
         let _: i32 = columns.take()?;
         let by = columns.take()?;
-        let named = columns.take::<Option<Vec<i64>>>()?.unwrap_or_default();
-        Ok(Self { by, named, places: columns.take::<Option<Vec<PlaceOfRow>>>()?.unwrap_or_default() })
+        let mut places = || columns.take::<Option<Vec<PlaceOfRow>>>().map(Option::unwrap_or_default);
+        let (were, are) = (places()?, places()?);
+        Ok(Self { by, moved: were.into_iter().zip(are).collect() })
     }
 
     /// What a batch has left that was written so.
@@ -193,7 +190,7 @@ const UNSEEN: &str = " AND NOT EXISTS (SELECT FROM log WHERE log.origin IN ('rec
 /// them. Where anything of that is so, or a score does not lie where it was read, a division by zero undoes the whole.
 ///
 /// A table that is written anew, as by `VACUUM FULL`, has other rows at the same places; so each is asked whose it is, to the last part of its key: a
-/// user has one on each board.
+/// user has one on each board. Not by equality, of which the planner would make a search in an index.
 ///
 /// All else asks for `ground`, and so waits until the boards' rows are this batch's.
 fn statement(newcomers: bool, restricted: bool, unseen: &str) -> String {
@@ -217,11 +214,11 @@ fn statement(newcomers: bool, restricted: bool, unseen: &str) -> String {
              FROM (SELECT unnest($40::tid[]) AS place, unnest($41::bigint[]) AS board, unnest($42::bigint[]) AS season,
                           unnest($43::uuid[]) AS user_id, unnest($44::bigint[]) AS score,
                           unnest($45::bigint[]) AS reached, unnest($46::bigint[]) AS updated_at,
-                          unnest($47::bigint[]) AS order_score, unnest($48::bigint[]) AS order_tie,
-                          generate_series(1, cardinality($40)) AS key) AS named
-             WHERE scores.ctid = named.place AND scores.board = named.board AND scores.season = named.season
-               AND scores.user_id = named.user_id AND (SELECT holds FROM ground)
-             RETURNING named.key::bigint, scores.ctid AS place
+                          unnest($47::bigint[]) AS order_score, unnest($48::bigint[]) AS order_tie) AS named
+             WHERE scores.ctid = named.place AND scores.board IS NOT DISTINCT FROM named.board
+               AND scores.season IS NOT DISTINCT FROM named.season AND scores.user_id IS NOT DISTINCT FROM named.user_id
+               AND (SELECT holds FROM ground)
+             RETURNING named.place AS was, scores.ctid AS place
          ), logged AS (
              INSERT INTO log (board, version, epoch, action_id, fingerprint, season, user_id, kind, points, origin,
                               previous_score, previous_version, previous_at, score, at, digest{column})
@@ -232,7 +229,7 @@ fn statement(newcomers: bool, restricted: bool, unseen: &str) -> String {
              WHERE (SELECT holds FROM ground)
          ){newcomers}{restricted}
          SELECT 1 / (count(*) = cardinality($40))::int, pg_current_xact_id()::xid::text::bigint,
-                array_agg(key), array_agg(place)
+                array_agg(was), array_agg(place)
          FROM changed"
     )
 }
