@@ -1,7 +1,7 @@
-//! Applying a batch: a few reads, one decision, one write, however many changes it holds.
+//! Applying a batch: a read, where not all is remembered, one decision, one write, however many changes it holds.
 //!
 //! Rows go to SQL as one array a column: the statements stay the same for every size of batch, so that each is prepared once, and
-//! a batch costs the same few messages to the server and back: two, where nobody else writes to its boards meanwhile.
+//! a batch costs the same few messages to the server and back: one or two, where nobody else writes to its boards meanwhile.
 
 use std::collections::HashMap;
 

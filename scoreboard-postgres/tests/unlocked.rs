@@ -277,6 +277,20 @@ async fn what_was_remembered_is_not_taken_for_what_is() {
     assert!(matches!(audit, Audit::Clean { scores: 1, .. }), "{audit:?}");
 }
 
+/// A board that is not there is forgotten, and those that were named beside it are not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_board_that_is_not_there_does_the_others_no_harm() {
+    let (_schema, store, known) = a_known_user().await;
+    let next = |number| Change { user_id: known.user_id, ..change(number, SystemClock.now()) };
+    let nowhere = Change { board: "nowhere".parse().expect("a board"), ..next(3) };
+    let outcomes = store.apply(&[nowhere, next(4)]).await.expect("a working store");
+    assert!(matches!(outcomes[0], Outcome::Refused(Refusal::UnknownBoard)), "{outcomes:?}");
+    for number in 5..9 {
+        let outcome = store.apply(&[next(number)]).await.expect("a working store").remove(0);
+        assert_eq!(receipt(&outcome).score.get(), i64::try_from(number).expect("small") - 1);
+    }
+}
+
 /// Of others a batch has read what is so since the decision; of whom it did not read, nothing is known any more.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_ban_is_not_slipped_past_behind_anothers_batch() {

@@ -105,7 +105,8 @@ impl<'d> Writing<'d> {
             match results.try_next().await {
                 Ok(Some(Either::Left(_))) => is_done = true,
                 Ok(Some(Either::Right(row))) => written = Some(Written::of(&row)),
-                Ok(None) => return written.unwrap_or_else(|| Err(Failure::stored("nothing was answered to a write"))),
+                // What it says of itself is not understood: but it is written.
+                Ok(None) => return written.and_then(Result::ok).ok_or_else(|| Failure::Commit(unheard())),
                 Err(sqlx::Error::Database(error)) if !is_done => {
                     // division_by_zero
                     let moved = error.code().is_some_and(|code| code == "22012");
@@ -153,6 +154,10 @@ impl<'d> Writing<'d> {
             .bind(Vec::from_iter(keys().map(|key| key.score)))
             .bind(Vec::from_iter(keys().map(|key| key.tie)))
     }
+}
+
+fn unheard() -> sqlx::Error {
+    sqlx::Error::Protocol("a write was not answered by where it has written".to_owned())
 }
 
 impl Written {
@@ -228,7 +233,7 @@ fn statement(newcomers: bool, restricted: bool, unseen: &str) -> String {
                     unnest($15::bigint[]), unnest($19::bytea[]){value}
              WHERE (SELECT holds FROM ground)
          ){newcomers}{restricted}
-         SELECT 1 / (count(*) = cardinality($40))::int, pg_current_xact_id()::xid::text::bigint,
+         SELECT 1 / (count(*) = cardinality($40))::int, txid_current() & 4294967295,
                 array_agg(was), array_agg(place)
          FROM changed"
     )

@@ -11,13 +11,13 @@ use crate::place_of_row::PlaceOfRow;
 /// So many users are remembered, of all boards together: some megabytes.
 const MOST_USERS: usize = 16 * 1024;
 
-/// After somebody else has written, so many batches read what they are decided on. Where several servers take turns, each would mostly be wrong.
+/// After it was wrong, so many batches read what they are decided on. Where several servers take turns, it would mostly be.
 const DOUBTED_FOR: u32 = 16;
 
 /// Boards as they were left, and users with their scores and where these lie: of nobody who is restricted.
 ///
 /// It may be wrong, as what is read may be by the time that it is written upon; and is found out in the same way, by the same marks
-/// ([`Ground`]): whoever changes anything of it leaves another mark, or has moved the row.
+/// ([`Ground`]): a store that changes anything of it leaves another mark.
 #[derive(Default)]
 pub(super) struct Remembered {
     boards: HashMap<BoardId, Remains>,
@@ -79,7 +79,7 @@ impl Remembered {
             }
         }
         if self.users + left.users.len() > MOST_USERS {
-            self.boards.values_mut().for_each(|remains| remains.users.clear());
+            self.boards.values_mut().for_each(|remains| remains.users = HashMap::new());
             self.users = 0;
         }
         for (board, user, place, reached) in left.users {
@@ -94,7 +94,8 @@ impl Remembered {
         self.doubted_for = DOUBTED_FOR;
     }
 
-    fn forget(&mut self) {
+    /// Nothing of it is to be relied on.
+    pub(super) fn forget(&mut self) {
         self.boards.clear();
         self.users = 0;
     }

@@ -42,7 +42,8 @@ impl Default for Known {
 impl Known {
     /// What the batch is decided on, if all of it is remembered, and nothing says that some of it may have counted before.
     fn recall(&mut self, changes: &[Change]) -> Option<State> {
-        if self.looks_for > 0 || Ids::of(changes) != Ids::Foreign {
+        let knows_boards = changes.iter().all(|change| self.boards.contains_key(&change.board));
+        if !knows_boards || self.looks_for > 0 || Ids::of(changes) != Ids::Foreign {
             return None;
         }
         self.remembered.recall(changes)
@@ -98,6 +99,10 @@ pub(super) async fn apply(store: &PostgresStore, changes: &[Change]) -> Result<O
             known.locked_for = LOCKED_FOR;
         }
     }
+    if !matches!(done, Done::Applied(_)) {
+        // It is written on another connection.
+        known.remembered.forget();
+    }
     taken.give_back();
     match done {
         Done::Applied(outcomes) => Ok(Some(outcomes)),
@@ -126,7 +131,7 @@ async fn look(connection: &mut PgConnection, known: &mut Known, changes: &[Chang
     }
     if state.boards.len() < names.len() {
         // One that is not there, or is in another season by now.
-        known.boards.retain(|board, _| !names.contains(board));
+        known.boards.retain(|board, _| !names.contains(board) || state.boards.contains_key(board));
         return Ok(None);
     }
     Ok(Some(state))
