@@ -5,6 +5,7 @@ mod fallback_outstanding;
 mod group_commit;
 #[cfg(feature = "accounts")]
 mod incident_alerts;
+mod one_writer;
 mod rank_indexed;
 mod two_level_cache;
 
@@ -13,5 +14,6 @@ pub use fallback_outstanding::FallbackOutstanding;
 pub use group_commit::{CommitListener, GroupCommit, GroupCommitConfig};
 #[cfg(feature = "accounts")]
 pub use incident_alerts::{IncidentAlerts, IncidentAlertsConfig};
+pub use one_writer::OneWriter;
 pub use rank_indexed::{IndexProgress, IndexState, RankIndexed, RankIndexedConfig};
 pub use two_level_cache::TwoLevelCache;

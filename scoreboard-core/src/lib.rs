@@ -85,6 +85,7 @@ mod limiter;
 mod live;
 pub mod memory;
 mod names;
+mod peers;
 mod pipeline;
 mod rank_index;
 mod ranking;
@@ -121,7 +122,7 @@ pub use id_source::{IdSource, IdSourceExt, RandomIds};
 pub use ids::{ActionId, BoardId, IncidentId, KeyId, KindId, ModerationId, SessionId, UserId};
 pub use layers::{
     CommitListener, FallbackLimiter, FallbackOutstanding, GroupCommit, GroupCommitConfig, IndexProgress, IndexState,
-    RankIndexed, RankIndexedConfig, TwoLevelCache,
+    OneWriter, RankIndexed, RankIndexedConfig, TwoLevelCache,
 };
 #[cfg(feature = "accounts")]
 pub use layers::{IncidentAlerts, IncidentAlertsConfig};
@@ -131,6 +132,7 @@ pub use live::{
     Subscription, Update, WindowExtent, WindowKind,
 };
 pub use names::{DisplayNames, NAMES_BACKEND, NoNames};
+pub use peers::{Answer, Answered, Ask, Peers, Said};
 pub use pipeline::{
     Admission, AroundQuery, BoardError, BoardPreview, Builder, CacheEvent, CacheMonitorConfig, CacheReaction,
     CacheStep, CacheTrouble, CaseDecision, Changes, Config, Encoded, HistoryCorrection, HistoryEntry, HistoryPage,
@@ -141,9 +143,9 @@ pub use rank_index::{IndexPage, Percentile, RankIndex};
 pub use ranking::{Ahead, Direction, Operator, Order, OrderKey, RankStyle, TieBreak};
 pub use score::{MAX_SCORE, Points, Score};
 pub use store::{
-    AtMost, CarriedOut, Change, ChangeBoard, CreateBoard, Effects, LogRow, Moderated, Moderation, ModerationAct,
-    ModerationRefusal, ModerationStore, Origin, Outcome, Own, Reached, Receipt, Refusal, Restricted, Restriction,
-    RowDigest, Scan, ScoreStore, Shift, Visibility,
+    AppliedChange, AtMost, Becomes, CarriedOut, Change, ChangeBoard, CreateBoard, Effects, LogRow, Moderated,
+    Moderation, ModerationAct, ModerationRefusal, ModerationStore, Origin, Outcome, Own, Reached, Receipt, Refusal,
+    Restricted, Restriction, RowDigest, Scan, ScoreStore, Shift, Visibility,
 };
 pub use turns::{Turn, Turns};
 pub use verifier::{ActionVerifier, HmacVerifier, KeyRing, Secret};

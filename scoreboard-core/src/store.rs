@@ -12,14 +12,14 @@ use crate::ranking::RankStyle;
 use crate::score::Score;
 use crate::version::{Epoch, Position, Version};
 
+mod applied_change;
 mod change;
-mod glance;
 mod log_row;
 mod moderation;
 mod row_digest;
 
+pub use applied_change::{AppliedChange, Becomes};
 pub use change::{AtMost, Change, Origin, Outcome, Receipt, Refusal};
-pub(crate) use glance::Glance;
 pub use log_row::{LogRow, Reached, Visibility};
 pub use moderation::{
     CarriedOut, Effects, Moderated, Moderation, ModerationAct, ModerationRefusal, ModerationStore, Own, Restricted,
@@ -237,6 +237,19 @@ pub trait ScoreStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// Nothing is changed.
     async fn log(&self, board: &BoardId, after: Version, limit: usize) -> Result<Vec<LogRow>, BackendError>;
+
+    /// The same as those need it who follow the board; there may be less than there is, if not nothing. A layer that was told of it need not read it.
+    ///
+    /// # Errors
+    ///
+    /// As [`board`](Self::board).
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is changed.
+    async fn applied(&self, board: &BoardId, after: Version, limit: usize) -> Result<Vec<AppliedChange>, BackendError> {
+        Ok(self.log(board, after, limit).await?.iter().map(AppliedChange::from).collect())
+    }
 
     /// The scores of a season in the order of user ids, behind `after` if given, at most `limit`; `None` if there is no such
     /// board or season.

@@ -15,7 +15,7 @@ use crate::fraud::{Case, Incident, IncidentStore, Measure, Recorded, Sightings};
 use crate::ids::BoardId;
 use crate::layers::RankIndexed;
 use crate::pipeline::Scoreboard;
-use crate::store::{Glance, ScoreStore};
+use crate::store::{AppliedChange, ScoreStore};
 use crate::version::{Position, Version};
 
 mod acquaintances;
@@ -212,13 +212,13 @@ impl Shared {
     }
 
     /// The next rows, from memory where this process knows them: written by it, or read for its ranks.
-    async fn rows_behind(&self, board: &BoardId, position: Position) -> Result<Vec<Glance>, BackendError> {
+    async fn rows_behind(&self, board: &BoardId, position: Position) -> Result<Vec<AppliedChange>, BackendError> {
         let known = self.ranks.as_ref().map(|ranks| ranks.lately(board, position, ROWS)).unwrap_or_default();
         if !known.is_empty() {
             return Ok(known);
         }
         let rows = self.store().log(board, position.version, ROWS).await?;
-        Ok(rows.iter().map(Glance::from).collect())
+        Ok(rows.iter().map(AppliedChange::from).collect())
     }
 
     /// Where to begin: where a watch before has ended, or at the end.
@@ -249,7 +249,7 @@ impl Shared {
         &self,
         board: &BoardId,
         watched: &mut WatchedBoard,
-        rows: &[Glance],
+        rows: &[AppliedChange],
         progress: &mut WatchProgress,
     ) -> Result<(), BackendError> {
         for row in rows {
@@ -272,7 +272,7 @@ impl Shared {
         &self,
         board: &BoardId,
         user: &mut Known,
-        row: &Glance,
+        row: &AppliedChange,
         progress: &mut WatchProgress,
     ) -> Result<(), BackendError> {
         let neighbours = self.sightings().neighbours(row.user_id, row.at);
@@ -305,7 +305,7 @@ impl Shared {
         board: &BoardId,
         rule: &dyn Rule,
         stance: Stance,
-        row: &Glance,
+        row: &AppliedChange,
         neighbours: &Neighbours,
     ) -> Result<Option<(Evidence, Measure)>, BackendError> {
         let measure = match stance {
@@ -330,7 +330,7 @@ impl Shared {
     async fn record(
         &self,
         board: &BoardId,
-        row: &Glance,
+        row: &AppliedChange,
         evidence: Evidence,
         measure: Measure,
     ) -> Result<bool, BackendError> {

@@ -24,6 +24,7 @@ mod remote;
 mod scale;
 mod stores;
 mod storm;
+mod words;
 mod world;
 
 use std::sync::Arc;
@@ -126,6 +127,7 @@ fn simulate(seed: u64, mutant: Option<Mutant>) -> Result<usize, String> {
     storm.end(&mut sim);
     world.phase.send_replace(Phase::Calm);
     let ends = all_are_told(&world, &mut sim, &mut random);
+    FOR_OTHERS.fetch_add(world.for_others.load(Ordering::Relaxed), Ordering::Relaxed);
     // What was wrong in the storm is more telling than what came of it.
     let checked = world.history.check(&log(&world))?;
     if mutant.is_none() {
@@ -159,6 +161,9 @@ fn seeds(full: usize) -> Vec<u64> {
     }
 }
 
+/// How many changes one node has applied for another, in all simulations.
+static FOR_OTHERS: AtomicUsize = AtomicUsize::new(0);
+
 /// A task that panics is only missing, and nobody else sees it.
 static PANICS: AtomicUsize = AtomicUsize::new(0);
 
@@ -187,7 +192,13 @@ fn whatever_befalls_nodes_and_lines_all_answers_are_folds_of_the_log() {
     });
     assert!(failed.is_empty(), "{}", failed.join("\n\n"));
     assert_eq!(PANICS.load(Ordering::Relaxed), 0, "a task of some machine panicked");
-    println!("{} simulations, {} answers and events checked", seeds.len(), answers.into_inner());
+    let for_others = FOR_OTHERS.load(Ordering::Relaxed);
+    assert!(for_others > 0, "nodes write for each other");
+    println!(
+        "{} simulations, {} answers and events checked; {for_others} changes by another node",
+        seeds.len(),
+        answers.into_inner()
+    );
 }
 
 /// Some seed shows it, and the check says so.

@@ -8,8 +8,8 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 use scoreboard_core::testing::SeededIds;
 use scoreboard_core::{
-    BoardId, Broadcaster, Config, KeyId, Points, Position, RankIndexed, RankIndexedConfig, RankStyle, RecordRequest,
-    Score, Scoreboard, StandingQuery, TopQuery, UserId, Version,
+    BoardId, Broadcaster, Config, KeyId, OneWriter, Points, Position, RankIndexed, RankIndexedConfig, RankStyle,
+    RecordRequest, Score, Scoreboard, StandingQuery, TopQuery, UserId, Version,
 };
 use serde_json::Value;
 use tokio::time::{sleep, timeout};
@@ -17,6 +17,7 @@ use tokio::time::{sleep, timeout};
 use crate::announcer::Announcer;
 use crate::history::{Row, Told};
 use crate::mutants;
+use crate::words::Words;
 use crate::world::{LIMITS, Phase, SimulatedClock, World};
 
 /// How often a node looks for itself where the board is.
@@ -32,11 +33,13 @@ const A_MOMENT: Duration = Duration::from_millis(40);
 
 /// Runs a node until its machine ends.
 pub(crate) async fn run(world: Arc<World>, node: usize, others: Vec<String>) -> turmoil::Result {
-    let announcer: Arc<dyn Broadcaster> = Announcer::start(others).await?;
+    let announcer: Arc<dyn Broadcaster> = Announcer::start(others.clone()).await?;
+    let words = Words::start(world.clone(), crate::name(node), others).await?;
+    let writer = OneWriter::new(world.store(), None, words);
     let mut ranks = RankIndexedConfig::default();
     (ranks.poll_interval, ranks.check_interval) = (POLL, Duration::from_millis(400));
     ranks.max_silence = 3 * POLL;
-    let ranks = RankIndexed::new(world.store(), ranks);
+    let ranks = RankIndexed::new(Arc::new(writer.clone()), ranks);
     tokio::spawn(ranks.clone().follow(announcer.clone()));
     let mut config = Config::default();
     (config.update_quota, config.poll_interval, config.batch_interval) = (None, POLL, Duration::from_millis(20));
@@ -46,7 +49,9 @@ pub(crate) async fn run(world: Arc<World>, node: usize, others: Vec<String>) -> 
         .with_clock(Arc::new(SimulatedClock))
         .with_ids(Arc::new(SeededIds::new(world.random().random())))
         .with_config(config)
+        .with_turns(Arc::new(writer.clone()))
         .build();
+    tokio::spawn(writer.serve(scoreboard.store()));
     // A server is ready once this has worked.
     while scoreboard.warm_up(|_, _| {}).await.is_err() {
         sleep(A_MOMENT).await;

@@ -1,5 +1,6 @@
 //! What outlives every machine of a simulation: the truth, what is written down, and who holds what.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -14,6 +15,7 @@ use crate::copy::Copy;
 use crate::history::History;
 use crate::mutants::Mutant;
 use crate::remote::{Desk, Remote};
+use crate::words::Word;
 
 /// The watchers of each node, by how much they watch.
 pub(crate) const LIMITS: [usize; 2] = [3, 10];
@@ -36,6 +38,10 @@ pub(crate) struct World {
     pub(crate) truth: Arc<MemoryScoreStore>,
     shared_cache: Arc<MemoryBoardCache>,
     pub(crate) desk: Arc<Desk>,
+    /// What nodes have said to each other.
+    pub(crate) words: Mutex<HashMap<u64, Word>>,
+    /// How many changes one node has applied for another.
+    pub(crate) for_others: AtomicUsize,
     pub(crate) history: History,
     /// By node, and by what is watched.
     pub(crate) held: Vec<[Mutex<Copy>; LIMITS.len()]>,
@@ -53,6 +59,8 @@ impl World {
             truth: Arc::default(),
             shared_cache: Arc::new(MemoryBoardCache::new(1 << 20)),
             desk: Arc::default(),
+            words: Mutex::default(),
+            for_others: AtomicUsize::new(0),
             history: History::of(nodes),
             held: (0..nodes).map(|_| Default::default()).collect(),
             phase: watch::Sender::new(Phase::Storm),

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use crate::clock::Timestamp;
 use crate::ids::KindId;
 use crate::score::Points;
-use crate::store::{Glance, LogRow, Origin};
+use crate::store::{AppliedChange, LogRow, Origin};
 use crate::version::Version;
 
 /// One action that counted.
@@ -57,11 +57,11 @@ impl History {
 
     /// Takes in the user's next row; one that it has already is no news. Says whether it was taken in.
     pub fn push(&mut self, row: &LogRow) -> bool {
-        self.take(&Glance::from(row))
+        self.take(&AppliedChange::from(row))
     }
 
     /// The same for what is known of a row without it.
-    pub(crate) fn take(&mut self, row: &Glance) -> bool {
+    pub(crate) fn take(&mut self, row: &AppliedChange) -> bool {
         let version = row.position.version;
         if row.origin != Origin::Action || self.acts.back().is_some_and(|newest| newest.version >= version) {
             return false;

@@ -5,7 +5,7 @@ use crate::error::BackendError;
 use crate::fraud::statistical::History;
 use crate::fraud::watch::Shared;
 use crate::ids::BoardId;
-use crate::store::{Glance, LogRow, Origin};
+use crate::store::{AppliedChange, LogRow, Origin};
 use crate::version::Version;
 
 /// How many rows are read at once.
@@ -15,7 +15,7 @@ const MAX_ROWS: usize = 16_384;
 
 impl Shared {
     /// What a user did before this row.
-    pub(super) async fn history_before(&self, board: &BoardId, row: &Glance) -> Result<History, BackendError> {
+    pub(super) async fn history_before(&self, board: &BoardId, row: &AppliedChange) -> Result<History, BackendError> {
         // Whoever comes onto a board in its first season has no rows there.
         if !row.had_score && row.season == Season::FIRST {
             return Ok(History::default());
@@ -24,14 +24,14 @@ impl Shared {
     }
 
     /// A user's rows up to this one, and with it, in the order of their versions.
-    pub(super) async fn rows_up_to(&self, board: &BoardId, row: &Glance) -> Result<Vec<LogRow>, BackendError> {
+    pub(super) async fn rows_up_to(&self, board: &BoardId, row: &AppliedChange) -> Result<Vec<LogRow>, BackendError> {
         self.rows(board, row, row.position.version.next()).await
     }
 
     /// Those before `before` on which a history rests that ends with `row`.
-    async fn rows(&self, board: &BoardId, row: &Glance, before: Version) -> Result<Vec<LogRow>, BackendError> {
+    async fn rows(&self, board: &BoardId, row: &AppliedChange, before: Version) -> Result<Vec<LogRow>, BackendError> {
         let mut end = History::default();
-        end.take(&Glance { origin: Origin::Action, ..row.clone() });
+        end.take(&AppliedChange { origin: Origin::Action, ..row.clone() });
         let since = end.since();
         let (mut rows, mut before) = (Vec::new(), before);
         let mut acts = 0;

@@ -2,8 +2,8 @@
 
 use crate::error::BackendError;
 use crate::layers::rank_indexed::RankIndexed;
-use crate::layers::rank_indexed::indexed_board::{Becomes, IndexedBoard, Step, Told};
-use crate::store::{Change, Glance, LogRow, Reached, Receipt, Visibility};
+use crate::layers::rank_indexed::indexed_board::{IndexedBoard, Step, Told};
+use crate::store::{AppliedChange, Change, Receipt};
 use crate::version::Position;
 
 /// How many log rows are read at once.
@@ -14,36 +14,28 @@ const SMALL: u64 = 1_000;
 
 /// What came of a look at the log.
 enum Read {
-    /// As many rows as were asked for.
+    /// Some, or all.
     More,
-    /// All that there were.
+    /// There are none.
     End,
     /// What does not go on from where the index is.
     Foreign(&'static str),
 }
 
-impl From<&LogRow> for Step {
-    fn from(row: &LogRow) -> Self {
-        let becomes = match row.visibility {
-            Visibility::Shown => row.after().map_or(Becomes::Gone, Becomes::At),
-            Visibility::AsBefore => Becomes::Same,
-            Visibility::Nothing => Becomes::Gone,
-        };
-        Self { position: row.position, season: row.season, user: row.user_id, becomes }
+impl From<&AppliedChange> for Step {
+    fn from(change: &AppliedChange) -> Self {
+        let AppliedChange { position, season, user_id, becomes, .. } = change;
+        Self { position: *position, season: *season, user: *user_id, becomes: *becomes }
     }
 }
 
 impl From<&Receipt> for Step {
     fn from(receipt: &Receipt) -> Self {
-        // A receipt does not say when a score was reached that did not change, and need not: it stays where it is.
-        // What others are not shown changes nothing for them: who is shadowed is off the board already.
-        let changed = receipt.is_shown && receipt.previous_score != Some(receipt.score);
-        let reached = Reached { score: receipt.score, version: receipt.version, at: receipt.applied_at };
         Self {
             position: Position { epoch: receipt.epoch, version: receipt.version },
             season: receipt.season,
             user: receipt.user_id,
-            becomes: if changed { Becomes::At(reached) } else { Becomes::Same },
+            becomes: receipt.into(),
         }
     }
 }
@@ -57,7 +49,7 @@ impl RankIndexed {
         let Some(newest) = positions.max() else { return };
         let new = || applied.iter().filter(|(_, receipt)| !receipt.replayed);
         if self.is_watched() {
-            indexed.lately.lock().keep(new().map(|(change, receipt)| Glance::at_applied(change, receipt)));
+            indexed.lately.lock().keep(new().map(|(change, receipt)| AppliedChange::of(change, receipt)));
         }
         let steps: Vec<Step> = new().map(|(_, receipt)| Step::from(*receipt)).collect();
         let told = indexed.take_own(&steps);
@@ -101,15 +93,15 @@ impl RankIndexed {
     async fn read_on(&self, indexed: &IndexedBoard, others: Option<u64>) -> Result<Read, BackendError> {
         let Some(position) = indexed.position() else { return Ok(Read::End) };
         let limit = others.and_then(|others| usize::try_from(others).ok()).map_or(ROWS, |others| others.min(ROWS));
-        let rows = self.shared.inner.log(&indexed.id, position.version, limit).await?;
+        let changes = self.shared.inner.applied(&indexed.id, position.version, limit).await?;
         self.heard();
+        let steps: Vec<Step> = changes.iter().map(Step::from).collect();
         if self.is_watched() {
-            indexed.lately.lock().keep(rows.iter().map(Glance::from));
+            indexed.lately.lock().keep(changes.into_iter());
         }
-        let steps: Vec<Step> = rows.iter().map(Step::from).collect();
         Ok(match indexed.take(&steps) {
-            Told::Current if rows.len() == limit => Read::More,
-            Told::Current => Read::End,
+            Told::Current if steps.is_empty() => Read::End,
+            Told::Current => Read::More,
             // The rows between are archived.
             Told::Gap => Read::Foreign("gap"),
             Told::Foreign(why) => Read::Foreign(why),

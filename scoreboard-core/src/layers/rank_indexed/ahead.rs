@@ -45,7 +45,7 @@ mod tests {
     use super::*;
     use crate::board::Season;
     use crate::ids::UserId;
-    use crate::layers::rank_indexed::indexed_board::Becomes;
+    use crate::store::Becomes;
     use crate::version::{Epoch, Position};
 
     fn step(version: u64) -> Step {

@@ -7,7 +7,7 @@ use crate::layers::rank_indexed::RankIndexed;
 use crate::layers::rank_indexed::absorb::ROWS;
 use crate::layers::rank_indexed::indexed_board::{IndexedBoard, Live, Step, Told};
 use crate::rank_index::RankIndex;
-use crate::store::Reached;
+use crate::store::{AppliedChange, Reached};
 
 /// How many users are read at once.
 const PAGE: usize = 5_000;
@@ -87,7 +87,7 @@ impl RankIndexed {
             let rows = inner.log(id, live.position.version, ROWS).await?;
             for row in &rows {
                 // A first row behind a look at an empty board, too: the order may have changed between the two.
-                if live.take(&Step::from(row)) != Told::Current {
+                if live.take(&Step::from(&AppliedChange::from(row))) != Told::Current {
                     return Ok(None);
                 }
             }

@@ -12,7 +12,7 @@ use crate::layers::rank_indexed::progress::Progress;
 use crate::rank_index::{IndexPage, RankIndex};
 use crate::ranking::{Order, RankStyle};
 use crate::score::Score;
-use crate::store::Reached;
+use crate::store::Becomes;
 use crate::version::{Position, Version};
 
 /// So many changes take no longer than a reader may wait.
@@ -54,17 +54,6 @@ pub(super) struct Step {
     pub(super) season: Season,
     pub(super) user: UserId,
     pub(super) becomes: Becomes,
-}
-
-/// What becomes of a user in an index.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Becomes {
-    /// They stay as they are.
-    Same,
-    /// They stand here.
-    At(Reached),
-    /// They stand nowhere.
-    Gone,
 }
 
 /// What became of the changes that an index was told.
@@ -250,6 +239,7 @@ impl Live {
 mod tests {
     use super::*;
     use crate::clock::Timestamp;
+    use crate::store::Reached;
     use crate::version::Epoch;
 
     fn step(epoch: u64, version: u64, season: u32, score: i64) -> Step {

@@ -1,0 +1,350 @@
+//! One of several nodes writes a board for all of them.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::StreamExt;
+use parking_lot::Mutex;
+use tokio::sync::{Semaphore, watch};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::error::{BackendError, Chain, ErrorKind};
+use crate::ids::BoardId;
+use crate::peers::{Answer, Ask, Peers, Said};
+use crate::store::{AppliedChange, Change, Outcome, ScoreStore};
+use crate::turns::{Turn, Turns};
+use crate::version::{Epoch, Version};
+
+mod store;
+mod told;
+mod writers;
+
+use told::Told;
+use writers::Writers;
+
+/// As long as some batches take. Who does not answer by then is gone, or stuck.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+/// Where a turn was not had in time, something is wrong with who has it: none is taken for so long.
+const REST: Duration = Duration::from_secs(5);
+
+/// So long who follows a board waits for an answer that is on its way, and brings what they are after: an announcement is often quicker.
+const MOMENT: Duration = Duration::from_millis(10);
+
+/// Who was asked within this time keeps what it writes, for those who ask.
+const ASKED_LATELY: Duration = Duration::from_secs(2);
+
+/// So many changes are told with an answer; the rest is read.
+const MOST_TOLD: usize = 1_024;
+
+/// So many batches of others may wait here; each other node has one at a time.
+const MOST_ASKED: usize = 64;
+
+/// How long to wait until it is listened again, where that failed.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// A [`ScoreStore`] that has another node apply its batches, where that one writes to the same board: then the database is written to by one, in large
+/// batches, each decided on what the one before it has left, and nodes do not wait for each other at its rows.
+///
+/// - Of the nodes that take updates for a board the one with the least [name](Peers::name) writes for all. Each that writes while others do says so; who
+///   hears it of a lesser name asks that one. Nobody is elected, and nobody has to agree: where two write at once, the store keeps them apart, as without this.
+/// - It only saves work. What is not answered within 300 ms, or not well, this node applies itself, with the same ids: what had counted already is answered
+///   as a replay. The other is not asked again for five seconds.
+/// - A node that is alone neither asks nor says anything. Nor does one that sees nobody's versions between its own.
+///
+/// It stands directly above the store, below [`RankIndexed`](crate::RankIndexed); and is the [`Turns`] of the [`GroupCommit`](crate::GroupCommit) above both, by which
+/// it learns that others write to a board. Run [`serve`](Self::serve) as a task with what stands on top.
+///
+/// ```no_run
+/// # fn example(store: std::sync::Arc<dyn scoreboard_core::ScoreStore>, peers: std::sync::Arc<dyn scoreboard_core::Peers>) {
+/// use std::sync::Arc;
+/// use scoreboard_core::{OneWriter, Scoreboard};
+///
+/// let writer = OneWriter::new(store, None, peers);
+/// let scoreboard = Scoreboard::builder(Arc::new(writer.clone())).with_turns(Arc::new(writer.clone())).build();
+/// tokio::spawn(writer.serve(scoreboard.store()));
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct OneWriter {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    inner: Arc<dyn ScoreStore>,
+    turns: Option<Arc<dyn Turns>>,
+    peers: Arc<dyn Peers>,
+    boards: Mutex<HashMap<BoardId, Shareholders>>,
+    /// Until when no turns are taken.
+    rests_until: Mutex<Option<Instant>>,
+    /// The greatest that the store has named: an answer from before it is of a database that is no more.
+    epoch: AtomicU64,
+}
+
+/// What is known of a board.
+#[derive(Default)]
+struct Shareholders {
+    writers: Writers,
+    /// Who is to apply the next batch.
+    next: Option<String>,
+    /// Up to where this node knows what was written: by itself, or told by who writes for it.
+    known: Version,
+    /// What the writer has told of others' changes, and nobody has taken yet.
+    told: Told,
+    /// Closed once what was asked of the writer last is answered, or not.
+    asking: Option<watch::Receiver<()>>,
+    /// What this node has written lately, while it wrote for others.
+    written: Told,
+    /// When it last wrote for others.
+    wrote_for_others: Option<Instant>,
+}
+
+impl fmt::Debug for OneWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OneWriter")
+            .field("inner", &self.shared.inner)
+            .field("name", &self.shared.peers.name())
+            .finish_non_exhaustive()
+    }
+}
+
+impl OneWriter {
+    /// Shares the writing to `inner` with the nodes that are met by `peers`. Where this one writes itself while others do, it takes its turn with them, if it
+    /// is given any.
+    #[must_use]
+    pub fn new(inner: Arc<dyn ScoreStore>, turns: Option<Arc<dyn Turns>>, peers: Arc<dyn Peers>) -> Self {
+        describe();
+        let shared = Shared {
+            inner,
+            turns,
+            peers,
+            boards: Mutex::default(),
+            rests_until: Mutex::default(),
+            epoch: AtomicU64::default(),
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Hears what other nodes say, and applies what they ask for: by `store`, which is what stands above this, so that theirs goes into one batch with this
+    /// node's own. Never returns: run it as a task.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, nothing is heard any more: the others do their work themselves.
+    pub async fn serve(self, store: Arc<dyn ScoreStore>) {
+        let room = Arc::new(Semaphore::new(MOST_ASKED));
+        loop {
+            match self.shared.peers.listen().await {
+                Ok(mut said) => {
+                    while let Some(said) = said.next().await {
+                        match said {
+                            Said::Claim { node, board } => self.heard(node, board),
+                            Said::Ask(ask) => match room.clone().try_acquire_owned() {
+                                Ok(seat) => {
+                                    let (this, store) = (self.clone(), store.clone());
+                                    tokio::spawn(async move {
+                                        this.apply_for(ask, &*store).await;
+                                        drop(seat);
+                                    });
+                                }
+                                Err(_) => ask.answer(Err(error(ErrorKind::Overloaded, "serve"))),
+                            },
+                        }
+                    }
+                }
+                Err(error) => tracing::debug!(error = %Chain(&error), "other nodes cannot be heard yet"),
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
+    fn heard(&self, node: String, board: BoardId) {
+        self.with(&board, |shareholders| shareholders.writers.heard(node, Instant::now()));
+    }
+
+    /// Applies what another node has asked for.
+    async fn apply_for(&self, ask: Ask, store: &dyn ScoreStore) {
+        let Some(board) = ask.changes().first().map(|change| change.board.clone()) else {
+            return ask.answer(Ok(Answer::default()));
+        };
+        self.with(&board, |shareholders| shareholders.wrote_for_others = Some(Instant::now()));
+        let applied = store.apply(ask.changes()).await;
+        // Not by one that is closing.
+        if let Ok(outcomes) = &applied {
+            self.claim(&board);
+            metrics::counter!("scoreboard_one_writer_changes_total", "for" => "others")
+                .increment(outcomes.len() as u64);
+        }
+        let after = ask.after();
+        ask.answer(applied.map(|outcomes| {
+            let own: HashSet<Version> =
+                outcomes.iter().filter_map(Outcome::receipt).map(|receipt| receipt.version).collect();
+            let others = self.with(&board, |shareholders| {
+                let behind = shareholders.written.behind(after).take(MOST_TOLD);
+                behind.filter(|change| !own.contains(&change.position.version)).cloned().collect()
+            });
+            Answer { outcomes, others }
+        }));
+    }
+
+    fn with<T>(&self, board: &BoardId, look: impl FnOnce(&mut Shareholders) -> T) -> T {
+        let mut boards = self.shared.boards.lock();
+        match boards.get_mut(board) {
+            Some(shareholders) => look(shareholders),
+            None => look(boards.entry(board.clone()).or_default()),
+        }
+    }
+
+    /// Says that this node writes to a board, if it has not just done so. Nobody waits for it.
+    fn claim(&self, board: &BoardId) {
+        if self.with(board, |shareholders| shareholders.writers.should_claim(Instant::now())) {
+            let (peers, board) = (self.shared.peers.clone(), board.clone());
+            tokio::spawn(async move {
+                if let Err(error) = peers.claim(&board).await {
+                    tracing::debug!(error = %Chain(&error), board.id = %board, "other nodes were not told who writes");
+                }
+            });
+        }
+    }
+
+    /// Who is to apply these, if it is another node, and up to where this one knows their board: the last turn has said so.
+    fn take_next(&self, changes: &[Change]) -> Option<(String, Version)> {
+        let mut boards = self.shared.boards.lock();
+        let shareholders = boards.get_mut(&changes.first()?.board)?;
+        let next = (shareholders.next.take()?, shareholders.known);
+        let is_one_board = changes.windows(2).all(|pair| pair[0].board == pair[1].board);
+        is_one_board.then_some(next)
+    }
+
+    /// Has another node apply the changes. `None` if it did not, or nobody can tell.
+    async fn ask(&self, node: &str, changes: &[Change], after: Version) -> Option<Vec<Outcome>> {
+        let board = changes.first().map(|change| &change.board)?;
+        // Dropped behind all that is learned from the answer.
+        let (_asking, asking) = watch::channel(());
+        self.with(board, |shareholders| shareholders.asking = Some(asking));
+        let answer = match timeout(PATIENCE, self.shared.peers.ask(node, changes, after)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(error(ErrorKind::OutcomeUnknown, "ask")),
+        };
+        let why = match answer {
+            Ok(answer) if answer.outcomes.len() != changes.len() => "it answered something else than what it was asked",
+            Ok(answer) if self.is_of_before(&answer) => "it writes to a database that was replaced",
+            Ok(Answer { outcomes, others }) => {
+                metrics::counter!("scoreboard_one_writer_changes_total", "for" => "us")
+                    .increment(outcomes.len() as u64);
+                self.with(board, |shareholders| {
+                    let told = others.last().map(|change| change.position.version);
+                    shareholders.known = shareholders.known.max(newest(&outcomes).max(told).unwrap_or_default());
+                    // Under the lock: it may be known by now that they are of a database that is no more.
+                    let epoch = self.shared.epoch.load(Ordering::Relaxed);
+                    shareholders.told.keep(others.into_iter().filter(|change| change.position.epoch.get() >= epoch));
+                });
+                return Some(outcomes);
+            }
+            Err(error) => {
+                tracing::debug!(error = %Chain(&error), node, "the node that writes the board did not apply a batch");
+                "it did not apply it"
+            }
+        };
+        metrics::counter!("scoreboard_one_writer_failures_total").increment(1);
+        tracing::debug!(node, why, "the node that writes the board is not asked for a while");
+        self.with(board, |shareholders| shareholders.writers.failed(node, Instant::now()));
+        None
+    }
+
+    /// Keeps what this node has written, if others may ask for it.
+    fn wrote(&self, changes: &[Change], outcomes: &[Outcome]) {
+        let mut boards = self.shared.boards.lock();
+        if boards.is_empty() {
+            return;
+        }
+        let epoch = self.shared.epoch.load(Ordering::Relaxed);
+        for (change, outcome) in changes.iter().zip(outcomes) {
+            let Some(receipt) = outcome.receipt().filter(|receipt| !receipt.replayed) else { continue };
+            let Some(shareholders) = boards.get_mut(&receipt.board) else { continue };
+            shareholders.known = shareholders.known.max(receipt.version);
+            if shareholders.wrote_for_others.is_some_and(|wrote| wrote.elapsed() < ASKED_LATELY) {
+                if receipt.epoch.get() >= epoch {
+                    shareholders.written.keep([AppliedChange::of(change, receipt)]);
+                }
+            } else {
+                shareholders.written.clear();
+            }
+        }
+    }
+
+    fn is_of_before(&self, answer: &Answer) -> bool {
+        let epoch = self.shared.epoch.load(Ordering::Relaxed);
+        let counted = answer.outcomes.iter().filter_map(Outcome::receipt).filter(|receipt| !receipt.replayed);
+        let others = answer.others.iter().map(|change| change.position.epoch);
+        counted.map(|receipt| receipt.epoch).chain(others).any(|written| written.get() < epoch)
+    }
+
+    /// The store is in this epoch.
+    fn saw(&self, epoch: Epoch) {
+        if self.shared.epoch.fetch_max(epoch.get(), Ordering::Relaxed) < epoch.get() {
+            // What was written before is of a database that is no more.
+            for shareholders in self.shared.boards.lock().values_mut() {
+                shareholders.known = Version::ZERO;
+                shareholders.told.clear();
+                shareholders.written.clear();
+            }
+        }
+    }
+}
+
+/// The newest version that these have taken.
+fn newest(outcomes: &[Outcome]) -> Option<Version> {
+    outcomes.iter().filter_map(Outcome::receipt).map(|receipt| receipt.version).max()
+}
+
+fn error(kind: ErrorKind, operation: &'static str) -> BackendError {
+    BackendError::new(kind, "one writer", operation)
+}
+
+fn describe() {
+    use metrics::describe_counter;
+    describe_counter!(
+        "scoreboard_one_writer_changes_total",
+        "Changes that one node applied for another: for `others` by this one, or for `us` by another."
+    );
+    describe_counter!(
+        "scoreboard_one_writer_turns_total",
+        "Batches that this node wrote itself while it knew that others write to the board too."
+    );
+    describe_counter!(
+        "scoreboard_one_writer_failures_total",
+        "Batches that the node which writes the board did not apply, or not in time; this one did so itself."
+    );
+}
+
+#[async_trait]
+impl Turns for OneWriter {
+    /// Others write to the board: either one of them is to write for this node, and then there is nothing to wait for; or this one writes, and says so.
+    async fn turn(&self, board: &BoardId) -> Result<Turn, BackendError> {
+        let is_anothers = self.with(board, |shareholders| {
+            let writer = shareholders.writers.writer(self.shared.peers.name(), Instant::now());
+            shareholders.next = writer.map(str::to_owned);
+            shareholders.next.is_some()
+        });
+        if is_anothers {
+            return Ok(Turn::new(()));
+        }
+        self.claim(board);
+        metrics::counter!("scoreboard_one_writer_turns_total").increment(1);
+        let Some(turns) = &self.shared.turns else { return Ok(Turn::new(())) };
+        if self.shared.rests_until.lock().is_some_and(|until| Instant::now() < until) {
+            return Ok(Turn::new(()));
+        }
+        // Not an error here: by the next batch another may write for this node, and then it needs none.
+        Ok(turns.turn(board).await.unwrap_or_else(|error| {
+            tracing::debug!(error = %Chain(&error), board.id = %board, "a turn was not had; going on without");
+            *self.shared.rests_until.lock() = Some(Instant::now() + REST);
+            Turn::new(())
+        }))
+    }
+}

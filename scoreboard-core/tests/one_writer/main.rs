@@ -1,0 +1,279 @@
+//! Several nodes on one store, of which one writes for all: each change counts once, whoever is asked and whatever is heard of it.
+
+mod network;
+#[path = "../rank_indexed/rigged.rs"]
+#[allow(dead_code, reason = "most of it is for ranks alone")]
+mod rigged;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use network::{Fate, Network};
+use rigged::Rigged;
+use scoreboard_core::memory::{InProcessBroadcaster, MemoryScoreStore};
+use scoreboard_core::{
+    ActionId, Audit, BoardId, BoardSpec, Change, Fingerprint, GroupCommit, GroupCommitConfig, OneWriter, Origin,
+    Outcome, PageQuery, Points, Range, RankIndexed, RankIndexedConfig, RankStyle, ScoreStore, Season, Timestamp,
+    UserId, verify,
+};
+use tokio::task::{JoinHandle, yield_now};
+
+const BOARDS: [&str; 2] = ["main", "other"];
+
+struct Node {
+    group: Arc<GroupCommit>,
+    serving: JoinHandle<()>,
+}
+
+impl Node {
+    async fn start(store: &MemoryScoreStore, network: &Arc<Network>, name: &str) -> Self {
+        let writer = OneWriter::new(Arc::new(store.clone()), None, network.line(name));
+        // Where the store is.
+        let _ = writer.boards().await.expect("memory");
+        let below = Arc::new(writer.clone());
+        let group = Arc::new(GroupCommit::taking_turns(below.clone(), GroupCommitConfig::default(), None, Some(below)));
+        let serving = tokio::spawn(writer.serve(group.clone()));
+        settle().await;
+        Self { group, serving }
+    }
+
+    async fn apply(&self, number: u16, board: &str) -> Outcome {
+        self.group.apply(&[change(number, board)]).await.expect("applied").remove(0)
+    }
+
+    /// The same of one that counts now, and did not before.
+    async fn counts(&self, number: u16, board: &str) {
+        let outcome = self.apply(number, board).await;
+        assert!(matches!(outcome, Outcome::Applied(_)), "{outcome:?}");
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+/// Tasks that are ready have run.
+async fn settle() {
+    for _ in 0..50 {
+        yield_now().await;
+    }
+}
+
+async fn store() -> MemoryScoreStore {
+    let store = MemoryScoreStore::default();
+    for board in BOARDS {
+        let _ = store.create_board(&BoardSpec::new(BoardId::new(board).expect("a slug"))).await.expect("memory");
+    }
+    store
+}
+
+fn change(number: u16, board: &str) -> Change {
+    let mut id = [0; 16];
+    id[..2].copy_from_slice(&number.to_be_bytes());
+    Change {
+        action_id: ActionId::from_bytes(id),
+        fingerprint: Fingerprint::from_bytes(id),
+        board: BoardId::new(board).expect("a slug"),
+        season: Season::FIRST,
+        user_id: UserId::from_bytes(id),
+        kind: "tap".parse().expect("a slug"),
+        points: Points::new(1).expect("small"),
+        origin: Origin::Action,
+        at: Timestamp::from_millis(1),
+        at_most: None,
+    }
+}
+
+/// Two nodes that have found each other, after so many changes: the first writes.
+async fn two(store: &MemoryScoreStore, network: &Arc<Network>) -> (Node, Node, u16) {
+    let (first, second) = (Node::start(store, network, "a").await, Node::start(store, network, "b").await);
+    let mut number = 0;
+    while network.batches() == 0 {
+        number += 2;
+        assert!(number < 20, "they find each other");
+        first.counts(number, "main").await;
+        second.counts(number + 1, "main").await;
+        settle().await;
+    }
+    (first, second, number + 2)
+}
+
+/// Each of so many changes counted once, and the log is whole.
+async fn counted(store: &MemoryScoreStore, changes: u64) {
+    let board = store.board(&BoardId::main()).await.expect("memory").expect("it is there");
+    assert_eq!(board.version.get(), changes);
+    let audit = verify(store, &BoardId::main(), |_, _| {}).await.expect("memory");
+    assert!(matches!(audit, Audit::Clean { .. }), "{audit:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_of_two_writes_for_both() {
+    let (store, network) = (store().await, Network::new());
+    let (first, second, begin) = two(&store, &network).await;
+    let before = network.batches();
+    for number in (begin..begin + 200).step_by(2) {
+        let (one, other) = tokio::join!(first.apply(number, "main"), second.apply(number + 1, "main"));
+        assert!(matches!((one, other), (Outcome::Applied(_), Outcome::Applied(_))));
+        tokio::time::advance(Duration::from_millis(20)).await;
+        settle().await;
+    }
+    // What is not asked for a while is not claimed any more, and found again.
+    assert_eq!(network.batches() - before, 100, "the second writes nothing itself");
+    counted(&store, u64::from(begin) + 198).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_three_that_take_all_they_can_each_change_counts_once() {
+    let (store, network) = (store().await, Network::new());
+    let nodes = [
+        Node::start(&store, &network, "c").await,
+        Node::start(&store, &network, "a").await,
+        Node::start(&store, &network, "b").await,
+    ];
+    for round in 0..20 {
+        let changes = (0..150u16).map(|number| {
+            let (node, number) = (&nodes[usize::from(number) % 3], round * 150 + number);
+            node.apply(number, "main")
+        });
+        assert!(join_all(changes).await.iter().all(|outcome| matches!(outcome, Outcome::Applied(_))));
+        settle().await;
+    }
+    assert!(network.batches() >= 2 * 15, "two of three ask: {}", network.batches());
+    counted(&store, 3_000).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_alone_says_nothing() {
+    let (store, network) = (store().await, Network::new());
+    let node = Node::start(&store, &network, "a").await;
+    let _idle = Node::start(&store, &network, "0").await;
+    for number in 0..100 {
+        node.counts(number, BOARDS[usize::from(number) % 2]).await;
+    }
+    settle().await;
+    assert_eq!((network.batches(), network.claims.load(Ordering::SeqCst)), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_left_alone_writes_itself_again() {
+    let (store, network) = (store().await, Network::new());
+    let (_first, second, begin) = two(&store, &network).await;
+    for number in begin..begin + 100 {
+        second.counts(number, "main").await;
+    }
+    assert!(network.batches() <= 17, "after sixteen batches between which nobody came: {}", network.batches());
+    counted(&store, u64::from(begin) + 98).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_becomes_of_what_was_asked_it_counts_once_and_is_answered() {
+    for fate in [Fate::LosesAsks, Fate::LosesAnswers, Fate::Shortens, Fate::Ages] {
+        let (store, network) = (store().await, Network::new());
+        let (first, second, number) = two(&store, &network).await;
+        first.counts(number, "main").await;
+        *network.fate.lock() = fate;
+        let before = network.batches();
+        let began = tokio::time::Instant::now();
+        let outcome = second.apply(number + 1, "main").await;
+        let was_applied = fate != Fate::LosesAsks;
+        assert_eq!(matches!(outcome, Outcome::Replayed(_)), was_applied, "{fate:?}: {outcome:?}");
+        assert!(began.elapsed() <= Duration::from_millis(310), "{fate:?}: {:?}", began.elapsed());
+        assert_eq!(network.batches(), before + 1, "{fate:?}");
+        // Not asked again so soon, though it says all the time that it writes.
+        for next in (number + 2..number + 22).step_by(2) {
+            first.counts(next, "main").await;
+            assert!(matches!(second.apply(next + 1, "main").await, Outcome::Applied(_)), "{fate:?}");
+            settle().await;
+        }
+        assert_eq!(network.batches(), before + 1, "{fate:?}");
+        counted(&store, u64::from(number) + 20).await;
+        *network.fate.lock() = Fate::Works;
+        tokio::time::advance(Duration::from_secs(6)).await;
+        for next in (number + 22..number + 42).step_by(2) {
+            first.counts(next, "main").await;
+            second.counts(next + 1, "main").await;
+            settle().await;
+        }
+        assert!(network.batches() > before + 1, "{fate:?}: it is asked again after a while");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_closes_writes_for_nobody() {
+    let (store, network) = (store().await, Network::new());
+    let (first, second, number) = two(&store, &network).await;
+    first.counts(number, "main").await;
+    first.group.close().await;
+    let before = network.batches();
+    for next in number + 1..number + 40 {
+        second.counts(next, "main").await;
+    }
+    assert_eq!(network.batches(), before + 1, "asked once more, and no longer");
+    counted(&store, u64::from(number) + 38).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_of_several_boards_is_written_by_who_has_it() {
+    let (store, network) = (store().await, Network::new());
+    let (first, second, number) = two(&store, &network).await;
+    first.counts(number, "main").await;
+    let before = network.batches();
+    let outcomes = second.group.apply(&[change(number + 1, "main"), change(number + 2, "other")]).await;
+    assert!(outcomes.expect("applied").iter().all(|outcome| matches!(outcome, Outcome::Applied(_))));
+    assert_eq!(network.batches(), before);
+}
+
+#[tokio::test]
+async fn what_others_did_comes_with_the_answers_and_is_not_read() {
+    let (store, network) = (store().await, Network::new());
+    let mut nodes = Vec::new();
+    for name in ["a", "b", "c"] {
+        let rigged = Arc::new(Rigged::over(store.clone()));
+        let writer = OneWriter::new(rigged.clone(), None, network.line(name));
+        let ranks = RankIndexed::new(Arc::new(writer.clone()), RankIndexedConfig::default());
+        tokio::spawn(ranks.clone().follow(Arc::new(InProcessBroadcaster::default())));
+        let turns = Some(Arc::new(writer.clone()) as _);
+        let group = GroupCommit::taking_turns(Arc::new(ranks.clone()), GroupCommitConfig::default(), None, turns);
+        let group = Arc::new(group);
+        let serving = tokio::spawn(writer.serve(group.clone()));
+        nodes.push((Node { group, serving }, ranks, rigged));
+    }
+    let write = async |rounds: std::ops::Range<u16>| {
+        for round in rounds {
+            let changes = (0..30).map(|at| nodes[usize::from(at) % 3].0.counts(round * 30 + at, "main"));
+            join_all(changes).await;
+        }
+    };
+    let newest = async |at: usize| {
+        // Where the board is, nobody has announced.
+        let _ = nodes[at].1.board(&BoardId::main()).await.expect("memory");
+        let page = nodes[at]
+            .1
+            .page(
+                &BoardId::main(),
+                PageQuery { season: None, range: Range::Top { limit: 1 }, style: RankStyle::Ordinal },
+            )
+            .await
+            .expect("memory")
+            .expect("it is there");
+        page.position.version.get()
+    };
+    write(0..20).await;
+    let read = || nodes.iter().map(|(.., rigged)| rigged.rows_read.load(Ordering::SeqCst)).collect::<Vec<_>>();
+    for at in 0..3 {
+        assert_eq!(newest(at).await, 600);
+    }
+    let before = (read(), network.batches());
+    write(20..60).await;
+    for at in 0..3 {
+        assert_eq!(newest(at).await, 1_800);
+    }
+    assert!(network.batches() - before.1 >= 80, "two ask in each round");
+    println!("{:?} {:?}", before.0, read());
+    let rows: usize = read().iter().sum::<usize>() - before.0.iter().sum::<usize>();
+    assert!(rows <= 60, "of what the last round has left at the most, and not of 1,200 times two: {rows}");
+}
