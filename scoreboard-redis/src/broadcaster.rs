@@ -17,7 +17,6 @@ use crate::keys;
 use crate::scripts::LIVE_PUBLISH;
 
 mod announcement;
-mod backoff;
 mod boards;
 mod listener;
 mod publishers;

@@ -40,6 +40,24 @@ pub(crate) enum Failure {
     /// A call named nothing to count.
     #[error("no cells were named")]
     NoCells,
+    /// No node of the name that was asked listens.
+    #[error("no node of this name listens")]
+    Nobody,
+    /// An answer could not be heard now.
+    #[error("what other nodes say is not heard now")]
+    NotListening,
+    /// So many requests to other nodes wait already.
+    #[error("too many requests to other nodes wait for their answers")]
+    TooManyAsked,
+    /// A word between nodes is longer than they take.
+    #[error("too much was said at once to another node")]
+    TooLong,
+    /// The node that was asked says what became of it.
+    #[error("the node that was asked answers: {0}")]
+    Answered(ErrorKind),
+    /// The node that was asked tells of more or fewer changes than it was asked to apply.
+    #[error("the node that was asked tells of other changes")]
+    OtherChanges,
     /// The task that worked for the call is gone.
     #[error("the runtime is shutting down")]
     Gone,
@@ -53,20 +71,34 @@ impl Failure {
 
     pub(crate) fn kind(&self) -> ErrorKind {
         match self {
-            Self::Open | Self::NotConnected | Self::Gone => ErrorKind::Unavailable,
-            Self::NoConnection => ErrorKind::Overloaded,
-            Self::TimedOut => ErrorKind::OutcomeUnknown,
+            Self::Open | Self::NotConnected | Self::Gone | Self::Nobody | Self::NotListening => ErrorKind::Unavailable,
+            Self::NoConnection | Self::TooManyAsked => ErrorKind::Overloaded,
+            Self::TimedOut | Self::OtherChanges => ErrorKind::OutcomeUnknown,
             Self::Connect(error) => kind_of_connect(error),
             Self::Command(error) => kind_of_command(error),
             Self::Answer(_) => ErrorKind::Corrupt,
-            Self::Quota | Self::NoCells => ErrorKind::Refused,
+            Self::Quota | Self::NoCells | Self::TooLong => ErrorKind::Refused,
+            Self::Answered(kind) => *kind,
         }
     }
 
-    /// Whether it tells that Redis as a whole does not work. One key that holds something else does not.
+    /// Whether it tells that Redis as a whole does not work. One key that holds something else does not, nor what another node says.
     pub(crate) fn opens_the_breaker(&self) -> bool {
-        !matches!(self.kind(), ErrorKind::Corrupt)
-            && !matches!(self, Self::Open | Self::Quota | Self::NoCells | Self::Gone)
+        match self {
+            Self::NoConnection | Self::NotConnected | Self::TimedOut => true,
+            Self::Connect(_) | Self::Command(_) => self.kind() != ErrorKind::Corrupt,
+            Self::Open
+            | Self::Answer(_)
+            | Self::Quota
+            | Self::NoCells
+            | Self::Gone
+            | Self::Nobody
+            | Self::NotListening
+            | Self::TooManyAsked
+            | Self::TooLong
+            | Self::Answered(_)
+            | Self::OtherChanges => false,
+        }
     }
 
     /// Whether the server at the other end is gone, or is the master no longer: no connection made before is worth keeping.
@@ -237,6 +269,12 @@ mod tests {
             (Failure::Answer("two numbers"), Corrupt),
             (Failure::Quota, Refused),
             (Failure::NoCells, Refused),
+            (Failure::Nobody, Unavailable),
+            (Failure::NotListening, Unavailable),
+            (Failure::TooManyAsked, Overloaded),
+            (Failure::TooLong, Refused),
+            (Failure::Answered(Full), Full),
+            (Failure::OtherChanges, OutcomeUnknown),
         ] {
             assert_eq!(failure.kind(), kind, "{failure:?}");
         }

@@ -10,6 +10,8 @@
 //! | `{ns}:cache:{board}:lease:…` | a string: somebody loads this answer | until it is put, or as long as others wait for it |
 //! | `{ns}:live:{board}:last` | a string: the newest position that was announced | [`LAST`] from its announcement |
 //! | `{ns}:live` | a channel: the announcements of all boards | |
+//! | `{ns}:peers:{store}` | a channel: what one node says to all others of its store | |
+//! | `{ns}:peer:name` | a channel: what others say to the node of this name | |
 //!
 //! The part in braces that is a board, a subject or a user stands in braces in the name too. It is the hash tag of a cluster: all keys of
 //! one board, of one subject, or of one user, lie in one slot, and a script that names several of them touches one node.
@@ -102,6 +104,15 @@ impl Namespace {
 
     pub(crate) fn channel(&self) -> String {
         format!("{self}:live")
+    }
+
+    /// Of the nodes on a store that was [shortened](short).
+    pub(crate) fn peers(&self, store: &str) -> String {
+        format!("{self}:peers:{store}")
+    }
+
+    pub(crate) fn peer(&self, name: &str) -> String {
+        format!("{self}:peer:{name}")
     }
 }
 

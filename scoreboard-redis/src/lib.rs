@@ -1,5 +1,5 @@
-//! What several servers of `scoreboard` share beside their database, on Redis: limits, what users have under way, cached answers and
-//! announcements.
+//! What several servers of `scoreboard` share beside their database, on Redis: limits, what users have under way, cached answers,
+//! announcements, and what they say to each other.
 //!
 //! | adapter | implements | what it shares |
 //! | --- | --- | --- |
@@ -7,6 +7,7 @@
 //! | [`RedisOutstanding`] | [`OutstandingActions`](scoreboard_core::OutstandingActions) | the actions that each user has under way |
 //! | [`RedisBoardCache`] | [`BoardCache`](scoreboard_core::BoardCache) | encoded answers, and the floor of each board |
 //! | [`RedisBroadcaster`] | [`Broadcaster`](scoreboard_core::Broadcaster) | which board is at which position now |
+//! | [`RedisPeers`] | [`Peers`](scoreboard_core::Peers) | nothing: it carries signed words from one to the other |
 //!
 //! None of it is the truth. What counts is decided in the database; whatever Redis does, no update is refused for it (put
 //! [`FallbackLimiter`](scoreboard_core::FallbackLimiter) in front of the limiter, and
@@ -54,8 +55,10 @@
 //! | `scoreboard_breaker_state{backend="redis"}` | 1 while the breaker is open, else 0 |
 //! | `scoreboard_redis_skipped_total{operation}` | calls of the cache that did not work, and were misses or left out |
 //! | `scoreboard_announcements_lost_total` | how often announcements were missing, and the keys were read instead |
+//! | `scoreboard_peer_words_dropped_total{why}` | words between servers that were passed over: `forged` by somebody without a key; `repeated`; `unreadable`, of another release or none; `unasked`, answers that came too late; `full`, for which there was no room |
 
 mod address;
+mod backoff;
 mod breaker;
 mod broadcaster;
 mod cache;
@@ -65,8 +68,10 @@ mod error;
 mod handle;
 mod keys;
 mod limiter;
+mod listening;
 mod measures;
 mod outstanding;
+mod peers;
 mod scripts;
 
 pub use address::Server;
@@ -77,5 +82,6 @@ pub use handle::Redis;
 pub use keys::Namespace;
 pub use limiter::RedisRateLimiter;
 pub use outstanding::RedisOutstanding;
+pub use peers::RedisPeers;
 /// The driver that this crate is built on.
 pub use redis;

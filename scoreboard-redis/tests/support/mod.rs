@@ -4,6 +4,7 @@
 
 pub(crate) mod clocks;
 pub(crate) mod cluster;
+pub(crate) mod peers;
 pub(crate) mod server;
 
 use std::sync::OnceLock;

@@ -10,16 +10,16 @@ const LONGEST: Duration = Duration::from_secs(2);
 /// Doubles from 50 milliseconds to 2 seconds; each wait is anything between nothing and that, so that nodes that lost one server do not
 /// come back as one.
 #[derive(Debug)]
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     ceiling: Duration,
 }
 
 impl Backoff {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self { ceiling: FIRST }
     }
 
-    pub(super) fn next(&mut self, ids: &dyn IdSource) -> Duration {
+    pub(crate) fn next(&mut self, ids: &dyn IdSource) -> Duration {
         let wait = self.ceiling.mul_f64(share(ids));
         self.ceiling = (self.ceiling * 2).min(LONGEST);
         wait
@@ -27,7 +27,7 @@ impl Backoff {
 }
 
 /// From 0 to 1.
-pub(super) fn share(ids: &dyn IdSource) -> f64 {
+pub(crate) fn share(ids: &dyn IdSource) -> f64 {
     let mut bytes = [0; 4];
     ids.fill(&mut bytes);
     f64::from(u32::from_be_bytes(bytes)) / f64::from(u32::MAX)

@@ -1,0 +1,66 @@
+//! A change as it goes over a channel, one for one.
+
+use scoreboard_core::{ActionId, AtMost, BoardId, Change, Fingerprint, KindId, Origin, Points, Season, UserId};
+use serde::{Deserialize, Serialize};
+
+use super::{Names, time};
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct ChangeRow<'a> {
+    pub(super) action_id: [u8; 16],
+    pub(super) fingerprint: [u8; 16],
+    pub(super) board: &'a str,
+    pub(super) season: u32,
+    pub(super) user_id: [u8; 16],
+    pub(super) kind: &'a str,
+    pub(super) points: i64,
+    #[serde(with = "OriginRow")]
+    pub(super) origin: Origin,
+    pub(super) at: i64,
+    pub(super) at_most: Option<(u32, i64)>,
+}
+
+impl<'a> ChangeRow<'a> {
+    pub(super) fn of(change: &'a Change) -> Self {
+        Self {
+            action_id: *change.action_id.as_bytes(),
+            fingerprint: *change.fingerprint.as_bytes(),
+            board: change.board.as_str(),
+            season: change.season.get(),
+            user_id: *change.user_id.as_bytes(),
+            kind: change.kind.as_str(),
+            points: change.points.get(),
+            origin: change.origin,
+            at: change.at.as_millis(),
+            at_most: change.at_most.map(|at_most| (at_most.count, at_most.since.as_millis())),
+        }
+    }
+
+    pub(super) fn change(self, boards: &mut Names<BoardId>, kinds: &mut Names<KindId>) -> Option<Change> {
+        let at_most = match self.at_most {
+            Some((count, since)) => Some(AtMost { count, since: time(since)? }),
+            None => None,
+        };
+        Some(Change {
+            action_id: ActionId::from_bytes(self.action_id),
+            fingerprint: Fingerprint::from_bytes(self.fingerprint),
+            board: boards.get(self.board, BoardId::as_str, |text| BoardId::new(text).ok())?,
+            season: Season::new(self.season),
+            user_id: UserId::from_bytes(self.user_id),
+            kind: kinds.get(self.kind, KindId::as_str, |text| KindId::new(text).ok())?,
+            points: Points::new(self.points).ok()?,
+            origin: self.origin,
+            at: time(self.at)?,
+            at_most,
+        })
+    }
+}
+
+// The numbers of the variants are the order in which they stand here: what is new goes to the end.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Origin")]
+pub(super) enum OriginRow {
+    Action,
+    Record,
+    Correction,
+}
