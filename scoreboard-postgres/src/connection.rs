@@ -119,6 +119,23 @@ impl PostgresStore {
         Ok(Self { pool, batches, call_timeout: config.call_timeout, durability })
     }
 
+    /// What names this store, and no other: the database system, the database, and the schema. A physical copy of them is of the same name.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` if the database cannot be reached.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is changed.
+    pub async fn identity(&self) -> Result<String, BackendError> {
+        Ok(self.reads("identity", self.identify()).await?.name())
+    }
+
+    pub(crate) async fn identify(&self) -> Result<Identity, Failure> {
+        Ok(Identity::of(&mut *self.pool.acquire().await?).await?)
+    }
+
     /// Connections to a streaming replica of the database with this identity, made when they are needed.
     pub(crate) fn replica(config: &Config, identity: Identity) -> Self {
         let connections = PgPoolOptions::new()

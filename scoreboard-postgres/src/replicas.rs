@@ -71,8 +71,7 @@ impl ReplicaReads {
     ///
     /// Nothing is changed.
     pub async fn open(primary: PostgresStore, replicas: &[Config]) -> Result<Self, BackendError> {
-        let identity =
-            primary.reads("open", async { Ok(Identity::of(&mut *primary.pool.acquire().await?).await?) }).await?;
+        let identity = primary.reads("open", primary.identify()).await?;
         let mut opened = Vec::with_capacity(replicas.len());
         for config in replicas {
             if let Err(failure) = identity::check(config, &identity).await {

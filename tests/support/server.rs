@@ -149,10 +149,15 @@ impl Server {
         self.child.try_wait().expect("it is ours").is_some()
     }
 
+    /// Sends it a signal: `TERM`, `STOP`, `CONT`.
+    pub(crate) fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([&format!("-{signal}"), &self.pid().to_string()]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "SIG{signal} could not be sent");
+    }
+
     /// Ends it with SIGTERM and gives its exit status.
     pub(crate) async fn terminate(&mut self) -> ExitStatus {
-        let sent = Command::new("sh").arg("-c").arg(format!("kill -TERM {}", self.pid())).status();
-        assert!(sent.is_ok_and(|status| status.success()), "SIGTERM could not be sent");
+        self.signal("TERM");
         until("the server has stopped after SIGTERM", PATIENCE, async || self.child.try_wait().expect("it is ours"))
             .await
     }

@@ -6,15 +6,18 @@ use std::sync::Arc;
 use scoreboard_axum::{App, Limits};
 use scoreboard_core::memory::{InProcessBroadcaster, MemoryOutstanding, MemoryRateLimiter};
 use scoreboard_core::{
-    Broadcaster, Builder, Chain, ErrorKind, FallbackLimiter, FallbackOutstanding, OutstandingActions, RateLimiter,
-    Scoreboard,
+    Broadcaster, Builder, Chain, ErrorKind, FallbackLimiter, FallbackOutstanding, KeyRing, OneWriter,
+    OutstandingActions, RateLimiter, Scoreboard, Turns,
 };
 use scoreboard_postgres::{PostgresBroadcaster, PostgresTurns};
-use scoreboard_redis::{Namespace, Redis, RedisBoardCache, RedisBroadcaster, RedisOutstanding, RedisRateLimiter};
+use scoreboard_redis::{
+    Namespace, Redis, RedisBoardCache, RedisBroadcaster, RedisOutstanding, RedisPeers, RedisRateLimiter,
+};
 
 use crate::failure::{Failure, Result};
 use crate::place::Place;
 use crate::settings::{self, Settings};
+use crate::store::Stores;
 
 /// The other servers, seen from this one.
 #[derive(Debug)]
@@ -68,12 +71,23 @@ impl Nodes {
         }
     }
 
+    /// Lets one of the servers write for all, where they can speak to each other.
+    pub(crate) async fn one_writer(&self, stores: &Stores, place: &Place, ring: &KeyRing) -> Result<Option<OneWriter>> {
+        let (Some(redis), Some(turns)) = (&self.redis, turns(place)) else { return Ok(None) };
+        let peers = RedisPeers::new(redis.clone(), ring, &stores.identity().await?);
+        Ok(Some(OneWriter::new(stores.scores.clone(), Some(turns), Arc::new(peers))))
+    }
+
     /// Lets the scoreboard count, keep and write with the others.
-    pub(crate) fn join(&self, builder: Builder, place: &Place) -> Builder {
+    pub(crate) fn join(&self, builder: Builder, place: &Place, writer: Option<&OneWriter>) -> Builder {
         let builder = builder.with_limiter(self.limiter.clone());
-        let builder = match place {
-            Place::Postgres { config, .. } => builder.with_turns(Arc::new(PostgresTurns::new(config))),
-            Place::Memory | Place::Sqlite { .. } => builder,
+        let turns = match writer {
+            Some(writer) => Some(Arc::new(writer.clone()) as Arc<dyn Turns>),
+            None => turns(place),
+        };
+        let builder = match turns {
+            Some(turns) => builder.with_turns(turns),
+            None => builder,
         };
         match &self.redis {
             Some(redis) => builder.with_shared_cache(Arc::new(RedisBoardCache::new(redis.clone()))),
@@ -81,10 +95,13 @@ impl Nodes {
         }
     }
 
-    /// Keeps this server's answers as new as what the others have written.
-    pub(crate) fn follow(&self, scoreboard: &Scoreboard) {
+    /// Keeps this server's answers as new as what the others have written, and writes for them.
+    pub(crate) fn follow(&self, scoreboard: &Scoreboard, writer: Option<OneWriter>) {
         if self.share_a_store {
             tokio::spawn(scoreboard.clone().follow());
+        }
+        if let Some(writer) = writer {
+            tokio::spawn(writer.serve(scoreboard.store()));
         }
     }
 
@@ -98,6 +115,14 @@ impl Nodes {
             }),
             None => app,
         }
+    }
+}
+
+/// How the servers of a place write one after the other.
+fn turns(place: &Place) -> Option<Arc<dyn Turns>> {
+    match place {
+        Place::Postgres { config, .. } => Some(Arc::new(PostgresTurns::new(config))),
+        Place::Memory | Place::Sqlite { .. } => None,
     }
 }
 

@@ -137,7 +137,9 @@ async fn start(effective: &Effective, http: HttpConfig) -> Result<Started> {
     }
     let broadcaster = nodes.broadcaster(&place);
     let wanted = settings.ranks.config().map_err(|rule| effective.refuse("ranks.boards", rule.to_string()))?;
-    let (scores, ranks) = ranks::over(stores.scores.clone(), wanted, &broadcaster);
+    let writer = nodes.one_writer(&stores, &place, &ring).await?;
+    let below = writer.clone().map_or_else(|| stores.scores.clone(), |writer| Arc::new(writer));
+    let (scores, ranks) = ranks::over(below, wanted, &broadcaster);
     let rules = DeterministicRules::new(settings.fraud.max_outstanding).with_outstanding(nodes.outstanding());
     let builder = Scoreboard::builder(scores)
         .with_broadcaster(broadcaster)
@@ -148,13 +150,13 @@ async fn start(effective: &Effective, http: HttpConfig) -> Result<Started> {
         .with_names(stores.accounts.clone())
         .with_clock(clock.clone())
         .with_config(config);
-    let scoreboard = nodes.join(builder, &place).build();
+    let scoreboard = nodes.join(builder, &place, writer.as_ref()).build();
     let lifecycle = Lifecycle::default();
     let serve = settings.serve_config(http.trusted_proxies.clone());
     let app = App::new(scoreboard.clone(), accounts).with_config(http).with_metrics(metrics).with_clock(clock);
     let app = stores.attend(nodes.attend(app.with_lifecycle(lifecycle.clone())));
 
-    nodes.follow(&scoreboard);
+    nodes.follow(&scoreboard, writer);
     let watched = settings.fraud.watch().map_err(|rule| effective.refuse("fraud.steady_kinds", rule))?;
     let watch = watched.map(|config| match &ranks {
         Some(ranks) => FraudWatch::beside(scoreboard.clone(), config, ranks.clone()),

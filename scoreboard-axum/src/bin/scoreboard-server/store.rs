@@ -173,6 +173,12 @@ impl Stores {
         }
     }
 
+    /// What names the database, among those that several servers share.
+    pub(crate) async fn identity(&self) -> Result<String> {
+        let named = self.postgres()?.identity().await;
+        named.map_err(|error| Failure::because("cannot tell which database this is", &error))
+    }
+
     /// The database server, for what is done on one alone.
     pub(crate) fn postgres(&self) -> Result<&PostgresStore> {
         match &self.backend {
