@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use crate::error::BackendError;
 use crate::ids::BoardId;
 use crate::store::{AppliedChange, Change, Outcome};
-use crate::version::Version;
+use crate::version::{Epoch, Version};
 
 /// Carries words between the nodes that share a store. Whatever is said may come late, or not at all.
 ///
@@ -74,17 +74,12 @@ pub enum Said {
 /// What a node answers that was asked to apply changes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Answer {
+    /// In which epoch its store is: one that is in another is not the same any more.
+    pub epoch: Epoch,
     /// What became of them, in the same order.
     pub outcomes: Vec<Outcome>,
     /// What else it has written to the board lately, in the order of the versions, perhaps with gaps: then the other need not read it.
     pub others: Vec<AppliedChange>,
-}
-
-impl From<Vec<Outcome>> for Answer {
-    /// Of one that tells nothing else.
-    fn from(outcomes: Vec<Outcome>) -> Self {
-        Self { outcomes, others: Vec::new() }
-    }
 }
 
 /// Changes of another node, all of one board, and who waits for what becomes of them.

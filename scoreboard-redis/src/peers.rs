@@ -63,7 +63,7 @@ const ANSWERED: usize = 64;
 ///   does not write any more: that costs time, and nothing else.
 ///
 /// A key of the ring makes a node: all that have one trust each other. But they hear of each other only on the same store: a copy of it that has the same keys and the
-/// same Redis, as a test may have of what serves, is not asked and asks nobody.
+/// same Redis is not asked and asks nobody, unless it was made of the files.
 ///
 /// Dropping the last handle ends its streams. Requests that it has heard are answered all the same.
 ///
@@ -72,7 +72,7 @@ const ANSWERED: usize = 64;
 /// # use std::sync::Arc;
 /// # use scoreboard_core::{memory::MemoryScoreStore, ScoreStore};
 /// use futures_util::StreamExt;
-/// use scoreboard_core::{BoardId, KeyRing, Peers, RandomIds, Said};
+/// use scoreboard_core::{Answer, BoardId, Epoch, KeyRing, Peers, RandomIds, Said};
 /// use scoreboard_redis::{Redis, RedisPeers};
 ///
 /// # let store = Arc::new(MemoryScoreStore::default());
@@ -84,7 +84,8 @@ const ANSWERED: usize = 64;
 /// while let Some(said) = said.next().await {
 ///     if let Said::Ask(ask) = said {
 ///         let outcomes = store.apply(ask.changes()).await;
-///         ask.answer(outcomes.map(Into::into));
+///         let epoch = Epoch::new(1); // of the store
+///         ask.answer(outcomes.map(|outcomes| Answer { epoch, outcomes, others: Vec::new() }));
 ///     }
 /// }
 /// # Ok(()) }

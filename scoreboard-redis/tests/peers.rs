@@ -12,7 +12,7 @@ use scoreboard_core::{
     ActionId, Answer, AppliedChange, AtMost, BackendError, BoardId, Change, Epoch, ErrorKind, Fingerprint, KindId,
     MAX_SCORE, Origin, Outcome, Peers, Points, Receipt, Refusal, Score, Season, Timestamp, UserId, Version,
 };
-use support::peers::{Dropped, Node, change, ring, they_talk, until};
+use support::peers::{Dropped, Node, answer_of, change, ring, they_talk, until};
 use support::{chain, config, shared_cluster, single};
 use tokio::time::{Instant, timeout};
 
@@ -27,7 +27,7 @@ async fn exchange(
     let answer = outcomes.map(|outcomes| {
         let both = changes.iter().zip(&outcomes);
         let others = both.filter_map(|(change, outcome)| Some(AppliedChange::of(change, outcome.receipt()?))).collect();
-        Answer { outcomes, others }
+        Answer { epoch: Epoch::new(3), outcomes, others }
     });
     let others = answer.as_ref().map(|answer| answer.others.clone()).unwrap_or_default();
     let answering = async {
@@ -40,7 +40,7 @@ async fn exchange(
     let asking = timeout(Duration::from_secs(15), asker.peers.ask(answerer.peers.name(), changes, after));
     let (heard, told) = tokio::join!(answering, asking);
     let told = told.expect("it is answered").map(|answer| {
-        assert_eq!(answer.others, others);
+        assert_eq!((answer.epoch, answer.others), (Epoch::new(3), others));
         answer.outcomes
     });
     (heard, told)
@@ -256,7 +256,7 @@ async fn who_asks_no_longer_leaves_nothing_behind() {
     }
     assert!(answerer.shows("answering: 3"), "{answerer:?}");
     for ask in asks {
-        ask.answer(Ok(vec![].into()));
+        ask.answer(Ok(answer_of(vec![])));
     }
     until("late answers are passed over", || dropped.count("unasked") == 3).await;
     until("nothing is left", || answerer.shows("answering: 0")).await;
@@ -279,12 +279,12 @@ async fn so_many_requests_wait_and_more_are_too_many() {
     // All that was asked is answered once the other gets to it.
     let answering = async {
         for _ in 0..64 {
-            answerer.said.ask().await.answer(Ok(vec![Outcome::Refused(Refusal::Banned)].into()));
+            answerer.said.ask().await.answer(Ok(answer_of(vec![Outcome::Refused(Refusal::Banned)])));
         }
     };
     let (told, ()) = tokio::join!(futures_util::future::join_all(waiting), answering);
     for told in told {
-        assert_eq!(told.expect("it is answered"), vec![Outcome::Refused(Refusal::Banned)].into());
+        assert_eq!(told.expect("it is answered").outcomes, [Outcome::Refused(Refusal::Banned)]);
     }
     they_talk(&asker, &mut answerer).await;
 }
@@ -301,7 +301,7 @@ async fn a_request_that_nobody_takes_is_answered_all_the_same() {
     assert_eq!(error.kind(), ErrorKind::OutcomeUnknown, "{}", chain(&error));
     let told = {
         let answering =
-            async { answerer.said.ask().await.answer(Ok(vec![Outcome::Refused(Refusal::Banned); 2].into())) };
+            async { answerer.said.ask().await.answer(Ok(answer_of(vec![Outcome::Refused(Refusal::Banned); 2]))) };
         tokio::join!(asker.peers.ask(&name, &changes, Version::ZERO), answering).0
     };
     let error = told.expect_err("two outcomes of one change");

@@ -11,7 +11,7 @@ use scoreboard_redis::Config;
 use scoreboard_redis::redis::{self, AsyncCommands, aio::MultiplexedConnection, aio::PubSub};
 use serde::Serialize;
 use sha2::Sha256;
-use support::peers::{Dropped, Node, STORE, change, keys, ring, ring_of, they_talk, until};
+use support::peers::{Dropped, Node, STORE, answer_of, change, keys, ring, ring_of, they_talk, until};
 use support::{config, single};
 use tokio::time::timeout;
 
@@ -164,7 +164,7 @@ async fn only_who_was_asked_can_answer_and_only_what_was_asked() {
     let request = intruder.overhears().await;
     let number = number(&request);
     // It applied nothing, and so nobody may say that it did.
-    let body: (u8, Vec<(u8, u8)>, [u8; 1]) = (0, vec![(2, 5)], [0]);
+    let body: ([u8; 2], Vec<(u8, u8)>, [u8; 1]) = ([0, 0], vec![(2, 5)], [0]);
     let right = answerer.peers.name();
     let forged = [
         sealed(&ring_of(&[("k1", 9)]), "k1", &channel, (ANSWER, right, number), &body),
@@ -184,7 +184,7 @@ async fn only_who_was_asked_can_answer_and_only_what_was_asked() {
     intruder.says(&channel, &sealed(&ring, "k1", &channel, (ANSWER, right, number), &"what?")).await;
     until("what is no answer is passed over", || dropped.count("unreadable") == 1).await;
     assert!(asker.shows("waiting: 1"), "{asker:?}");
-    ask.answer(Ok(REFUSED.to_vec().into()));
+    ask.answer(Ok(answer_of(REFUSED.to_vec())));
     let told = timeout(LONG, asking).await.expect("it is answered");
     assert_eq!(told.expect("by who was asked").outcomes, REFUSED);
     // And who has the key is believed: it was for nothing else that the words before were passed over.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use scoreboard_core::{BoardId, ErrorKind, Outcome, Peers, Refusal, Version};
 use scoreboard_redis::{Config, Redis, RedisPeers};
 use support::cluster::{Cluster, Sentinels, wait_until};
-use support::peers::{Dropped, Node, STORE, change, ring, they_talk, until};
+use support::peers::{Dropped, Node, STORE, answer_of, change, ring, they_talk, until};
 use support::server::Process;
 use support::{chain, config, single};
 use tokio::time::{Instant, sleep, timeout};
@@ -61,7 +61,7 @@ async fn words_go_on_by_themselves_when_redis_is_back() {
         claim(&b).await;
         a.said.claim().await;
         // What was asked before is answered after.
-        ask.answer(Ok(vec![Outcome::Refused(Refusal::Banned)].into()));
+        ask.answer(Ok(answer_of(vec![Outcome::Refused(Refusal::Banned)])));
         let told = timeout(15 * SECOND, asking).await.expect("it is answered");
         assert_eq!(told.expect("it is well").outcomes, [Outcome::Refused(Refusal::Banned)]);
     }
@@ -150,7 +150,7 @@ async fn what_is_heard_and_not_answered_is_bounded() {
     }
     assert!(slow.shows("answering: 64"), "{slow:?}");
     for ask in asks {
-        ask.answer(Ok(vec![Outcome::Refused(Refusal::Banned)].into()));
+        ask.answer(Ok(answer_of(vec![Outcome::Refused(Refusal::Banned)])));
     }
     for told in futures_util::future::join_all(waiting.drain(..64)).await {
         let told = told.expect("it does not panic");
@@ -175,7 +175,7 @@ async fn what_was_heard_is_answered_by_a_node_that_is_dropped() {
     drop(peers.clone());
     drop(peers);
     assert!(said.next().await.is_none(), "the stream ends with the last handle");
-    ask.answer(Ok(vec![Outcome::Refused(Refusal::Banned)].into()));
+    ask.answer(Ok(answer_of(vec![Outcome::Refused(Refusal::Banned)])));
     let told = timeout(15 * SECOND, asking).await.expect("it is answered");
     assert_eq!(told.expect("it is well").outcomes, [Outcome::Refused(Refusal::Banned)]);
 }
@@ -229,7 +229,7 @@ async fn nodes_meet_again_at_the_sentinels_new_master() {
     let start = Instant::now();
     loop {
         let answering = async {
-            b.said.ask().await.answer(Ok(vec![Outcome::Refused(Refusal::Banned)].into()));
+            b.said.ask().await.answer(Ok(answer_of(vec![Outcome::Refused(Refusal::Banned)])));
             std::future::pending::<()>().await;
         };
         let changes = [change(1)];

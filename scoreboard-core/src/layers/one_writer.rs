@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::clock::Clock;
 use crate::error::{BackendError, Chain, ErrorKind};
 use crate::ids::BoardId;
 use crate::peers::{Answer, Ask, Peers, Said};
@@ -35,8 +36,14 @@ const REST: Duration = Duration::from_secs(5);
 /// So long who follows a board waits for an answer that is on its way, and brings what they are after: an announcement is often quicker.
 const MOMENT: Duration = Duration::from_millis(10);
 
+/// For so long it is taken for granted that a node writes to the same store.
+const CONFIRMED: Duration = Duration::from_secs(60);
+
 /// Who was asked within this time keeps what it writes, for those who ask.
 const ASKED_LATELY: Duration = Duration::from_secs(2);
+
+/// What has waited longer, in the queue of who asks and on the way, was held back.
+const HELD_BACK: Duration = Duration::from_secs(10);
 
 /// So many changes are told with an answer; the rest is read.
 const MOST_TOLD: usize = 1_024;
@@ -62,9 +69,9 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// ```no_run
 /// # fn example(store: std::sync::Arc<dyn scoreboard_core::ScoreStore>, peers: std::sync::Arc<dyn scoreboard_core::Peers>) {
 /// use std::sync::Arc;
-/// use scoreboard_core::{OneWriter, Scoreboard};
+/// use scoreboard_core::{OneWriter, Scoreboard, SystemClock};
 ///
-/// let writer = OneWriter::new(store, None, peers);
+/// let writer = OneWriter::new(store, None, peers, Arc::new(SystemClock));
 /// let scoreboard = Scoreboard::builder(Arc::new(writer.clone())).with_turns(Arc::new(writer.clone())).build();
 /// tokio::spawn(writer.serve(scoreboard.store()));
 /// # }
@@ -78,11 +85,22 @@ struct Shared {
     inner: Arc<dyn ScoreStore>,
     turns: Option<Arc<dyn Turns>>,
     peers: Arc<dyn Peers>,
+    clock: Arc<dyn Clock>,
     boards: Mutex<HashMap<BoardId, Shareholders>>,
     /// Until when no turns are taken.
     rests_until: Mutex<Option<Instant>>,
+    /// Of which nodes it was seen that they write to this store, and when.
+    confirmed: Mutex<HashMap<String, Instant>>,
     /// The greatest that the store has named: an answer from before it is of a database that is no more.
     epoch: AtomicU64,
+}
+
+/// How a batch is to be applied where others write.
+enum Next {
+    /// By this node, which knows the board up to here.
+    Ask(String, Version),
+    /// By this one, in its turn.
+    Turn(BoardId),
 }
 
 /// What is known of a board.
@@ -114,16 +132,23 @@ impl fmt::Debug for OneWriter {
 
 impl OneWriter {
     /// Shares the writing to `inner` with the nodes that are met by `peers`. Where this one writes itself while others do, it takes its turn with them, if it
-    /// is given any.
+    /// is given any. The clock is that of the nodes together: what is asked for was to count just now.
     #[must_use]
-    pub fn new(inner: Arc<dyn ScoreStore>, turns: Option<Arc<dyn Turns>>, peers: Arc<dyn Peers>) -> Self {
+    pub fn new(
+        inner: Arc<dyn ScoreStore>,
+        turns: Option<Arc<dyn Turns>>,
+        peers: Arc<dyn Peers>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         describe();
         let shared = Shared {
             inner,
             turns,
             peers,
+            clock,
             boards: Mutex::default(),
             rests_until: Mutex::default(),
+            confirmed: Mutex::default(),
             epoch: AtomicU64::default(),
         };
         Self { shared: Arc::new(shared) }
@@ -172,6 +197,9 @@ impl OneWriter {
             return ask.answer(Ok(Answer::default()));
         };
         self.with(&board, |shareholders| shareholders.wrote_for_others = Some(Instant::now()));
+        if self.is_old(ask.changes()) {
+            return ask.answer(Err(error(ErrorKind::Overloaded, "serve")));
+        }
         let applied = store.apply(ask.changes()).await;
         // Not by one that is closing.
         if let Ok(outcomes) = &applied {
@@ -187,8 +215,14 @@ impl OneWriter {
                 let behind = shareholders.written.behind(after).take(MOST_TOLD);
                 behind.filter(|change| !own.contains(&change.position.version)).cloned().collect()
             });
-            Answer { outcomes, others }
+            Answer { epoch: Epoch::new(self.shared.epoch.load(Ordering::Relaxed)), outcomes, others }
         }));
+    }
+
+    /// Whether they were held back on the way. Who asked has done without long ago, and may have been refused.
+    fn is_old(&self, changes: &[Change]) -> bool {
+        let newest = changes.iter().map(|change| change.at).max();
+        newest.is_some_and(|newest| newest.plus(HELD_BACK) < self.shared.clock.now())
     }
 
     fn with<T>(&self, board: &BoardId, look: impl FnOnce(&mut Shareholders) -> T) -> T {
@@ -211,13 +245,35 @@ impl OneWriter {
         }
     }
 
-    /// Who is to apply these, if it is another node, and up to where this one knows their board: the last turn has said so.
-    fn take_next(&self, changes: &[Change]) -> Option<(String, Version)> {
+    /// This node writes to the board itself while others do: it says so, and waits for its turn.
+    async fn own_turn(&self, board: &BoardId) -> Turn {
+        self.claim(board);
+        metrics::counter!("scoreboard_one_writer_turns_total").increment(1);
+        let Some(turns) = &self.shared.turns else { return Turn::new(()) };
+        if self.shared.rests_until.lock().is_some_and(|until| Instant::now() < until) {
+            return Turn::new(());
+        }
+        // Not an error here: by the next batch another may write for this node, and then it needs none.
+        turns.turn(board).await.unwrap_or_else(|error| {
+            tracing::debug!(error = %Chain(&error), board.id = %board, "a turn was not had; going on without");
+            *self.shared.rests_until.lock() = Some(Instant::now() + REST);
+            Turn::new(())
+        })
+    }
+
+    /// What the last turn has said of how these are to be applied.
+    fn take_next(&self, changes: &[Change]) -> Option<Next> {
+        let mut names: Vec<&BoardId> = changes.iter().map(|change| &change.board).collect();
+        names.sort_unstable();
+        names.dedup();
         let mut boards = self.shared.boards.lock();
-        let shareholders = boards.get_mut(&changes.first()?.board)?;
-        let next = (shareholders.next.take()?, shareholders.known);
-        let is_one_board = changes.windows(2).all(|pair| pair[0].board == pair[1].board);
-        is_one_board.then_some(next)
+        let mut said = Vec::new();
+        for board in &names {
+            let Some(shareholders) = boards.get_mut(*board) else { continue };
+            said.extend(shareholders.next.take().map(|node| (*board, node, shareholders.known)));
+        }
+        let (board, node, after) = said.pop()?;
+        Some(if names.len() == 1 { Next::Ask(node, after) } else { Next::Turn(board.clone()) })
     }
 
     /// Has another node apply the changes. `None` if it did not, or nobody can tell.
@@ -232,8 +288,11 @@ impl OneWriter {
         };
         let why = match answer {
             Ok(answer) if answer.outcomes.len() != changes.len() => "it answered something else than what it was asked",
-            Ok(answer) if self.is_of_before(&answer) => "it writes to a database that was replaced",
-            Ok(Answer { outcomes, others }) => {
+            Ok(answer) if answer.epoch.get() != self.shared.epoch.load(Ordering::Relaxed) => {
+                "its database is not the one that this node knows, or not any more"
+            }
+            Ok(answer) if !self.is_confirmed(node, &answer).await => "what it has written is not in the store",
+            Ok(Answer { outcomes, others, .. }) => {
                 metrics::counter!("scoreboard_one_writer_changes_total", "for" => "us")
                     .increment(outcomes.len() as u64);
                 self.with(board, |shareholders| {
@@ -277,11 +336,23 @@ impl OneWriter {
         }
     }
 
-    fn is_of_before(&self, answer: &Answer) -> bool {
-        let epoch = self.shared.epoch.load(Ordering::Relaxed);
-        let counted = answer.outcomes.iter().filter_map(Outcome::receipt).filter(|receipt| !receipt.replayed);
-        let others = answer.others.iter().map(|change| change.position.epoch);
-        counted.map(|receipt| receipt.epoch).chain(others).any(|written| written.get() < epoch)
+    /// Whether what a node answers is in this node's store as well: looked for once a minute, for a copy of the database, made of its files, bears its name.
+    async fn is_confirmed(&self, node: &str, answer: &Answer) -> bool {
+        let now = Instant::now();
+        if self.shared.confirmed.lock().get(node).is_some_and(|confirmed| now < *confirmed + CONFIRMED) {
+            return true;
+        }
+        let Some(receipt) = answer.outcomes.iter().find_map(Outcome::receipt) else { return false };
+        let found = self.shared.inner.action(receipt.action_id).await;
+        let is_there = found.is_ok_and(|found| {
+            found.is_some_and(|(_, row)| (row.position.epoch, row.position.version) == (receipt.epoch, receipt.version))
+        });
+        let mut confirmed = self.shared.confirmed.lock();
+        confirmed.retain(|_, confirmed| now < *confirmed + CONFIRMED);
+        if is_there {
+            confirmed.insert(node.to_owned(), now);
+        }
+        is_there
     }
 
     /// The store is in this epoch.
@@ -334,17 +405,6 @@ impl Turns for OneWriter {
         if is_anothers {
             return Ok(Turn::new(()));
         }
-        self.claim(board);
-        metrics::counter!("scoreboard_one_writer_turns_total").increment(1);
-        let Some(turns) = &self.shared.turns else { return Ok(Turn::new(())) };
-        if self.shared.rests_until.lock().is_some_and(|until| Instant::now() < until) {
-            return Ok(Turn::new(()));
-        }
-        // Not an error here: by the next batch another may write for this node, and then it needs none.
-        Ok(turns.turn(board).await.unwrap_or_else(|error| {
-            tracing::debug!(error = %Chain(&error), board.id = %board, "a turn was not had; going on without");
-            *self.shared.rests_until.lock() = Some(Instant::now() + REST);
-            Turn::new(())
-        }))
+        Ok(self.own_turn(board).await)
     }
 }

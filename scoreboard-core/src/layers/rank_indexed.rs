@@ -256,7 +256,6 @@ impl ScoreStore for RankIndexed {
 
     async fn apply(&self, changes: &[Change]) -> Result<Vec<Outcome>, BackendError> {
         let outcomes = self.shared.inner.apply(changes).await?;
-        self.heard();
         let mut moved: HashMap<&BoardId, Vec<(&Change, &Receipt)>> = HashMap::new();
         for (change, outcome) in changes.iter().zip(&outcomes) {
             if let Some(receipt) = outcome.receipt() {

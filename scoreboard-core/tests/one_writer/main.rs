@@ -14,13 +14,23 @@ use network::{Fate, Network};
 use rigged::Rigged;
 use scoreboard_core::memory::{InProcessBroadcaster, MemoryScoreStore};
 use scoreboard_core::{
-    ActionId, Audit, BoardId, BoardSpec, Change, Fingerprint, GroupCommit, GroupCommitConfig, OneWriter, Origin,
-    Outcome, PageQuery, Points, Range, RankIndexed, RankIndexedConfig, RankStyle, ScoreStore, Season, Timestamp,
-    UserId, verify,
+    ActionId, Audit, BoardId, BoardSpec, Change, Clock, Fingerprint, GroupCommit, GroupCommitConfig, OneWriter, Origin,
+    Outcome, PageQuery, Peers, Points, Range, RankIndexed, RankIndexedConfig, RankStyle, ScoreStore, Season, Timestamp,
+    UserId, Version, verify,
 };
 use tokio::task::{JoinHandle, yield_now};
 
 const BOARDS: [&str; 2] = ["main", "other"];
+
+/// Milliseconds.
+#[derive(Debug)]
+struct Now(i64);
+
+impl Clock for Now {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0)
+    }
+}
 
 struct Node {
     group: Arc<GroupCommit>,
@@ -29,7 +39,8 @@ struct Node {
 
 impl Node {
     async fn start(store: &MemoryScoreStore, network: &Arc<Network>, name: &str) -> Self {
-        let writer = OneWriter::new(Arc::new(store.clone()), None, network.line(name));
+        let writer =
+            OneWriter::new(Arc::new(store.clone()), Some(network.turns()), network.line(name), Arc::new(Now(1)));
         // Where the store is.
         let _ = writer.boards().await.expect("memory");
         let below = Arc::new(writer.clone());
@@ -171,7 +182,7 @@ async fn who_is_left_alone_writes_itself_again() {
 
 #[tokio::test(start_paused = true)]
 async fn whatever_becomes_of_what_was_asked_it_counts_once_and_is_answered() {
-    for fate in [Fate::LosesAsks, Fate::LosesAnswers, Fate::Shortens, Fate::Ages] {
+    for fate in [Fate::LosesAsks, Fate::LosesAnswers, Fate::Shortens, Fate::Ages, Fate::Renews] {
         let (store, network) = (store().await, Network::new());
         let (first, second, number) = two(&store, &network).await;
         first.counts(number, "main").await;
@@ -221,10 +232,43 @@ async fn a_batch_of_several_boards_is_written_by_who_has_it() {
     let (store, network) = (store().await, Network::new());
     let (first, second, number) = two(&store, &network).await;
     first.counts(number, "main").await;
-    let before = network.batches();
+    let before = (network.batches(), network.turns.load(Ordering::SeqCst));
     let outcomes = second.group.apply(&[change(number + 1, "main"), change(number + 2, "other")]).await;
     assert!(outcomes.expect("applied").iter().all(|outcome| matches!(outcome, Outcome::Applied(_))));
-    assert_eq!(network.batches(), before);
+    let after = (network.batches(), network.turns.load(Ordering::SeqCst));
+    assert_eq!(after, (before.0, before.1 + 1), "in its turn");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_writes_to_a_copy_is_not_believed() {
+    let (here, copy, network) = (store().await, store().await, Network::new());
+    let (_first, second) = (Node::start(&copy, &network, "a").await, Node::start(&here, &network, "b").await);
+    let line = network.line("a");
+    second.counts(0, "main").await;
+    for number in 1..40 {
+        // Another writes here, and who is on the copy says that it does.
+        let _ = here.apply(&[change(1_000 + number, "main")]).await.expect("memory");
+        line.claim(&BoardId::main()).await.expect("it is said");
+        settle().await;
+        second.counts(number, "main").await;
+    }
+    assert_eq!(network.batches(), 1, "asked once, and no longer");
+    counted(&here, 79).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_held_back_is_not_applied() {
+    let (store, network) = (store().await, Network::new());
+    let writer = OneWriter::new(Arc::new(store.clone()), None, network.line("a"), Arc::new(Now(20_000)));
+    let serving = tokio::spawn(writer.serve(Arc::new(store.clone())));
+    settle().await;
+    for (number, at, is_old) in [(1, 20_000, false), (2, 10_000, false), (3, 9_999, true), (4, 25_000, false)] {
+        let asked = Change { at: Timestamp::from_millis(at), ..change(number, "main") };
+        let told = network.line("b").ask("a", &[asked], Version::ZERO).await;
+        assert_eq!(told.is_err(), is_old, "{at}: {told:?}");
+    }
+    serving.abort();
+    counted(&store, 3).await;
 }
 
 #[tokio::test]
@@ -233,7 +277,7 @@ async fn what_others_did_comes_with_the_answers_and_is_not_read() {
     let mut nodes = Vec::new();
     for name in ["a", "b", "c"] {
         let rigged = Arc::new(Rigged::over(store.clone()));
-        let writer = OneWriter::new(rigged.clone(), None, network.line(name));
+        let writer = OneWriter::new(rigged.clone(), None, network.line(name), Arc::new(Now(1)));
         let ranks = RankIndexed::new(Arc::new(writer.clone()), RankIndexedConfig::default());
         tokio::spawn(ranks.clone().follow(Arc::new(InProcessBroadcaster::default())));
         let turns = Some(Arc::new(writer.clone()) as _);
@@ -273,7 +317,6 @@ async fn what_others_did_comes_with_the_answers_and_is_not_read() {
         assert_eq!(newest(at).await, 1_800);
     }
     assert!(network.batches() - before.1 >= 80, "two ask in each round");
-    println!("{:?} {:?}", before.0, read());
     let rows: usize = read().iter().sum::<usize>() - before.0.iter().sum::<usize>();
     assert!(rows <= 60, "of what the last round has left at the most, and not of 1,200 times two: {rows}");
 }

@@ -9,7 +9,9 @@ use async_trait::async_trait;
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use parking_lot::Mutex;
-use scoreboard_core::{Answer, Ask, BackendError, BoardId, Change, Epoch, ErrorKind, Outcome, Peers, Said, Version};
+use scoreboard_core::{
+    Answer, Ask, BackendError, BoardId, Change, Epoch, ErrorKind, Peers, Said, Turn, Turns, Version,
+};
 use tokio::sync::mpsc;
 
 /// What becomes of what a node is asked for.
@@ -24,6 +26,8 @@ pub(crate) enum Fate {
     Shortens,
     /// The answer is of a database that was replaced.
     Ages,
+    /// The answer is of another life of the database, of which this node knows nothing.
+    Renews,
 }
 
 #[derive(Debug)]
@@ -34,16 +38,23 @@ pub(crate) struct Network {
     pub(crate) asked: AtomicUsize,
     pub(crate) batches: AtomicUsize,
     pub(crate) claims: AtomicUsize,
+    pub(crate) turns: Arc<AtomicUsize>,
 }
 
 impl Network {
     pub(crate) fn new() -> Arc<Self> {
         let [asked, batches, claims] = [const { AtomicUsize::new(0) }; 3];
-        Arc::new(Self { listeners: Mutex::default(), fate: Mutex::new(Fate::Works), asked, batches, claims })
+        let turns = Arc::default();
+        Arc::new(Self { listeners: Mutex::default(), fate: Mutex::new(Fate::Works), asked, batches, claims, turns })
     }
 
     pub(crate) fn line(self: &Arc<Self>, name: &str) -> Arc<Line> {
         Arc::new(Line { name: name.to_owned(), network: self.clone() })
+    }
+
+    /// Turns that are counted, and had at once.
+    pub(crate) fn turns(&self) -> Arc<dyn Turns> {
+        Arc::new(Counted(self.turns.clone()))
     }
 
     pub(crate) fn batches(&self) -> usize {
@@ -90,7 +101,8 @@ impl Peers for Line {
         match fate {
             Fate::LosesAnswers => return pending().await,
             Fate::Shortens => drop(answer.outcomes.pop()),
-            Fate::Ages => answer.outcomes.iter_mut().for_each(age),
+            Fate::Ages => answer.epoch = Epoch::new(answer.epoch.get() - 1),
+            Fate::Renews => answer.epoch = Epoch::new(answer.epoch.get() + 1),
             Fate::Works | Fate::LosesAsks => {}
         }
         Ok(answer)
@@ -103,8 +115,13 @@ impl Peers for Line {
     }
 }
 
-fn age(outcome: &mut Outcome) {
-    if let Outcome::Applied(receipt) = outcome {
-        receipt.epoch = Epoch::new(receipt.epoch.get() - 1);
+#[derive(Debug)]
+struct Counted(Arc<AtomicUsize>);
+
+#[async_trait]
+impl Turns for Counted {
+    async fn turn(&self, _: &BoardId) -> Result<Turn, BackendError> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Ok(Turn::new(()))
     }
 }

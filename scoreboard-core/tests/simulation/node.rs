@@ -35,7 +35,7 @@ const A_MOMENT: Duration = Duration::from_millis(40);
 pub(crate) async fn run(world: Arc<World>, node: usize, others: Vec<String>) -> turmoil::Result {
     let announcer: Arc<dyn Broadcaster> = Announcer::start(others.clone()).await?;
     let words = Words::start(world.clone(), crate::name(node), others).await?;
-    let writer = OneWriter::new(world.store(), None, words);
+    let writer = OneWriter::new(world.store(), None, words, Arc::new(SimulatedClock));
     let mut ranks = RankIndexedConfig::default();
     (ranks.poll_interval, ranks.check_interval) = (POLL, Duration::from_millis(400));
     ranks.max_silence = 3 * POLL;

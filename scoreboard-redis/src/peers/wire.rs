@@ -1,6 +1,6 @@
 //! The bodies of words: changes, and what became of them. Of a format of its own, so that nothing that is altered in the core's JSON alters it.
 
-use scoreboard_core::{Answer, BoardId, Change, Timestamp, Version};
+use scoreboard_core::{Answer, BoardId, Change, Epoch, Timestamp, Version};
 use serde::{Deserialize, Serialize};
 
 use super::waiting::Told;
@@ -34,7 +34,8 @@ pub(super) fn changes(body: &[u8]) -> Option<(Vec<Change>, Version)> {
 /// The body of an answer.
 pub(super) fn answer(told: &Told) -> impl Serialize {
     match told {
-        Ok(Answer { outcomes, others }) => AnswerRow::Applied(
+        Ok(Answer { epoch, outcomes, others }) => AnswerRow::Applied(
+            epoch.get(),
             outcomes.iter().map(OutcomeRow::of).collect(),
             others.iter().map(AppliedRow::of).collect(),
         ),
@@ -46,7 +47,8 @@ pub(super) fn answer(told: &Told) -> impl Serialize {
 pub(super) fn told(body: &[u8]) -> Option<Told> {
     let (mut boards, mut kinds) = (Names::default(), Names::default());
     Some(match read(body)? {
-        AnswerRow::Applied(outcomes, others) => Ok(Answer {
+        AnswerRow::Applied(epoch, outcomes, others) => Ok(Answer {
+            epoch: Epoch::new(epoch),
             outcomes: outcomes.into_iter().map(|row| row.outcome(&mut boards)).collect::<Option<_>>()?,
             others: others.into_iter().map(|row| row.change(&mut kinds)).collect::<Option<_>>()?,
         }),
@@ -92,8 +94,8 @@ impl<T: Clone> Names<T> {
 #[cfg(test)]
 mod tests {
     use scoreboard_core::{
-        ActionId, AppliedChange, AtMost, Becomes, Epoch, ErrorKind, Fingerprint, Origin, Outcome, Points, Position,
-        Reached, Receipt, Refusal, Score, Season, UserId, Version,
+        ActionId, AppliedChange, AtMost, Becomes, ErrorKind, Fingerprint, Origin, Outcome, Points, Position, Reached,
+        Receipt, Refusal, Score, Season, UserId, Version,
     };
 
     use super::*;
@@ -172,9 +174,20 @@ mod tests {
             Reached { score: Score::new(11).unwrap(), version: Version::new(300), at: Timestamp::from_millis(9) };
         let others = [Becomes::Same, Becomes::At(reached), Becomes::Gone].map(applied).to_vec();
         let other = [&[1, 0xac, 2][..], &[5; 16], &[3], &[6; 16], b"\x03win", &[10, 1, 18, 1]].concat();
-        let expected =
-            [&[0, 2, 0], row.as_slice(), &[1], &row, &[3], &other, &[0], &other, &[1, 22, 0xac, 2, 18], &other, &[2]];
-        let answered = Answer { outcomes, others };
+        let expected = [
+            &[0, 7, 2, 0],
+            row.as_slice(),
+            &[1],
+            &row,
+            &[3],
+            &other,
+            &[0],
+            &other,
+            &[1, 22, 0xac, 2, 18],
+            &other,
+            &[2],
+        ];
+        let answered = Answer { epoch: Epoch::new(7), outcomes, others };
         let body = bytes(&answer(&Ok(answered.clone())));
         assert_eq!(body, expected.concat());
         assert_eq!(told(&body), Some(Ok(answered)));
@@ -191,7 +204,10 @@ mod tests {
         .into_iter()
         .enumerate()
         {
-            assert_eq!(bytes(&answer(&Ok(vec![Outcome::Refused(refusal)].into()))), [0, 1, 2, number as u8, 0]);
+            assert_eq!(
+                bytes(&answer(&Ok(Answer { outcomes: vec![Outcome::Refused(refusal)], ..Answer::default() }))),
+                [0, 0, 1, 2, number as u8, 0]
+            );
         }
         for (number, kind) in [
             ErrorKind::Unavailable,
@@ -252,7 +268,7 @@ mod tests {
         assert_eq!(board(&bytes(&"No Slug")), None);
         assert_eq!(board(&bytes(&"main")), Some(BoardId::main()));
         for number in 8..=255 {
-            assert_eq!(told(&[0, 1, 2, number, 0]), None, "a refusal {number}");
+            assert_eq!(told(&[0, 0, 1, 2, number, 0]), None, "a refusal {number}");
             assert_eq!(told(&[1, number]), None, "an error {number}");
         }
     }

@@ -10,8 +10,8 @@ use futures_util::stream::BoxStream;
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 use parking_lot::Mutex;
 use scoreboard_core::{
-    ActionId, Ask, BoardId, Change, Fingerprint, KeyRing, KindId, Origin, Outcome, Peers, Points, Refusal, Said,
-    Season, Secret, Timestamp, UserId, Version,
+    ActionId, Answer, Ask, BoardId, Change, Fingerprint, KeyRing, KindId, Origin, Outcome, Peers, Points, Refusal,
+    Said, Season, Secret, Timestamp, UserId, Version,
 };
 use scoreboard_redis::{Config, Redis, RedisPeers};
 use tokio::time::{Instant, sleep, timeout};
@@ -99,14 +99,19 @@ impl Hears {
     }
 }
 
+/// An answer of no more than this.
+pub(crate) fn answer_of(outcomes: Vec<Outcome>) -> Answer {
+    Answer { outcomes, ..Answer::default() }
+}
+
 /// One asks, and is told that all is refused: proof that words go both ways.
 pub(crate) async fn they_talk(asker: &Node, answerer: &mut Node) {
     let outcomes = || vec![Outcome::Refused(Refusal::UnknownBoard)];
-    let answering = async { answerer.said.ask().await.answer(Ok(outcomes().into())) };
+    let answering = async { answerer.said.ask().await.answer(Ok(answer_of(outcomes()))) };
     let changes = [change(7)];
     let asking = timeout(LONG, asker.peers.ask(answerer.peers.name(), &changes, Version::ZERO));
     let (told, ()) = tokio::join!(asking, answering);
-    assert_eq!(told.expect("it is answered").expect("it is well"), outcomes().into());
+    assert_eq!(told.expect("it is answered").expect("it is well").outcomes, outcomes());
 }
 
 /// What was passed over, by why, on this thread.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use scoreboard_axum::{App, Limits};
 use scoreboard_core::memory::{InProcessBroadcaster, MemoryOutstanding, MemoryRateLimiter};
 use scoreboard_core::{
-    Broadcaster, Builder, Chain, ErrorKind, FallbackLimiter, FallbackOutstanding, KeyRing, OneWriter,
+    Broadcaster, Builder, Chain, Clock, ErrorKind, FallbackLimiter, FallbackOutstanding, KeyRing, OneWriter,
     OutstandingActions, RateLimiter, Scoreboard, Turns,
 };
 use scoreboard_postgres::{PostgresBroadcaster, PostgresTurns};
@@ -72,10 +72,16 @@ impl Nodes {
     }
 
     /// Lets one of the servers write for all, where they can speak to each other.
-    pub(crate) async fn one_writer(&self, stores: &Stores, place: &Place, ring: &KeyRing) -> Result<Option<OneWriter>> {
+    pub(crate) async fn one_writer(
+        &self,
+        stores: &Stores,
+        place: &Place,
+        ring: &KeyRing,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Option<OneWriter>> {
         let (Some(redis), Some(turns)) = (&self.redis, turns(place)) else { return Ok(None) };
         let peers = RedisPeers::new(redis.clone(), ring, &stores.identity().await?);
-        Ok(Some(OneWriter::new(stores.scores.clone(), Some(turns), Arc::new(peers))))
+        Ok(Some(OneWriter::new(stores.scores.clone(), Some(turns), Arc::new(peers), clock.clone())))
     }
 
     /// Lets the scoreboard count, keep and write with the others.

@@ -7,7 +7,7 @@ use crate::board::{Board, BoardSpec, Season};
 use crate::entry::{PageQuery, RankedPage, RankedUsers, ScoreRank};
 use crate::error::BackendError;
 use crate::ids::{ActionId, BoardId, UserId};
-use crate::layers::one_writer::{MOMENT, OneWriter};
+use crate::layers::one_writer::{MOMENT, Next, OneWriter, Shareholders};
 use crate::ranking::RankStyle;
 use crate::score::Score;
 use crate::store::{AppliedChange, Change, ChangeBoard, CreateBoard, LogRow, Outcome, Scan, ScoreStore};
@@ -16,14 +16,17 @@ use crate::version::{Epoch, Version};
 #[async_trait]
 impl ScoreStore for OneWriter {
     async fn apply(&self, changes: &[Change]) -> Result<Vec<Outcome>, BackendError> {
-        if let Some((node, after)) = self.take_next(changes)
-            && let Some(outcomes) = self.ask(&node, changes, after).await
-        {
-            return Ok(outcomes);
-        }
+        let _turn = match self.take_next(changes) {
+            Some(Next::Ask(node, after)) => match self.ask(&node, changes, after).await {
+                Some(outcomes) => return Ok(outcomes),
+                None => None,
+            },
+            Some(Next::Turn(board)) => Some(self.own_turn(&board).await),
+            None => None,
+        };
         let outcomes = self.shared.inner.apply(changes).await?;
-        if let Some(receipt) = outcomes.iter().find_map(Outcome::receipt) {
-            self.saw(receipt.epoch);
+        if let Some(epoch) = outcomes.iter().filter_map(Outcome::receipt).map(|receipt| receipt.epoch).max() {
+            self.saw(epoch);
         }
         self.wrote(changes, &outcomes);
         Ok(outcomes)
@@ -96,7 +99,9 @@ impl ScoreStore for OneWriter {
         let take = || {
             let mut boards = self.shared.boards.lock();
             let shareholders = boards.get_mut(board);
-            shareholders.map(|known| (known.told.take(after, limit), known.asking.clone())).unwrap_or_default()
+            // What is asked for brings what lies behind what was known then, and nothing before.
+            let asking = |known: &Shareholders| known.asking.clone().filter(|_| after >= known.known);
+            shareholders.map(|known| (known.told.take(after, limit), asking(known))).unwrap_or_default()
         };
         let (mut told, asking) = take();
         if told.is_empty()

@@ -59,15 +59,17 @@ impl RankIndexed {
         }
     }
 
-    /// Brings an index to the end of the log, or, if the log does not go on from where it is, makes it anew. What this node did itself is not
+    /// Brings an index to where its board was seen so far, or, if the log does not go on from where it is, makes it anew. What this node did itself is not
     /// read again.
     pub(super) async fn catch_up(&self, indexed: &IndexedBoard) -> Result<(), BackendError> {
+        // What is seen from now on need not be in it: else this could run after the writers for ever, and who waits for the turn with it.
+        let target = indexed.floor();
         let turn = indexed.turn.lock().await;
         while indexed.position().is_some() {
             // Before the log is read: what is seen meanwhile may be behind what was read.
             let floor = indexed.floor();
             let why = match indexed.take_ahead() {
-                Ok(_) if !indexed.is_behind() => return Ok(()),
+                Ok(_) if indexed.position().is_some_and(|position| position >= target) => return Ok(()),
                 Ok(others) => match self.read_on(indexed, others).await? {
                     Read::More => continue,
                     // No row of it has come, but the store was set back.
@@ -94,7 +96,6 @@ impl RankIndexed {
         let Some(position) = indexed.position() else { return Ok(Read::End) };
         let limit = others.and_then(|others| usize::try_from(others).ok()).map_or(ROWS, |others| others.min(ROWS));
         let changes = self.shared.inner.applied(&indexed.id, position.version, limit).await?;
-        self.heard();
         let steps: Vec<Step> = changes.iter().map(Step::from).collect();
         if self.is_watched() {
             indexed.lately.lock().keep(changes.into_iter());

@@ -196,6 +196,10 @@ impl Live {
         if step.position.version <= self.position.version {
             return Told::Current;
         }
+        // Of a database that is no more.
+        if step.position.epoch < self.position.epoch {
+            return Told::Foreign("epoch");
+        }
         // Until its first change a board's order may change, at any node.
         if self.position.version == Version::ZERO {
             return Told::Foreign("first");

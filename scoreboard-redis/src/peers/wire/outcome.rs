@@ -12,7 +12,7 @@ use super::{Names, time};
 
 #[derive(Serialize, Deserialize)]
 pub(super) enum AnswerRow<'a> {
-    Applied(#[serde(borrow)] Vec<OutcomeRow<'a>>, #[serde(borrow)] Vec<AppliedRow<'a>>),
+    Applied(u64, #[serde(borrow)] Vec<OutcomeRow<'a>>, #[serde(borrow)] Vec<AppliedRow<'a>>),
     Failed(#[serde(with = "ErrorRow")] ErrorKind),
 }
 
