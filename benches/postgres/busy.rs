@@ -2,25 +2,33 @@
 
 use std::path::Path;
 
-use crate::support::postgres::server::server;
+use crate::support::postgres::server::{Server, server};
 
-/// The CPU time of all processes of the database, from a moment on.
-pub(crate) struct Busy(f64);
+/// The CPU time of all processes of a database, from a moment on.
+pub(crate) struct Busy<'s>(&'s Server, f64);
 
-impl Busy {
+impl Busy<'static> {
+    /// Of the one that is started for all.
+    #[allow(dead_code, reason = "not all have the same database")]
     pub(crate) fn start() -> Self {
-        Self(cpu_seconds())
+        Self::of(server())
+    }
+}
+
+impl<'s> Busy<'s> {
+    pub(crate) fn of(server: &'s Server) -> Self {
+        Self(server, cpu_seconds(server))
     }
 
     pub(crate) fn seconds(&self) -> f64 {
-        (cpu_seconds() - self.0).max(0.01)
+        (cpu_seconds(self.0) - self.1).max(0.01)
     }
 }
 
 /// Of the first process, of its children that have ended, and of those that run: fields 4 and 14 to 17 of proc(5)'s `stat`.
-fn cpu_seconds() -> f64 {
+fn cpu_seconds(server: &Server) -> f64 {
     const TICKS_PER_SECOND: f64 = 100.0;
-    let text = std::fs::read_to_string(server().folder().join("pid")).expect("its number is written down");
+    let text = std::fs::read_to_string(server.folder().join("pid")).expect("its number is written down");
     let first: u32 = text.trim().parse().expect("a number");
     let processes = std::fs::read_dir("/proc").expect("Linux").filter_map(|entry| stat(&entry.ok()?.path()));
     let ticks = processes.map(|(number, parent, own, ended)| match () {
