@@ -320,3 +320,32 @@ async fn what_others_did_comes_with_the_answers_and_is_not_read() {
     let rows: usize = read().iter().sum::<usize>() - before.0.iter().sum::<usize>();
     assert!(rows <= 60, "of what the last round has left at the most, and not of 1,200 times two: {rows}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_follows_a_board_waits_for_an_answer_that_is_on_its_way() {
+    let (store, network) = (store().await, Network::new());
+    let first = Node::start(&store, &network, "a").await;
+    let rigged = Arc::new(Rigged::over(store.clone()));
+    let writer = OneWriter::new(rigged.clone(), None, network.line("b"), Arc::new(Now(1)));
+    let turns = Some(Arc::new(writer.clone()) as _);
+    let group =
+        Arc::new(GroupCommit::taking_turns(Arc::new(writer.clone()), GroupCommitConfig::default(), None, turns));
+    let serving = tokio::spawn(writer.clone().serve(group.clone()));
+    let second = Node { group, serving };
+    settle().await;
+    for number in 0..10 {
+        first.counts(2 * number, "main").await;
+        second.counts(2 * number + 1, "main").await;
+        settle().await;
+    }
+    assert!(network.batches() > 0, "they have found each other");
+    first.counts(20, "main").await;
+    *network.fate.lock() = Fate::Delays;
+    let follow = async {
+        settle().await;
+        writer.applied(&BoardId::main(), Version::new(20), 10).await.expect("memory")
+    };
+    let ((), followed) = tokio::join!(second.counts(21, "main"), follow);
+    let versions: Vec<u64> = followed.iter().map(|change| change.position.version.get()).collect();
+    assert_eq!((versions, rigged.rows_read.load(Ordering::SeqCst)), (vec![21], 0), "told, and not read");
+}

@@ -18,6 +18,8 @@ use tokio::sync::mpsc;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
     Works,
+    /// The answer takes 5 ms.
+    Delays,
     /// It never arrives.
     LosesAsks,
     /// It is applied, and nobody hears of it.
@@ -34,8 +36,7 @@ pub(crate) enum Fate {
 pub(crate) struct Network {
     listeners: Mutex<HashMap<String, mpsc::UnboundedSender<Said>>>,
     pub(crate) fate: Mutex<Fate>,
-    /// How many changes one node has had another apply, and how many batches.
-    pub(crate) asked: AtomicUsize,
+    /// How many batches one node has had another apply.
     pub(crate) batches: AtomicUsize,
     pub(crate) claims: AtomicUsize,
     pub(crate) turns: Arc<AtomicUsize>,
@@ -43,9 +44,9 @@ pub(crate) struct Network {
 
 impl Network {
     pub(crate) fn new() -> Arc<Self> {
-        let [asked, batches, claims] = [const { AtomicUsize::new(0) }; 3];
+        let [batches, claims] = [const { AtomicUsize::new(0) }; 2];
         let turns = Arc::default();
-        Arc::new(Self { listeners: Mutex::default(), fate: Mutex::new(Fate::Works), asked, batches, claims, turns })
+        Arc::new(Self { listeners: Mutex::default(), fate: Mutex::new(Fate::Works), batches, claims, turns })
     }
 
     pub(crate) fn line(self: &Arc<Self>, name: &str) -> Arc<Line> {
@@ -88,7 +89,6 @@ impl Peers for Line {
     }
 
     async fn ask(&self, node: &str, changes: &[Change], after: Version) -> Result<Answer, BackendError> {
-        self.network.asked.fetch_add(changes.len(), Ordering::SeqCst);
         self.network.batches.fetch_add(1, Ordering::SeqCst);
         let fate = *self.network.fate.lock();
         if fate == Fate::LosesAsks {
@@ -103,6 +103,7 @@ impl Peers for Line {
             Fate::Shortens => drop(answer.outcomes.pop()),
             Fate::Ages => answer.epoch = Epoch::new(answer.epoch.get() - 1),
             Fate::Renews => answer.epoch = Epoch::new(answer.epoch.get() + 1),
+            Fate::Delays => tokio::time::sleep(std::time::Duration::from_millis(5)).await,
             Fate::Works | Fate::LosesAsks => {}
         }
         Ok(answer)
