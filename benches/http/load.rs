@@ -42,14 +42,27 @@ impl Load {
 
     /// Sends requests over all connections for this long, or until they run out. Each must be answered 200.
     pub(crate) async fn run(&self, requests: Box<dyn Iterator<Item = Vec<u8>>>, duration: Duration) -> Done {
+        self.open().await.run(requests, duration).await
+    }
+
+    /// Opens all connections.
+    pub(crate) async fn open(&self) -> Opened {
         let opened = join_all((0..self.connections).map(|_| TcpStream::connect(self.address))).await;
+        Opened(opened.into_iter().map(|stream| stream.expect("the server takes connections")).collect())
+    }
+}
+
+/// Connections that are open, and over which nothing was sent yet.
+pub(crate) struct Opened(Vec<TcpStream>);
+
+impl Opened {
+    /// As [`Load::run`].
+    pub(crate) async fn run(self, requests: Box<dyn Iterator<Item = Vec<u8>>>, duration: Duration) -> Done {
         let requests: Requests = Rc::new(RefCell::new(requests));
         let started = Instant::now();
         let deadline = started + duration;
-        let tasks = opened.into_iter().map(|stream| {
-            let stream = stream.expect("the server takes connections");
-            tokio::task::spawn_local(converse(stream, requests.clone(), deadline))
-        });
+        let converse = |stream| tokio::task::spawn_local(converse(stream, requests.clone(), deadline));
+        let tasks = self.0.into_iter().map(converse);
         let answered =
             join_all(tasks.collect::<Vec<_>>()).await.into_iter().map(|answered| answered.expect("no panic")).sum();
         Done { answered, elapsed: started.elapsed() }

@@ -28,7 +28,7 @@ use std::time::Duration;
 use actions::Signer;
 use busy::Busy;
 use futures_util::future::join_all;
-use load::Load;
+use load::{Load, Opened};
 use reads::Reads;
 use support::place::Place;
 use support::postgres;
@@ -84,7 +84,8 @@ async fn run() {
             measured.push(cluster.round().await);
         }
         let requests = clusters[1].requests();
-        let (under_load, ()) = tokio::join!(clusters[1].load(requests), reads.round(MEASURED));
+        let opened = clusters[1].open().await;
+        let (under_load, ()) = tokio::join!(load(opened, requests), reads.round(MEASURED));
         assert!(under_load > 0, "the writers write");
         if round >= FIRST_ROUNDS {
             rounds.push(measured);
@@ -126,30 +127,35 @@ impl Cluster {
         Self { database, servers: started, loads, signer, rate: 15_000.0 }
     }
 
-    /// Half as many again as the fastest round so far would have needed, of each server.
+    /// For each server more than the fastest round so far would have needed of all: whichever takes the most, none runs out before the others.
     fn requests(&mut self) -> Vec<Vec<Vec<u8>>> {
-        let count = (self.rate * MEASURED.as_secs_f64() * 1.5) as usize / self.servers.len();
+        let count = (self.rate * MEASURED.as_secs_f64() * 1.3) as usize;
         (0..self.servers.len()).map(|_| self.signer.requests(count)).collect()
     }
 
-    /// Hands them in at all servers at once; gives how many were counted.
-    async fn load(&self, requests: Vec<Vec<Vec<u8>>>) -> u64 {
-        let done = self.loads.iter().zip(requests);
-        let done = join_all(done.map(|(load, requests)| load.run(Box::new(requests.into_iter()), MEASURED))).await;
-        done.iter().map(|done| done.answered).sum()
+    /// Connections to each server.
+    async fn open(&self) -> Vec<Opened> {
+        join_all(self.loads.iter().map(Load::open)).await
     }
 
     async fn round(&mut self) -> Round {
-        let requests = self.requests();
+        let (requests, opened) = (self.requests(), self.open().await);
         let servers: Vec<_> = self.servers.iter().map(|server| cores::Busy::start(server.pid())).collect();
         let (database, started) = (Busy::of(&self.database), tokio::time::Instant::now());
-        let answered = self.load(requests).await as f64;
+        let answered = load(opened, requests).await as f64;
         let elapsed = started.elapsed();
         let (seconds, database) = (elapsed.as_secs_f64(), database.seconds());
         let busy: f64 = servers.iter().map(|server| server.share(elapsed) * seconds).sum();
         self.rate = self.rate.max(answered / seconds);
         Round { per_second: answered / seconds, servers: busy / answered, database: database / answered }
     }
+}
+
+/// Hands requests in at all servers at once, none of which begins or ends before the others; gives how many were counted.
+async fn load(opened: Vec<Opened>, requests: Vec<Vec<Vec<u8>>>) -> u64 {
+    let done = opened.into_iter().zip(requests);
+    let done = join_all(done.map(|(opened, requests)| opened.run(Box::new(requests.into_iter()), MEASURED))).await;
+    done.iter().map(|done| done.answered).sum()
 }
 
 fn report(rounds: &[Vec<Round>]) {
