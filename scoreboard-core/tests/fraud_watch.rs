@@ -247,7 +247,7 @@ impl Rule for Broken {
     }
 
     fn look(&self, seen: Seen<'_>) -> Option<Evidence> {
-        panic!("of {} neighbours none was expected", seen.neighbours.at_address.len())
+        panic!("of {} neighbours none was expected", seen.neighbours.at_address().len())
     }
 }
 

@@ -209,7 +209,7 @@ async fn a_blocked_action_is_an_incident_that_a_moderator_finds_by_the_id_that_t
     let all = world.scoreboard.incidents().incidents(&IncidentFilter::default(), None, 10).await.unwrap();
     assert_eq!(all.len(), 1);
     // Where users play from was seen with the action that counted.
-    assert_eq!(world.scoreboard.sightings().neighbours(ada.id, world.clock.now()).at_address, [ada.id]);
+    assert_eq!(world.scoreboard.sightings().neighbours(ada.id, world.clock.now()).at_address(), [ada.id]);
     let bare = Request::get("/api/admin/incidents").body(Body::empty()).unwrap();
     world.send(bare).await.assert_problem(401, "unauthorized");
 }

@@ -71,11 +71,16 @@ impl Sightings {
     /// Who was seen within a day where this user was seen last, and on the device that they told of last, the user among them; nobody, if the
     /// user was not seen.
     #[must_use]
-    pub fn neighbours(&self, user: UserId, now: Timestamp) -> Neighbours {
-        Neighbours {
-            at_address: self.addresses.lock().neighbours(user, now),
-            on_device: self.devices.lock().neighbours(user, now),
-        }
+    pub fn neighbours(&self, user: UserId, now: Timestamp) -> Neighbours<'_> {
+        Neighbours::seen(self, user, now)
+    }
+
+    pub(super) fn at_address(&self, user: UserId, now: Timestamp) -> Vec<UserId> {
+        self.addresses.lock().neighbours(user, now)
+    }
+
+    pub(super) fn on_device(&self, user: UserId, now: Timestamp) -> Vec<UserId> {
+        self.devices.lock().neighbours(user, now)
     }
 }
 

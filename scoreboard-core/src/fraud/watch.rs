@@ -253,34 +253,55 @@ impl Shared {
         progress: &mut WatchProgress,
     ) -> Result<(), BackendError> {
         for row in rows {
-            // Taken out meanwhile: if this breaks off, the user is read again, and the row looked at again.
-            let mut user = match watched.users.take(row.user_id) {
+            let user = match watched.users.look_at(row.user_id) {
                 Some(user) => user,
-                None => Known::from(self.history_before(board, row).await?),
+                None => watched.users.put(row.user_id, Known::from(self.history_before(board, row).await?)),
             };
-            if user.history.take(row) {
-                self.look_at_user(board, &mut user, row, progress).await?;
+            let neighbours = self.sightings().neighbours(row.user_id, row.at);
+            let found = self.found(user, row, &neighbours);
+            if !found.is_empty()
+                // Taken out meanwhile: if this breaks off, the user is read again, and the row looked at again.
+                && let Some(mut user) = watched.users.take(row.user_id)
+            {
+                self.look_into(board, &mut user, row, &neighbours, found, progress).await?;
+                watched.users.put(row.user_id, user);
             }
-            watched.users.put(row.user_id, user);
             watched.position.version = row.position.version;
             progress.changes += 1;
         }
         Ok(())
     }
 
-    async fn look_at_user(
+    /// What the rules find in the user's next row, and was not told of them today.
+    fn found<'r>(
+        &'r self,
+        user: &mut Known,
+        row: &AppliedChange,
+        neighbours: &Neighbours<'_>,
+    ) -> Vec<(Stance, &'r dyn Rule)> {
+        if !user.history.take(row) {
+            return Vec::new();
+        }
+        let day = row.at.start_of_day();
+        let seen = Seen { history: &user.history, neighbours };
+        // Who plays as no person does goes on doing so.
+        let is_news = |rule, stance| !user.was_told(rule, stance, day);
+        let mut found = Vec::new();
+        found.extend(self.config.rules.look(seen, is_news).map(|(rule, stance)| (stance, rule)));
+        found
+    }
+
+    /// Looks again at what was found, and writes down what it was.
+    async fn look_into(
         &self,
         board: &BoardId,
         user: &mut Known,
         row: &AppliedChange,
+        neighbours: &Neighbours<'_>,
+        mut found: Vec<(Stance, &dyn Rule)>,
         progress: &mut WatchProgress,
     ) -> Result<(), BackendError> {
-        let neighbours = self.sightings().neighbours(row.user_id, row.at);
         let day = row.at.start_of_day();
-        let seen = Seen { history: &user.history, neighbours: &neighbours };
-        // Who plays as no person does goes on doing so.
-        let is_news = |rule, stance| !user.was_told(rule, stance, day);
-        let mut found: Vec<_> = self.config.rules.look(seen, is_news).map(|(rule, stance)| (stance, rule)).collect();
         // What one action gives one rule is one incident: the one with the graver measure.
         found.sort_by_key(|(stance, _)| Reverse(*stance));
         let mut told = Vec::new();
@@ -289,7 +310,7 @@ impl Shared {
                 continue;
             }
             told.push((rule.id(), stance));
-            if let Some((evidence, measure)) = self.look_again(board, rule, stance, row, &neighbours).await? {
+            if let Some((evidence, measure)) = self.look_again(board, rule, stance, row, neighbours).await? {
                 progress.incidents += u64::from(self.record(board, row, evidence, measure).await?);
             }
         }
@@ -306,7 +327,7 @@ impl Shared {
         rule: &dyn Rule,
         stance: Stance,
         row: &AppliedChange,
-        neighbours: &Neighbours,
+        neighbours: &Neighbours<'_>,
     ) -> Result<Option<(Evidence, Measure)>, BackendError> {
         let measure = match stance {
             Stance::Off => return Ok(None),

@@ -153,8 +153,10 @@ impl Evidence {
         let rule = self.built_in().filter(|rule| rule.version() == self.rule_version);
         let rule = rule.ok_or(NotRecomputed::ForeignRule)?;
         let rows: Vec<_> = rows.iter().filter(|row| row.position.version <= self.window.last).cloned().collect();
-        let neighbours = self.neighbours();
-        let grounds = if neighbours == Neighbours::default() { Grounds::Log } else { Grounds::Sightings };
+        let (neighbours, grounds) = match self.neighbours() {
+            Some(neighbours) if !self.users.is_empty() => (neighbours, Grounds::Sightings),
+            _ => (Neighbours::default(), Grounds::Log),
+        };
         let is_one_of_them = || rows.last().is_some_and(|row| self.users.binary_search(&row.user_id).is_ok());
         if grounds == Grounds::Sightings && !(self.users.is_sorted_by(|one, next| one < next) && is_one_of_them()) {
             return Err(NotRecomputed::Differs);
@@ -165,13 +167,13 @@ impl Evidence {
         if found.as_ref() == Some(self) { Ok(grounds) } else { Err(NotRecomputed::Differs) }
     }
 
-    /// Who was seen where the rule looks.
-    fn neighbours(&self) -> Neighbours {
+    /// Who was seen where the rule looks, if it does.
+    fn neighbours(&self) -> Option<Neighbours<'static>> {
         let (users, none) = (self.users.clone(), Vec::new());
         match self.rule.as_str() {
-            SharedSource::ID => Neighbours { at_address: users, on_device: none },
-            SharedDevice::ID => Neighbours { at_address: none, on_device: users },
-            _ => Neighbours::default(),
+            SharedSource::ID => Some(Neighbours::named(users, none)),
+            SharedDevice::ID => Some(Neighbours::named(none, users)),
+            _ => None,
         }
     }
 

@@ -39,16 +39,19 @@ impl Rule for PointsShift {
 
     fn look(&self, seen: Seen<'_>) -> Option<Evidence> {
         let newest = seen.history.newest()?;
-        let acts: Vec<_> = seen.history.acts().filter(|act| act.kind == newest.kind).collect();
-        let before = acts.len().checked_sub(self.recent as usize)?;
-        if self.recent == 0 || before == 0 || before < self.before as usize {
-            return None;
-        }
+        let acts = || seen.history.acts().filter(|act| act.kind == newest.kind);
         // Of most kinds the points are fixed: then there is nothing to sort.
-        if acts[1..before].iter().all(|act| act.points == acts[0].points) {
+        let mut earlier = acts().rev().skip(self.recent as usize);
+        let last = earlier.next()?;
+        let (mut before, mut are_fixed) = (1, true);
+        for act in earlier {
+            (before, are_fixed) = (before + 1, are_fixed && act.points == last.points);
+        }
+        if self.recent == 0 || before < self.before as usize || are_fixed {
             return None;
         }
-        let mut points: Vec<i64> = acts.iter().map(|act| act.points.get()).collect();
+        let first = acts().next()?;
+        let mut points: Vec<i64> = acts().map(|act| act.points.get()).collect();
         let (old, new) = points.split_at_mut(before);
         let (was, is) = (median(old), median(new));
         for value in old.iter_mut() {
@@ -70,7 +73,7 @@ impl Rule for PointsShift {
                 ("deviation", deviation),
             ];
             let measured = Measured { unit: "perMille", value: distance, threshold: i64::from(self.per_mille) };
-            Evidence::of(self, self, measured, &inputs, acts[0], newest)
+            Evidence::of(self, self, measured, &inputs, first, newest)
         })
     }
 }

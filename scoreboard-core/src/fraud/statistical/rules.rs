@@ -97,11 +97,11 @@ impl Rules {
     }
 
     /// Which rules find something, of those that are asked: by their names and stances.
-    pub(crate) fn look<'a>(
-        &'a self,
-        seen: Seen<'a>,
-        is_asked: impl Fn(&'static str, Stance) -> bool + 'a,
-    ) -> impl Iterator<Item = (&'a dyn Rule, Stance)> {
+    pub(crate) fn look<'r>(
+        &'r self,
+        seen: Seen<'_>,
+        is_asked: impl Fn(&'static str, Stance) -> bool,
+    ) -> impl Iterator<Item = (&'r dyn Rule, Stance)> {
         let asked = self.0.iter().filter(move |(rule, stance)| is_asked(rule.id(), *stance));
         asked.filter(move |(rule, _)| look(&**rule, seen).is_some()).map(|(rule, stance)| (&**rule, *stance))
     }

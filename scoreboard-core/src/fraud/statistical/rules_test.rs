@@ -169,12 +169,12 @@ fn another_hand_is_found_and_a_record_is_not() {
 
 #[test]
 fn many_at_one_source_are_found_and_found_again_of_those_who_are_named() {
-    type Crowd<'a> = &'a dyn Fn(u8) -> Neighbours;
+    type Crowd<'a> = &'a dyn Fn(u8) -> Neighbours<'static>;
     let (rows, users) = (rows(swinging(20_000, 50).take(3)), |count: u8| {
         (1..=count).map(|n| UserId::from_bytes([n; 16])).collect::<Vec<_>>()
     });
-    let at_address = |count| Neighbours { at_address: users(count), on_device: users(1) };
-    let on_device = |count| Neighbours { at_address: users(1), on_device: users(count) };
+    let at_address = |count| Neighbours::named(users(count), users(1));
+    let on_device = |count| Neighbours::named(users(1), users(count));
     // As many as are believed, and one more.
     let sources: [(&dyn Rule, u8, Crowd<'_>, Crowd<'_>); 2] = [
         (&SharedSource::default(), 40, &at_address, &on_device),
@@ -182,7 +182,7 @@ fn many_at_one_source_are_found_and_found_again_of_those_who_are_named() {
     ];
     for (rule, believed, here, elsewhere) in sources {
         let history = History::of(&rows);
-        let look = |neighbours: &Neighbours| rule.look(Seen { history: &history, neighbours });
+        let look = |neighbours: &Neighbours<'_>| rule.look(Seen { history: &history, neighbours });
         assert_eq!(look(&here(believed)), None, "{}", rule.id());
         assert_eq!(look(&elsewhere(200)), None, "{}: what is of the other kind is the other rule's", rule.id());
         let evidence = look(&here(believed + 1)).expect("one more").with_actions(&rows);

@@ -37,6 +37,6 @@ impl Rule for SharedDevice {
     }
 
     fn look(&self, seen: Seen<'_>) -> Option<Evidence> {
-        crowd(self, self, self.accounts, seen, &seen.neighbours.on_device)
+        crowd(self, self, self.accounts, seen, seen.neighbours.on_device())
     }
 }

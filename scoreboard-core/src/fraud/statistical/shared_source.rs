@@ -38,7 +38,7 @@ impl Rule for SharedSource {
     }
 
     fn look(&self, seen: Seen<'_>) -> Option<Evidence> {
-        crowd(self, self, self.accounts, seen, &seen.neighbours.at_address)
+        crowd(self, self, self.accounts, seen, seen.neighbours.at_address())
     }
 }
 

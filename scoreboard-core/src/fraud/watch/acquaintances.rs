@@ -47,16 +47,25 @@ impl Acquaintances {
         Self { users: HashMap::new(), max: max.max(2), looks: 0 }
     }
 
+    /// Who is remembered, and is looked at now.
+    pub(super) fn look_at(&mut self, user: UserId) -> Option<&mut Known> {
+        let known = self.users.get_mut(&user)?;
+        self.looks += 1;
+        known.seen = self.looks;
+        Some(known)
+    }
+
     pub(super) fn take(&mut self, user: UserId) -> Option<Known> {
         self.users.remove(&user)
     }
 
-    pub(super) fn put(&mut self, user: UserId, known: Known) {
+    pub(super) fn put(&mut self, user: UserId, known: Known) -> &mut Known {
         if self.users.len() >= self.max {
             self.forget_half();
         }
         self.looks += 1;
-        self.users.insert(user, Known { seen: self.looks, ..known });
+        let known = Known { seen: self.looks, ..known };
+        self.users.entry(user).insert_entry(known).into_mut()
     }
 
     /// Forgets all.
