@@ -5,6 +5,7 @@ mod fallback_outstanding;
 mod group_commit;
 #[cfg(feature = "accounts")]
 mod incident_alerts;
+mod lately;
 mod one_writer;
 mod rank_indexed;
 mod two_level_cache;

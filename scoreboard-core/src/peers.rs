@@ -85,6 +85,7 @@ pub struct Answer {
 /// Changes of another node, all of one board, and who waits for what becomes of them.
 #[derive(Debug)]
 pub struct Ask {
+    node: String,
     changes: Vec<Change>,
     after: Version,
     answer: oneshot::Sender<Result<Answer, BackendError>>,
@@ -94,11 +95,17 @@ pub struct Ask {
 pub type Answered = oneshot::Receiver<Result<Answer, BackendError>>;
 
 impl Ask {
-    /// Changes to apply, up to where the other knows the board, and where the answer arrives.
+    /// Who asks, changes to apply, up to where the other knows the board, and where the answer arrives.
     #[must_use]
-    pub fn new(changes: Vec<Change>, after: Version) -> (Self, Answered) {
+    pub fn new(node: String, changes: Vec<Change>, after: Version) -> (Self, Answered) {
         let (answer, answered) = oneshot::channel();
-        (Self { changes, after, answer }, answered)
+        (Self { node, changes, after, answer }, answered)
+    }
+
+    /// The name of who asks.
+    #[must_use]
+    pub fn node(&self) -> &str {
+        &self.node
     }
 
     /// What is to be applied.

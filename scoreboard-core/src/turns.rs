@@ -7,6 +7,7 @@ use async_trait::async_trait;
 
 use crate::error::BackendError;
 use crate::ids::BoardId;
+use crate::version::Position;
 
 /// Lets the nodes that share a store write to a board one after the other.
 ///
@@ -24,6 +25,18 @@ pub trait Turns: fmt::Debug + Send + Sync + 'static {
     ///
     /// If the future is dropped, this node has no turn.
     async fn turn(&self, board: &BoardId) -> Result<Turn, BackendError>;
+
+    /// Waits a moment for changes to the board that are known to be on their way, so that they go into the batch that is being gathered. By default none are.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, they go into the next.
+    async fn gather(&self, _board: &BoardId) {}
+
+    /// Whether another node, which has written up to here for this one, has told everybody of it: then this one need not. By default none has.
+    fn is_announced(&self, _board: &BoardId, _position: Position) -> bool {
+        false
+    }
 }
 
 /// A turn of this node. Dropped, it is over.

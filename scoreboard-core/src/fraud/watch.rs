@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ mod rows;
 use acquaintances::{Acquaintances, Known};
 
 /// How many log rows are read at once.
-const ROWS: usize = 1_000;
+const ROWS: usize = 4_000;
 
 /// What is watched for, and how.
 #[derive(Debug, Clone)]
@@ -116,7 +117,7 @@ impl FraudWatch {
         Self { shared: Arc::new(Shared { scoreboard, config, ranks: Some(ranks), boards: Mutex::default() }) }
     }
 
-    /// Looks again and again. Never returns: run it as a task, on each node.
+    /// Looks again and again; sooner where more happens than is remembered. Never returns: run it as a task, on each node.
     ///
     /// How far it is behind is in `scoreboard_fraud_watch_lag_changes`, what it has looked at in `scoreboard_fraud_watch_changes_total`, and
     /// what it has found in `scoreboard_fraud_findings_total`, by `rule` and `measure`.
@@ -128,7 +129,10 @@ impl FraudWatch {
         let mut polls = interval(self.shared.config.poll_interval);
         polls.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            polls.tick().await;
+            tokio::select! {
+                _ = polls.tick() => {}
+                () = self.shared.crowded() => polls.reset(),
+            }
             if let Err(error) = self.look().await {
                 tracing::warn!(error = %Chain(&error), "the log could not be watched for fraud; trying again");
             }
@@ -176,6 +180,14 @@ impl Shared {
 
     fn sightings(&self) -> &Sightings {
         self.scoreboard.sightings()
+    }
+
+    /// Returns once there is more to look at than will be remembered.
+    async fn crowded(&self) {
+        match &self.ranks {
+            Some(ranks) => ranks.crowded().await,
+            None => pending().await,
+        }
     }
 
     async fn look_at(

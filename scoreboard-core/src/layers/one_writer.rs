@@ -2,29 +2,32 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
 use parking_lot::Mutex;
-use tokio::sync::{Semaphore, watch};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::sync::{Notify, Semaphore, watch};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::clock::Clock;
 use crate::error::{BackendError, Chain, ErrorKind};
 use crate::ids::BoardId;
+use crate::layers::lately::Lately;
 use crate::peers::{Answer, Ask, Peers, Said};
 use crate::store::{AppliedChange, Change, Outcome, ScoreStore};
 use crate::turns::{Turn, Turns};
-use crate::version::{Epoch, Version};
+use crate::version::{Epoch, Position, Version};
 
+mod askers;
 mod store;
-mod told;
 mod writers;
 
-use told::Told;
+use askers::{Askers, RETURN};
 use writers::Writers;
 
 /// As long as some batches take. Who does not answer by then is gone, or stuck.
@@ -39,11 +42,11 @@ const MOMENT: Duration = Duration::from_millis(10);
 /// For so long it is taken for granted that a node writes to the same store.
 const CONFIRMED: Duration = Duration::from_secs(60);
 
-/// Who was asked within this time keeps what it writes, for those who ask.
-const ASKED_LATELY: Duration = Duration::from_secs(2);
-
 /// What has waited longer, in the queue of who asks and on the way, was held back.
 const HELD_BACK: Duration = Duration::from_secs(10);
+
+/// So many changes of a board are kept: those that were told, and those that are to be.
+const KEPT: usize = 8_192;
 
 /// So many changes are told with an answer; the rest is read.
 const MOST_TOLD: usize = 1_024;
@@ -59,6 +62,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 ///
 /// - Of the nodes that take updates for a board the one with the least [name](Peers::name) writes for all. Each that writes while others do says so; who
 ///   hears it of a lesser name asks that one. Nobody is elected, and nobody has to agree: where two write at once, the store keeps them apart, as without this.
+/// - Who writes waits a few milliseconds for those that it has just answered and that have more: what all have goes into one batch.
 /// - It only saves work. What is not answered within 300 ms, or not well, this node applies itself, with the same ids: what had counted already is answered
 ///   as a replay. The other is not asked again for five seconds.
 /// - A node that is alone neither asks nor says anything. Nor does one that sees nobody's versions between its own.
@@ -112,13 +116,17 @@ struct Shareholders {
     /// Up to where this node knows what was written: by itself, or told by who writes for it.
     known: Version,
     /// What the writer has told of others' changes, and nobody has taken yet.
-    told: Told,
+    told: Lately<KEPT>,
     /// Closed once what was asked of the writer last is answered, or not.
     asking: Option<watch::Receiver<()>>,
+    /// Up to where the others were told what was written, by who wrote it for this node.
+    announced: Position,
+    /// Who has this node write for them.
+    askers: Askers,
+    /// One of those has asked again.
+    asked: Arc<Notify>,
     /// What this node has written lately, while it wrote for others.
-    written: Told,
-    /// When it last wrote for others.
-    wrote_for_others: Option<Instant>,
+    written: Lately<KEPT>,
 }
 
 impl fmt::Debug for OneWriter {
@@ -196,27 +204,45 @@ impl OneWriter {
         let Some(board) = ask.changes().first().map(|change| change.board.clone()) else {
             return ask.answer(Ok(Answer::default()));
         };
-        self.with(&board, |shareholders| shareholders.wrote_for_others = Some(Instant::now()));
         if self.is_old(ask.changes()) {
             return ask.answer(Err(error(ErrorKind::Overloaded, "serve")));
         }
-        let applied = store.apply(ask.changes()).await;
+        let applied = {
+            let mut applying = store.apply(ask.changes());
+            // They are queued by then.
+            let applied = poll_fn(|context| Poll::Ready(applying.as_mut().poll(context))).await;
+            self.asked(&board, &ask);
+            match applied {
+                Poll::Ready(applied) => applied,
+                Poll::Pending => applying.await,
+            }
+        };
         // Not by one that is closing.
         if let Ok(outcomes) = &applied {
             self.claim(&board);
             metrics::counter!("scoreboard_one_writer_changes_total", "for" => "others")
                 .increment(outcomes.len() as u64);
         }
-        let after = ask.after();
-        ask.answer(applied.map(|outcomes| {
+        self.with(&board, |shareholders| shareholders.askers.answered(ask.node(), Instant::now()));
+        let answer = applied.map(|outcomes| {
             let own: HashSet<Version> =
                 outcomes.iter().filter_map(Outcome::receipt).map(|receipt| receipt.version).collect();
             let others = self.with(&board, |shareholders| {
-                let behind = shareholders.written.behind(after).take(MOST_TOLD);
+                let behind = shareholders.written.behind(ask.after()).take(MOST_TOLD);
                 behind.filter(|change| !own.contains(&change.position.version)).cloned().collect()
             });
             Answer { epoch: Epoch::new(self.shared.epoch.load(Ordering::Relaxed)), outcomes, others }
-        }));
+        });
+        ask.answer(answer);
+    }
+
+    /// What another node has asked for is queued.
+    fn asked(&self, board: &BoardId, ask: &Ask) {
+        let asked = self.with(board, |shareholders| {
+            shareholders.askers.ask(ask.node(), ask.changes().len(), Instant::now());
+            shareholders.asked.clone()
+        });
+        asked.notify_one();
     }
 
     /// Whether they were held back on the way. Who asked has done without long ago, and may have been refused.
@@ -296,8 +322,10 @@ impl OneWriter {
                 metrics::counter!("scoreboard_one_writer_changes_total", "for" => "us")
                     .increment(outcomes.len() as u64);
                 self.with(board, |shareholders| {
-                    let told = others.last().map(|change| change.position.version);
-                    shareholders.known = shareholders.known.max(newest(&outcomes).max(told).unwrap_or_default());
+                    let newest = newest(&outcomes).unwrap_or_default();
+                    let told = others.last().map(|change| change.position.version).unwrap_or_default();
+                    shareholders.announced = shareholders.announced.max(newest);
+                    shareholders.known = shareholders.known.max(newest.version).max(told);
                     // Under the lock: it may be known by now that they are of a database that is no more.
                     let epoch = self.shared.epoch.load(Ordering::Relaxed);
                     shareholders.told.keep(others.into_iter().filter(|change| change.position.epoch.get() >= epoch));
@@ -321,12 +349,12 @@ impl OneWriter {
         if boards.is_empty() {
             return;
         }
-        let epoch = self.shared.epoch.load(Ordering::Relaxed);
+        let (epoch, now) = (self.shared.epoch.load(Ordering::Relaxed), Instant::now());
         for (change, outcome) in changes.iter().zip(outcomes) {
             let Some(receipt) = outcome.receipt().filter(|receipt| !receipt.replayed) else { continue };
             let Some(shareholders) = boards.get_mut(&receipt.board) else { continue };
             shareholders.known = shareholders.known.max(receipt.version);
-            if shareholders.wrote_for_others.is_some_and(|wrote| wrote.elapsed() < ASKED_LATELY) {
+            if shareholders.askers.are_there(now) {
                 if receipt.epoch.get() >= epoch {
                     shareholders.written.keep([AppliedChange::of(change, receipt)]);
                 }
@@ -368,9 +396,10 @@ impl OneWriter {
     }
 }
 
-/// The newest version that these have taken.
-fn newest(outcomes: &[Outcome]) -> Option<Version> {
-    outcomes.iter().filter_map(Outcome::receipt).map(|receipt| receipt.version).max()
+/// The newest position that these have taken.
+fn newest(outcomes: &[Outcome]) -> Option<Position> {
+    let receipts = outcomes.iter().filter_map(Outcome::receipt);
+    receipts.map(|receipt| Position { epoch: receipt.epoch, version: receipt.version }).max()
 }
 
 fn error(kind: ErrorKind, operation: &'static str) -> BackendError {
@@ -406,5 +435,23 @@ impl Turns for OneWriter {
             return Ok(Turn::new(()));
         }
         Ok(self.own_turn(board).await)
+    }
+
+    /// Those that this node writes for and that have more to ask it.
+    async fn gather(&self, board: &BoardId) {
+        let asked = {
+            let boards = self.shared.boards.lock();
+            let asked = |known: &Shareholders| known.askers.are_there(Instant::now()).then(|| known.asked.clone());
+            boards.get(board).and_then(asked)
+        };
+        let Some(asked) = asked else { return };
+        let are_missing = || self.with(board, |shareholders| shareholders.askers.are_missing());
+        let until = Instant::now() + RETURN;
+        while are_missing() && timeout_at(until, asked.notified()).await.is_ok() {}
+        self.with(board, |shareholders| shareholders.askers.gathered());
+    }
+
+    fn is_announced(&self, board: &BoardId, position: Position) -> bool {
+        self.shared.boards.lock().get(board).is_some_and(|known| position <= known.announced)
     }
 }

@@ -112,6 +112,8 @@ struct Shared {
     heard: Mutex<Instant>,
     /// Whether somebody in this process follows the logs as well.
     is_watched: AtomicBool,
+    /// They had better look, while all that has counted is still remembered.
+    is_crowded: Notify,
 }
 
 impl fmt::Debug for RankIndexed {
@@ -132,6 +134,7 @@ impl RankIndexed {
             wake: Notify::new(),
             heard: Mutex::new(Instant::now()),
             is_watched: AtomicBool::new(false),
+            is_crowded: Notify::new(),
         };
         Self { shared: Arc::new(shared) }
     }

@@ -6,15 +6,17 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::broadcast::Broadcaster;
-use crate::cache::BoardCache;
 use crate::error::{BackendError, ErrorKind, Rejection, Result};
 use crate::fraud::FraudDetector;
-use crate::layers::CommitListener;
+use crate::ids::BoardId;
+use crate::layers::{CommitListener, TwoLevelCache};
 use crate::pipeline::Scoreboard;
 use crate::pipeline::publish::publish;
-use crate::pipeline::refresh::refresh;
+use crate::pipeline::refresh::{moved, refresh};
 use crate::pipeline::write_through::WriteThrough;
 use crate::store::{Change, Origin, Outcome, Receipt, Refusal, ScoreStore};
+use crate::turns::Turns;
+use crate::version::Position;
 
 /// What a transaction made of one change.
 pub(super) enum Applied {
@@ -46,10 +48,18 @@ impl Scoreboard {
 
 /// Steps 5 and 6, once a batch, by the task that commits: a caller that goes away cannot leave the cache behind the board.
 pub(super) struct AfterCommit {
-    pub(super) cache: Arc<dyn BoardCache>,
+    pub(super) cache: Arc<TwoLevelCache>,
     pub(super) broadcaster: Arc<dyn Broadcaster>,
     pub(super) fraud: Arc<dyn FraudDetector>,
     pub(super) write_through: Arc<WriteThrough>,
+    pub(super) turns: Option<Arc<dyn Turns>>,
+}
+
+impl AfterCommit {
+    /// Whether another node has done the same already, which wrote for this one.
+    fn is_announced(&self, board: &BoardId, position: Position) -> bool {
+        self.turns.as_ref().is_some_and(|turns| turns.is_announced(board, position))
+    }
 }
 
 impl fmt::Debug for AfterCommit {
@@ -61,10 +71,14 @@ impl fmt::Debug for AfterCommit {
 #[async_trait]
 impl CommitListener for AfterCommit {
     async fn committed(&self, changes: &[Change], outcomes: &[Outcome]) {
-        let moved = refresh(&*self.cache, outcomes).await;
-        publish(&*self.broadcaster, &moved).await;
-        for board in moved.keys() {
-            self.write_through.moved(board);
+        for (board, position) in moved(outcomes) {
+            if self.is_announced(&board, position) {
+                self.cache.raise_near_floor(&board, position).await;
+            } else {
+                refresh(&*self.cache, &board, position).await;
+                publish(&*self.broadcaster, &board, position).await;
+            }
+            self.write_through.moved(&board);
         }
         // What a game server recorded was never under way.
         let started = changes.iter().zip(outcomes).filter(|(change, _)| change.origin == Origin::Action);

@@ -235,6 +235,7 @@ impl Builder {
             broadcaster: broadcaster.clone(),
             fraud: fraud.clone(),
             write_through: write_through.clone(),
+            turns: turns.clone(),
         };
         Scoreboard {
             parts: Arc::new(Parts {

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde::Serialize;
 
 use crate::board::Season;
-use crate::cache::BoardCache;
 use crate::clock::Timestamp;
 use crate::entry::{Entry, PageQuery, Range, rank_entries};
 use crate::error::{Rejection, Result};
@@ -14,6 +13,7 @@ use crate::ids::{ActionId, BoardId, ModerationId, UserId};
 use crate::pipeline::Scoreboard;
 use crate::pipeline::publish::publish;
 use crate::pipeline::read::entry;
+use crate::pipeline::refresh::refresh;
 use crate::ranking::{Ahead, Order, OrderKey, RankStyle};
 use crate::score::Score;
 use crate::store::{
@@ -135,15 +135,11 @@ impl Scoreboard {
             Moderated::Refused(refusal) => return Err(Rejection::Moderation(refusal).into()),
         };
         // Also of one that was carried out before: whoever did may have ended before anybody was told. Ranks in memory learn of it by the asking.
-        let boards = self.parts.store.boards().await?;
-        let moved: BTreeMap<BoardId, Position> =
-            boards.into_iter().map(|board| (board.spec.id.clone(), board.position())).collect();
-        for (board, position) in &moved {
-            self.parts.cache.raise_floor(board, *position).await;
-        }
-        publish(&*self.parts.broadcaster, &moved).await;
-        for board in moved.keys() {
-            self.parts.write_through.moved(board);
+        for board in self.parts.store.boards().await? {
+            let (id, position) = (&board.spec.id, board.position());
+            refresh(&*self.parts.cache, id, position).await;
+            publish(&*self.parts.broadcaster, id, position).await;
+            self.parts.write_through.moved(id);
         }
         Ok(effects)
     }

@@ -6,17 +6,20 @@ mod network;
 mod rigged;
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use async_trait::async_trait;
+use futures_util::StreamExt;
 use futures_util::future::join_all;
+use futures_util::stream::{self, BoxStream};
 use network::{Fate, Network};
 use rigged::Rigged;
 use scoreboard_core::memory::{InProcessBroadcaster, MemoryScoreStore};
 use scoreboard_core::{
-    ActionId, Audit, BoardId, BoardSpec, Change, Clock, Fingerprint, GroupCommit, GroupCommitConfig, OneWriter, Origin,
-    Outcome, PageQuery, Peers, Points, Range, RankIndexed, RankIndexedConfig, RankStyle, ScoreStore, Season, Timestamp,
-    UserId, Version, verify,
+    ActionId, Audit, BackendError, BoardId, BoardSpec, Broadcaster, Change, Clock, Fingerprint, GroupCommit,
+    GroupCommitConfig, OneWriter, Origin, Outcome, PageQuery, Peers, Points, Position, Range, RankIndexed,
+    RankIndexedConfig, RankStyle, ScoreStore, Scoreboard, Season, Timestamp, TopQuery, UserId, Version, verify,
 };
 use tokio::task::{JoinHandle, yield_now};
 
@@ -39,8 +42,11 @@ struct Node {
 
 impl Node {
     async fn start(store: &MemoryScoreStore, network: &Arc<Network>, name: &str) -> Self {
-        let writer =
-            OneWriter::new(Arc::new(store.clone()), Some(network.turns()), network.line(name), Arc::new(Now(1)));
+        Self::on(Arc::new(store.clone()), network, name).await
+    }
+
+    async fn on(store: Arc<dyn ScoreStore>, network: &Arc<Network>, name: &str) -> Self {
+        let writer = OneWriter::new(store, Some(network.turns()), network.line(name), Arc::new(Now(1)));
         // Where the store is.
         let _ = writer.boards().await.expect("memory");
         let below = Arc::new(writer.clone());
@@ -210,6 +216,107 @@ async fn whatever_becomes_of_what_was_asked_it_counts_once_and_is_answered() {
             settle().await;
         }
         assert!(network.batches() > before + 1, "{fate:?}: it is asked again after a while");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_writes_waits_for_those_that_have_more_to_ask_and_for_nobody_else() {
+    // So many at once, how long after the answer, and into how many batches what two nodes have at the same time goes.
+    for (changes, pause, batches) in [(20, 1, 1), (10, 1, 2), (20, 30, 2)] {
+        let (memory, network) = (store().await, Network::new());
+        let store = Arc::new(Rigged::over(memory.clone()));
+        let (first, second) =
+            (Node::on(store.clone(), &network, "a").await, Node::on(store.clone(), &network, "b").await);
+        let mut counted_before = 0;
+        for round in 0..40 {
+            if round == 20 {
+                counted_before = store.batches.load(Ordering::SeqCst);
+            }
+            let number = round * 100;
+            // Those of the second come when the first would have begun.
+            let theirs = (1..=changes).map(|at| second.counts(number + at, "main"));
+            let ((), _) = tokio::join!(first.counts(number, "main"), join_all(theirs));
+            tokio::time::advance(Duration::from_millis(pause)).await;
+            settle().await;
+        }
+        let counted_since = store.batches.load(Ordering::SeqCst) - counted_before;
+        assert!(
+            counted_since.abs_diff(20 * batches) <= 2,
+            "{changes} after {pause} ms: {counted_since} batches in 20 rounds"
+        );
+        counted(&memory, 40 * u64::from(changes + 1)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_does_not_come_back_is_waited_for_once() {
+    let (store, network) = (store().await, Network::new());
+    let (first, second, begin) = two(&store, &network).await;
+    let mut number = begin;
+    for _ in 0..5 {
+        let theirs = (number + 1..number + 20).map(|number| second.counts(number, "main"));
+        let ((), _) = tokio::join!(first.counts(number, "main"), join_all(theirs));
+        number += 20;
+    }
+    let mut waited = Vec::new();
+    for number in number..number + 5 {
+        let began = tokio::time::Instant::now();
+        first.counts(number, "main").await;
+        waited.push(began.elapsed());
+    }
+    assert!(waited[0] > Duration::ZERO && waited[0] <= Duration::from_millis(21), "{waited:?}");
+    assert_eq!(waited[1..], [Duration::ZERO; 4]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_wrote_is_announced_by_that_one_alone_and_nothing_older_is_shown() {
+    let (store, network) = (store().await, Network::new());
+    let mut nodes = Vec::new();
+    for name in ["a", "b"] {
+        let writer = OneWriter::new(Arc::new(store.clone()), None, network.line(name), Arc::new(Now(1)));
+        let told = Arc::new(Told::default());
+        let scoreboard = Scoreboard::builder(Arc::new(writer.clone()))
+            .with_turns(Arc::new(writer.clone()))
+            .with_broadcaster(told.clone())
+            .build();
+        let serving = tokio::spawn(writer.serve(scoreboard.store()));
+        nodes.push((scoreboard, told, serving));
+    }
+    settle().await;
+    let counts = async |node: usize, number: u16| {
+        let outcomes = nodes[node].0.store().apply(&[change(number, "main")]).await.expect("applied");
+        let version = outcomes[0].receipt().expect("it counts").version;
+        // It has kept the page from before.
+        let page = nodes[node].0.top_encoded(&TopQuery::new(BoardId::main())).await.expect("memory");
+        assert!(page.position.version >= version, "{:?} is older than {version}", page.position);
+        settle().await;
+    };
+    let told = |node: usize| nodes[node].1.0.load(Ordering::SeqCst);
+    for number in 0..10 {
+        counts(usize::from(number % 2), number).await;
+    }
+    let (asked, before) = (network.batches(), [told(0), told(1)]);
+    for number in 10..50 {
+        counts(usize::from(number % 2), number).await;
+    }
+    assert_eq!(network.batches() - asked, 20, "the second has the first write");
+    assert_eq!([told(0) - before[0], told(1) - before[1]], [40, 0]);
+    nodes.iter().for_each(|(.., serving)| serving.abort());
+}
+
+/// How often anybody was told anything.
+#[derive(Debug, Default)]
+struct Told(AtomicUsize);
+
+#[async_trait]
+impl Broadcaster for Told {
+    async fn publish(&self, _: &BoardId, _: Position) -> Result<(), BackendError> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    }
+
+    async fn subscribe(&self, _: &BoardId) -> Result<BoxStream<'static, Position>, BackendError> {
+        Ok(stream::pending().boxed())
     }
 }
 

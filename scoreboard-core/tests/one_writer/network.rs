@@ -94,7 +94,7 @@ impl Peers for Line {
         if fate == Fate::LosesAsks {
             return pending().await;
         }
-        let (ask, answer) = Ask::new(changes.to_vec(), after);
+        let (ask, answer) = Ask::new(self.name.clone(), changes.to_vec(), after);
         let told = self.network.listeners.lock().get(node).map(|listener| listener.send(Said::Ask(ask)));
         told.ok_or_else(gone)?.map_err(|_| gone())?;
         let mut answer = answer.await.map_err(|_| gone())??;

@@ -532,6 +532,66 @@ async fn a_node_reads_at_once_what_others_do_now_and_then_and_together_what_they
     assert_same(&node, &store).await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn while_a_node_writes_nobody_reads_for_it_what_lies_behind_what_it_wrote() {
+    let store = MemoryScoreStore::new();
+    let _ = store.create_board(&spec()).await.expect("created");
+    store.apply(&[set(1, 1, 1)]).await.expect("applied");
+    let rigged = Arc::new(Rigged::over(store.clone()));
+    let broadcaster = InProcessBroadcaster::default();
+    let mut config = quick();
+    (config.poll_interval, config.check_interval) = (Duration::from_secs(3600), Duration::from_secs(3600));
+    let node = node(rigged.clone(), config, &broadcaster);
+    until("it is filled", || is_ready(&node)).await;
+    let at = || node.progress()[0].position.expect("it is ready").version.get();
+    let looks = || rigged.looks.load(Ordering::SeqCst);
+    let before = looks();
+    for round in 0..20 {
+        let number = 2 + 2 * round;
+        store.apply(&[set(number, number % 7, number as i64)]).await.expect("applied");
+        node.apply(&[set(number + 1, number % 7, number as i64)]).await.expect("applied");
+        // Another goes on behind it, and says so again and again.
+        for _ in 0..5 {
+            let position = store.board(&BoardId::main()).await.expect("it answers").expect("it is there").position();
+            let position = Position { version: position.version.next(), ..position };
+            broadcaster.publish(&BoardId::main(), position).await.expect("told");
+            tokio::time::sleep(Duration::from_millis(11)).await;
+        }
+        assert_eq!(at(), number + 1);
+    }
+    assert_eq!(looks() - before, 20, "once for each that it wrote");
+    store.apply(&[set(42, 1, 42)]).await.expect("applied");
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    assert_eq!(at(), 42, "it writes no more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_watches_for_fraud_looks_before_anything_is_forgotten() {
+    let store = MemoryScoreStore::new();
+    let _ = store.create_board(&spec()).await.expect("created");
+    store.apply(&[set(1, 1, 1)]).await.expect("applied");
+    let rigged = Arc::new(Rigged::over(store.clone()));
+    let mut config = quick();
+    (config.poll_interval, config.check_interval) = (Duration::from_secs(3600), Duration::from_secs(3600));
+    let node = node(rigged.clone(), config, &InProcessBroadcaster::default());
+    until("it is filled", || is_ready(&node)).await;
+    let scoreboard = Scoreboard::builder(Arc::new(node.clone())).build();
+    let mut config = FraudWatchConfig::default();
+    config.poll_interval = Duration::from_secs(3600);
+    tokio::spawn(FraudWatch::beside(scoreboard, config, node.clone()).follow());
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let before = rigged.rows_read.load(Ordering::SeqCst);
+    for batch in 0..100 {
+        let changes: Vec<_> = (2 + batch * 500..502 + batch * 500).map(|number| set(number, 1, 1)).collect();
+        node.apply(&changes).await.expect("applied");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    // It looks once more by itself.
+    tokio::time::sleep(Duration::from_secs(3_601)).await;
+    let read = rigged.rows_read.load(Ordering::SeqCst) - before;
+    assert_eq!(read, 0, "of 50,000 rows, of which fewer are remembered");
+}
+
 /// A hint comes before its node has read the log: the page from memory is behind what was announced.
 #[tokio::test]
 async fn who_watches_at_a_node_sees_what_is_announced_before_its_ranks_have_heard_of_it() {

@@ -28,6 +28,8 @@ pub(crate) struct Rigged {
     pub(crate) rows_read: AtomicUsize,
     /// And in how many answers.
     pub(crate) looks: AtomicUsize,
+    /// How many batches were applied.
+    pub(crate) batches: AtomicUsize,
 }
 
 impl std::fmt::Debug for Rigged {
@@ -47,6 +49,7 @@ impl Rigged {
             scans: AtomicUsize::new(0),
             rows_read: AtomicUsize::new(0),
             looks: AtomicUsize::new(0),
+            batches: AtomicUsize::new(0),
         }
     }
 
@@ -124,6 +127,7 @@ impl ScoreStore for Rigged {
     }
 
     async fn apply(&self, changes: &[Change]) -> Result<Vec<Outcome>> {
+        self.batches.fetch_add(1, Ordering::SeqCst);
         self.store.apply(changes).await
     }
 

@@ -68,7 +68,7 @@ impl Words {
         match word {
             Word::Claim { node, board } => drop(says.try_send(Said::Claim { node, board })),
             Word::Ask { from, number, changes, after } => {
-                let (ask, answer) = Ask::new(changes, after);
+                let (ask, answer) = Ask::new(from.clone(), changes, after);
                 if says.try_send(Said::Ask(ask)).is_ok() {
                     tokio::spawn(self.clone().pass_back(from, number, answer));
                 }

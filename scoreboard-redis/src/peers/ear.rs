@@ -92,7 +92,7 @@ impl Shared {
                 self.is_first(from, number)?;
                 let (changes, after) = wire::changes(body).ok_or(Why::Unreadable)?;
                 let place = self.answering.clone().try_acquire_owned().map_err(|_| Why::Full)?;
-                let (ask, answer) = Ask::new(changes, after);
+                let (ask, answer) = Ask::new(from.to_owned(), changes, after);
                 let heard = self.tell(Said::Ask(ask));
                 let is_full = matches!(heard, Err(TrySendError::Full(_)));
                 let (shared, asker) = (self.clone(), from.to_owned());

@@ -66,6 +66,7 @@ impl Worker {
         // A call that did not fit into the batch before.
         let mut carried = None;
         loop {
+            let was_carried = carried.is_some();
             let first = match carried.take() {
                 Some(job) => Some(job),
                 None => queue.recv().await,
@@ -79,12 +80,12 @@ impl Worker {
             let mut group = Group::default();
             group.push(first);
             self.gather(&mut group, &mut carried, &mut queue);
+            // What did not fit into the batch before has waited long enough.
+            let waits = !was_carried && carried.is_none();
             // A defect of who gives turns costs a turn.
-            let turn = AssertUnwindSafe(self.turn(&group)).catch_unwind().await.unwrap_or_default();
-            if turn.is_some() {
-                // All that came while this node waited.
-                self.gather(&mut group, &mut carried, &mut queue);
-            }
+            let turn = AssertUnwindSafe(self.turn(&group, waits)).catch_unwind().await.unwrap_or_default();
+            // All that came while this node waited.
+            self.gather(&mut group, &mut carried, &mut queue);
             metrics::histogram!("scoreboard_commit_batch_size").record(group.changes.len() as f64);
             // A panic in a store or a listener is its callers' unknown outcome, not the end of all commits.
             let began = Instant::now();
@@ -124,9 +125,12 @@ impl Worker {
         }
     }
 
-    /// Waits for the turn of this node, where others write to a board of the group as well.
-    async fn turn(&self, group: &Group) -> Option<Turn> {
+    /// Waits for what is known to be coming, if it may; and for the turn of this node, where others write to a board of the group as well.
+    async fn turn(&self, group: &Group, waits: bool) -> Option<Turn> {
         let turns = self.turns.as_ref()?;
+        if waits {
+            turns.gather(&group.changes.first()?.board).await;
+        }
         let board = self.neighbours.lock().shared_board(&group.changes)?;
         match turns.turn(&board).await {
             Ok(turn) => Some(turn),

@@ -48,12 +48,10 @@ impl RankIndexed {
         let positions = applied.iter().map(|(_, receipt)| Position { epoch: receipt.epoch, version: receipt.version });
         let Some(newest) = positions.max() else { return };
         let new = || applied.iter().filter(|(_, receipt)| !receipt.replayed);
-        if self.is_watched() {
-            indexed.lately.lock().keep(new().map(|(change, receipt)| AppliedChange::of(change, receipt)));
-        }
+        self.remember(indexed, new().map(|(change, receipt)| AppliedChange::of(change, receipt)));
         let steps: Vec<Step> = new().map(|(_, receipt)| Step::from(*receipt)).collect();
         let told = indexed.take_own(&steps);
-        indexed.raise_floor(newest);
+        indexed.wrote(newest);
         if told != Told::Current || indexed.is_behind() {
             self.shared.wake.notify_one();
         }
@@ -63,13 +61,17 @@ impl RankIndexed {
     /// read again.
     pub(super) async fn catch_up(&self, indexed: &IndexedBoard) -> Result<(), BackendError> {
         // What is seen from now on need not be in it: else this could run after the writers for ever, and who waits for the turn with it.
-        let target = indexed.floor();
+        self.bring_to(indexed, indexed.floor()).await
+    }
+
+    /// The same, no further than to this goal.
+    pub(super) async fn bring_to(&self, indexed: &IndexedBoard, goal: Position) -> Result<(), BackendError> {
         let turn = indexed.turn.lock().await;
         while indexed.position().is_some() {
             // Before the log is read: what is seen meanwhile may be behind what was read.
             let floor = indexed.floor();
             let why = match indexed.take_ahead() {
-                Ok(_) if indexed.position().is_some_and(|position| position >= target) => return Ok(()),
+                Ok(_) if indexed.position().is_some_and(|position| position >= goal) => return Ok(()),
                 Ok(others) => match self.read_on(indexed, others).await? {
                     Read::More => continue,
                     // No row of it has come, but the store was set back.
@@ -97,9 +99,7 @@ impl RankIndexed {
         let limit = others.and_then(|others| usize::try_from(others).ok()).map_or(ROWS, |others| others.min(ROWS));
         let changes = self.shared.inner.applied(&indexed.id, position.version, limit).await?;
         let steps: Vec<Step> = changes.iter().map(Step::from).collect();
-        if self.is_watched() {
-            indexed.lately.lock().keep(changes.into_iter());
-        }
+        self.remember(indexed, changes);
         Ok(match indexed.take(&steps) {
             Told::Current if steps.is_empty() => Read::End,
             Told::Current => Read::More,

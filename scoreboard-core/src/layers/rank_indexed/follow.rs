@@ -77,8 +77,8 @@ impl RankIndexed {
                 },
                 () = self.shared.wake.notified() => is_behind = true,
                 () = sleep_until(not_before), if is_behind => {
-                    (is_behind, not_before) = (false, Instant::now() + GATHER);
-                    self.bring_forward(&followed.boards).await;
+                    not_before = Instant::now() + GATHER;
+                    is_behind = self.bring_forward(&followed.boards).await;
                 }
                 Some(filled) = filling.join_next() => {
                     if let Err(error) = filled {
@@ -142,17 +142,21 @@ impl RankIndexed {
             }
             indexed.raise_floor(board.position());
         }
-        self.bring_forward(&followed.boards).await;
+        self.shared.wake.notify_one();
         Ok(())
     }
 
-    /// Brings all that are behind to the end of their logs.
-    async fn bring_forward(&self, boards: &Boards) {
-        for indexed in boards.values().filter(|indexed| indexed.is_behind()) {
-            if let Err(error) = self.catch_up(indexed).await {
+    /// Brings all that are behind to their goals, and says whether some are to be looked at again: those that could go further.
+    async fn bring_forward(&self, boards: &Boards) -> bool {
+        for indexed in boards.values() {
+            let goal = indexed.goal();
+            if indexed.is_below(goal)
+                && let Err(error) = self.bring_to(indexed, goal).await
+            {
                 tracing::warn!(error = %Chain(&error), board = %indexed.id, "the log could not be read; trying again");
             }
         }
+        boards.values().any(|indexed| indexed.is_behind() && indexed.goal() < indexed.floor())
     }
 
     /// Reports what the indexes take, and gives up those that have grown too large.

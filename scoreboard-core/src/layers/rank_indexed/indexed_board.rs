@@ -1,6 +1,9 @@
 //! One board's index: where it is, what it may answer, and what it is told.
 
+use std::time::Duration;
+
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
 use crate::board::Season;
 use crate::entry::{PageQuery, RankedPage, RankedUsers, ScoreRank};
@@ -18,6 +21,9 @@ use crate::version::{Position, Version};
 /// So many changes take no longer than a reader may wait.
 const TOGETHER: usize = 8;
 
+/// Who has written within this time goes on writing.
+const WRITES: Duration = Duration::from_millis(100);
+
 pub(super) struct IndexedBoard {
     pub(super) id: BoardId,
     /// Nothing below this is answered.
@@ -25,6 +31,8 @@ pub(super) struct IndexedBoard {
     state: Gate<State>,
     /// What this node did itself, behind what it does not have yet.
     ahead: Mutex<Ahead>,
+    /// The newest of what it did itself, and when.
+    written: Mutex<Option<(Position, Instant)>>,
     /// For who follows the log as well.
     pub(super) lately: Mutex<Lately>,
     /// Held by who reads the store for this index.
@@ -74,6 +82,7 @@ impl IndexedBoard {
             floor: Mutex::default(),
             state: Gate::new(State::Filling),
             ahead: Mutex::default(),
+            written: Mutex::default(),
             lately: Mutex::default(),
             turn: tokio::sync::Mutex::default(),
             progress: Mutex::default(),
@@ -94,8 +103,26 @@ impl IndexedBoard {
     }
 
     pub(super) fn is_behind(&self) -> bool {
-        let floor = self.floor();
-        self.position().is_some_and(|position| position < floor)
+        self.is_below(self.floor())
+    }
+
+    pub(super) fn is_below(&self, goal: Position) -> bool {
+        self.position().is_some_and(|position| position < goal)
+    }
+
+    /// This node has written up to here.
+    pub(super) fn wrote(&self, newest: Position) {
+        *self.written.lock() = Some((newest, Instant::now()));
+        self.raise_floor(newest);
+    }
+
+    /// Up to where it is brought while nobody asks: to what this node wrote last, as long as it goes on writing. What others did behind that is read, or told, with
+    /// what lies before the next that it writes.
+    pub(super) fn goal(&self) -> Position {
+        match *self.written.lock() {
+            Some((newest, when)) if when.elapsed() < WRITES => newest,
+            _ => self.floor(),
+        }
     }
 
     /// Where it is, if it is ready.

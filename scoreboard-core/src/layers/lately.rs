@@ -1,0 +1,176 @@
+//! What counted on a board lately, kept for who has to know of it and need not read it then: by this node, or told by another.
+
+use std::collections::VecDeque;
+
+use crate::store::AppliedChange;
+use crate::version::Version;
+
+/// The newest changes of a board by their versions, perhaps with gaps; `MOST` at the most, some 150 bytes each. Who comes later reads the log.
+#[derive(Debug, Default)]
+pub(super) struct Lately<const MOST: usize>(VecDeque<AppliedChange>);
+
+impl<const MOST: usize> Lately<MOST> {
+    /// Takes them in where their versions belong. What is there already is as it was told last.
+    pub(super) fn keep(&mut self, changes: impl IntoIterator<Item = AppliedChange>) {
+        let mut changes: Vec<_> = changes.into_iter().collect();
+        changes.sort_by_key(|change| change.position.version);
+        let Some(first) = changes.first().map(|change| change.position.version) else { return };
+        // All at once: they may belong before hundreds that are there.
+        let at = self.0.partition_point(|there| there.position.version < first);
+        let mut behind = self.0.split_off(at).into_iter().peekable();
+        for change in changes {
+            let version = change.position.version;
+            while let Some(there) = behind.next_if(|there| there.position.version <= version) {
+                self.0.push_back(there);
+            }
+            match self.0.back_mut().filter(|there| there.position.version == version) {
+                Some(there) => *there = change,
+                None => self.0.push_back(change),
+            }
+        }
+        self.0.extend(behind);
+        self.0.drain(..self.0.len().saturating_sub(MOST));
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Those behind a version, with gaps.
+    pub(super) fn behind(&self, after: Version) -> impl Iterator<Item = &AppliedChange> {
+        self.0.range(self.starts_behind(after)..)
+    }
+
+    /// Forgets what is not behind a version, and gives those that follow it without a gap.
+    pub(super) fn following(&mut self, after: Version) -> impl Iterator<Item = &AppliedChange> {
+        self.0.drain(..self.starts_behind(after));
+        let follow = self.0.iter().scan(after, |before, change| {
+            *before = before.next();
+            (change.position.version == *before).then_some(change)
+        });
+        follow.fuse()
+    }
+
+    /// Gives up those that follow a version without a gap. What is not behind it is not needed any more.
+    pub(super) fn take(&mut self, after: Version, limit: usize) -> Vec<AppliedChange> {
+        let count = self.following(after).take(limit).count();
+        self.0.drain(..count).collect()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    fn starts_behind(&self, after: Version) -> usize {
+        self.0.partition_point(|change| change.position.version <= after)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::board::Season;
+    use crate::clock::Timestamp;
+    use crate::ids::{ActionId, UserId};
+    use crate::score::Points;
+    use crate::store::{Becomes, Origin};
+    use crate::version::{Epoch, Position};
+
+    const NONE: [u64; 0] = [];
+
+    fn change(version: u64) -> AppliedChange {
+        AppliedChange {
+            position: Position { epoch: Epoch::new(1), version: Version::new(version) },
+            action_id: ActionId::from_bytes([1; 16]),
+            season: Season::FIRST,
+            user_id: UserId::MIN,
+            kind: "tap".parse().expect("a slug"),
+            points: Points::new(1).expect("small"),
+            origin: Origin::Action,
+            at: Timestamp::from_millis(0),
+            had_score: true,
+            becomes: Becomes::Same,
+        }
+    }
+
+    fn versions<'c>(changes: impl IntoIterator<Item = &'c AppliedChange>) -> Vec<u64> {
+        changes.into_iter().map(|change| change.position.version.get()).collect()
+    }
+
+    fn take<const MOST: usize>(lately: &mut Lately<MOST>, after: u64, limit: usize) -> Vec<u64> {
+        versions(&lately.take(Version::new(after), limit))
+    }
+
+    #[test]
+    fn each_is_given_up_once_and_none_behind_a_gap() {
+        let mut lately = Lately::<10>::default();
+        lately.keep([5, 6, 2, 3, 9].map(change));
+        assert_eq!(versions(lately.behind(Version::new(2))), [3, 5, 6, 9]);
+        assert_eq!(take(&mut lately, 0, 10), NONE, "the first is missing");
+        assert_eq!(take(&mut lately, 1, 1), [2]);
+        assert_eq!(take(&mut lately, 2, 10), [3]);
+        assert_eq!(take(&mut lately, 4, 10), [5, 6]);
+        assert_eq!(take(&mut lately, 4, 10), NONE, "it was given up");
+        assert_eq!(take(&mut lately, 10, 10), NONE);
+        assert_eq!(versions(lately.behind(Version::ZERO)), NONE, "what was passed is gone");
+    }
+
+    #[test]
+    fn what_follows_stays_until_it_is_passed() {
+        let mut lately = Lately::<10>::default();
+        lately.keep([5, 6, 2, 3].map(change));
+        assert_eq!(versions(lately.following(Version::ZERO)), NONE, "the first is missing");
+        for _ in 0..2 {
+            assert_eq!(versions(lately.following(Version::new(1))), [2, 3]);
+        }
+        lately.keep([change(4)]);
+        assert_eq!(versions(lately.following(Version::new(2))), [3, 4, 5, 6]);
+        assert_eq!(versions(lately.following(Version::new(1))), NONE, "what was passed is gone");
+    }
+
+    #[test]
+    fn no_more_is_kept_than_there_is_room_for() {
+        let mut lately = Lately::<100>::default();
+        lately.keep((1..=102).map(change));
+        assert_eq!(lately.behind(Version::ZERO).count(), 100);
+        assert_eq!(take(&mut lately, 2, 1), [3], "the oldest went");
+        lately.clear();
+        assert_eq!(take(&mut lately, 3, 1), NONE);
+    }
+
+    /// Against a map, of which the same is asked.
+    #[test]
+    fn whatever_comes_in_whatever_order_is_there_once_and_as_it_was_told_last() {
+        let mut lately = Lately::<64>::default();
+        let mut expected = BTreeMap::new();
+        let mut random = 1_u64;
+        let mut below = |limit: u64| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (random >> 33) % limit
+        };
+        for round in 0..2_000 {
+            let changes: Vec<_> = (0..below(20))
+                .map(|_| AppliedChange { at: Timestamp::from_millis(round), ..change(below(200)) })
+                .collect();
+            lately.keep(changes.clone());
+            expected.extend(changes.into_iter().map(|change| (change.position.version, change)));
+            while expected.len() > 64 {
+                expected.pop_first();
+            }
+            assert!(lately.behind(Version::ZERO).eq(expected.range(Version::new(1)..).map(|(_, change)| change)));
+            assert!(lately.0.iter().eq(expected.values()));
+            let after = Version::new(below(200));
+            let taken = lately.take(after, 5);
+            expected.retain(|version, _| *version > after);
+            for change in taken {
+                assert_eq!(expected.pop_first().map(|(_, change)| change), Some(change));
+            }
+            if round % 50 == 0 {
+                lately.clear();
+                expected.clear();
+            }
+        }
+    }
+}
