@@ -27,6 +27,19 @@ pub trait Broadcaster: fmt::Debug + Send + Sync + 'static {
     /// If the future is dropped, each watcher may or may not have been told.
     async fn publish(&self, board: &BoardId, position: Position) -> Result<(), BackendError>;
 
+    /// Announces to the watchers of this process what another node has announced to all others. By default everybody is told once more, which does no harm.
+    ///
+    /// # Errors
+    ///
+    /// As [`publish`](Self::publish).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`publish`](Self::publish).
+    async fn publish_here(&self, board: &BoardId, position: Position) -> Result<(), BackendError> {
+        self.publish(board, position).await
+    }
+
     /// Follows a board's announcements from now on.
     ///
     /// - Positions come in rising order; a slow reader is given the newest and misses those between: memory is bounded.

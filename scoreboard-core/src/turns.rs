@@ -33,6 +33,9 @@ pub trait Turns: fmt::Debug + Send + Sync + 'static {
     /// If the future is dropped, they go into the next.
     async fn gather(&self, _board: &BoardId) {}
 
+    /// All changes to the board that have come are in the batch that is applied next.
+    fn gathered(&self, _board: &BoardId) {}
+
     /// Whether another node, which has written up to here for this one, has told everybody of it: then this one need not. By default none has.
     fn is_announced(&self, _board: &BoardId, _position: Position) -> bool {
         false

@@ -17,6 +17,8 @@ use tokio::task::JoinHandle;
 struct Rigged {
     permits: Arc<Semaphore>,
     asked: parking_lot::Mutex<Vec<String>>,
+    /// What else it was told, and of which board.
+    told: parking_lot::Mutex<Vec<String>>,
     fails: bool,
 }
 
@@ -28,6 +30,14 @@ impl Turns for Rigged {
             return Err(BackendError::new(ErrorKind::Contended, "rigged", "turn"));
         }
         Ok(Turn::new(self.permits.clone().acquire_owned().await.expect("never closed")))
+    }
+
+    async fn gather(&self, board: &BoardId) {
+        self.told.lock().push(format!("gather {board}"));
+    }
+
+    fn gathered(&self, board: &BoardId) {
+        self.told.lock().push(format!("gathered {board}"));
     }
 }
 
@@ -44,8 +54,9 @@ impl Node {
             let board = BoardId::new(board).expect("a slug");
             let _ = store.create_board(&BoardSpec::new(board)).await.expect("memory");
         }
-        let turns = Arc::new(Rigged { permits: Arc::new(Semaphore::new(permits)), asked: Default::default(), fails });
-        let config = GroupCommitConfig::default();
+        let permits = Arc::new(Semaphore::new(permits));
+        let turns = Arc::new(Rigged { permits, asked: Default::default(), told: Default::default(), fails });
+        let config = GroupCommitConfig { max_batch: 32, ..GroupCommitConfig::default() };
         let group = Arc::new(GroupCommit::taking_turns(store.clone(), config, None, Some(turns.clone())));
         Self { store, turns, group }
     }
@@ -112,6 +123,32 @@ async fn turns_are_taken_at_the_board_that_others_write_to_until_they_have_gone(
         node.applied(number, "main").await;
     }
     assert_eq!(node.asked(), 16, "then it is alone again");
+}
+
+#[tokio::test]
+async fn what_is_on_its_way_is_waited_for_where_a_batch_has_room_and_is_of_one_board() {
+    let node = Node::new(1, false).await;
+    let told = || std::mem::take(&mut *node.turns.told.lock());
+    for board in ["main", "other"] {
+        node.applied(1 + u16::from(board == "main"), board).await;
+        assert_eq!(told(), [format!("gather {board}"), format!("gathered {board}")]);
+    }
+    let both = node.group.apply(&[change(3, "main"), change(4, "other")]).await.expect("applied");
+    assert!(both.iter().all(|outcome| matches!(outcome, Outcome::Applied(_))));
+    assert_eq!(told(), [""; 0]);
+    // All are queued before the first is taken: two batches are full, and what is left has waited for one of them.
+    for call in (100..170).map(|number| node.apply(number, "main")).collect::<Vec<_>>() {
+        assert!(matches!(call.await.expect("no panic"), Outcome::Applied(_)));
+    }
+    assert_eq!(told(), ["gather main", "gathered main"], "for the third, of six");
+    // What did not fit into one batch begins the next, which does not wait.
+    let large: Vec<_> = (200..230).map(|number| change(number, "main")).collect();
+    let (first, second) = tokio::join!(node.group.apply(&large), async {
+        let large: Vec<_> = (300..330).map(|number| change(number, "main")).collect();
+        node.group.apply(&large).await
+    });
+    assert_eq!((first.expect("applied").len(), second.expect("applied").len()), (30, 30));
+    assert_eq!(told(), ["gathered main"], "the second");
 }
 
 #[tokio::test]

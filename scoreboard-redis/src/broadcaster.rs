@@ -127,6 +127,11 @@ impl Broadcaster for RedisBroadcaster {
         self.announce(&announcement).await.map_err(|failure| failure.during("publish"))
     }
 
+    async fn publish_here(&self, board: &BoardId, position: Position) -> Result<(), BackendError> {
+        self.0.boards.announce(board, position);
+        Ok(())
+    }
+
     async fn subscribe(&self, board: &BoardId) -> Result<BoxStream<'static, Position>, BackendError> {
         // First of all, so that nothing is missed from here on.
         let watcher = Boards::watch(&self.0.boards, board);

@@ -28,13 +28,16 @@ use acquaintances::{Acquaintances, Known};
 /// How many log rows are read at once.
 const ROWS: usize = 4_000;
 
+/// So many are looked at without a pause.
+const TOGETHER: u64 = 256;
+
 /// What is watched for, and how.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct FraudWatchConfig {
     /// The rules, with what is done about what they find. Default: all of them, and nobody but people is told.
     pub rules: Rules,
-    /// How often the log is looked at. Default: 2 s.
+    /// How often the log is looked at, at least. Default: 2 s.
     pub poll_interval: Duration,
     /// So many users of each board are remembered, with some 3 KiB each, at most
     /// [`History::MAX_BYTES`](crate::statistical::History::MAX_BYTES); who was forgotten is read again from the store. Default: 20,000.
@@ -128,12 +131,15 @@ impl FraudWatch {
     pub async fn follow(self) {
         let mut polls = interval(self.shared.config.poll_interval);
         polls.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut failed = false;
         loop {
             tokio::select! {
                 _ = polls.tick() => {}
-                () = self.shared.crowded() => polls.reset(),
+                () = self.shared.crowded(), if !failed => polls.reset(),
             }
-            if let Err(error) = self.look().await {
+            let looked = self.look().await;
+            failed = looked.is_err();
+            if let Err(error) = looked {
                 tracing::warn!(error = %Chain(&error), "the log could not be watched for fraud; trying again");
             }
         }
@@ -280,6 +286,10 @@ impl Shared {
             }
             watched.position.version = row.position.version;
             progress.changes += 1;
+            if progress.changes.is_multiple_of(TOGETHER) {
+                // Whoever else is to run on this thread.
+                tokio::task::yield_now().await;
+            }
         }
         Ok(())
     }

@@ -55,6 +55,7 @@ pub trait CommitListener: Send + Sync + 'static {
 /// A [`ScoreStore`] that applies what is waiting in one transaction while the one before commits.
 ///
 /// No timer: on an idle board a change commits at once, on a busy one in batches as large as the commit before took long.
+/// (A node that writes for others waits a moment for those that are busy.)
 ///
 /// - Each call has its own outcomes; one that the store cannot take at all (a defect, not a refusal) fails alone: its batch is
 ///   halved until it stands by itself.
@@ -63,7 +64,8 @@ pub trait CommitListener: Send + Sync + 'static {
 /// - A batch whose outcome is unknown is sent again with the same ids, which settles it.
 /// - What waits behind a batch that fails after long is refused with it: the store would let it wait as long again.
 /// - A caller that goes away changes nothing: what was queued is applied.
-/// - Where other nodes write to the same board, it waits for its [turn](Turns), if it is given any, before it gathers.
+/// - Where other nodes write to the same board, it waits for its [turn](Turns), if it is given any, and for
+///   [what they are about to hand it](Turns::gather), before it gathers.
 ///
 /// Dropping the last handle lets the queue drain; [`close`](Self::close) waits for it.
 ///

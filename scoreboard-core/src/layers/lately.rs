@@ -15,6 +15,12 @@ impl<const MOST: usize> Lately<MOST> {
         let mut changes: Vec<_> = changes.into_iter().collect();
         changes.sort_by_key(|change| change.position.version);
         let Some(first) = changes.first().map(|change| change.position.version) else { return };
+        // Whoever gives versions out again, in a later epoch, has gone back behind what was there.
+        let epoch = changes.iter().map(|change| change.position.epoch).max();
+        let is_gone = |there: &AppliedChange| there.position.version >= first && Some(there.position.epoch) < epoch;
+        while self.0.back().is_some_and(is_gone) {
+            self.0.pop_back();
+        }
         // All at once: they may belong before hundreds that are there.
         let at = self.0.partition_point(|there| there.position.version < first);
         let mut behind = self.0.split_off(at).into_iter().peekable();
@@ -128,6 +134,23 @@ mod tests {
         lately.keep([change(4)]);
         assert_eq!(versions(lately.following(Version::new(2))), [3, 4, 5, 6]);
         assert_eq!(versions(lately.following(Version::new(1))), NONE, "what was passed is gone");
+    }
+
+    #[test]
+    fn what_an_epoch_has_undone_is_gone() {
+        let mut lately = Lately::<10>::default();
+        let later = |version| {
+            let mut change = change(version);
+            change.position.epoch = Epoch::new(2);
+            change
+        };
+        lately.keep([2, 3, 4, 5].map(change));
+        lately.keep([later(4)]);
+        assert_eq!(versions(lately.behind(Version::ZERO)), [2, 3, 4]);
+        lately.keep([change(5)]);
+        lately.keep([later(5)]);
+        let kept: Vec<u64> = lately.behind(Version::ZERO).map(|change| change.position.epoch.get()).collect();
+        assert_eq!(kept, [1, 1, 2, 2]);
     }
 
     #[test]

@@ -163,7 +163,7 @@ impl OneWriter {
     }
 
     /// Hears what other nodes say, and applies what they ask for: by `store`, which is what stands above this, so that theirs goes into one batch with this
-    /// node's own. Never returns: run it as a task.
+    /// node's own, and is announced. Never returns: run it as a task.
     ///
     /// # Cancel safety
     ///
@@ -211,10 +211,12 @@ impl OneWriter {
             let mut applying = store.apply(ask.changes());
             // They are queued by then.
             let applied = poll_fn(|context| Poll::Ready(applying.as_mut().poll(context))).await;
-            self.asked(&board, &ask);
             match applied {
                 Poll::Ready(applied) => applied,
-                Poll::Pending => applying.await,
+                Poll::Pending => {
+                    self.asked(&board, &ask);
+                    applying.await
+                }
             }
         };
         // Not by one that is closing.
@@ -445,10 +447,15 @@ impl Turns for OneWriter {
             boards.get(board).and_then(asked)
         };
         let Some(asked) = asked else { return };
-        let are_missing = || self.with(board, |shareholders| shareholders.askers.are_missing());
+        let are_missing = || self.with(board, |shareholders| shareholders.askers.are_missing(Instant::now()));
         let until = Instant::now() + RETURN;
         while are_missing() && timeout_at(until, asked.notified()).await.is_ok() {}
-        self.with(board, |shareholders| shareholders.askers.gathered());
+    }
+
+    fn gathered(&self, board: &BoardId) {
+        if let Some(shareholders) = self.shared.boards.lock().get_mut(board) {
+            shareholders.askers.gathered();
+        }
     }
 
     fn is_announced(&self, board: &BoardId, position: Position) -> bool {

@@ -71,7 +71,8 @@ impl Default for RankIndexedConfig {
 ///   log goes on; then the log is applied from before the first page. Whoever's row came behind their page ends with that row, all others with what
 ///   their page said: exact, without stopping anybody.
 /// - **Then it follows.** What is applied through this handle is in the index before the caller has its answer. What other nodes apply comes by
-///   announcement, and by asking every [`poll_interval`](RankIndexedConfig::poll_interval).
+///   announcement, and by asking every [`poll_interval`](RankIndexedConfig::poll_interval); while this one writes to the board,
+///   with what it writes next, or when it is read.
 /// - **Nothing old.** Whatever position was seen through this handle, in whatever answer, is a floor: no answer from the index is below it. A read
 ///   that finds the index behind brings it forward by the log, or is answered by the store. So who asks another node for a version
 ///   they were told (`minVersion`) first lets it ask [`board`](ScoreStore::board), and then reads no less.

@@ -72,12 +72,12 @@ impl fmt::Debug for AfterCommit {
 impl CommitListener for AfterCommit {
     async fn committed(&self, changes: &[Change], outcomes: &[Outcome]) {
         for (board, position) in moved(outcomes) {
-            if self.is_announced(&board, position) {
-                self.cache.raise_near_floor(&board, position).await;
-            } else {
-                refresh(&*self.cache, &board, position).await;
-                publish(&*self.broadcaster, &board, position).await;
+            let is_announced = self.is_announced(&board, position);
+            match is_announced {
+                false => refresh(&*self.cache, &board, position).await,
+                true => self.cache.raise_near_floor(&board, position).await,
             }
+            publish(&*self.broadcaster, &board, position, is_announced).await;
             self.write_through.moved(&board);
         }
         // What a game server recorded was never under way.

@@ -135,11 +135,13 @@ impl Scoreboard {
             Moderated::Refused(refusal) => return Err(Rejection::Moderation(refusal).into()),
         };
         // Also of one that was carried out before: whoever did may have ended before anybody was told. Ranks in memory learn of it by the asking.
-        for board in self.parts.store.boards().await? {
-            let (id, position) = (&board.spec.id, board.position());
-            refresh(&*self.parts.cache, id, position).await;
-            publish(&*self.parts.broadcaster, id, position).await;
-            self.parts.write_through.moved(id);
+        let boards = self.parts.store.boards().await?;
+        for board in &boards {
+            refresh(&*self.parts.cache, &board.spec.id, board.position()).await;
+        }
+        for board in &boards {
+            publish(&*self.parts.broadcaster, &board.spec.id, board.position(), false).await;
+            self.parts.write_through.moved(&board.spec.id);
         }
         Ok(effects)
     }

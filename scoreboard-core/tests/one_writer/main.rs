@@ -291,27 +291,35 @@ async fn what_another_wrote_is_announced_by_that_one_alone_and_nothing_older_is_
         assert!(page.position.version >= version, "{:?} is older than {version}", page.position);
         settle().await;
     };
-    let told = |node: usize| nodes[node].1.0.load(Ordering::SeqCst);
+    let told = |node: usize| [&nodes[node].1.all, &nodes[node].1.here].map(|told| told.load(Ordering::SeqCst));
     for number in 0..10 {
         counts(usize::from(number % 2), number).await;
     }
-    let (asked, before) = (network.batches(), [told(0), told(1)]);
+    let (asked, [[all, here], [never, own]]) = (network.batches(), [told(0), told(1)]);
     for number in 10..50 {
         counts(usize::from(number % 2), number).await;
     }
     assert_eq!(network.batches() - asked, 20, "the second has the first write");
-    assert_eq!([told(0) - before[0], told(1) - before[1]], [40, 0]);
+    assert_eq!([told(0), told(1)], [[all + 40, here], [never, own + 20]], "its own watchers, and nobody else");
     nodes.iter().for_each(|(.., serving)| serving.abort());
 }
 
-/// How often anybody was told anything.
+/// How often all were told anything, and who is at this node.
 #[derive(Debug, Default)]
-struct Told(AtomicUsize);
+struct Told {
+    all: AtomicUsize,
+    here: AtomicUsize,
+}
 
 #[async_trait]
 impl Broadcaster for Told {
     async fn publish(&self, _: &BoardId, _: Position) -> Result<(), BackendError> {
-        self.0.fetch_add(1, Ordering::SeqCst);
+        self.all.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    }
+
+    async fn publish_here(&self, _: &BoardId, _: Position) -> Result<(), BackendError> {
+        self.here.fetch_add(1, Ordering::SeqCst);
         Ok(())
     }
 

@@ -563,6 +563,12 @@ async fn while_a_node_writes_nobody_reads_for_it_what_lies_behind_what_it_wrote(
     store.apply(&[set(42, 1, 42)]).await.expect("applied");
     tokio::time::sleep(Duration::from_millis(150)).await;
     assert_eq!(at(), 42, "it writes no more");
+    // What has counted long ago is not what it writes.
+    store.apply(&[set(43, 1, 43)]).await.expect("applied");
+    node.apply(&[set(44, 1, 44)]).await.expect("applied");
+    node.apply(&[set(2, 2, 2)]).await.expect("applied");
+    tokio::time::sleep(Duration::from_millis(25)).await;
+    assert_eq!(at(), 44);
 }
 
 #[tokio::test(start_paused = true)]

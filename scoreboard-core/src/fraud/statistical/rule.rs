@@ -17,8 +17,8 @@ pub struct Seen<'a> {
     pub neighbours: &'a Neighbours<'a>,
 }
 
-/// Who was seen within a day where a user was, the user among them, sorted; nobody where that is not known. Looked up when first asked for: most that a user does
-/// no rule wants to know it of.
+/// Who was seen within a day where a user was, the user among them, sorted; nobody where that is not known. Looked up when first asked for: of who was
+/// found with others no rule wants to know it again on the same day.
 #[derive(Debug, Default)]
 pub struct Neighbours<'s> {
     at_address: OnceLock<Vec<UserId>>,

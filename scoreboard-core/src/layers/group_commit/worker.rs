@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
 use crate::error::{BackendError, Chain, ErrorKind};
+use crate::ids::BoardId;
 use crate::layers::group_commit::neighbours::Neighbours;
 use crate::layers::group_commit::{Answer, CommitListener, GroupCommitConfig, Job};
 use crate::store::{Change, Outcome, ScoreStore};
@@ -37,6 +38,12 @@ impl Group {
     fn push(&mut self, job: Job) {
         self.waiting.push((job.changes.len(), job.answer));
         self.changes.extend(job.changes);
+    }
+
+    /// The board that all changes are of, if it is one.
+    fn only_board(&self) -> Option<&BoardId> {
+        let board = &self.changes.first()?.board;
+        self.changes.iter().all(|change| change.board == *board).then_some(board)
     }
 
     /// The later half of the calls; at least one stays.
@@ -80,12 +87,20 @@ impl Worker {
             let mut group = Group::default();
             group.push(first);
             self.gather(&mut group, &mut carried, &mut queue);
+            let has_room =
+                |group: &Group, carried: &Option<Job>| carried.is_none() && group.changes.len() < self.config.max_batch;
             // What did not fit into the batch before has waited long enough.
-            let waits = !was_carried && carried.is_none();
+            let waits = !was_carried && has_room(&group, &carried);
             // A defect of who gives turns costs a turn.
             let turn = AssertUnwindSafe(self.turn(&group, waits)).catch_unwind().await.unwrap_or_default();
             // All that came while this node waited.
             self.gather(&mut group, &mut carried, &mut queue);
+            if let Some(turns) = &self.turns
+                && has_room(&group, &carried)
+                && let Some(board) = group.only_board()
+            {
+                turns.gathered(board);
+            }
             metrics::histogram!("scoreboard_commit_batch_size").record(group.changes.len() as f64);
             // A panic in a store or a listener is its callers' unknown outcome, not the end of all commits.
             let began = Instant::now();
@@ -128,8 +143,8 @@ impl Worker {
     /// Waits for what is known to be coming, if it may; and for the turn of this node, where others write to a board of the group as well.
     async fn turn(&self, group: &Group, waits: bool) -> Option<Turn> {
         let turns = self.turns.as_ref()?;
-        if waits {
-            turns.gather(&group.changes.first()?.board).await;
+        if waits && let Some(board) = group.only_board() {
+            turns.gather(board).await;
         }
         let board = self.neighbours.lock().shared_board(&group.changes)?;
         match turns.turn(&board).await {

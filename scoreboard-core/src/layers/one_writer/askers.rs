@@ -21,7 +21,7 @@ const MOST: usize = 64;
 #[derive(Debug, Default)]
 pub(super) struct Askers {
     nodes: BTreeMap<String, Asker>,
-    /// How many batches were gathered so far.
+    /// How many batches were gathered into which all went that had come.
     batches: u64,
 }
 
@@ -66,11 +66,12 @@ impl Askers {
     }
 
     /// Whether one that was answered with the batch before is still to come with its next.
-    pub(super) fn are_missing(&self) -> bool {
-        self.nodes.values().any(|asker| asker.is_busy && asker.behind < self.batches)
+    pub(super) fn are_missing(&self, now: Instant) -> bool {
+        let is_missing = |asker: &Asker| asker.is_busy && asker.behind < self.batches && now < asker.asked + LATELY;
+        self.nodes.values().any(is_missing)
     }
 
-    /// All that is queued goes into one batch. Who has not come is not waited for again, until it asks.
+    /// All that was queued is in one batch. Who has not come is not waited for again, until it asks.
     pub(super) fn gathered(&mut self) {
         for asker in self.nodes.values_mut().filter(|asker| asker.behind < self.batches) {
             asker.is_busy = false;
@@ -87,20 +88,21 @@ mod tests {
     async fn who_has_more_to_ask_is_missing_until_it_asks() {
         let mut askers = Askers::default();
         let now = Instant::now();
-        let looks = |askers: &Askers| (askers.are_there(now), askers.are_missing());
+        let looks = |askers: &Askers| (askers.are_there(now), askers.are_missing(now));
         assert_eq!(looks(&askers), (false, false));
         let asks = |askers: &mut Askers, changes, later| {
             askers.ask("a", changes, now + later);
             assert_eq!(looks(askers), (true, false), "it is here");
             askers.answered("a", now + later);
             askers.gathered();
-            askers.are_missing()
+            askers.are_missing(now + later)
         };
         assert!(!asks(&mut askers, BUSY, Duration::ZERO), "nobody knows whether it comes back");
         assert!(asks(&mut askers, BUSY, RETURN), "it has come back");
         assert!(asks(&mut askers, BUSY, RETURN), "and again");
+        assert!(askers.are_missing(now) && !askers.are_missing(now + LATELY * 2), "not for ever");
         askers.gathered();
-        assert!(!askers.are_missing(), "this time it did not");
+        assert!(!askers.are_missing(now), "this time it did not");
         assert!(asks(&mut askers, BUSY, RETURN));
         assert!(!asks(&mut askers, BUSY - 1, RETURN), "it had few");
         assert!(!asks(&mut askers, BUSY, RETURN * 5 / 2), "it took its time");

@@ -51,7 +51,10 @@ impl RankIndexed {
         self.remember(indexed, new().map(|(change, receipt)| AppliedChange::of(change, receipt)));
         let steps: Vec<Step> = new().map(|(_, receipt)| Step::from(*receipt)).collect();
         let told = indexed.take_own(&steps);
-        indexed.wrote(newest);
+        if let Some(written) = steps.iter().map(|step| step.position).max() {
+            indexed.wrote(written);
+        }
+        indexed.raise_floor(newest);
         if told != Told::Current || indexed.is_behind() {
             self.shared.wake.notify_one();
         }

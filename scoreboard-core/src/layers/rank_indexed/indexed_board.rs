@@ -113,7 +113,6 @@ impl IndexedBoard {
     /// This node has written up to here.
     pub(super) fn wrote(&self, newest: Position) {
         *self.written.lock() = Some((newest, Instant::now()));
-        self.raise_floor(newest);
     }
 
     /// Up to where it is brought while nobody asks: to what this node wrote last, as long as it goes on writing. What others did behind that is read, or told, with
