@@ -1,5 +1,6 @@
 //! Reads, one by one, while the servers take all the updates they can.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
@@ -20,7 +21,7 @@ const STYLES: [&str; 3] = ["ordinal", "competition", "dense"];
 
 /// What has been read so far.
 pub(crate) struct Reads {
-    connections: [TcpStream; 2],
+    servers: [SocketAddr; 2],
     /// Each page is read for the first time once.
     pages: std::vec::IntoIter<String>,
     took: [Vec<Duration>; WAYS.len()],
@@ -39,25 +40,22 @@ impl Reads {
         play(server).await;
         let pages = (1..=USERS).flat_map(|limit| STYLES.map(|style| format!("limit={limit}&style={style}")));
         let pages: Vec<String> = pages.collect();
-        let connect = |server: &Server| TcpStream::connect(server.address());
-        let [first, second] = [connect(&cluster.servers[0]).await, connect(&cluster.servers[1]).await];
-        let connections = [first, second].map(|stream| stream.expect("the server takes connections"));
-        for connection in &connections {
-            connection.set_nodelay(true).expect("TCP knows TCP_NODELAY");
-        }
-        Self { connections, pages: pages.into_iter(), took: Default::default() }
+        let servers = [0, 1].map(|at| cluster.servers[at].address());
+        Self { servers, pages: pages.into_iter(), took: Default::default() }
     }
 
     /// Reads for so long, or until there is no page left.
     pub(crate) async fn round(&mut self, duration: Duration) {
         let deadline = Instant::now() + duration;
+        // Anew in each round: a server keeps none that is silent until the next.
+        let mut connections = [connect(self.servers[0]).await, connect(self.servers[1]).await];
         // The writers open their connections first.
         sleep(duration / 10).await;
         while Instant::now() < deadline {
             let Some(page) = self.pages.next() else { return };
             let quiet = format!("board={QUIET}&{page}");
             for (way, (server, query)) in [(0, &quiet), (1, &quiet), (1, &quiet), (1, &page)].into_iter().enumerate() {
-                let took = read(&mut self.connections[server], query).await;
+                let took = read(&mut connections[server], query).await;
                 self.took[way].push(took);
             }
             // As much of the run as can be is seen.
@@ -80,6 +78,12 @@ impl Reads {
             println!("{way:<28} {:>8} {median:>7.2} ms {p99:>7.2} ms {:>22.2}", took.len(), median / near);
         }
     }
+}
+
+async fn connect(server: SocketAddr) -> TcpStream {
+    let connection = TcpStream::connect(server).await.expect("the server takes connections");
+    connection.set_nodelay(true).expect("TCP knows TCP_NODELAY");
+    connection
 }
 
 async fn read(connection: &mut TcpStream, query: &str) -> Duration {
