@@ -352,14 +352,19 @@ impl OneWriter {
             return;
         }
         let (epoch, now) = (self.shared.epoch.load(Ordering::Relaxed), Instant::now());
+        let mut written: HashMap<&BoardId, Vec<_>> = HashMap::new();
         for (change, outcome) in changes.iter().zip(outcomes) {
-            let Some(receipt) = outcome.receipt().filter(|receipt| !receipt.replayed) else { continue };
-            let Some(shareholders) = boards.get_mut(&receipt.board) else { continue };
-            shareholders.known = shareholders.known.max(receipt.version);
+            if let Some(receipt) = outcome.receipt().filter(|receipt| !receipt.replayed) {
+                written.entry(&receipt.board).or_default().push((change, receipt));
+            }
+        }
+        for (board, written) in written {
+            let Some(shareholders) = boards.get_mut(board) else { continue };
+            let newest = written.iter().map(|(_, receipt)| receipt.version).max().unwrap_or_default();
+            shareholders.known = shareholders.known.max(newest);
             if shareholders.askers.are_there(now) {
-                if receipt.epoch.get() >= epoch {
-                    shareholders.written.keep([AppliedChange::of(change, receipt)]);
-                }
+                let written = written.into_iter().filter(|(_, receipt)| receipt.epoch.get() >= epoch);
+                shareholders.written.keep(written.map(|(change, receipt)| AppliedChange::of(change, receipt)));
             } else {
                 shareholders.written.clear();
             }
