@@ -122,10 +122,17 @@ macro_rules! slug_id {
         $(#[$doc])*
         ///
         /// A slug: `[a-z0-9][a-z0-9_-]{0,62}`.
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, Eq, PartialOrd, Ord, Hash)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
         #[cfg_attr(feature = "openapi", schema(value_type = String, pattern = "^[a-z0-9][a-z0-9_-]{0,62}$"))]
         pub struct $name(Arc<str>);
+
+        /// Most that are compared are clones of one.
+        impl PartialEq for $name {
+            fn eq(&self, other: &Self) -> bool {
+                Arc::ptr_eq(&self.0, &other.0) || *self.0 == *other.0
+            }
+        }
 
         impl $name {
             /// Checks and wraps a slug.

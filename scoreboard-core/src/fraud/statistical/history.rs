@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::clock::Timestamp;
+use crate::fraud::statistical::intervals::millis;
 use crate::ids::KindId;
 use crate::score::Points;
 use crate::store::{AppliedChange, LogRow, Origin};
@@ -29,6 +30,8 @@ pub struct Act {
 pub struct History {
     /// Oldest first.
     acts: VecDeque<Act>,
+    /// By so many milliseconds, in all, they are earlier than the one before each: nodes have clocks of their own, and clocks are set back.
+    set_back: u64,
     /// By the hour's number, modulo [`Self::HOURS`].
     hours: [u16; Self::HOURS],
     /// The newest hour that has a count, in hours since 1970.
@@ -67,9 +70,12 @@ impl History {
             return false;
         }
         self.count(row.at);
-        if self.acts.len() == Self::CAPACITY {
-            self.acts.pop_front();
+        if self.acts.len() == Self::CAPACITY
+            && let Some(oldest) = self.acts.pop_front()
+        {
+            self.set_back -= self.acts.front().map_or(0, |next| millis(next.at, oldest.at));
         }
+        self.set_back += self.acts.back().map_or(0, |newest| millis(row.at, newest.at));
         // One name for all acts of a kind.
         let known = self.acts.iter().rev().find(|act| act.kind == row.kind).map(|act| act.kind.clone());
         let kind = known.unwrap_or_else(|| row.kind.clone());
@@ -103,6 +109,12 @@ impl History {
     #[must_use]
     pub fn newest(&self) -> Option<&Act> {
         self.acts.back()
+    }
+
+    /// The sum of the times between its actions, in milliseconds; where one is earlier than the one before, that is 0.
+    pub(super) fn all_intervals(&self) -> u64 {
+        let (Some(oldest), Some(newest)) = (self.acts.front(), self.acts.back()) else { return 0 };
+        (newest.at.as_millis() - oldest.at.as_millis()).saturating_add_unsigned(self.set_back).unsigned_abs()
     }
 
     /// How many actions there were in the hour (UTC) of the newest one, in the hour before, and so on.

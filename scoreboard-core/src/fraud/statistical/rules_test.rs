@@ -44,13 +44,38 @@ fn look(rule: &dyn Rule, rows: &[LogRow]) -> Option<Evidence> {
 
 #[test]
 fn whether_a_median_is_below_something_is_known_without_it() {
-    let steady = BTreeSet::new();
+    let all = BTreeSet::new();
     for lengths in [&[][..], &[3], &[5], &[3, 5], &[5, 3], &[3, 5, 5], &[3, 3, 5], &[9, 1, 5, 5], &[4, 4, 4, 9]] {
-        let history = History::of(&rows([0].iter().chain(lengths).copied()));
-        let median = without_pauses(&history, &steady).1;
-        for least in 0..10 {
-            assert_eq!(is_faster_than(&history, &steady, least), median < least, "{lengths:?} below {least}");
+        let rows = rows([0].iter().chain(lengths).copied());
+        let set_back = |mut rows: Vec<LogRow>, at: usize| {
+            rows.iter_mut().skip(at).for_each(|row| row.at = Timestamp::from_millis(row.at.as_millis() - 8));
+            rows
+        };
+        for set_back_at in 0..=rows.len() {
+            let history = History::of(&set_back(rows.clone(), set_back_at));
+            let median = without_pauses(&history, &all).1;
+            for least in 0..10 {
+                let expected = median < least;
+                let why = format!("{lengths:?} below {least}, set back before {set_back_at}");
+                assert_eq!(is_faster_than(&history, &all, least), expected, "{why}");
+            }
         }
+        let steady = ["boss".parse().expect("a slug")].into();
+        assert!(!is_faster_than(&History::of(&rows), &steady, 0) && is_faster_than(&History::of(&rows), &steady, 1));
+    }
+}
+
+#[test]
+fn a_history_knows_how_long_all_its_intervals_are() {
+    let mut rows = rows((0..3 * History::CAPACITY as u64).map(|n| n * 7 % 50));
+    for (n, row) in rows.iter_mut().enumerate() {
+        row.at = Timestamp::from_millis(row.at.as_millis() - n as i64 * n as i64 * 11 % 40);
+    }
+    for count in 0..=rows.len() {
+        let history = History::of(&rows[..count]);
+        let times: Vec<_> = history.acts().map(|act| act.at).collect();
+        let sum: u128 = times.windows(2).map(|two| two[1].since(two[0]).as_millis()).sum();
+        assert_eq!(u128::from(history.all_intervals()), sum, "of {count}");
     }
 }
 

@@ -1,6 +1,6 @@
 //! This node's own changes that lie behind others which it has not heard of yet: kept until those are read, so that nothing is read twice.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 
 use crate::layers::rank_indexed::indexed_board::Step;
 use crate::version::Version;
@@ -8,28 +8,36 @@ use crate::version::Version;
 /// So many are kept, some batches of this node. What is beyond is read from the log like what others did.
 const MOST: usize = 4_096;
 
-/// Changes by their versions, all behind where the index is.
+/// Changes in the order of their versions, all behind where the index is.
 #[derive(Default)]
-pub(super) struct Ahead(BTreeMap<Version, Step>);
+pub(super) struct Ahead(VecDeque<Step>);
 
 impl Ahead {
+    /// Most come in their order.
     pub(super) fn keep(&mut self, steps: &[Step]) {
         let room = MOST.saturating_sub(self.0.len());
-        self.0.extend(steps.iter().take(room).map(|step| (step.position.version, *step)));
+        for step in steps.iter().take(room) {
+            let at = self.0.partition_point(|kept| kept.position.version < step.position.version);
+            match self.0.get_mut(at).filter(|kept| kept.position.version == step.position.version) {
+                Some(kept) => *kept = *step,
+                None => self.0.insert(at, *step),
+            }
+        }
     }
 
     /// Gives up those that go on from a version, one after the other, and says where the next one is that does not. What is not behind
     /// that version is not needed any more.
     pub(super) fn go_on_from(&mut self, mut version: Version) -> (Vec<Step>, Option<Version>) {
         let mut steps = Vec::new();
-        while let Some(first) = self.0.first_entry() {
-            if *first.key() > version.next() {
-                return (steps, Some(*first.key()));
+        while let Some(first) = self.0.pop_front() {
+            if first.position.version > version.next() {
+                let next = first.position.version;
+                self.0.push_front(first);
+                return (steps, Some(next));
             }
-            let step = first.remove();
-            if step.position.version > version {
-                version = step.position.version;
-                steps.push(step);
+            if first.position.version > version {
+                version = first.position.version;
+                steps.push(first);
             }
         }
         (steps, None)
