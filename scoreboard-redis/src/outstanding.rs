@@ -58,10 +58,10 @@ impl RedisOutstanding {
 
     async fn try_start(&self, user: UserId, action: OutstandingAction, max: NonZeroU32) -> Result<Started, Failure> {
         let mut script = OUTSTANDING_START.prepare_invoke();
-        script.key(self.redis.namespace().outstanding(user)).arg(max.get()).arg(written(action.id));
+        script.key(self.redis.namespace().outstanding(user)).arg(max.get()).arg(&written(action.id));
         script.arg(millis(action.expires_in.min(keys::ACTION))).arg(millis(keys::ACTION));
         for finished in self.finished.of(user) {
-            script.arg(written(finished));
+            script.arg(&written(finished));
         }
         started(&self.redis.script::<Vec<String>>(&script).await?)
     }
@@ -117,8 +117,11 @@ fn read(id: &str, left: &str) -> Option<OutstandingAction> {
     Some(OutstandingAction { id: ActionId::from_bytes(bytes), expires_in: Duration::from_millis(left.parse().ok()?) })
 }
 
-fn written(action: ActionId) -> String {
-    hex::encode(action.as_bytes())
+/// In hexadecimal.
+fn written(action: ActionId) -> [u8; 32] {
+    let mut text = [0; 32];
+    hex::encode_to_slice(action.as_bytes(), &mut text).expect("two digits for each byte");
+    text
 }
 
 fn millis(duration: Duration) -> u64 {

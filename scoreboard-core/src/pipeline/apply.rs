@@ -7,14 +7,13 @@ use async_trait::async_trait;
 
 use crate::broadcast::Broadcaster;
 use crate::error::{BackendError, ErrorKind, Rejection, Result};
-use crate::fraud::FraudDetector;
 use crate::ids::BoardId;
 use crate::layers::{CommitListener, TwoLevelCache};
 use crate::pipeline::Scoreboard;
 use crate::pipeline::publish::publish;
 use crate::pipeline::refresh::{moved, refresh};
 use crate::pipeline::write_through::WriteThrough;
-use crate::store::{Change, Origin, Outcome, Receipt, Refusal, ScoreStore};
+use crate::store::{Change, Outcome, Receipt, Refusal, ScoreStore};
 use crate::turns::Turns;
 use crate::version::Position;
 
@@ -50,7 +49,6 @@ impl Scoreboard {
 pub(super) struct AfterCommit {
     pub(super) cache: Arc<TwoLevelCache>,
     pub(super) broadcaster: Arc<dyn Broadcaster>,
-    pub(super) fraud: Arc<dyn FraudDetector>,
     pub(super) write_through: Arc<WriteThrough>,
     pub(super) turns: Option<Arc<dyn Turns>>,
 }
@@ -70,7 +68,7 @@ impl fmt::Debug for AfterCommit {
 
 #[async_trait]
 impl CommitListener for AfterCommit {
-    async fn committed(&self, changes: &[Change], outcomes: &[Outcome]) {
+    async fn committed(&self, _: &[Change], outcomes: &[Outcome]) {
         for (board, position) in moved(outcomes) {
             let is_announced = self.is_announced(&board, position);
             match is_announced {
@@ -79,11 +77,6 @@ impl CommitListener for AfterCommit {
             }
             publish(&*self.broadcaster, &board, position, is_announced).await;
             self.write_through.moved(&board);
-        }
-        // What a game server recorded was never under way.
-        let started = changes.iter().zip(outcomes).filter(|(change, _)| change.origin == Origin::Action);
-        for receipt in started.filter_map(|(_, outcome)| outcome.receipt()) {
-            self.fraud.on_settled(receipt.user_id, receipt.action_id);
         }
     }
 }

@@ -233,7 +233,6 @@ impl Builder {
         let after = AfterCommit {
             cache: cache.clone(),
             broadcaster: broadcaster.clone(),
-            fraud: fraud.clone(),
             write_through: write_through.clone(),
             turns: turns.clone(),
         };

@@ -25,7 +25,8 @@ impl Scoreboard {
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, the action counts wholly or not at all; hand the same one in again to find out.
+    /// If the future is dropped, the action counts wholly or not at all; hand the same one in again to find out. It may be taken to be
+    /// under way until its time is over, or until the user is to wait for it: then it is looked up.
     pub async fn submit(&self, user: UserId, action: SignedAction) -> Result<Receipt> {
         let admission = self.admit(user).await?; // 1. limit
         self.submit_admitted(admission, action).await
@@ -78,7 +79,8 @@ impl Scoreboard {
             at_most,
         };
         let applied = self.apply(change).await;
-        if matches!(applied, Ok(Applied::AboveCount) | Err(Error::Rejected(_))) {
+        // Here, and not where the batch is applied: that may be another node, and what this user starts next, they start here.
+        if matches!(applied, Ok(_) | Err(Error::Rejected(_))) {
             self.parts.fraud.on_settled(claims.user_id, claims.id);
         }
         match applied? {

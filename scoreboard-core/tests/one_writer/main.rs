@@ -5,8 +5,8 @@ mod network;
 #[allow(dead_code, reason = "most of it is for ranks alone")]
 mod rigged;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -17,9 +17,10 @@ use network::{Fate, Network};
 use rigged::Rigged;
 use scoreboard_core::memory::{InProcessBroadcaster, MemoryScoreStore};
 use scoreboard_core::{
-    ActionId, Audit, BackendError, BoardId, BoardSpec, Broadcaster, Change, Clock, Fingerprint, GroupCommit,
-    GroupCommitConfig, OneWriter, Origin, Outcome, PageQuery, Peers, Points, Position, Range, RankIndexed,
-    RankIndexedConfig, RankStyle, ScoreStore, Scoreboard, Season, Timestamp, TopQuery, UserId, Version, verify,
+    ActionId, ActionKind, Audit, BackendError, Board, BoardId, BoardSpec, Broadcaster, Change, Claims, Clock,
+    Fingerprint, FraudDetector, GroupCommit, GroupCommitConfig, IssueRequest, IssueVerdict, OneWriter, Origin, Outcome,
+    PageQuery, Peers, Points, PointsRule, Position, Range, RankIndexed, RankIndexedConfig, RankStyle, ScoreStore,
+    Scoreboard, Season, Timestamp, TopQuery, UserId, Verdict, VerifiedAction, Version, verify,
 };
 use tokio::task::{JoinHandle, yield_now};
 
@@ -302,6 +303,66 @@ async fn what_another_wrote_is_announced_by_that_one_alone_and_nothing_older_is_
     assert_eq!(network.batches() - asked, 20, "the second has the first write");
     assert_eq!([told(0), told(1)], [[all + 40, here], [never, own + 20]], "its own watchers, and nobody else");
     nodes.iter().for_each(|(.., serving)| serving.abort());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_action_is_settled_where_it_was_handed_in_and_nowhere_else() {
+    let (store, network) = (MemoryScoreStore::default(), Network::new());
+    let tap = ActionKind {
+        kind: "tap".parse().expect("a slug"),
+        points: PointsRule::Fixed(Points::new(1).expect("small")),
+        min_duration_seconds: 0,
+        lifetime_seconds: 60,
+        per_day: None,
+    };
+    let request = IssueRequest::new(BoardId::main(), tap.kind.clone());
+    let spec = BoardSpec { kinds: vec![tap], ..BoardSpec::new(BoardId::main()) };
+    let _ = store.create_board(&spec).await.expect("memory");
+    let mut nodes = Vec::new();
+    for name in ["a", "b"] {
+        let writer = OneWriter::new(Arc::new(store.clone()), None, network.line(name), Arc::new(Now(1)));
+        let settled = Arc::new(Settled::default());
+        let scoreboard = Scoreboard::builder(Arc::new(writer.clone()))
+            .with_turns(Arc::new(writer.clone()))
+            .with_fraud_detector(settled.clone())
+            .build();
+        let serving = tokio::spawn(writer.serve(scoreboard.store()));
+        nodes.push((scoreboard, settled, serving));
+    }
+    settle().await;
+    let mut expected = [Vec::new(), Vec::new()];
+    for number in 0..40_u8 {
+        let node = usize::from(number % 2);
+        let (scoreboard, user) = (&nodes[node].0, UserId::from_bytes([number; 16]));
+        let action = scoreboard.issue(user, request.clone()).await.expect("signed");
+        let receipt = scoreboard.submit(user, action).await.expect("counted");
+        expected[node].push(receipt.action_id);
+        settle().await;
+    }
+    assert!(network.batches() > 10, "the first has written for the second");
+    for (expected, (_, settled, serving)) in expected.iter().zip(&nodes) {
+        assert_eq!(*settled.0.lock().expect("no panic"), *expected);
+        serving.abort();
+    }
+}
+
+/// What was settled at a node that believes all.
+#[derive(Debug, Default)]
+struct Settled(Mutex<Vec<ActionId>>);
+
+#[async_trait]
+impl FraudDetector for Settled {
+    async fn on_issue(&self, _: &Claims, _: Timestamp) -> Result<IssueVerdict, BackendError> {
+        Ok(IssueVerdict::Allow)
+    }
+
+    async fn on_submit(&self, _: &VerifiedAction, _: &Board, _: Timestamp) -> Result<Verdict, BackendError> {
+        Ok(Verdict::Allow(None))
+    }
+
+    fn on_settled(&self, _: UserId, action: ActionId) {
+        self.0.lock().expect("no panic").push(action);
+    }
 }
 
 /// How often all were told anything, and who is at this node.

@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use parking_lot::Mutex;
 use scoreboard_core::{ActionId, Chain, UserId};
+use tokio::time::sleep;
 
 use super::written;
 use crate::handle::Redis;
@@ -14,6 +16,8 @@ use crate::handle::Redis;
 const MAX: usize = 16_384;
 /// So many users' are told in one go.
 const AT_ONCE: usize = 256;
+/// So long they gather, where they are no more than that: Redis is told of a few as dearly as of many.
+const GATHER: Duration = Duration::from_millis(10);
 /// In a cluster each user's lie on a node of their own: so many calls at once.
 const CALLS: usize = 4;
 
@@ -64,9 +68,17 @@ impl Finished {
         state.told.clone()
     }
 
+    /// Whether they are too many to be told in one go.
+    fn are_many(&self) -> bool {
+        self.0.lock().waiting.len() > AT_ONCE
+    }
+
     /// Tells Redis until there is nothing more to tell.
     pub(super) async fn tell(self: Arc<Self>, redis: Redis) {
         loop {
+            if !self.are_many() {
+                sleep(GATHER).await;
+            }
             let finished = self.next();
             if finished.is_empty() {
                 return;
@@ -84,8 +96,11 @@ impl Finished {
 async fn tell_of(redis: &Redis, finished: impl IntoIterator<Item = (UserId, Vec<ActionId>)>) {
     let mut leave = redis::pipe();
     for (user, actions) in finished {
-        let actions: Vec<String> = actions.into_iter().map(written).collect();
-        leave.zrem(redis.namespace().outstanding(user), actions).ignore();
+        leave.cmd("ZREM").arg(redis.namespace().outstanding(user));
+        for action in actions {
+            leave.arg(&written(action));
+        }
+        leave.ignore();
     }
     if let Err(failure) = redis.pipeline::<()>(&leave).await {
         let error = failure.during("finish");
