@@ -60,6 +60,7 @@ impl BatchConnection {
             ("enable_seqscan", "off"),
             ("enable_hashjoin", "off"),
             ("enable_mergejoin", "off"),
+            ("enable_sort", "off"),
         ]);
         Self {
             slot: Arc::default(),

@@ -211,12 +211,13 @@ impl PostgresStore {
         .await
     }
 
-    /// The same for a batch, which also finds rows again by where they lie, one by one.
+    /// The same for a batch, which also finds rows again by where they lie, one by one, and sorts nothing: what it wants in an order, an index has
+    /// in that order.
     pub(crate) async fn write_batch(&self) -> Result<Transaction<'static, Postgres>, Failure> {
         self.transaction(
             "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE;
              SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off;
-             SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off",
+             SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_sort = off",
         )
         .await
     }

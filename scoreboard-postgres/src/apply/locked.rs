@@ -51,12 +51,17 @@ async fn attempt_once(mut tx: Transaction<'static, Postgres>, changes: &[Change]
 
 /// Locks the boards, all batches in the same order. What goes with them is read by statements that begin behind it: one that waits for a lock sees
 /// the rows that it locked as they are after the wait, but those of other tables as they were before.
+///
+/// By their numbers, which the primary key has in their order: nothing is sorted here.
 async fn lock(tx: &mut PgConnection, changes: &[Change]) -> Result<Places, Failure> {
     let names: HashSet<&str> = changes.iter().map(|change| change.board.as_str()).collect();
-    let rows = sqlx::query("SELECT id, no, season FROM boards WHERE id = ANY ($1) ORDER BY no FOR UPDATE")
-        .bind(Vec::from_iter(names))
-        .fetch_all(tx)
-        .await?;
+    let rows = sqlx::query(
+        "SELECT id, no, season FROM boards
+         WHERE no = ANY (ARRAY(SELECT no FROM boards WHERE id = ANY ($1))) ORDER BY no FOR UPDATE",
+    )
+    .bind(Vec::from_iter(names))
+    .fetch_all(tx)
+    .await?;
     places(&rows)
 }
 
@@ -85,7 +90,8 @@ async fn counted(tx: &mut PgConnection, changes: &[Change]) -> Result<HashMap<Ac
     Ok(counted)
 }
 
-/// Only for the changes whose condition needs it; most batches have none.
+/// Only for the changes whose condition needs it; most batches have none. A user's rows are asked for in the order of users, for the reason for which
+/// [scores](super::state) are: so they are looked up, and not the whole log of the board walked for each.
 async fn counts(
     tx: &mut PgConnection,
     changes: &[Change],
@@ -102,9 +108,10 @@ async fn counts(
     let keys = Vec::from_iter(keys);
     let rows = sqlx::query(
         "SELECT named.key,
-                (SELECT count(*) FROM log WHERE log.board = named.board AND log.user_id = named.user_id
-                                            AND log.kind = named.kind AND log.at >= named.since
-                                            AND log.origin <> 'correction')
+                (SELECT count(*) FROM (SELECT FROM log
+                                       WHERE log.board = named.board AND log.user_id BETWEEN named.user_id AND named.user_id
+                                         AND log.kind = named.kind AND log.at >= named.since AND log.origin <> 'correction'
+                                       ORDER BY log.user_id) AS those)
          FROM unnest($1::bigint[], $2::uuid[], $3::text[], $4::bigint[]) WITH ORDINALITY
               AS named (board, user_id, kind, since, key)",
     )

@@ -57,8 +57,9 @@ pub(super) enum Ids {
 ///
 /// Whoever has something aside has that: what is shown of them is no matter of theirs. Only who is restricted has.
 ///
-/// Each score is looked for as the first from its user's id to that id, which the order of the primary key answers best. Asked for by equality,
-/// while the planner knows nothing of the table yet, it may as well walk the whole board in the order of its ranks until it meets the user.
+/// Each score is looked for as the first from its user's id to that id, which the order of the primary key answers without sorting; and sorting is
+/// off. Asked for by equality, or where it may sort, the planner may as well have the whole board walked in the order of its ranks until the user is
+/// met, with all that has died there: it did while it took the table to be small, and the connection kept that plan.
 macro_rules! read {
     ($known:literal) => {
         concat!(
