@@ -48,8 +48,8 @@ impl Default for GroupCommitConfig {
 /// Learns of every batch that was committed, before the callers do.
 #[async_trait]
 pub trait CommitListener: Send + Sync + 'static {
-    /// These are the changes of one committed batch and their outcomes, in the same order. Never called for a batch that failed.
-    async fn committed(&self, changes: &[Change], outcomes: &[Outcome]);
+    /// These are the outcomes of one committed batch, in the order of its changes. Never called for a batch that failed.
+    async fn committed(&self, outcomes: &[Outcome]);
 }
 
 /// A [`ScoreStore`] that applies what is waiting in one transaction while the one before commits.

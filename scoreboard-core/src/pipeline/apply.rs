@@ -68,7 +68,7 @@ impl fmt::Debug for AfterCommit {
 
 #[async_trait]
 impl CommitListener for AfterCommit {
-    async fn committed(&self, _: &[Change], outcomes: &[Outcome]) {
+    async fn committed(&self, outcomes: &[Outcome]) {
         for (board, position) in moved(outcomes) {
             let is_announced = self.is_announced(&board, position);
             match is_announced {

@@ -172,7 +172,7 @@ impl Worker {
                         self.neighbours.lock().see(&outcomes);
                     }
                     if let Some(listener) = &self.listener {
-                        listener.committed(&group.changes, &outcomes).await;
+                        listener.committed(&outcomes).await;
                     }
                     group.answer(outcomes);
                 }
