@@ -91,6 +91,7 @@ pub trait FraudDetector: fmt::Debug + Send + Sync + 'static {
     /// Nothing is changed.
     async fn on_submit(&self, action: &VerifiedAction, board: &Board, now: Timestamp) -> Result<Verdict, BackendError>;
 
-    /// Learns that an action was applied, or refused for good: it is no longer under way. Waits for nobody.
+    /// Learns that an action was applied, or refused for good: it is no longer under way. Waits for nobody. Where who handed it in has gone
+    /// away, nobody may say so: name what somebody [waits for](IssueVerdict::Wait), and it is looked up.
     fn on_settled(&self, user: UserId, action: ActionId);
 }

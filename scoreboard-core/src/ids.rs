@@ -123,6 +123,7 @@ macro_rules! slug_id {
         ///
         /// A slug: `[a-z0-9][a-z0-9_-]{0,62}`.
         #[derive(Clone, Eq, PartialOrd, Ord, Hash)]
+        #[expect(clippy::derived_hash_with_manual_eq, reason = "equal are those whose texts are, as ever")]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
         #[cfg_attr(feature = "openapi", schema(value_type = String, pattern = "^[a-z0-9][a-z0-9_-]{0,62}$"))]
         pub struct $name(Arc<str>);

@@ -72,30 +72,45 @@ pub(crate) async fn corrections(
     rows.iter().map(|row| Columns::of(row).log_row()).collect()
 }
 
+macro_rules! select_log {
+    ($up_to:literal) => {
+        concat!(
+            "SELECT ",
+            log_columns!(),
+            " FROM log WHERE log.board = (SELECT no FROM boards WHERE id = $1)
+              AND log.version > (SELECT greatest($2, log_after) FROM boards WHERE id = $1) ",
+            $up_to,
+            " ORDER BY log.version LIMIT $3"
+        )
+    };
+}
+
 /// A board's rows behind a version.
 ///
 /// Versions have no gaps, so those that are asked for lie between two of them. With the limit alone, while the planner takes the table to be small,
-/// it has all rows read that lie behind, and sorted, for each page.
+/// it has all rows read that lie behind, and sorted, for each page. Where none lies there, the log ends, or it has lost some: whoever verifies it
+/// is to see what stands behind.
 pub(crate) async fn log(
-    executor: impl PgExecutor<'_>,
+    connection: &mut PgConnection,
     board: &BoardId,
     after: Version,
     count: usize,
 ) -> Result<Vec<LogRow>, Failure> {
-    let rows = sqlx::query(concat!(
-        "SELECT ",
-        log_columns!(),
-        " FROM log WHERE log.board = (SELECT no FROM boards WHERE id = $1)
-          AND log.version > (SELECT greatest($2, log_after) FROM boards WHERE id = $1)
-          AND log.version <= (SELECT least(greatest($2, log_after), 9223372036854775807 - $3) + $3 FROM boards WHERE id = $1)
-          ORDER BY log.version LIMIT $3"
-    ))
-    .bind(board.as_str())
-    .bind(number(after.get()))
-    .bind(limit(count))
-    .fetch_all(executor)
-    .await?;
-    rows.iter().map(|row| Columns::of(row).log_row()).collect()
+    let near = select_log!(
+        "AND log.version <= (SELECT least(greatest($2, log_after), 9223372036854775807 - $3) + $3 FROM boards WHERE id = $1)"
+    );
+    for statement in [near, select_log!("")] {
+        let rows = sqlx::query(statement)
+            .bind(board.as_str())
+            .bind(number(after.get()))
+            .bind(limit(count))
+            .fetch_all(&mut *connection)
+            .await?;
+        if !rows.is_empty() {
+            return rows.iter().map(|row| Columns::of(row).log_row()).collect();
+        }
+    }
+    Ok(Vec::new())
 }
 
 /// No id sorts before every other, so the first page has a statement of its own.

@@ -70,6 +70,13 @@ async fn what_is_altered_behind_the_stores_back_is_named() {
         ),
         ("UPDATE boards SET head = sha256('')", 8, "the log ends with digest"),
         ("UPDATE boards SET head = NULL", 8, "the board's head is none"),
+        ("UPDATE log SET version = 80 WHERE version = 8", 7, "the next row has version 80, expected 8"),
+        (
+            "CREATE TEMP TABLE stray AS SELECT * FROM log WHERE version = 8;
+             UPDATE stray SET version = 80, action_id = fingerprint; INSERT INTO log SELECT * FROM stray; DROP TABLE stray",
+            8,
+            "the log has a version 80, but the board is at 8",
+        ),
     ] {
         let begin = digests(&store).await;
         assert!(begin.0 == Some(1) && begin.1.is_some(), "before {alteration}: {begin:?}");

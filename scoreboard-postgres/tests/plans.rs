@@ -70,12 +70,25 @@ impl World {
     /// How often `index` was looked into by what a store does, which is told once it is closed; and that `instead` was.
     async fn looks_into(&mut self, index: &str, instead: &str, does: impl AsyncFnOnce(&PostgresStore)) -> i64 {
         let looks = |index: &str| format!("CASE WHEN pg_get_indexdef(indexrelid) LIKE '%{index}%' THEN idx_scan END");
-        let before = [self.sum(&looks(index)).await, self.sum(&looks(instead)).await];
+        let before = [self.settled(&looks(index)).await, self.settled(&looks(instead)).await];
         let store = self.schema.store().await;
         does(&store).await;
         store.close().await;
         self.told(&looks(instead), before[1] + 1).await;
         self.sum(&looks(index)).await - before[0]
+    }
+
+    /// What it is once those who have closed before have told what they did.
+    async fn settled(&mut self, of: &str) -> i64 {
+        let mut before = self.sum(of).await;
+        loop {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            let now = self.sum(of).await;
+            if now == before {
+                return now;
+            }
+            before = now;
+        }
     }
 
     /// Waits until those who have closed have told what they did.
@@ -133,16 +146,7 @@ async fn of_a_log_so_many_rows_are_read_as_are_asked_for() {
     }
     store.close().await;
     let read = "CASE WHEN pg_get_indexdef(indexrelid) LIKE '%ON %.log\\_% USING%' THEN idx_tup_read END";
-    // The store that wrote has told what it read.
-    let mut before = world.sum(read).await;
-    loop {
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        let now = world.sum(read).await;
-        if now == before {
-            break;
-        }
-        before = now;
-    }
+    let before = world.settled(read).await;
     let store = world.schema.store().await;
     for after in [0, 1, 500, 2_900, 2_999, 3_000, u64::MAX] {
         let rows = store.log(&BoardId::main(), Version::new(after), 20).await.expect("a working store");

@@ -73,7 +73,8 @@ impl Scoreboard {
         }
     }
 
-    /// Finds out which of these actions have counted by way of another node, and says so to the fraud rules. True if any has.
+    /// Finds out which of these actions have counted, by way of another node or for who has gone away, and says so to the fraud rules. True if
+    /// any has.
     async fn settle(&self, user: UserId, actions: &[ActionId]) -> Result<bool> {
         let mut any = false;
         for &action in actions {
