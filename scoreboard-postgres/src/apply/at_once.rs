@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::apply::Numbers;
 use crate::apply::state::Ground;
-use crate::apply::write::{Key, Statement, bind_boards, bind_log, bind_scores, bind_totals, bind_withheld};
+use crate::apply::write::{Key, Statement, bind_boards, bind_log, bind_scores, bind_totals, bind_withheld, in_order};
 use crate::error::Failure;
 use crate::place_of_row::PlaceOfRow;
 use crate::rows::{Columns, number, season};
@@ -127,12 +127,12 @@ impl<'d> Writing<'d> {
     }
 
     fn bind<'q>(&'q self, query: Statement<'q>) -> Statement<'q> {
-        let moved = &self.decided.boards;
+        let moved = in_order(&self.decided.boards, self.numbers);
         let query = bind_log(query, &self.decided.rows, self.numbers);
         let query = bind_scores(query, &self.arrived);
         let query = bind_withheld(query, &self.withheld);
-        let query = bind_boards(query, moved, self.numbers)
-            .bind(Vec::from_iter(moved.keys().map(|board| self.ground.boards.get(board).copied())))
+        let query = bind_boards(query, &moved)
+            .bind(Vec::from_iter(moved.iter().map(|(_, board, _)| self.ground.boards.get(*board).copied())))
             .bind(self.ground.meta)
             .bind(self.ground.decision);
         let query = self.bind_changed(query);

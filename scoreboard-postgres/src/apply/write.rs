@@ -143,7 +143,7 @@ pub(crate) async fn write_boards(
          FROM (SELECT unnest($1::bigint[]) AS board, unnest($2::bigint[]) AS version, unnest($3::bytea[]) AS head) AS moved
          WHERE boards.no = moved.board",
     );
-    bind_boards(query, moved, numbers).execute(tx).await?;
+    bind_boards(query, &in_order(moved, numbers)).execute(tx).await?;
     Ok(())
 }
 
@@ -159,16 +159,22 @@ pub(super) fn bind_totals<'q>(
         .bind(Vec::from_iter(totals.values().map(|total| number(*total))))
 }
 
-/// Three arrays.
-pub(super) fn bind_boards<'q>(
-    query: Statement<'q>,
-    moved: &'q HashMap<BoardId, BoardState>,
+/// Boards by their numbers: the order in which all write them, so that no two wait for each other.
+pub(super) fn in_order<'b>(
+    boards: &'b HashMap<BoardId, BoardState>,
     numbers: &Numbers,
-) -> Statement<'q> {
+) -> Vec<(i64, &'b BoardId, &'b BoardState)> {
+    let mut ordered: Vec<_> = boards.iter().map(|(board, state)| (numbers[board], board, state)).collect();
+    ordered.sort_unstable_by_key(|(no, ..)| *no);
+    ordered
+}
+
+/// Three arrays.
+pub(super) fn bind_boards<'q>(query: Statement<'q>, ordered: &[(i64, &'q BoardId, &'q BoardState)]) -> Statement<'q> {
     query
-        .bind(Vec::from_iter(moved.keys().map(|board| numbers[board])))
-        .bind(Vec::from_iter(moved.values().map(|state| number(state.position.version.get()))))
-        .bind(Vec::from_iter(moved.values().map(|state| state.head.as_ref().map(bytes))))
+        .bind(Vec::from_iter(ordered.iter().map(|(no, ..)| *no)))
+        .bind(Vec::from_iter(ordered.iter().map(|(.., state)| number(state.position.version.get()))))
+        .bind(Vec::from_iter(ordered.iter().map(|(.., state)| state.head.as_ref().map(bytes))))
 }
 
 /// As the database takes an array of them.
