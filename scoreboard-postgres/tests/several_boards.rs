@@ -1,14 +1,12 @@
-//! Batches of several boards by several nodes at once: they wait for each other in one order, and nobody for whom that one waits.
+//! Batches of several boards by several nodes at once: none waits for one that waits for it.
 
 mod support;
-
-use std::time::Duration;
 
 use scoreboard_core::{BoardId, BoardSpec, Change, Clock, ScoreStore, SystemClock};
 use scoreboard_postgres::PostgresStore;
 use scoreboard_postgres::sqlx::{self, Connection, PgConnection};
-use support::Schema;
 use support::changes::change;
+use support::{Schema, all_gone};
 
 const BOARDS: u64 = 8;
 
@@ -50,7 +48,6 @@ async fn no_two_batches_wait_for_each_other() {
     for node in &nodes {
         node.close().await;
     }
-    // Sessions tell what they met when they end.
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    all_gone(&mut beside).await;
     assert_eq!(deadlocks(&mut beside).await, before);
 }

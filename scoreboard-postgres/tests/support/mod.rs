@@ -6,6 +6,7 @@ pub(crate) mod changes;
 mod postgres;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use scoreboard_core::accounts::{AccountStore, FactorStore};
 use scoreboard_core::testing::{
@@ -13,6 +14,7 @@ use scoreboard_core::testing::{
 };
 use scoreboard_core::{IncidentStore, ModerationStore, ScoreStore};
 use scoreboard_postgres::PostgresStore;
+use scoreboard_postgres::sqlx::{self, PgConnection};
 
 pub(crate) use postgres::{Schema, Server, program, run, server};
 
@@ -58,4 +60,16 @@ impl IncidentStoreFixture for PostgresFixture {
     fn incident_store(&self) -> Arc<dyn IncidentStore> {
         Arc::new(self.store.clone())
     }
+}
+
+/// Waits until no session of the schema is left but this one. Sessions tell what they did, and met, before they are gone.
+pub(crate) async fn all_gone(connection: &mut PgConnection) {
+    let others = "SELECT count(*) FROM pg_stat_activity
+                  WHERE application_name = current_setting('application_name') AND pid <> pg_backend_pid()";
+    let gone = async {
+        while sqlx::query_scalar::<_, i64>(others).fetch_one(&mut *connection).await.expect("it counts") > 0 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), gone).await.expect("a store that is closed has no sessions");
 }
