@@ -142,14 +142,15 @@ impl Nodes {
 }
 
 async fn node(schema: &Schema, proxy: &FaultProxy, ring: &KeyRing) -> Scoreboard {
-    let store = Arc::new(schema.store().await);
+    let store = schema.store().await;
+    let name = store.identity().await.expect("it answers");
     let redis = Redis::from_url(&format!("redis://{}", proxy.address())).expect("a URL");
     let mut config = Config::default();
     config.update_quota = None;
-    Scoreboard::builder(store)
+    Scoreboard::builder(Arc::new(store))
         .with_keys(ring.clone())
-        .with_shared_cache(Arc::new(RedisBoardCache::new(redis.clone())))
-        .with_broadcaster(Arc::new(RedisBroadcaster::new(redis)))
+        .with_shared_cache(Arc::new(RedisBoardCache::new(redis.clone(), &name)))
+        .with_broadcaster(Arc::new(RedisBroadcaster::new(redis, &name)))
         .with_config(config)
         .build()
 }

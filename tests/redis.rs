@@ -1,4 +1,5 @@
-//! Two servers of one database that share a Redis: one limit over both, and none of their promises stands or falls with it.
+//! Two servers of one database that share a Redis: one limit over both, and none of their promises stands or falls with it. And servers of different
+//! databases that do: none shows another's boards.
 
 mod support;
 
@@ -94,5 +95,48 @@ async fn one_limit_holds_at_both_and_nothing_else_needs_redis() {
     assert_eq!(play_until_refused(&mut users[2], &mut clients).await, 10);
     for server in &servers {
         server.assert_verified();
+    }
+}
+
+/// How many are on the board, and its version.
+async fn shown(client: &mut Client) -> (u64, u64) {
+    let page: Value = client.get("/api/scoreboard").await.expect("a read is answered").expect(200);
+    (page["total"].as_u64().expect("a number"), page["version"].as_u64().expect("a number"))
+}
+
+async fn plays(server: &Server, name: &str, times: usize) {
+    let mut user = User::register(server.address(), name).await;
+    for _ in 0..times {
+        let action = user.issue("tap").await.expect("it answers").expect(201)["action"].take();
+        user.update(&action).await.expect("it answers").expect(200);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn servers_of_different_databases_show_their_own_boards() {
+    let redis = Process::start(&[]);
+    let url = redis.url();
+    let settings: Vec<_> = UNLIMITED.into_iter().chain([("SCOREBOARD_REDIS__URL", url.as_str())]).collect();
+    let start = async |place: Place| Server::start_as(place, &settings, &[]).await;
+    let old = start(Place::postgres().await).await;
+    plays(&old, "old", 5).await;
+    let mut on_old = Client::new(old.address());
+    let mut expected = (1, 5);
+    assert_eq!(shown(&mut on_old).await, expected);
+
+    // As after a database was thrown away and made anew, or where one for trying things out shares the Redis.
+    for (round, place) in [Place::postgres().await, Place::sqlite().await].into_iter().enumerate() {
+        let new = start(place).await;
+        let mut on_new = Client::new(new.address());
+        assert_eq!(shown(&mut on_new).await, (0, 0), "an empty board is shown empty");
+        for name in ["one", "two"] {
+            plays(&new, name, 1).await;
+        }
+        assert_eq!(shown(&mut on_new).await, (2, 2), "what counts here is shown here");
+        assert_eq!(shown(&mut on_old).await, expected);
+        plays(&old, &format!("user-{round}"), 1).await;
+        expected = (expected.0 + 1, expected.1 + 1);
+        assert_eq!(shown(&mut on_old).await, expected);
+        assert_eq!(shown(&mut on_new).await, (2, 2));
     }
 }

@@ -1,5 +1,5 @@
 //! One, two and three servers on one board of one PostgreSQL and one Redis; and reads while they take all the updates they can. One, two and three have a
-//! database server each, with room for all of it: what one has written last does not put the others' tables out of its memory, and no tidying up is billed to them.
+//! database server and a Redis each, with room for all of it: what one has written last does not put the others' tables out of its memory, and no tidying up is billed to them.
 //!
 //! On few cores more servers are no more power, so what counts is updates a second of CPU time, of the servers and the database together: it
 //! says what it costs that they share a board. The rounds take turns.
@@ -72,10 +72,9 @@ fn main() {
 }
 
 async fn run() {
-    let redis = Process::start(&[]);
     let mut clusters = Vec::new();
     for servers in 1..=3 {
-        clusters.push(Cluster::of(servers, &redis.url()).await);
+        clusters.push(Cluster::of(servers).await);
     }
     let mut reads = Reads::new(&clusters[1]).await;
     let mut rounds = Vec::new();
@@ -109,11 +108,14 @@ pub(crate) struct Cluster {
     rate: f64,
     /// Behind the servers, which go first.
     database: postgres::server::Server,
+    _redis: Process,
 }
 
 impl Cluster {
-    async fn of(servers: usize, redis: &str) -> Self {
-        let shared = [("SCOREBOARD_REDIS__URL", redis)];
+    async fn of(servers: usize) -> Self {
+        let redis = Process::start(&[]);
+        let url = redis.url();
+        let shared = [("SCOREBOARD_REDIS__URL", url.as_str())];
         let settings: Vec<_> = UNLIMITED.into_iter().chain(BESIDE).chain(shared).collect();
         let database = postgres::server::Server::start(&["shared_buffers=512MB", "max_wal_size=8GB"]);
         let first = Server::start_as(Place::At(database.url().to_owned()), &settings, &[]).await;
@@ -125,7 +127,7 @@ impl Cluster {
             started.push(next);
         }
         let loads = join_all(started.iter().map(|server| Load::connect(server.address(), CONNECTIONS / servers))).await;
-        Self { database, servers: started, loads, signer, rate: 15_000.0 }
+        Self { database, _redis: redis, servers: started, loads, signer, rate: 15_000.0 }
     }
 
     /// For each server more than the fastest round so far would have needed of all: whichever takes the most, none runs out before the others.

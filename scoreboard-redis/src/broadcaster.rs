@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use crate::error::Failure;
 use crate::handle::Redis;
-use crate::keys;
+use crate::keys::{self, BoardNames};
 use crate::scripts::LIVE_PUBLISH;
 
 mod announcement;
@@ -28,7 +28,7 @@ use listener::Listener;
 /// How long `subscribe` waits for the connection that listens, before it goes on without: it is made in the background all the same.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// A [`Broadcaster`] over all processes on one Redis.
+/// A [`Broadcaster`] over all processes on one Redis whose boards are in one store.
 ///
 /// - One connection a process listens, to one channel, for all boards and watchers; a watched board has one place for its newest position, and a
 ///   slow watcher is given that.
@@ -51,7 +51,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// use scoreboard_core::{BoardId, Broadcaster};
 /// use scoreboard_redis::{Redis, RedisBroadcaster};
 ///
-/// let broadcaster = RedisBroadcaster::new(Redis::from_url("redis://localhost")?);
+/// let broadcaster = RedisBroadcaster::new(Redis::from_url("redis://localhost")?, "the store");
 /// let mut positions = broadcaster.subscribe(&BoardId::main()).await?;
 /// broadcaster.publish(&BoardId::main(), "1.7".parse()?).await?;
 /// assert_eq!(positions.next().await, Some("1.7".parse()?));
@@ -62,6 +62,7 @@ pub struct RedisBroadcaster(Arc<Inner>);
 
 struct Inner {
     redis: Redis,
+    names: BoardNames,
     boards: Arc<Boards>,
     /// This process, as its announcements name it.
     publisher: String,
@@ -87,18 +88,20 @@ impl fmt::Debug for RedisBroadcaster {
 }
 
 impl RedisBroadcaster {
-    /// A broadcaster on this Redis. It begins to listen at once.
+    /// A broadcaster on this Redis. It begins to listen at once. `store` names what the boards are kept in, and nothing else: what is told of another
+    /// store's boards is not heard.
     ///
     /// # Panics
     ///
     /// Outside of a tokio runtime.
     #[must_use]
-    pub fn new(redis: Redis) -> Self {
+    pub fn new(redis: Redis, store: &str) -> Self {
+        let names = redis.namespace().boards_of(store);
         let boards = Arc::<Boards>::default();
         let (tells, listening) = watch::channel(false);
-        let listener = tokio::spawn(Listener::new(redis.clone(), boards.clone(), tells).run());
+        let listener = tokio::spawn(Listener::new(redis.clone(), names.clone(), boards.clone(), tells).run());
         let publisher = redis.name();
-        Self(Arc::new(Inner { redis, boards, publisher, next: AtomicU64::new(0), listening, listener }))
+        Self(Arc::new(Inner { redis, names, boards, publisher, next: AtomicU64::new(0), listening, listener }))
     }
 
     /// Waits until it listens, or for as long as one is patient.
@@ -108,7 +111,7 @@ impl RedisBroadcaster {
     }
 
     async fn announce(&self, announcement: &Announcement) -> Result<(), Failure> {
-        let names = self.0.redis.namespace();
+        let names = &self.0.names;
         let Announcement { board, position, .. } = announcement;
         let mut script = LIVE_PUBLISH.key(names.last(board));
         script.arg(position.epoch.get()).arg(position.version.get());
@@ -137,7 +140,7 @@ impl Broadcaster for RedisBroadcaster {
         let watcher = Boards::watch(&self.0.boards, board);
         self.listens().await;
         // What was announced before is not told, though it may still be on its way.
-        let before = listener::last(&self.0.redis, board).await.unwrap_or_else(|failure| {
+        let before = listener::last(&self.0.redis, &self.0.names, board).await.unwrap_or_else(|failure| {
             tracing::debug!(error = %failure, "it is not known what was announced before");
             None
         });

@@ -9,7 +9,7 @@ use scoreboard_core::{BoardCache, BoardId, CacheKey, Cached, Hit, Lease, Positio
 
 use crate::error::Failure;
 use crate::handle::Redis;
-use crate::keys;
+use crate::keys::{self, BoardNames};
 use crate::measures::SKIPPED;
 use crate::scripts::{CACHE_PUT, CACHE_RAISE_FLOOR};
 
@@ -22,7 +22,7 @@ use floors::Floors;
 /// The largest answer that is kept, unless another is said.
 const DEFAULT_MAX_BYTES: usize = 256 * 1024;
 
-/// A [`BoardCache`] that all processes on one Redis share.
+/// A [`BoardCache`] that all processes on one Redis share whose boards are in one store.
 ///
 /// - An answer is kept with its position; a script compares before it writes. A board's floor is a tombstone: it outlives every answer from
 ///   before it, and where it is missing (it was flushed, or driven out) nothing of the board is served.
@@ -44,7 +44,7 @@ const DEFAULT_MAX_BYTES: usize = 256 * 1024;
 /// use scoreboard_core::{BoardCache, BoardId, CacheKey, Cached, Timestamp};
 /// use scoreboard_redis::{Redis, RedisBoardCache};
 ///
-/// let cache = RedisBoardCache::new(Redis::from_url("redis://localhost")?);
+/// let cache = RedisBoardCache::new(Redis::from_url("redis://localhost")?, "the store");
 /// let key = CacheKey { board: BoardId::main(), view: "top/10".into() };
 /// let (now, life) = (Timestamp::from_millis(0), Duration::from_secs(30));
 /// cache.put(key.clone(), Cached { position: "1.7".parse()?, bytes: "[]".into() }, now, life).await;
@@ -55,25 +55,28 @@ const DEFAULT_MAX_BYTES: usize = 256 * 1024;
 #[derive(Debug, Clone)]
 pub struct RedisBoardCache {
     redis: Redis,
+    names: BoardNames,
     floors: Floors,
     max_bytes: usize,
 }
 
 impl RedisBoardCache {
-    /// A cache on this Redis, of answers up to 256 KiB.
+    /// A cache on this Redis, of answers up to 256 KiB. `store` names what the boards are kept in, and nothing else: answers from another store are
+    /// not found.
     #[must_use]
-    pub fn new(redis: Redis) -> Self {
-        Self::with_max_bytes(redis, DEFAULT_MAX_BYTES)
+    pub fn new(redis: Redis, store: &str) -> Self {
+        Self::with_max_bytes(redis, store, DEFAULT_MAX_BYTES)
     }
 
     /// A cache of answers up to this size.
     #[must_use]
-    pub fn with_max_bytes(redis: Redis, max_bytes: usize) -> Self {
-        Self { redis, floors: Floors::default(), max_bytes }
+    pub fn with_max_bytes(redis: Redis, store: &str, max_bytes: usize) -> Self {
+        let names = redis.namespace().boards_of(store);
+        Self { redis, names, floors: Floors::default(), max_bytes }
     }
 
     async fn find(&self, key: &CacheKey, now: Timestamp) -> Result<Option<Hit>, Failure> {
-        let names = self.redis.namespace();
+        let names = &self.names;
         let mut commands = redis::pipe();
         // The floor first: what is read after it can only be newer. No more is read than an entry can be.
         commands.get(names.floor(&key.board));
@@ -92,7 +95,7 @@ impl RedisBoardCache {
     /// Takes the lease if nobody holds it. It ends with the answer's `put`, or by Redis' own clock.
     async fn take_lease(&self, key: &CacheKey, patience: Duration) -> Result<Lease, Failure> {
         let mut commands = redis::pipe();
-        let name = self.redis.namespace().lease(&key.board, &key.view);
+        let name = self.names.lease(&key.board, &key.view);
         commands.cmd("SET").arg(name).arg(1).arg("NX").arg("PX").arg(millis(patience).max(1));
         let (taken,): (Option<String>,) = self.redis.pipeline(&commands).await?;
         Ok(if taken.is_some() { Lease::Granted } else { Lease::Held })
@@ -101,12 +104,12 @@ impl RedisBoardCache {
     /// Others need not wait for an answer that is not kept.
     async fn end_lease(&self, key: &CacheKey) -> Result<(), Failure> {
         let mut commands = redis::pipe();
-        commands.del(self.redis.namespace().lease(&key.board, &key.view));
+        commands.del(self.names.lease(&key.board, &key.view));
         self.redis.pipeline::<(u8,)>(&commands).await.map(drop)
     }
 
     async fn write_floor(&self, board: &BoardId, floor: Position) -> Result<(), Failure> {
-        let mut script = CACHE_RAISE_FLOOR.key(self.redis.namespace().floor(board));
+        let mut script = CACHE_RAISE_FLOOR.key(self.names.floor(board));
         write_position(&mut script, floor);
         script.arg(millis(keys::FLOOR));
         self.redis.script::<u8>(&script).await?;
@@ -125,7 +128,7 @@ impl RedisBoardCache {
     async fn keep(&self, key: &CacheKey, answer: &Cached, now: Timestamp, lifetime: Duration) -> Result<(), Failure> {
         self.settle(&key.board).await?;
         let lifetime = lifetime.min(keys::MAX_ANSWER);
-        let names = self.redis.namespace();
+        let names = &self.names;
         let mut script = CACHE_PUT.key(names.floor(&key.board));
         script.key(names.answer(&key.board, &key.view));
         script.key(names.lease(&key.board, &key.view));

@@ -5,16 +5,19 @@
 //! | `{ns}:limit:{subject}:policy:log` | a sorted set: the times of what was admitted | until nothing in it counts, and the slack |
 //! | `{ns}:limit:{subject}:policy:gcra` | a string: when the bucket is full again | the same |
 //! | `{ns}:outstanding:{user}` | a sorted set: the actions that a user has under way, by when they are over | until the last is over, at most [`ACTION`] |
-//! | `{ns}:cache:{board}:floor` | a string: the position below which answers are old | [`FLOOR`] from its last raise |
-//! | `{ns}:cache:{board}:view:…` | a string: an encoded answer | its lifetime, at most [`MAX_ANSWER`], ± a tenth |
-//! | `{ns}:cache:{board}:lease:…` | a string: somebody loads this answer | until it is put, or as long as others wait for it |
-//! | `{ns}:live:{board}:last` | a string: the newest position that was announced | [`LAST`] from its announcement |
-//! | `{ns}:live` | a channel: the announcements of all boards | |
+//! | `{ns}:cache:{store}:{board}:floor` | a string: the position below which answers are old | [`FLOOR`] from its last raise |
+//! | `{ns}:cache:{store}:{board}:view:…` | a string: an encoded answer | its lifetime, at most [`MAX_ANSWER`], ± a tenth |
+//! | `{ns}:cache:{store}:{board}:lease:…` | a string: somebody loads this answer | until it is put, or as long as others wait for it |
+//! | `{ns}:live:{store}:{board}:last` | a string: the newest position that was announced | [`LAST`] from its announcement |
+//! | `{ns}:live:{store}` | a channel: the announcements of all boards | |
 //! | `{ns}:peers:{store}` | a channel: what one node says to all others of its store | |
 //! | `{ns}:peer:name` | a channel: what others say to the node of this name | |
 //!
 //! The part in braces that is a board, a subject or a user stands in braces in the name too. It is the hash tag of a cluster: all keys of
 //! one board, of one subject, or of one user, lie in one slot, and a script that names several of them touches one node.
+//!
+//! What is told of boards is told under the name of their store: a database that took the place of another, and one that is beside it, have boards of
+//! the same names, and versions that say nothing of each other.
 
 use std::fmt;
 use std::str::FromStr;
@@ -86,24 +89,10 @@ impl Namespace {
         format!("{self}:outstanding:{{{user}}}")
     }
 
-    pub(crate) fn floor(&self, board: &BoardId) -> String {
-        format!("{self}:cache:{{{board}}}:floor")
-    }
-
-    pub(crate) fn answer(&self, board: &BoardId, view: &str) -> String {
-        format!("{self}:cache:{{{board}}}:view:{}", short(view))
-    }
-
-    pub(crate) fn lease(&self, board: &BoardId, view: &str) -> String {
-        format!("{self}:cache:{{{board}}}:lease:{}", short(view))
-    }
-
-    pub(crate) fn last(&self, board: &BoardId) -> String {
-        format!("{self}:live:{{{board}}}:last")
-    }
-
-    pub(crate) fn channel(&self) -> String {
-        format!("{self}:live")
+    /// Of the boards of one store.
+    pub(crate) fn boards_of(&self, store: &str) -> BoardNames {
+        let store = short(store);
+        BoardNames { cache: format!("{self}:cache:{store}"), live: format!("{self}:live:{store}") }
     }
 
     /// Of the nodes on a store that was [shortened](short).
@@ -116,7 +105,36 @@ impl Namespace {
     }
 }
 
-/// A subject or a view as it stands in a key: short and plain ones as they are, all others by a hash. So a key is short whatever comes, holds one pair of
+/// The names of what is told of one store's boards.
+#[derive(Debug, Clone)]
+pub(crate) struct BoardNames {
+    cache: String,
+    live: String,
+}
+
+impl BoardNames {
+    pub(crate) fn floor(&self, board: &BoardId) -> String {
+        format!("{}:{{{board}}}:floor", self.cache)
+    }
+
+    pub(crate) fn answer(&self, board: &BoardId, view: &str) -> String {
+        format!("{}:{{{board}}}:view:{}", self.cache, short(view))
+    }
+
+    pub(crate) fn lease(&self, board: &BoardId, view: &str) -> String {
+        format!("{}:{{{board}}}:lease:{}", self.cache, short(view))
+    }
+
+    pub(crate) fn last(&self, board: &BoardId) -> String {
+        format!("{}:{{{board}}}:last", self.live)
+    }
+
+    pub(crate) fn channel(&self) -> &str {
+        &self.live
+    }
+}
+
+/// A store, a subject or a view as it stands in a key: short and plain ones as they are, all others by a hash. So a key is short whatever comes, holds one pair of
 /// braces, and never an empty one, which would be no hash tag.
 pub(crate) fn short(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'{' | b'}' | b'#');
@@ -153,7 +171,9 @@ mod tests {
     fn a_name_has_one_hash_tag() {
         let namespace: Namespace = "n".parse().unwrap();
         let board: BoardId = "main".parse().unwrap();
-        for name in [namespace.floor(&board), namespace.answer(&board, "top/{x}"), namespace.last(&board)] {
+        let names = namespace.boards_of("{the} store");
+        for name in [names.floor(&board), names.answer(&board, "top/{x}"), names.lease(&board, ""), names.last(&board)]
+        {
             let tag = name.split_once('{').and_then(|(_, rest)| rest.split_once('}')).unwrap().0;
             assert_eq!(tag, "main", "{name}");
         }

@@ -26,6 +26,7 @@
 //! use scoreboard_redis::{Redis, RedisBoardCache, RedisBroadcaster, RedisOutstanding, RedisRateLimiter};
 //!
 //! # let store = Arc::new(MemoryScoreStore::default());
+//! let name = "the store"; // of a `PostgresStore`, its `identity`
 //! let redis = Redis::from_url("redis+sentinel://sentinel-1,sentinel-2,sentinel-3/scores")?;
 //! let nodes = NonZeroU32::new(3).ok_or("three nodes")?;
 //! let shared = Arc::new(RedisRateLimiter::new(redis.clone()));
@@ -34,8 +35,8 @@
 //! let scoreboard = Scoreboard::builder(store)
 //!     .with_fraud_detector(Arc::new(DeterministicRules::default().with_outstanding(Arc::new(under_way))))
 //!     .with_limiter(Arc::new(FallbackLimiter::new(shared, Arc::new(MemoryRateLimiter::default()), nodes)))
-//!     .with_shared_cache(Arc::new(RedisBoardCache::new(redis.clone())))
-//!     .with_broadcaster(Arc::new(RedisBroadcaster::new(redis)))
+//!     .with_shared_cache(Arc::new(RedisBoardCache::new(redis.clone(), name)))
+//!     .with_broadcaster(Arc::new(RedisBroadcaster::new(redis, name)))
 //!     .build();
 //! # drop(scoreboard);
 //! # Ok(()) }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use scoreboard_core::Broadcaster;
 use scoreboard_core::testing::{BroadcasterFixture, Fixture};
 use scoreboard_redis::{Redis, RedisBroadcaster};
-use support::{config, shared_cluster, single};
+use support::{STORE, config, shared_cluster, single};
 
 /// Two nodes, which take turns: who announces is rarely where somebody watches.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ struct TwoNodes {
 impl TwoNodes {
     fn on(url: &str) -> Self {
         let config = config(url);
-        let node = || Arc::new(RedisBroadcaster::new(Redis::new(&config).expect("a handle")));
+        let node = || Arc::new(RedisBroadcaster::new(Redis::new(&config).expect("a handle"), STORE));
         Self { nodes: [node(), node()], turn: AtomicUsize::new(0) }
     }
 

@@ -7,14 +7,14 @@ use std::sync::Arc;
 use scoreboard_core::BoardCache;
 use scoreboard_core::testing::{BoardCacheFixture, Fixture};
 use scoreboard_redis::RedisBoardCache;
-use support::{redis, shared_cluster, single};
+use support::{STORE, redis, shared_cluster, single};
 
 #[derive(Debug)]
 struct Single(Arc<RedisBoardCache>);
 
 impl Fixture for Single {
     async fn fresh() -> Self {
-        Self(Arc::new(RedisBoardCache::new(redis(single()))))
+        Self(Arc::new(RedisBoardCache::new(redis(single()), STORE)))
     }
 }
 
@@ -29,7 +29,7 @@ struct OnCluster(Arc<RedisBoardCache>);
 
 impl Fixture for OnCluster {
     async fn fresh() -> Self {
-        Self(Arc::new(RedisBoardCache::new(redis(&shared_cluster().url()))))
+        Self(Arc::new(RedisBoardCache::new(redis(&shared_cluster().url()), STORE)))
     }
 }
 

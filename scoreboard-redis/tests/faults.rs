@@ -15,7 +15,7 @@ use scoreboard_core::{
 use scoreboard_redis::{Config, Redis, RedisBoardCache, RedisBroadcaster, RedisRateLimiter};
 use support::cluster::{Cluster, Sentinels, wait_until};
 use support::server::{Process, cli};
-use support::{chain, config, shared_cluster, single};
+use support::{STORE, chain, config, shared_cluster, single};
 use tokio::time::Instant;
 
 const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
@@ -57,7 +57,7 @@ async fn until_it_works(redis: &Redis, within: Duration) -> Duration {
 async fn a_server_that_is_killed_is_missed_at_once_and_found_again() {
     let mut server = Process::start(&[]);
     let redis = Redis::new(&as_it_is(&server.url())).expect("a handle");
-    let (limiter, cache) = (RedisRateLimiter::new(redis.clone()), RedisBoardCache::new(redis.clone()));
+    let (limiter, cache) = (RedisRateLimiter::new(redis.clone()), RedisBoardCache::new(redis.clone(), STORE));
     until_it_works(&redis, LIFE).await;
     cache.put(key("top"), answer("1.1"), NOW, LIFE).await;
     assert_eq!(cache.get(&key("top"), NOW).await.map(|hit| hit.answer), Some(answer("1.1")));
@@ -78,7 +78,7 @@ async fn a_server_that_is_killed_is_missed_at_once_and_found_again() {
     assert!(!redis.is_broken());
     assert!(take(&limiter, "alice").await.is_ok(), "after {back:?}");
     // What the floor could not be raised to meanwhile is made good before anything else.
-    let other = RedisBoardCache::new(redis.clone());
+    let other = RedisBoardCache::new(redis.clone(), STORE);
     assert_eq!(cache.get(&key("top"), NOW).await, None);
     other.put(key("top"), answer("1.4"), NOW, LIFE).await;
     assert_eq!(other.get(&key("top"), NOW).await, None, "another node finds the floor that was owed");
@@ -123,7 +123,7 @@ async fn a_server_that_is_paused_costs_fifty_milliseconds_five_times_and_then_no
 async fn a_server_without_room_says_so_and_counts_nothing() {
     let server = Process::start(&[]);
     let redis = support::redis(&server.url());
-    let (limiter, cache) = (RedisRateLimiter::new(redis.clone()), RedisBoardCache::new(redis));
+    let (limiter, cache) = (RedisRateLimiter::new(redis.clone()), RedisBoardCache::new(redis, STORE));
     assert!(take(&limiter, "alice").await.is_ok());
     server.cli(&["config", "set", "maxmemory", "1"]);
     for _ in 0..3 {
@@ -146,8 +146,8 @@ async fn scripts_that_a_server_forgot_are_no_error() {
     let server = Process::start(&[]);
     for url in [server.url(), shared_cluster().url()] {
         let redis = support::redis(&url);
-        let (limiter, cache) = (RedisRateLimiter::new(redis.clone()), RedisBoardCache::new(redis.clone()));
-        let broadcaster = RedisBroadcaster::new(redis.clone());
+        let (limiter, cache) = (RedisRateLimiter::new(redis.clone()), RedisBoardCache::new(redis.clone(), STORE));
+        let broadcaster = RedisBroadcaster::new(redis.clone(), STORE);
         for round in 1..=5 {
             assert!(take(&limiter, "alice").await.is_ok(), "{url}");
             cache.put(key("top"), answer(&format!("1.{round}")), NOW, LIFE).await;
@@ -169,7 +169,7 @@ async fn scripts_that_a_server_forgot_are_no_error() {
 async fn nothing_old_is_served_after_a_flush() {
     let server = Process::start(&[]);
     let config = config(&server.url());
-    let node = || RedisBoardCache::new(Redis::new(&config).expect("a handle"));
+    let node = || RedisBoardCache::new(Redis::new(&config).expect("a handle"), STORE);
     let (writer, reader) = (node(), node());
     writer.put(key("top"), answer("1.8"), NOW, LIFE).await;
     writer.raise_floor(&BoardId::main(), at("1.9")).await;
@@ -187,8 +187,8 @@ async fn nothing_old_is_served_after_a_flush() {
 async fn nothing_old_is_served_after_an_old_copy_has_come_back() {
     let mut server = Process::start(&["--dbfilename", "dump.rdb"]);
     let redis = Redis::new(&as_it_is(&server.url())).expect("a handle");
-    let cache = RedisBoardCache::new(redis.clone());
-    let broadcaster = RedisBroadcaster::new(redis.clone());
+    let cache = RedisBoardCache::new(redis.clone(), STORE);
+    let broadcaster = RedisBroadcaster::new(redis.clone(), STORE);
     until_it_works(&redis, LIFE).await;
     cache.raise_floor(&BoardId::main(), at("1.5")).await;
     cache.put(key("top"), answer("1.5"), NOW, LIFE).await;
@@ -204,7 +204,7 @@ async fn nothing_old_is_served_after_an_old_copy_has_come_back() {
     server.kill();
     std::fs::write(server.folder.join("dump.rdb"), copy).expect("the old copy is put there");
     server.restart();
-    let old = server.cli(&["get", &format!("{}:cache:{{main}}:floor", namespace(&redis))]);
+    let old = server.cli(&["get", &format!("{}:cache:{STORE}:{{main}}:floor", namespace(&redis))]);
     assert_eq!(old, "1.5", "the test put an old copy there");
     until_it_works(&redis, Duration::from_secs(3)).await;
     for _ in 0..10 {
@@ -229,9 +229,9 @@ async fn the_sentinels_new_master_takes_over() {
     let mut config = as_it_is(&sentinels.url());
     config.call_timeout = Duration::from_millis(250);
     let redis = Redis::new(&config).expect("a handle");
-    let (limiter, cache) = (RedisRateLimiter::new(redis.clone()), RedisBoardCache::new(redis.clone()));
+    let (limiter, cache) = (RedisRateLimiter::new(redis.clone()), RedisBoardCache::new(redis.clone(), STORE));
     let (here, there) =
-        (RedisBroadcaster::new(redis.clone()), RedisBroadcaster::new(Redis::new(&config).expect("one")));
+        (RedisBroadcaster::new(redis.clone(), STORE), RedisBroadcaster::new(Redis::new(&config).expect("one"), STORE));
     until_it_works(&redis, LIFE).await;
     cache.raise_floor(&BoardId::main(), at("1.7")).await;
     cache.put(key("top"), answer("1.7"), NOW, LIFE).await;
@@ -247,7 +247,8 @@ async fn the_sentinels_new_master_takes_over() {
     until_it_works(&redis, Duration::from_secs(15)).await;
     assert!(take(&limiter, "alice").await.is_ok());
     cache.put(key("top"), answer("1.8"), NOW, LIFE).await;
-    let kept = cli(sentinels.master_port(), &["exists", &format!("{}:cache:{{main}}:floor", namespace(&redis))]);
+    let kept =
+        cli(sentinels.master_port(), &["exists", &format!("{}:cache:{STORE}:{{main}}:floor", namespace(&redis))]);
     assert_eq!(kept, "1", "it was written on the new master");
     // Whoever listens at the new master by now is told; whoever does not yet reads it when he comes.
     here.publish(&BoardId::main(), at("1.8")).await.expect("it is announced");

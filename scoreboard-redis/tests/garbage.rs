@@ -9,8 +9,8 @@ use scoreboard_core::{
     BoardCache, BoardId, Broadcaster, CacheKey, Cached, Cell, Decision, Quota, RateLimiter, Timestamp,
 };
 use scoreboard_redis::{Redis, RedisBoardCache, RedisBroadcaster, RedisRateLimiter};
-use support::config;
 use support::server::Process;
+use support::{STORE, config};
 
 const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 const LIFE: Duration = Duration::from_secs(60);
@@ -43,9 +43,9 @@ fn put(server: &Process, key: &str, command: &[&str]) {
 async fn what_is_no_entry_is_a_miss_and_is_overwritten() {
     let server = Process::start(&[]);
     let config = config(&server.url());
-    let cache = RedisBoardCache::new(Redis::new(&config).expect("a handle"));
+    let cache = RedisBoardCache::new(Redis::new(&config).expect("a handle"), STORE);
     let key = CacheKey { board: BoardId::main(), view: "top".into() };
-    let place = format!("{}:cache:{{main}}:view:top", config.namespace);
+    let place = format!("{}:cache:{STORE}:{{main}}:view:top", config.namespace);
     for (round, other) in OTHERS.iter().enumerate() {
         let answer = Cached { position: format!("1.{}", round + 10).parse().expect("one"), bytes: "[]".into() };
         cache.put(key.clone(), answer.clone(), NOW, LIFE).await;
@@ -62,10 +62,10 @@ async fn what_is_no_floor_serves_nothing_and_is_overwritten() {
     let server = Process::start(&[]);
     let config = config(&server.url());
     let key = CacheKey { board: BoardId::main(), view: "top".into() };
-    let place = format!("{}:cache:{{main}}:floor", config.namespace);
+    let place = format!("{}:cache:{STORE}:{{main}}:floor", config.namespace);
     for (round, other) in OTHERS.iter().enumerate() {
         // A node that has heard of nothing yet.
-        let cache = RedisBoardCache::new(Redis::new(&config).expect("a handle"));
+        let cache = RedisBoardCache::new(Redis::new(&config).expect("a handle"), STORE);
         let answer = Cached { position: format!("1.{}", round + 10).parse().expect("one"), bytes: "[]".into() };
         cache.put(key.clone(), answer.clone(), NOW, LIFE).await;
         put(&server, &place, other);
@@ -106,8 +106,9 @@ async fn what_is_no_count_does_not_count_and_limits_nobody() {
 async fn what_is_no_announcement_is_not_heard() {
     let server = Process::start(&[]);
     let config = config(&server.url());
-    let broadcaster = RedisBroadcaster::new(Redis::new(&config).expect("a handle"));
-    let (channel, last) = (format!("{}:live", config.namespace), format!("{}:live:{{main}}:last", config.namespace));
+    let broadcaster = RedisBroadcaster::new(Redis::new(&config).expect("a handle"), STORE);
+    let (channel, last) =
+        (format!("{}:live:{STORE}", config.namespace), format!("{}:live:{STORE}:{{main}}:last", config.namespace));
     for (round, other) in OTHERS.iter().enumerate() {
         put(&server, &last, other);
         let mut watcher = broadcaster.subscribe(&BoardId::main()).await.expect("it listens");
@@ -127,7 +128,7 @@ async fn what_is_no_announcement_is_not_heard() {
 async fn answers_are_bounded_in_bytes_and_time() {
     let server = Process::start(&[]);
     let config = config(&server.url());
-    let cache = RedisBoardCache::with_max_bytes(Redis::new(&config).expect("a handle"), 1000);
+    let cache = RedisBoardCache::with_max_bytes(Redis::new(&config).expect("a handle"), STORE, 1000);
     let key = |view: &str| CacheKey { board: BoardId::main(), view: view.into() };
     let answer = |bytes: usize| Cached { position: "1.1".parse().expect("one"), bytes: vec![b'x'; bytes].into() };
     cache.put(key("fits"), answer(1000), NOW, LIFE).await;
@@ -135,7 +136,7 @@ async fn answers_are_bounded_in_bytes_and_time() {
     cache.put(key("large"), answer(1001), NOW, LIFE).await;
     assert_eq!(cache.get(&key("large"), NOW).await, None);
     // One that another node keeps is not read either, however long it is.
-    let larger = RedisBoardCache::new(Redis::new(&config).expect("a handle"));
+    let larger = RedisBoardCache::new(Redis::new(&config).expect("a handle"), STORE);
     larger.put(key("larger"), answer(100_000), NOW, LIFE).await;
     assert_eq!(larger.get(&key("larger"), NOW).await.map(|hit| hit.answer), Some(answer(100_000)));
     assert_eq!(cache.get(&key("larger"), NOW).await, None);
@@ -144,17 +145,17 @@ async fn answers_are_bounded_in_bytes_and_time() {
     for n in 0..50 {
         let view = format!("life-{n}");
         cache.put(key(&view), answer(1), NOW, LIFE).await;
-        let left = server.cli(&["pttl", &format!("{}:cache:{{main}}:view:{view}", config.namespace)]);
+        let left = server.cli(&["pttl", &format!("{}:cache:{STORE}:{{main}}:view:{view}", config.namespace)]);
         let left: u64 = left.parse().expect("a time");
         assert!((53_000..=66_000).contains(&left), "a tenth around a minute: {left}");
         lives.insert(left / 500);
     }
     assert!(lives.len() > 5, "lives are spread: {lives:?}");
     cache.put(key("long"), answer(1), NOW, 100 * LIFE).await;
-    let left = server.cli(&["pttl", &format!("{}:cache:{{main}}:view:long", config.namespace)]);
+    let left = server.cli(&["pttl", &format!("{}:cache:{STORE}:{{main}}:view:long", config.namespace)]);
     assert!(left.parse::<u64>().expect("a time") <= 330_000, "at most five minutes and a tenth: {left}");
     assert_eq!(cache.get(&key("long"), NOW.plus(Duration::from_secs(300))).await, None);
-    let place = format!("{}:cache:{{main}}:floor", config.namespace);
+    let place = format!("{}:cache:{STORE}:{{main}}:floor", config.namespace);
     let floor = server.cli(&["pttl", &place]);
     assert!(floor.parse::<u64>().expect("a time") > 500_000, "a floor outlives every answer: {floor}");
     // A database that was thrown away begins again below it.

@@ -8,8 +8,8 @@ use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use scoreboard_core::{BoardId, Broadcaster, Position};
 use scoreboard_redis::{Config, Redis, RedisBroadcaster};
-use support::config;
 use support::server::Process;
+use support::{STORE, config};
 use tokio::time::Instant;
 
 fn at(position: &str) -> Position {
@@ -36,16 +36,16 @@ impl Channel {
     }
 
     fn node(&self) -> RedisBroadcaster {
-        RedisBroadcaster::new(Redis::new(&self.config).expect("a handle"))
+        RedisBroadcaster::new(Redis::new(&self.config).expect("a handle"), STORE)
     }
 
     /// What another node announces, and what of it arrives.
     fn announced(&self, board: &str, position: &str) {
-        self.server.cli(&["set", &format!("{}:live:{{{board}}}:last", self.config.namespace), position]);
+        self.server.cli(&["set", &format!("{}:live:{STORE}:{{{board}}}:last", self.config.namespace), position]);
     }
 
     fn arrives(&self, message: &str) {
-        self.server.cli(&["publish", &format!("{}:live", self.config.namespace), message]);
+        self.server.cli(&["publish", &format!("{}:live:{STORE}", self.config.namespace), message]);
     }
 }
 

@@ -11,8 +11,8 @@ use scoreboard_redis::Config;
 use scoreboard_redis::redis::{self, AsyncCommands, aio::MultiplexedConnection, aio::PubSub};
 use serde::Serialize;
 use sha2::Sha256;
-use support::peers::{Dropped, Node, STORE, answer_of, change, keys, ring, ring_of, they_talk, until};
-use support::{config, single};
+use support::peers::{Dropped, Node, answer_of, change, keys, ring, ring_of, they_talk, until};
+use support::{STORE, config, single};
 use tokio::time::timeout;
 
 const LONG: Duration = Duration::from_secs(15);

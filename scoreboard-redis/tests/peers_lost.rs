@@ -7,9 +7,9 @@ use std::time::Duration;
 use scoreboard_core::{BoardId, ErrorKind, Outcome, Peers, Refusal, Version};
 use scoreboard_redis::{Config, Redis, RedisPeers};
 use support::cluster::{Cluster, Sentinels, wait_until};
-use support::peers::{Dropped, Node, STORE, answer_of, change, ring, they_talk, until};
+use support::peers::{Dropped, Node, answer_of, change, ring, they_talk, until};
 use support::server::Process;
-use support::{chain, config, single};
+use support::{STORE, chain, config, single};
 use tokio::time::{Instant, sleep, timeout};
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -14,7 +14,7 @@ use scoreboard_core::{
 };
 use scoreboard_redis::{Redis, RedisBoardCache, RedisBroadcaster, RedisRateLimiter};
 use support::server::Process;
-use support::{config, shared_cluster, single};
+use support::{STORE, config, shared_cluster, single};
 
 /// Two handles that share nothing in this process but the store and the signing keys.
 fn servers(url: &str) -> [Scoreboard; 2] {
@@ -30,8 +30,8 @@ fn servers(url: &str) -> [Scoreboard; 2] {
         Scoreboard::builder(store.clone())
             .with_keys(keys.clone())
             .with_limiter(Arc::new(FallbackLimiter::new(shared, Arc::new(MemoryRateLimiter::default()), two)))
-            .with_cache(Arc::new(RedisBoardCache::new(redis.clone())))
-            .with_broadcaster(Arc::new(RedisBroadcaster::new(redis)))
+            .with_cache(Arc::new(RedisBoardCache::new(redis.clone(), STORE)))
+            .with_broadcaster(Arc::new(RedisBroadcaster::new(redis, STORE)))
             .with_config(settings)
             .build()
     };

@@ -12,6 +12,7 @@ use super::boards::Boards;
 use super::publishers::Publishers;
 use crate::error::Failure;
 use crate::handle::Redis;
+use crate::keys::BoardNames;
 use crate::listening::{Connection, Ended, Heard, Listening};
 use crate::measures::LOST;
 
@@ -19,9 +20,9 @@ use crate::measures::LOST;
 const AT_ONCE: usize = 16;
 
 /// The newest position of this board that anybody announced.
-pub(super) async fn last(redis: &Redis, board: &BoardId) -> Result<Option<Position>, Failure> {
+pub(super) async fn last(redis: &Redis, names: &BoardNames, board: &BoardId) -> Result<Option<Position>, Failure> {
     let mut get = redis::pipe();
-    get.get(redis.namespace().last(board));
+    get.get(names.last(board));
     let (last,): (Option<Vec<u8>>,) = redis.pipeline(&get).await?;
     // What is no position is as good as nothing; the next announcement overwrites it.
     Ok(last.and_then(|last| std::str::from_utf8(&last).ok()?.parse().ok()))
@@ -30,15 +31,16 @@ pub(super) async fn last(redis: &Redis, board: &BoardId) -> Result<Option<Positi
 #[derive(Debug)]
 pub(super) struct Listener {
     redis: Redis,
+    names: BoardNames,
     boards: Arc<Boards>,
     listening: Listening,
 }
 
 impl Listener {
-    pub(super) fn new(redis: Redis, boards: Arc<Boards>, listens: watch::Sender<bool>) -> Self {
-        let channels = vec![redis.namespace().channel()];
+    pub(super) fn new(redis: Redis, names: BoardNames, boards: Arc<Boards>, listens: watch::Sender<bool>) -> Self {
+        let channels = vec![names.channel().to_owned()];
         let listening = Listening::new(redis.clone(), "announcements", channels, listens);
-        Self { redis, boards, listening }
+        Self { redis, names, boards, listening }
     }
 
     /// Listens until the task is ended.
@@ -93,7 +95,7 @@ impl Listener {
     /// Reads the newest position of every watched board. True if any was news.
     async fn catch_up(&self) -> bool {
         let reads = stream::iter(self.boards.watched()).map(async |board| {
-            let last = last(&self.redis, &board).await;
+            let last = last(&self.redis, &self.names, &board).await;
             (board, last)
         });
         let mut reads = std::pin::pin!(reads.buffer_unordered(AT_ONCE));

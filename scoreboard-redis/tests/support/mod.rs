@@ -15,6 +15,9 @@ use cluster::Cluster;
 use scoreboard_redis::{Config, Redis};
 use server::Process;
 
+/// What names the store of all nodes, unless the test is about another.
+pub(crate) const STORE: &str = "store";
+
 /// A URL of one server: `TEST_REDIS_URL`, or one that is started here and goes with the tests.
 pub(crate) fn single() -> &'static str {
     static GIVEN: OnceLock<(String, Option<Process>)> = OnceLock::new();

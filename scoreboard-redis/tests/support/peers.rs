@@ -16,8 +16,7 @@ use scoreboard_core::{
 use scoreboard_redis::{Config, Redis, RedisPeers};
 use tokio::time::{Instant, sleep, timeout};
 
-/// Which store the nodes of a test are on.
-pub(crate) const STORE: &str = "store";
+use super::STORE;
 
 const LONG: Duration = Duration::from_secs(15);
 

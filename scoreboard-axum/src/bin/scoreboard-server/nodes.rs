@@ -1,5 +1,5 @@
 //! What several servers of one database share beside it: announcements always; limits, what users have under way, and cached answers where there
-//! is a Redis.
+//! is a Redis. Servers of different databases that have one Redis share limits there, and what users have under way: nothing of boards.
 
 use std::sync::Arc;
 
@@ -24,18 +24,20 @@ use crate::store::Stores;
 pub(crate) struct Nodes {
     limiter: Arc<dyn RateLimiter>,
     redis: Option<Redis>,
+    /// What names the store in Redis, where several servers have one.
+    store: Option<String>,
     /// Whether others may write where this server does.
     share_a_store: bool,
 }
 
 impl Nodes {
     /// Reaches for the Redis of the settings, if they name one. That it is away is no reason not to start; that it is the wrong one is.
-    pub(crate) async fn meet(settings: &Settings, place: &Place) -> Result<Self> {
+    pub(crate) async fn meet(settings: &Settings, place: &Place, stores: &Stores) -> Result<Self> {
         // Beside a file, there are the commands.
         let share_a_store = matches!(place, Place::Postgres { .. } | Place::Sqlite { .. });
         let here = Arc::new(MemoryRateLimiter::default());
         let Some(config) = settings.redis.config().map_err(Failure::new)? else {
-            return Ok(Self { limiter: here, redis: None, share_a_store });
+            return Ok(Self { limiter: here, redis: None, store: None, share_a_store });
         };
         let cannot =
             |error: &(dyn std::error::Error + 'static)| Failure::because("cannot use the Redis of `redis.url`", error);
@@ -50,16 +52,25 @@ impl Nodes {
         }
         let shared = Arc::new(RedisRateLimiter::new(redis.clone()));
         let limiter = Arc::new(FallbackLimiter::new(shared, here, settings.redis.nodes).halving(Limits::OF_STRANGERS));
-        Ok(Self { limiter, redis: Some(redis), share_a_store })
+        let store = match place {
+            Place::Postgres { .. } => Some(stores.identity().await?),
+            Place::Memory | Place::Sqlite { .. } => None,
+        };
+        Ok(Self { limiter, redis: Some(redis), store, share_a_store })
     }
 
     /// Tells all servers of the place where its boards are.
     pub(crate) fn broadcaster(&self, place: &Place) -> Arc<dyn Broadcaster> {
-        match (&self.redis, place) {
-            (Some(redis), _) => Arc::new(RedisBroadcaster::new(redis.clone())),
+        match (self.of_boards(), place) {
+            (Some((redis, store)), _) => Arc::new(RedisBroadcaster::new(redis, store)),
             (None, Place::Postgres { config, .. }) => Arc::new(PostgresBroadcaster::start(config)),
             (None, Place::Memory | Place::Sqlite { .. }) => Arc::new(InProcessBroadcaster::default()),
         }
+    }
+
+    /// Where the servers of this store tell each other of its boards, and what names it there. A file or memory has one server.
+    fn of_boards(&self) -> Option<(Redis, &str)> {
+        self.redis.clone().zip(self.store.as_deref())
     }
 
     /// Counts with the others what users have under way; by itself where there is no Redis, or it is gone.
@@ -72,16 +83,16 @@ impl Nodes {
     }
 
     /// Lets one of the servers write for all, where they can speak to each other.
-    pub(crate) async fn one_writer(
+    pub(crate) fn one_writer(
         &self,
         stores: &Stores,
         place: &Place,
         ring: &KeyRing,
         clock: &Arc<dyn Clock>,
-    ) -> Result<Option<OneWriter>> {
-        let (Some(redis), Some(turns)) = (&self.redis, turns(place)) else { return Ok(None) };
-        let peers = RedisPeers::new(redis.clone(), ring, &stores.identity().await?);
-        Ok(Some(OneWriter::new(stores.scores.clone(), Some(turns), Arc::new(peers), clock.clone())))
+    ) -> Option<OneWriter> {
+        let (redis, store) = self.of_boards()?;
+        let peers = RedisPeers::new(redis, ring, store);
+        Some(OneWriter::new(stores.scores.clone(), turns(place), Arc::new(peers), clock.clone()))
     }
 
     /// Lets the scoreboard count, keep and write with the others.
@@ -95,8 +106,8 @@ impl Nodes {
             Some(turns) => builder.with_turns(turns),
             None => builder,
         };
-        match &self.redis {
-            Some(redis) => builder.with_shared_cache(Arc::new(RedisBoardCache::new(redis.clone()))),
+        match self.of_boards() {
+            Some((redis, store)) => builder.with_shared_cache(Arc::new(RedisBoardCache::new(redis, store))),
             None => builder,
         }
     }

@@ -118,7 +118,7 @@ async fn start(effective: &Effective, http: HttpConfig) -> Result<Started> {
     }
     durability(&stores);
 
-    let nodes = Nodes::meet(settings, &place).await?;
+    let nodes = Nodes::meet(settings, &place, &stores).await?;
     let accounts = Accounts::builder(stores.accounts.clone(), &ring).with_factors(stores.factors.clone());
     let accounts = accounts.with_clock(clock.clone());
     let mut accounts = messages::carried(accounts.with_config(settings.accounts_config()), effective, &clock)?;
@@ -137,7 +137,7 @@ async fn start(effective: &Effective, http: HttpConfig) -> Result<Started> {
     }
     let broadcaster = nodes.broadcaster(&place);
     let wanted = settings.ranks.config().map_err(|rule| effective.refuse("ranks.boards", rule.to_string()))?;
-    let writer = nodes.one_writer(&stores, &place, &ring, &clock).await?;
+    let writer = nodes.one_writer(&stores, &place, &ring, &clock);
     let below = writer.clone().map_or_else(|| stores.scores.clone(), |writer| Arc::new(writer));
     let (scores, ranks) = ranks::over(below, wanted, &broadcaster);
     let rules = DeterministicRules::new(settings.fraud.max_outstanding).with_outstanding(nodes.outstanding());
