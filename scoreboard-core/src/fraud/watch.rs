@@ -229,9 +229,9 @@ impl Shared {
         Ok(())
     }
 
-    /// The next rows, from memory where this process knows them: written by it, or read for its ranks.
+    /// The next rows, from memory where this process knows them: written by it, or read for its ranks. Where a look breaks off, the next reads them.
     async fn rows_behind(&self, board: &BoardId, position: Position) -> Result<Vec<AppliedChange>, BackendError> {
-        let known = self.ranks.as_ref().map(|ranks| ranks.lately(board, position, ROWS)).unwrap_or_default();
+        let known = self.ranks.as_ref().map(|ranks| ranks.take_lately(board, position, ROWS)).unwrap_or_default();
         if !known.is_empty() {
             return Ok(known);
         }

@@ -47,19 +47,20 @@ impl<const MOST: usize> Lately<MOST> {
         self.0.range(self.starts_behind(after)..)
     }
 
-    /// Forgets what is not behind a version, and gives those that follow it without a gap.
-    pub(super) fn following(&mut self, after: Version) -> impl Iterator<Item = &AppliedChange> {
+    /// Gives up those that follow a version without a gap, as long as they are wanted. What is not behind it is not needed any more.
+    pub(super) fn take(
+        &mut self,
+        after: Version,
+        limit: usize,
+        is_wanted: impl Fn(&AppliedChange) -> bool,
+    ) -> Vec<AppliedChange> {
         self.0.drain(..self.starts_behind(after));
-        let follow = self.0.iter().scan(after, |before, change| {
-            *before = before.next();
-            (change.position.version == *before).then_some(change)
+        let mut next = after;
+        let follow = self.0.iter().take(limit).take_while(|change| {
+            next = next.next();
+            change.position.version == next && is_wanted(change)
         });
-        follow.fuse()
-    }
-
-    /// Gives up those that follow a version without a gap. What is not behind it is not needed any more.
-    pub(super) fn take(&mut self, after: Version, limit: usize) -> Vec<AppliedChange> {
-        let count = self.following(after).take(limit).count();
+        let count = follow.count();
         self.0.drain(..count).collect()
     }
 
@@ -106,7 +107,7 @@ mod tests {
     }
 
     fn take<const MOST: usize>(lately: &mut Lately<MOST>, after: u64, limit: usize) -> Vec<u64> {
-        versions(&lately.take(Version::new(after), limit))
+        versions(&lately.take(Version::new(after), limit, |_| true))
     }
 
     #[test]
@@ -124,16 +125,13 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_stays_until_it_is_passed() {
+    fn what_is_not_wanted_yet_stays() {
         let mut lately = Lately::<10>::default();
-        lately.keep([5, 6, 2, 3].map(change));
-        assert_eq!(versions(lately.following(Version::ZERO)), NONE, "the first is missing");
-        for _ in 0..2 {
-            assert_eq!(versions(lately.following(Version::new(1))), [2, 3]);
-        }
-        lately.keep([change(4)]);
-        assert_eq!(versions(lately.following(Version::new(2))), [3, 4, 5, 6]);
-        assert_eq!(versions(lately.following(Version::new(1))), NONE, "what was passed is gone");
+        lately.keep([2, 3, 4, 5].map(change));
+        let below = |limit: u64| move |change: &AppliedChange| change.position.version.get() < limit;
+        assert_eq!(versions(&lately.take(Version::new(1), 10, below(2))), NONE);
+        assert_eq!(versions(&lately.take(Version::new(1), 10, below(4))), [2, 3]);
+        assert_eq!(take(&mut lately, 3, 10), [4, 5]);
     }
 
     #[test]
@@ -185,7 +183,7 @@ mod tests {
             assert!(lately.behind(Version::ZERO).eq(expected.range(Version::new(1)..).map(|(_, change)| change)));
             assert!(lately.0.iter().eq(expected.values()));
             let after = Version::new(below(200));
-            let taken = lately.take(after, 5);
+            let taken = lately.take(after, 5, |_| true);
             expected.retain(|version, _| *version > after);
             for change in taken {
                 assert_eq!(expected.pop_first().map(|(_, change)| change), Some(change));

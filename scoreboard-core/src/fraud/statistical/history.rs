@@ -32,6 +32,8 @@ pub struct History {
     acts: VecDeque<Act>,
     /// By so many milliseconds, in all, they are earlier than the one before each: nodes have clocks of their own, and clocks are set back.
     set_back: u64,
+    /// So many of the newest are of one kind and worth the same; no more than are kept.
+    alike: usize,
     /// By the hour's number, modulo [`Self::HOURS`].
     hours: [u16; Self::HOURS],
     /// The newest hour that has a count, in hours since 1970.
@@ -76,6 +78,8 @@ impl History {
             self.set_back -= self.acts.front().map_or(0, |next| millis(next.at, oldest.at));
         }
         self.set_back += self.acts.back().map_or(0, |newest| millis(row.at, newest.at));
+        let is_alike = self.acts.back().is_some_and(|newest| newest.points == row.points && newest.kind == row.kind);
+        self.alike = if is_alike { (self.alike + 1).min(Self::CAPACITY) } else { 1 };
         // One name for all acts of a kind.
         let known = self.acts.iter().rev().find(|act| act.kind == row.kind).map(|act| act.kind.clone());
         let kind = known.unwrap_or_else(|| row.kind.clone());
@@ -115,6 +119,11 @@ impl History {
     pub(super) fn all_intervals(&self) -> u64 {
         let (Some(oldest), Some(newest)) = (self.acts.front(), self.acts.back()) else { return 0 };
         (newest.at.as_millis() - oldest.at.as_millis()).saturating_add_unsigned(self.set_back).unsigned_abs()
+    }
+
+    /// Whether all its actions are of one kind and worth the same.
+    pub(super) fn is_all_alike(&self) -> bool {
+        self.alike >= self.acts.len()
     }
 
     /// How many actions there were in the hour (UTC) of the newest one, in the hour before, and so on.

@@ -92,3 +92,21 @@ fn it_depends_on_nothing_but_the_last_rows() {
     let late = History::of(&rows[since.min(rows.len() - History::CAPACITY)..]);
     assert_eq!(late, whole);
 }
+
+#[test]
+fn it_is_known_whether_all_are_alike() {
+    let mut history = History::default();
+    assert!(history.is_all_alike(), "of none");
+    let mut seen = [0, 0];
+    for version in 1..=2_000 {
+        // Long runs of the same, and others between them.
+        let kind = ["tap", "quest"][usize::from(version % 157 == 0)];
+        let points = Points::new(1 + i64::from(version % 211 == 0)).expect("small");
+        history.push(&LogRow { points, ..row(version, at(version), kind) });
+        let first = history.acts().next().expect("there is one").clone();
+        let expected = history.acts().all(|act| act.kind == first.kind && act.points == first.points);
+        assert_eq!(history.is_all_alike(), expected, "behind {version}");
+        seen[usize::from(expected)] += 1;
+    }
+    assert!(seen.iter().all(|times| *times > 100), "{seen:?}");
+}

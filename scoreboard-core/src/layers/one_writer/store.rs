@@ -101,7 +101,7 @@ impl ScoreStore for OneWriter {
             let shareholders = boards.get_mut(board);
             // What is asked for brings what lies behind what was known then, and nothing before.
             let asking = |known: &Shareholders| known.asking.clone().filter(|_| after >= known.known);
-            shareholders.map(|known| (known.told.take(after, limit), asking(known))).unwrap_or_default()
+            shareholders.map(|known| (known.told.take(after, limit, |_| true), asking(known))).unwrap_or_default()
         };
         let (mut told, asking) = take();
         if told.is_empty()

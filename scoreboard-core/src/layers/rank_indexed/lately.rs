@@ -38,9 +38,9 @@ impl RankIndexed {
         self.shared.is_crowded.notified().await;
     }
 
-    /// The changes of a board that follow a position, as far as they are known without a gap; no more than `limit`. For one who follows them: what
-    /// is not behind that position is forgotten.
-    pub(crate) fn lately(&self, board: &BoardId, position: Position, limit: usize) -> Vec<AppliedChange> {
+    /// Gives up the changes of a board that follow a position, as far as they are known without a gap; no more than `limit`. For one who follows
+    /// them: what is not behind that position is forgotten.
+    pub(crate) fn take_lately(&self, board: &BoardId, position: Position, limit: usize) -> Vec<AppliedChange> {
         let indexed = self.indexed(board);
         indexed.map(|indexed| behind(&mut indexed.lately.lock(), position, limit)).unwrap_or_default()
     }
@@ -48,8 +48,7 @@ impl RankIndexed {
 
 /// Those that follow a position without a gap, in its epoch.
 fn behind(lately: &mut Lately, position: Position, limit: usize) -> Vec<AppliedChange> {
-    let follow = lately.following(position.version).take(limit);
-    follow.take_while(|change| change.position.epoch == position.epoch).cloned().collect()
+    lately.take(position.version, limit, |change| change.position.epoch == position.epoch)
 }
 
 #[cfg(test)]
@@ -96,6 +95,7 @@ mod tests {
         lately.keep([change(2, 2)]);
         assert_eq!(versions(&mut lately, 2, 1, 10), [2]);
         lately.keep([change(2, 3), change(2, 4)]);
-        assert_eq!(versions(&mut lately, 2, 1, 2), [2, 3], "no more than is asked for");
+        assert_eq!(versions(&mut lately, 2, 2, 1), [3], "no more than is asked for");
+        assert_eq!(versions(&mut lately, 2, 3, 10), [4]);
     }
 }
