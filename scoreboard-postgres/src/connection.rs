@@ -119,7 +119,8 @@ impl PostgresStore {
         Ok(Self { pool, batches, call_timeout: config.call_timeout, durability })
     }
 
-    /// What names this store, and no other: the database system, the database, and the schema. A physical copy of them is of the same name.
+    /// What names this store, and no other: the database system, the database, and its tables. Tables that were made anew, as where a dump is loaded, are another
+    /// store; a physical copy is of the same name.
     ///
     /// # Errors
     ///
@@ -129,7 +130,17 @@ impl PostgresStore {
     ///
     /// Nothing is changed.
     pub async fn identity(&self) -> Result<String, BackendError> {
-        Ok(self.reads("identity", self.identify()).await?.name())
+        let ask = async {
+            let numbers: (i64, i64, i64) = sqlx::query_as(
+                "SELECT system_identifier, pg_database.oid::bigint, 'boards'::regclass::oid::bigint
+                 FROM pg_control_system(), pg_database WHERE datname = current_database()",
+            )
+            .fetch_one(&mut *self.pool.acquire().await?)
+            .await?;
+            Ok(numbers)
+        };
+        let (system, database, tables) = self.reads("identity", ask).await?;
+        Ok(format!("{system}.{database}.{tables}"))
     }
 
     pub(crate) async fn identify(&self) -> Result<Identity, Failure> {

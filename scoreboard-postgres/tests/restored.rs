@@ -66,3 +66,26 @@ async fn a_dump_that_is_loaded_on_the_same_server_begins_the_next_epoch() {
         store.close().await;
     }
 }
+
+#[tokio::test]
+async fn tables_that_were_made_anew_are_another_store() {
+    let (server, folder) = (Server::start(&[]), tempfile::tempdir().expect("a folder"));
+    let dump = folder.path().join("dump.sql");
+    let name = async || {
+        let store = PostgresStore::from_url(server.url()).await.expect("it opens");
+        let name = store.identity().await.expect("it answers");
+        store.close().await;
+        name
+    };
+    let first = name().await;
+    assert_eq!(name().await, first, "however often it is opened");
+    on(&server, "pg_dump", &["--clean"], &dump, false);
+    on(&server, "psql", &["--quiet", "--set=ON_ERROR_STOP=1"], &dump, true);
+    let loaded = name().await;
+    assert_ne!(loaded, first, "a dump was loaded over it");
+    run(server.url(), "DROP SCHEMA public CASCADE; CREATE SCHEMA public").await;
+    let anew = name().await;
+    assert!(anew != first && anew != loaded);
+    run(server.url(), "VACUUM FULL boards").await;
+    assert_eq!(name().await, anew, "rows that lie elsewhere are the same");
+}

@@ -9,7 +9,7 @@
 //! | `{ns}:cache:{store}:{board}:view:…` | a string: an encoded answer | its lifetime, at most [`MAX_ANSWER`], ± a tenth |
 //! | `{ns}:cache:{store}:{board}:lease:…` | a string: somebody loads this answer | until it is put, or as long as others wait for it |
 //! | `{ns}:live:{store}:{board}:last` | a string: the newest position that was announced | [`LAST`] from its announcement |
-//! | `{ns}:live:{store}` | a channel: the announcements of all boards | |
+//! | `{ns}:live:{store}` | a channel: the announcements of all the store's boards | |
 //! | `{ns}:peers:{store}` | a channel: what one node says to all others of its store | |
 //! | `{ns}:peer:name` | a channel: what others say to the node of this name | |
 //!

@@ -158,7 +158,7 @@ async fn answers_are_bounded_in_bytes_and_time() {
     let place = format!("{}:cache:{STORE}:{{main}}:floor", config.namespace);
     let floor = server.cli(&["pttl", &place]);
     assert!(floor.parse::<u64>().expect("a time") > 500_000, "a floor outlives every answer: {floor}");
-    // A database that was thrown away begins again below it.
+    // A store of the same name begins again below it.
     server.cli(&["pexpire", &place, "400000"]);
     cache.raise_floor(&BoardId::main(), "1.0".parse().expect("one")).await;
     let floor = server.cli(&["pttl", &place]);

@@ -222,6 +222,9 @@ impl Shared {
                 tracing::warn!(board.id = %id, missed, "changes were archived before they were watched for fraud");
             }
             let looked = self.look_at_rows(id, watched, &rows, progress).await;
+            if looked.is_err() {
+                self.give_back(id, rows, watched.position.version);
+            }
             // What was found up to there is written down, be it that the next was not.
             self.incidents().set_watched(id, watched.position).await?;
             looked?;
@@ -229,7 +232,7 @@ impl Shared {
         Ok(())
     }
 
-    /// The next rows, from memory where this process knows them: written by it, or read for its ranks. Where a look breaks off, the next reads them.
+    /// The next rows, from memory where this process knows them: written by it, or read for its ranks.
     async fn rows_behind(&self, board: &BoardId, position: Position) -> Result<Vec<AppliedChange>, BackendError> {
         let known = self.ranks.as_ref().map(|ranks| ranks.take_lately(board, position, ROWS)).unwrap_or_default();
         if !known.is_empty() {
@@ -237,6 +240,13 @@ impl Shared {
         }
         let rows = self.store().log(board, position.version, ROWS).await?;
         Ok(rows.iter().map(AppliedChange::from).collect())
+    }
+
+    /// What a look that broke off has left is not read for the next: the store may be in trouble for long.
+    fn give_back(&self, board: &BoardId, rows: Vec<AppliedChange>, seen: Version) {
+        if let Some(ranks) = &self.ranks {
+            ranks.take_back(board, rows.into_iter().filter(|row| row.position.version > seen));
+        }
     }
 
     /// Where to begin: where a watch before has ended, or at the end.

@@ -495,6 +495,33 @@ async fn what_a_node_did_itself_is_not_read_again_and_what_others_did_is_read_on
     assert_eq!(watch.look().await.expect("memory").changes, 4);
 }
 
+#[tokio::test]
+async fn what_a_look_that_broke_off_has_left_is_not_read_for_the_next() {
+    let store = MemoryScoreStore::new();
+    let _ = store.create_board(&spec()).await.expect("created");
+    let rigged = Arc::new(Rigged::over(store.clone()));
+    let mut config = quick();
+    (config.poll_interval, config.check_interval) = (Duration::from_secs(3600), Duration::from_secs(3600));
+    let node = node(rigged.clone(), config, &InProcessBroadcaster::default());
+    node.apply(&Vec::from_iter((1..=7).map(|number| set(number, number % 7, 1)))).await.expect("applied");
+    until("it is filled", || is_ready(&node)).await;
+    // Whoever acts next is not known any more.
+    let mut config = FraudWatchConfig::default();
+    config.max_users = 1;
+    let scoreboard = Scoreboard::builder(Arc::new(node.clone())).build();
+    let watch = FraudWatch::beside(scoreboard, config, node.clone());
+    assert_eq!(watch.look().await.expect("memory").changes, 0, "it begins at the end");
+    rigged.rows_read.store(0, Ordering::SeqCst);
+    node.apply(&Vec::from_iter((8..=47).map(|number| set(number, number % 7, number as i64)))).await.expect("applied");
+    for histories in [10, 5] {
+        rigged.histories.store(histories, Ordering::SeqCst);
+        watch.look().await.expect_err("it breaks off");
+    }
+    rigged.histories.store(usize::MAX, Ordering::SeqCst);
+    assert_eq!(watch.look().await.expect("memory").changes, 40 - 10 - 5);
+    assert_eq!(rigged.rows_read.load(Ordering::SeqCst), 0);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_node_reads_at_once_what_others_do_now_and_then_and_together_what_they_do_one_after_the_other() {
     let store = MemoryScoreStore::new();

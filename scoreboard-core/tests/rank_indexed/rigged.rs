@@ -30,6 +30,8 @@ pub(crate) struct Rigged {
     pub(crate) looks: AtomicUsize,
     /// How many batches were applied.
     pub(crate) batches: AtomicUsize,
+    /// So many more histories are read; then that fails.
+    pub(crate) histories: AtomicUsize,
 }
 
 impl std::fmt::Debug for Rigged {
@@ -50,6 +52,7 @@ impl Rigged {
             rows_read: AtomicUsize::new(0),
             looks: AtomicUsize::new(0),
             batches: AtomicUsize::new(0),
+            histories: AtomicUsize::new(usize::MAX),
         }
     }
 
@@ -142,6 +145,8 @@ impl ScoreStore for Rigged {
         before: Option<Version>,
         limit: usize,
     ) -> Result<Vec<LogRow>> {
+        let left = self.histories.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        left.map_err(|_| BackendError::new(ErrorKind::Unavailable, "rigged", "history"))?;
         self.store.history(board, user, before, limit).await
     }
 

@@ -26,11 +26,6 @@ enum Foreign {
 }
 
 impl Identity {
-    /// In one word.
-    pub(crate) fn name(&self) -> String {
-        format!("{}.{}.{}", self.system, self.database, self.schema)
-    }
-
     pub(crate) async fn of(connection: &mut PgConnection) -> Result<Self, sqlx::Error> {
         let (system, database, schema) = sqlx::query_as(
             "SELECT system.system_identifier, pg_database.oid::bigint, pg_namespace.oid::bigint

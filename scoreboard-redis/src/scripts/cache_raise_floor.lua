@@ -12,7 +12,7 @@
 -- Clock    None: expiry is Redis' own.
 -- Cost     O(1).
 --
--- The floor's life is not renewed by a lower position: where a database was thrown away and begins again below it, it is over some time.
+-- The floor's life is not renewed by a lower position: where a store of the same name begins again below it, it is over some time.
 --
 -- A floor is a tombstone and not a DEL of what is below: an old answer that is still on its way to the cache finds it, and loses.
 

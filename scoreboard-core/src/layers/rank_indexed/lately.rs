@@ -44,6 +44,13 @@ impl RankIndexed {
         let indexed = self.indexed(board);
         indexed.map(|indexed| behind(&mut indexed.lately.lock(), position, limit)).unwrap_or_default()
     }
+
+    /// Takes changes back that were given up.
+    pub(crate) fn take_back(&self, board: &BoardId, changes: impl IntoIterator<Item = AppliedChange>) {
+        if let Some(indexed) = self.indexed(board) {
+            self.remember(&indexed, changes);
+        }
+    }
 }
 
 /// Those that follow a position without a gap, in its epoch.
