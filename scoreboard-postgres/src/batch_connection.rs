@@ -20,6 +20,16 @@ const REST: Duration = Duration::from_secs(1);
 /// After so long it is made anew, as those of a pool are: what is asked of a new connection is asked again.
 const LIFE: Duration = Duration::from_secs(1800);
 
+/// How batches are planned: what they name is looked up in an index or found again by where it lies, one by one, and nothing is sorted: what is wanted in
+/// an order, an index has in that order.
+pub(crate) const PLANNING: [(&str, &str); 5] = [
+    ("plan_cache_mode", "force_generic_plan"),
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("enable_sort", "off"),
+];
+
 /// One connection beside the pool's, made at the first batch. Whoever finds it taken uses the pool.
 ///
 /// Each statement looks up rows by their keys or where they lie, however many there are: planned once, and never by walking a table, even
@@ -55,13 +65,7 @@ struct Kept {
 impl BatchConnection {
     /// Nothing is asked of the database yet.
     pub(crate) fn new(config: &Config) -> Self {
-        let options = config.options().options([
-            ("plan_cache_mode", "force_generic_plan"),
-            ("enable_seqscan", "off"),
-            ("enable_hashjoin", "off"),
-            ("enable_mergejoin", "off"),
-            ("enable_sort", "off"),
-        ]);
+        let options = config.options().options(PLANNING);
         Self {
             slot: Arc::default(),
             options: Arc::new(options),

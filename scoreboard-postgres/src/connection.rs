@@ -1,6 +1,7 @@
 //! The connections to the database, and how a transaction begins and ends.
 
 use std::io;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use scoreboard_core::BackendError;
@@ -9,7 +10,7 @@ use sqlx::query::Query;
 use sqlx::{ConnectOptions, Connection, PgConnection, Postgres, SqlSafeStr, Transaction};
 use tokio::time::timeout;
 
-use crate::batch_connection::BatchConnection;
+use crate::batch_connection::{BatchConnection, PLANNING};
 use crate::config::Config;
 use crate::durability::{Durability, unsafe_setting};
 use crate::error::{self, Failure};
@@ -222,15 +223,13 @@ impl PostgresStore {
         .await
     }
 
-    /// The same for a batch, which also finds rows again by where they lie, one by one, and sorts nothing: what it wants in an order, an index has
-    /// in that order.
+    /// The same for a batch, which is [planned](PLANNING) as on the connection that batches have.
     pub(crate) async fn write_batch(&self) -> Result<Transaction<'static, Postgres>, Failure> {
-        self.transaction(
-            "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE;
-             SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off;
-             SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_sort = off",
-        )
-        .await
+        static BEGIN: LazyLock<String> = LazyLock::new(|| {
+            let planning = PLANNING.map(|(name, value)| format!("; SET LOCAL {name} = {value}"));
+            format!("BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE{}", planning.concat())
+        });
+        self.transaction(&BEGIN).await
     }
 
     /// In a task of its own: if the caller goes away between the statement and its answer, the driver would take the connection

@@ -31,7 +31,7 @@ struct State {
     /// How many actions wait.
     count: usize,
     /// What is on its way.
-    told: HashMap<UserId, Vec<ActionId>>,
+    told: Arc<HashMap<UserId, Vec<ActionId>>>,
     /// Whether a task tells them.
     has_teller: bool,
 }
@@ -51,20 +51,21 @@ impl Finished {
     /// What of this user's Redis may not know yet.
     pub(super) fn of(&self, user: UserId) -> Vec<ActionId> {
         let state = self.0.lock();
-        [&state.told, &state.waiting].into_iter().filter_map(|users| users.get(&user)).flatten().copied().collect()
+        [&*state.told, &state.waiting].into_iter().filter_map(|users| users.get(&user)).flatten().copied().collect()
     }
 
     /// Some users with what of theirs is to be told, once those before are; none, where all is, and then nobody tells any more.
-    fn next(&self) -> HashMap<UserId, Vec<ActionId>> {
+    fn next(&self) -> Arc<HashMap<UserId, Vec<ActionId>>> {
         let mut state = self.0.lock();
-        let users: Vec<UserId> = state.waiting.keys().take(AT_ONCE).copied().collect();
-        state.has_teller = !users.is_empty();
-        state.told.clear();
-        for user in users {
-            let actions = state.waiting.remove(&user).unwrap_or_default();
-            state.count -= actions.len();
-            state.told.insert(user, actions);
-        }
+        let told: HashMap<_, _> = if state.waiting.len() > AT_ONCE {
+            let users: Vec<UserId> = state.waiting.keys().take(AT_ONCE).copied().collect();
+            users.into_iter().filter_map(|user| state.waiting.remove_entry(&user)).collect()
+        } else {
+            std::mem::take(&mut state.waiting)
+        };
+        state.has_teller = !told.is_empty();
+        state.count -= told.values().map(Vec::len).sum::<usize>();
+        state.told = Arc::new(told);
         state.told.clone()
     }
 
@@ -84,21 +85,21 @@ impl Finished {
                 return;
             }
             if redis.is_cluster() {
-                let calls = futures_util::stream::iter(finished);
+                let calls = futures_util::stream::iter(&*finished);
                 calls.for_each_concurrent(CALLS, |of_one| tell_of(&redis, [of_one])).await;
             } else {
-                tell_of(&redis, finished).await;
+                tell_of(&redis, &*finished).await;
             }
         }
     }
 }
 
-async fn tell_of(redis: &Redis, finished: impl IntoIterator<Item = (UserId, Vec<ActionId>)>) {
+async fn tell_of<'a>(redis: &Redis, finished: impl IntoIterator<Item = (&'a UserId, &'a Vec<ActionId>)>) {
     let mut leave = redis::pipe();
     for (user, actions) in finished {
-        leave.cmd("ZREM").arg(redis.namespace().outstanding(user));
+        leave.cmd("ZREM").arg(redis.namespace().outstanding(*user));
         for action in actions {
-            leave.arg(&written(action));
+            leave.arg(&written(*action));
         }
         leave.ignore();
     }
@@ -123,9 +124,9 @@ mod tests {
         let finished = Finished::default();
         assert!(finished.add(user(1), ACTION));
         assert!(!finished.add(user(2), ACTION) && !finished.add(user(1), ACTION), "somebody tells");
-        assert_eq!(finished.next(), HashMap::from([(user(1), vec![ACTION, ACTION]), (user(2), vec![ACTION])]));
+        assert_eq!(*finished.next(), HashMap::from([(user(1), vec![ACTION, ACTION]), (user(2), vec![ACTION])]));
         assert!(!finished.add(user(3), ACTION), "it looks again");
-        assert_eq!(finished.next(), HashMap::from([(user(3), vec![ACTION])]));
+        assert_eq!(*finished.next(), HashMap::from([(user(3), vec![ACTION])]));
         assert!(finished.next().is_empty());
         assert!(finished.add(user(1), ACTION), "it has ended");
     }
