@@ -125,7 +125,7 @@ impl PostgresStore {
     ///
     /// # Errors
     ///
-    /// `Unavailable` if the database cannot be reached.
+    /// `Unavailable` if the database cannot be reached; `Refused` if its tables are not there.
     ///
     /// # Cancel safety
     ///
@@ -144,6 +144,7 @@ impl PostgresStore {
         Ok(format!("{system}.{database}.{tables}"))
     }
 
+    /// What its replicas have in common with it.
     pub(crate) async fn identify(&self) -> Result<Identity, Failure> {
         Ok(Identity::of(&mut *self.pool.acquire().await?).await?)
     }

@@ -23,7 +23,7 @@ use finished::Finished;
 /// - [`start`](OutstandingActions::start) is one script on one key, so it is one step in a cluster too.
 /// - [`finish`](OutstandingActions::finish) waits for nobody: what was finished is gathered for 25 ms, and told to Redis by a task that ends when
 ///   there is nothing more to tell, many in one go. What the same user starts next takes along what was not told yet, so who hands in and starts again
-///   at one node never waits for it. No more than 16,384 are gathered; beyond, and where Redis is gone, they are
+///   at one node never waits for it. No more than 16,384 are gathered; beyond, where Redis is gone, and at a stop, they are
 ///   forgotten: they are over with their own time, and [`Scoreboard::issue`](scoreboard_core::Scoreboard::issue) looks up whether what somebody
 ///   waits for has counted.
 ///

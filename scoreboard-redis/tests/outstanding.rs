@@ -292,6 +292,7 @@ async fn without_redis_each_node_counts_what_it_started_and_makes_nobody_wait() 
         assert!(Instant::now() < limit, "it is found again");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+    // Others than were finished: that may be told only now.
     for n in 1010..1015 {
         assert!(is_counted(&here, user("alice"), n).await, "it came back empty");
     }

@@ -113,7 +113,7 @@ impl FraudWatch {
     }
 
     /// The same beside ranks in memory, which stand before the same store: what they have taken in lately need not be read from the log again.
-    /// What lies before, or was forgotten, is.
+    /// What lies before, or was forgotten, is; and what another watch beside the same ranks has looked at, so one is enough.
     #[must_use]
     pub fn beside(scoreboard: Scoreboard, config: FraudWatchConfig, ranks: RankIndexed) -> Self {
         ranks.remember_for_watch();
@@ -242,7 +242,7 @@ impl Shared {
         Ok(rows.iter().map(AppliedChange::from).collect())
     }
 
-    /// What a look that broke off has left is not read for the next: the store may be in trouble for long.
+    /// What a look that broke off has left is not read for the next, as far as there is room for it: the store may be in trouble for long.
     fn give_back(&self, board: &BoardId, rows: Vec<AppliedChange>, seen: Version) {
         if let Some(ranks) = &self.ranks {
             ranks.take_back(board, rows.into_iter().filter(|row| row.position.version > seen));

@@ -10,7 +10,7 @@ use crate::version::Version;
 pub(super) struct Lately<const MOST: usize>(VecDeque<AppliedChange>);
 
 impl<const MOST: usize> Lately<MOST> {
-    /// Takes them in where their versions belong. What is there already is as it was told last.
+    /// Takes them in where their versions belong. What is there already is as it was told last, but in no earlier epoch.
     pub(super) fn keep(&mut self, changes: impl IntoIterator<Item = AppliedChange>) {
         let mut changes: Vec<_> = changes.into_iter().collect();
         changes.sort_by_key(|change| change.position.version);
@@ -30,6 +30,7 @@ impl<const MOST: usize> Lately<MOST> {
                 self.0.push_back(there);
             }
             match self.0.back_mut().filter(|there| there.position.version == version) {
+                Some(there) if there.position.epoch > change.position.epoch => {}
                 Some(there) => *there = change,
                 None => self.0.push_back(change),
             }
@@ -149,6 +150,9 @@ mod tests {
         lately.keep([later(5)]);
         let kept: Vec<u64> = lately.behind(Version::ZERO).map(|change| change.position.epoch.get()).collect();
         assert_eq!(kept, [1, 1, 2, 2]);
+        lately.keep([change(4), change(5)]);
+        let kept: Vec<u64> = lately.behind(Version::ZERO).map(|change| change.position.epoch.get()).collect();
+        assert_eq!(kept, [1, 1, 2, 2], "what is told late of the epoch before");
     }
 
     #[test]

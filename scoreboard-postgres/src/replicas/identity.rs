@@ -8,7 +8,8 @@ use crate::connection::late;
 use crate::error::Failure;
 
 /// What a streaming replica has in common with its primary, and no other database: the number that `initdb` drew, and those of the
-/// database and of the schema.
+/// database and of the schema. Not those of the tables, as in [`PostgresStore::identity`](crate::PostgresStore::identity): where these are made anew under
+/// servers that go on, the replicas stay replicas.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Identity {
     system: i64,

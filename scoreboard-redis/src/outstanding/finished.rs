@@ -17,7 +17,7 @@ const MAX: usize = 16_384;
 /// So many users' are told in one go.
 const AT_ONCE: usize = 256;
 /// So long they gather, where they are no more than that: Redis is told of a few as dearly as of many. Nobody waits for it: what the same user starts next at
-/// this server takes it along, and who is stopped by it at another has it looked up.
+/// this server takes it along, and who is stopped at another by what has counted has it looked up.
 const GATHER: Duration = Duration::from_millis(25);
 /// In a cluster each user's lie on a node of their own: so many calls at once.
 const CALLS: usize = 4;
@@ -49,7 +49,7 @@ impl Finished {
         !std::mem::replace(&mut state.has_teller, true)
     }
 
-    /// What of this user's Redis may not know yet.
+    /// What of this user's is to be told, or on its way.
     pub(super) fn of(&self, user: UserId) -> Vec<ActionId> {
         let state = self.0.lock();
         [&*state.told, &state.waiting].into_iter().filter_map(|users| users.get(&user)).flatten().copied().collect()

@@ -5,6 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -160,10 +161,17 @@ pub(crate) fn folder() -> PathBuf {
     tempfile::Builder::new().prefix("scoreboard-redis-").tempdir().expect("a temporary folder").keep()
 }
 
-/// A port that nobody listens on. Between this and the server's start somebody may take it; then the start fails, and says so.
+/// A port that nobody listens on, and that these tests give out once: a server that was killed finds its own free when it comes back, and no
+/// other test's answers there. Below those that the system gives to clients: else one that tries again meanwhile may be given it, and connect to itself.
 pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-    listener.local_addr().expect("it is bound").port()
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    const PORTS: std::ops::Range<u16> = 10_000..15_000;
+    let count = u32::from(PORTS.end - PORTS.start);
+    // Each process of tests begins elsewhere.
+    let first = std::process::id() % count * 97;
+    let next = || PORTS.start + ((first + GIVEN.fetch_add(1, Ordering::Relaxed)) % count) as u16;
+    let mut ports = std::iter::repeat_with(next).take(PORTS.len());
+    ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("one of them is free")
 }
 
 /// Compiles the clock that a test can move, and says what a server is started with to go by it.

@@ -173,7 +173,7 @@ impl Stores {
         }
     }
 
-    /// What names the database, among those that several servers share.
+    /// What names the store, among those that several servers share.
     pub(crate) async fn identity(&self) -> Result<String> {
         let named = self.postgres()?.identity().await;
         named.map_err(|error| Failure::because("cannot tell which database this is", &error))
