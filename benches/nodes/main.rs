@@ -2,7 +2,8 @@
 //! database server and a Redis each, with room for all of it: what one has written last does not put the others' tables out of its memory, and no tidying up is billed to them.
 //!
 //! On few cores more servers are no more power, so what counts is updates a second of CPU time, of the servers and the database together: it
-//! says what it costs that they share a board. The rounds take turns.
+//! says what it costs that they share a board. The rounds take turns. Each server has as many worker threads as its share of the cores, and one at the
+//! least, as the limit of a container gives it: more would only get in each other's way.
 //!
 //! Reads are timed one by one, of a board that is at rest, each of a page that nobody has asked for before: at the first server, which loads it from the
 //! store; at the second, which finds it in Redis; there again, where it is near now. And of the board that is moving.
@@ -23,6 +24,7 @@ mod reads;
 #[path = "../../tests/support/mod.rs"]
 mod support;
 
+use std::num::NonZero;
 use std::time::Duration;
 
 use actions::Signer;
@@ -115,7 +117,9 @@ impl Cluster {
     async fn of(servers: usize) -> Self {
         let redis = Process::start(&[]);
         let url = redis.url();
-        let shared = [("SCOREBOARD_REDIS__URL", url.as_str())];
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let threads = (cores / servers).max(1).to_string();
+        let shared = [("SCOREBOARD_REDIS__URL", url.as_str()), ("TOKIO_WORKER_THREADS", &threads)];
         let settings: Vec<_> = UNLIMITED.into_iter().chain(BESIDE).chain(shared).collect();
         let database = postgres::server::Server::start(&["shared_buffers=512MB", "max_wal_size=8GB"]);
         let first = Server::start_as(Place::At(database.url().to_owned()), &settings, &[]).await;
