@@ -4,8 +4,8 @@ mod support;
 
 use std::time::Duration;
 
-use futures_util::StreamExt;
-use scoreboard_core::{BoardCache, BoardId, Broadcaster, CacheKey, Cached, Position, Timestamp};
+use futures_util::{Stream, StreamExt};
+use scoreboard_core::{BoardCache, BoardId, Broadcaster, CacheKey, Cached, Lease, Position, Timestamp};
 use scoreboard_redis::{Redis, RedisBoardCache, RedisBroadcaster};
 use support::{config, shared_cluster, single};
 
@@ -18,6 +18,11 @@ fn at(position: &str) -> Position {
 
 fn answer(position: &str) -> Cached {
     Cached { position: at(position), bytes: position.to_owned().into() }
+}
+
+/// What a watcher is told next.
+async fn told(watcher: &mut (impl Stream<Item = Position> + Unpin)) -> Option<Position> {
+    tokio::time::timeout(LIFE / 4, watcher.next()).await.expect("it is told")
 }
 
 async fn answers_are_of_their_store(url: &str) {
@@ -37,6 +42,13 @@ async fn answers_are_of_their_store(url: &str) {
     assert_eq!(found(&new).await, Some(answer("1.2")));
     assert_eq!(found(&cache("7.2")).await, Some(answer("1.2")), "nodes of one store share it");
     assert_eq!(found(&cache("a store {of} any name")).await, None);
+
+    // Who loads an answer of the one keeps nobody from loading the other's.
+    let lease = async |cache: &RedisBoardCache| cache.lease(&key, NOW, LIFE).await;
+    assert_eq!(
+        [lease(&old).await, lease(&new).await, lease(&old).await],
+        [Lease::Granted, Lease::Granted, Lease::Held]
+    );
 }
 
 #[tokio::test]
@@ -58,9 +70,9 @@ async fn announcements_are_of_their_store() {
     let mut watcher = beside.subscribe(&board).await.expect("it listens");
     old.publish(&board, at("1.90")).await.expect("it is announced");
     new.publish(&board, at("1.2")).await.expect("it is announced");
-    assert_eq!(watcher.next().await, Some(at("1.2")), "what is announced first is another's");
+    assert_eq!(told(&mut watcher).await, Some(at("1.2")), "what is announced first is another's");
     // Nor is it found by who reads what was announced before.
     let mut late = beside.subscribe(&board).await.expect("it listens");
     new.publish(&board, at("1.3")).await.expect("it is announced");
-    assert_eq!(late.next().await, Some(at("1.3")));
+    assert_eq!(told(&mut late).await, Some(at("1.3")));
 }

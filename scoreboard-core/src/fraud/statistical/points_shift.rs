@@ -38,7 +38,7 @@ impl Rule for PointsShift {
     }
 
     fn look(&self, seen: Seen<'_>) -> Option<Evidence> {
-        // The most that is looked at is this.
+        // Most do one thing again and again, which is always worth the same: they need not be walked through.
         if seen.history.is_all_alike() {
             return None;
         }
