@@ -1,7 +1,7 @@
 //! What was finished, and Redis was not told yet.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -31,8 +31,8 @@ struct State {
     waiting: HashMap<UserId, Vec<ActionId>>,
     /// How many actions wait.
     count: usize,
-    /// What is on its way.
-    told: Arc<HashMap<UserId, Vec<ActionId>>>,
+    /// What is on its way: as long as its teller has it.
+    told: Weak<HashMap<UserId, Vec<ActionId>>>,
     /// Whether a task tells them.
     has_teller: bool,
 }
@@ -52,7 +52,9 @@ impl Finished {
     /// What of this user's is to be told, or on its way.
     pub(super) fn of(&self, user: UserId) -> Vec<ActionId> {
         let state = self.0.lock();
-        [&*state.told, &state.waiting].into_iter().filter_map(|users| users.get(&user)).flatten().copied().collect()
+        let told = state.told.upgrade();
+        let users = told.as_deref().into_iter().chain([&state.waiting]);
+        users.filter_map(|users| users.get(&user)).flatten().copied().collect()
     }
 
     /// Some users with what of theirs is to be told, once those before are; none, where all is, and then nobody tells any more.
@@ -66,13 +68,9 @@ impl Finished {
         };
         state.has_teller = !told.is_empty();
         state.count -= told.values().map(Vec::len).sum::<usize>();
-        state.told = Arc::new(told);
-        state.told.clone()
-    }
-
-    /// What was on its way has arrived, or is not told any more.
-    fn told(&self) {
-        self.0.lock().told = Arc::default();
+        let told = Arc::new(told);
+        state.told = Arc::downgrade(&told);
+        told
     }
 
     /// Whether they are too many to be told in one go.
@@ -96,7 +94,6 @@ impl Finished {
             } else {
                 tell_of(&redis, &*finished).await;
             }
-            self.told();
         }
     }
 }
@@ -143,18 +140,14 @@ mod tests {
         let (finished, other) = (Finished::default(), ActionId::from_bytes([8; 16]));
         let _ = finished.add(user(1), ACTION);
         assert_eq!(finished.of(user(1)), [ACTION]);
-        let _ = finished.next();
+        let told = finished.next();
         let _ = finished.add(user(1), other);
         assert_eq!(finished.of(user(1)), [ACTION, other]);
-        let _ = finished.next();
+        drop(told);
         assert_eq!(finished.of(user(1)), [other]);
         assert!(finished.of(user(2)).is_empty());
-        let _ = finished.next();
+        drop(finished.next());
         assert!(finished.of(user(1)).is_empty());
-        let _ = finished.add(user(2), ACTION);
-        let _ = finished.next();
-        finished.told();
-        assert!(finished.of(user(2)).is_empty(), "before anything else is told");
     }
 
     #[test]
