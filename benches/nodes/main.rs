@@ -1,9 +1,12 @@
 //! One, two and three servers on one board of one PostgreSQL and one Redis; and reads while they take all the updates they can. One, two and three have a
 //! database server and a Redis each, with room for all of it: what one has written last does not put the others' tables out of its memory, and no tidying up is billed to them.
 //!
-//! On few cores more servers are no more power, so what counts is updates a second of CPU time, of the servers and the database together: it
-//! says what it costs that they share a board. The rounds take turns. Each server has as many worker threads as its share of the cores, and one at the
-//! least, as the limit of a container gives it: more would only get in each other's way.
+//! All servers are of one size, one worker thread each, and have the same clients in all; the rounds take turns. They are compared in two ways:
+//!
+//! - With a quarter of a core each, as on small machines of their own: each that comes brings what it works with, and the machine has more than they all take.
+//!   What counts is how much they take together, updates a second. (It takes root, for the kernel's control groups.)
+//! - With all of the machine's cores, which one server uses up as well as three. More servers are no more power then, and what counts is updates a second of CPU
+//!   time, of the servers and the database together: it says what it costs that they share a board. Beside them one server with a thread for each core.
 //!
 //! Reads are timed one by one, of a board that is at rest, each of a page that nobody has asked for before: at the first server, which loads it from the
 //! store; at the second, which finds it in Redis; there again, where it is near now. And of the board that is moving.
@@ -20,10 +23,12 @@ mod cores;
 #[path = "../http/load.rs"]
 #[allow(dead_code, reason = "reads are timed one by one here")]
 mod load;
+mod quota;
 mod reads;
 #[path = "../../tests/support/mod.rs"]
 mod support;
 
+use std::io;
 use std::num::NonZero;
 use std::time::Duration;
 
@@ -31,6 +36,7 @@ use actions::Signer;
 use busy::Busy;
 use futures_util::future::join_all;
 use load::{Load, Opened};
+use quota::Quota;
 use reads::Reads;
 use support::place::Place;
 use support::postgres;
@@ -39,7 +45,7 @@ use support::server::{Server, UNLIMITED};
 use support::user::User;
 
 const ROUNDS: usize = 7;
-/// In all, the same to one server as to several: what is compared is what more servers cost, and not what more clients do.
+/// In all, to one server or to several.
 const CONNECTIONS: usize = 576;
 /// Who writes for whom is found out anew in each round, for nobody claims anything between two: that is a small part of it.
 const MEASURED: Duration = Duration::from_secs(4);
@@ -53,8 +59,24 @@ const BESIDE: [(&str, &str); 3] = [
 ];
 const FIRST_ROUNDS: usize = 3;
 
-/// One subject in one round: changes a second, and the CPU time that each took, of the servers and of the database, in seconds.
+/// Of a core, for each server, where they are limited.
+const QUOTA: f64 = 0.25;
+
+/// Servers, with so many worker threads each.
 #[derive(Clone, Copy)]
+struct Shape {
+    servers: usize,
+    threads: usize,
+}
+
+/// What is compared. The first is what the others are measured by.
+fn shapes() -> [Shape; 4] {
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let of = |servers, threads| Shape { servers, threads };
+    [of(1, 1), of(2, 1), of(3, 1), of(1, cores)]
+}
+
+/// One subject in one round: changes a second, and the CPU time that each took, of the servers and of the database, in seconds.
 struct Round {
     per_second: f64,
     servers: f64,
@@ -62,7 +84,7 @@ struct Round {
 }
 
 impl Round {
-    fn per_cpu_second(self) -> f64 {
+    fn per_cpu_second(&self) -> f64 {
         1.0 / (self.servers + self.database)
     }
 }
@@ -75,25 +97,38 @@ fn main() {
 
 async fn run() {
     let mut clusters = Vec::new();
-    for servers in 1..=3 {
-        clusters.push(Cluster::of(servers).await);
+    for shape in shapes() {
+        clusters.push(Cluster::of(shape).await);
     }
     let mut reads = Reads::new(&clusters[1]).await;
-    let mut rounds = Vec::new();
+    let (mut rounds, mut limited) = (Vec::new(), Vec::new());
     for round in 0..FIRST_ROUNDS + ROUNDS {
         let mut measured = Vec::new();
         for cluster in &mut clusters {
             measured.push(cluster.round().await);
         }
+        let mut with_quotas = Vec::new();
+        for cluster in clusters.iter_mut().filter(|cluster| cluster.has_quotas()) {
+            with_quotas.push(cluster.limited_round().await);
+        }
+        eprintln!("round {} of {}: {}", round + 1, FIRST_ROUNDS + ROUNDS, rates(&measured, &with_quotas));
         let requests = clusters[1].requests();
         let opened = clusters[1].open().await;
         let (under_load, ()) = tokio::join!(load(opened, requests), reads.round(MEASURED));
         assert!(under_load > 0, "the writers write");
         if round >= FIRST_ROUNDS {
             rounds.push(measured);
+            limited.push(with_quotas);
         }
     }
+    println!("{ROUNDS} rounds of {MEASURED:?} each, taking turns; {CONNECTIONS} clients in all; medians\n");
+    println!("All cores for all:");
     report(&rounds);
+    println!("\n{QUOTA} of a core for each server:");
+    match clusters.iter().find_map(|cluster| cluster.quotas.as_ref().err()) {
+        None => report(&limited),
+        Some(error) => println!("not measured: a server could not be limited: {error}"),
+    }
     reads.report();
     println!("\nAgain: cargo bench --bench nodes");
     for cluster in &clusters {
@@ -106,20 +141,21 @@ async fn run() {
 pub(crate) struct Cluster {
     pub(crate) servers: Vec<Server>,
     loads: Vec<Load>,
+    threads: usize,
     signer: Signer,
     rate: f64,
     /// Behind the servers, which go first.
     database: postgres::server::Server,
     _redis: Process,
+    /// Of each server; or why they have none.
+    quotas: io::Result<Vec<Quota>>,
 }
 
 impl Cluster {
-    async fn of(servers: usize) -> Self {
+    async fn of(Shape { servers, threads }: Shape) -> Self {
         let redis = Process::start(&[]);
-        let url = redis.url();
-        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let threads = (cores / servers).max(1).to_string();
-        let shared = [("SCOREBOARD_REDIS__URL", url.as_str()), ("TOKIO_WORKER_THREADS", &threads)];
+        let (url, workers) = (redis.url(), threads.to_string());
+        let shared = [("SCOREBOARD_REDIS__URL", url.as_str()), ("TOKIO_WORKER_THREADS", &workers)];
         let settings: Vec<_> = UNLIMITED.into_iter().chain(BESIDE).chain(shared).collect();
         let database = postgres::server::Server::start(&["shared_buffers=512MB", "max_wal_size=8GB"]);
         let first = Server::start_as(Place::At(database.url().to_owned()), &settings, &[]).await;
@@ -131,7 +167,12 @@ impl Cluster {
             started.push(next);
         }
         let loads = join_all(started.iter().map(|server| Load::connect(server.address(), CONNECTIONS / servers))).await;
-        Self { database, _redis: redis, servers: started, loads, signer, rate: 15_000.0 }
+        let quotas = started.iter().map(|server| Quota::of(server.pid())).collect();
+        Self { database, _redis: redis, quotas, servers: started, threads, loads, signer, rate: 15_000.0 }
+    }
+
+    fn has_quotas(&self) -> bool {
+        self.quotas.is_ok() && self.threads == 1
     }
 
     /// For each server more than the fastest round so far would have needed of all: whichever takes the most, none runs out before the others.
@@ -143,6 +184,20 @@ impl Cluster {
     /// Connections to each server.
     async fn open(&self) -> Vec<Opened> {
         join_all(self.loads.iter().map(Load::open)).await
+    }
+
+    /// With a part of a core for each server.
+    async fn limited_round(&mut self) -> Round {
+        self.limit(Some(QUOTA));
+        let round = self.round().await;
+        self.limit(None);
+        round
+    }
+
+    fn limit(&self, cores: Option<f64>) {
+        for quota in self.quotas.iter().flatten() {
+            quota.limit(cores).expect("a group that was made takes a limit");
+        }
     }
 
     async fn round(&mut self) -> Round {
@@ -165,19 +220,33 @@ async fn load(opened: Vec<Opened>, requests: Vec<Vec<Vec<u8>>>) -> u64 {
     done.iter().map(|done| done.answered).sum()
 }
 
+/// Updates a second, for who waits.
+fn rates(measured: &[Round], with_quotas: &[Round]) -> String {
+    let of = |rounds: &[Round]| rounds.iter().map(|round| format!("{:.0}/s", round.per_second)).collect::<Vec<_>>();
+    format!("{}; limited {}", of(measured).join(", "), of(with_quotas).join(", "))
+}
+
 fn report(rounds: &[Vec<Round>]) {
-    println!("{} rounds of {MEASURED:?} each, taking turns; {CONNECTIONS} connections in all; medians\n", rounds.len());
     println!(
-        "{:<10} {:>12} {:>16} {:>16} {:>24} {:>26}",
-        "servers", "per second", "servers' CPU", "database's CPU", "per second of CPU time", "of that, ratio to one's"
+        "{:<8} {:>8} {:>11} {:>9} {:>14} {:>15} {:>18} {:>9}",
+        "servers",
+        "threads",
+        "per second",
+        "to one's",
+        "servers' CPU",
+        "database's CPU",
+        "per second of CPU",
+        "to one's"
     );
-    for servers in 1..=rounds[0].len() {
-        let of = |part: fn(&Round) -> f64| median(rounds.iter().map(|round| part(&round[servers - 1])));
-        let own = |round: &[Round]| round[servers - 1].per_cpu_second() / round[0].per_cpu_second();
-        let ratio = median(rounds.iter().map(|round| own(round)));
-        let [wall, cpu] = [of(|round| round.per_second), of(|round| round.per_cpu_second())];
+    for (at, Shape { servers, threads }) in shapes().into_iter().take(rounds[0].len()).enumerate() {
+        let of = |part: fn(&Round) -> f64| median(rounds.iter().map(|round| part(&round[at])));
+        let to_one = |part: fn(&Round) -> f64| median(rounds.iter().map(|round| part(&round[at]) / part(&round[0])));
+        let [wall, cpu] = [of(|round| round.per_second), of(Round::per_cpu_second)];
+        let [wall_to_one, cpu_to_one] = [to_one(|round| round.per_second), to_one(Round::per_cpu_second)];
         let [own, database] = [of(|round| round.servers), of(|round| round.database)].map(|seconds| seconds * 1e6);
-        println!("{servers:<10} {wall:>12.0} {own:>13.1} µs {database:>13.1} µs {cpu:>24.0} {ratio:>26.2}");
+        println!(
+            "{servers:<8} {threads:>8} {wall:>11.0} {wall_to_one:>9.2} {own:>11.1} µs {database:>12.1} µs {cpu:>18.0} {cpu_to_one:>9.2}"
+        );
     }
 }
 
