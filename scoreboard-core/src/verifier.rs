@@ -9,7 +9,9 @@ mod derived;
 mod hmac;
 mod keys;
 
-pub(crate) use derived::{Derived, Macs};
+#[cfg(feature = "accounts")]
+pub(crate) use derived::Derived;
+pub(crate) use derived::Macs;
 pub use hmac::HmacVerifier;
 pub use keys::{KeyRing, Secret};
 

@@ -92,8 +92,8 @@ impl OutstandingActions for RedisOutstanding {
     fn finish(&self, user: UserId, action: ActionId) {
         // Without a runtime nobody could tell it: it is over with its own time.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        if self.finished.add(user, action) {
-            runtime.spawn(self.finished.clone().tell(self.redis.clone()));
+        if let Some(teller) = self.finished.add(user, action) {
+            runtime.spawn(self.finished.clone().tell(teller, self.redis.clone()));
         }
     }
 }

@@ -33,20 +33,27 @@ struct State {
     count: usize,
     /// What is on its way: as long as its teller has it.
     told: Weak<HashMap<UserId, Vec<ActionId>>>,
-    /// Whether a task tells them.
-    has_teller: bool,
+    /// Who tells them, as long as it lives.
+    teller: Weak<()>,
 }
 
+/// Held by the task that tells.
+pub(super) type Teller = Arc<()>;
+
 impl Finished {
-    /// Adds an action. True if nobody tells: then the caller has it [told](Self::tell).
-    pub(super) fn add(&self, user: UserId, action: ActionId) -> bool {
+    /// Adds an action. If nobody tells, the caller has it [told](Self::tell).
+    pub(super) fn add(&self, user: UserId, action: ActionId) -> Option<Teller> {
         let mut state = self.0.lock();
-        if state.count >= MAX {
-            return false;
+        if state.count < MAX {
+            state.count += 1;
+            state.waiting.entry(user).or_default().push(action);
         }
-        state.count += 1;
-        state.waiting.entry(user).or_default().push(action);
-        !std::mem::replace(&mut state.has_teller, true)
+        if state.teller.strong_count() > 0 {
+            return None;
+        }
+        let teller = Teller::default();
+        state.teller = Arc::downgrade(&teller);
+        Some(teller)
     }
 
     /// What of this user's is to be told, or on its way.
@@ -66,7 +73,9 @@ impl Finished {
         } else {
             std::mem::take(&mut state.waiting)
         };
-        state.has_teller = !told.is_empty();
+        if told.is_empty() {
+            state.teller = Weak::new();
+        }
         state.count -= told.values().map(Vec::len).sum::<usize>();
         let told = Arc::new(told);
         state.told = Arc::downgrade(&told);
@@ -79,7 +88,7 @@ impl Finished {
     }
 
     /// Tells Redis until there is nothing more to tell.
-    pub(super) async fn tell(self: Arc<Self>, redis: Redis) {
+    pub(super) async fn tell(self: Arc<Self>, _teller: Teller, redis: Redis) {
         loop {
             if !self.are_many() {
                 sleep(GATHER).await;
@@ -126,19 +135,21 @@ mod tests {
     #[test]
     fn one_tells_as_long_as_there_is_something() {
         let finished = Finished::default();
-        assert!(finished.add(user(1), ACTION));
-        assert!(!finished.add(user(2), ACTION) && !finished.add(user(1), ACTION), "somebody tells");
+        let _teller = finished.add(user(1), ACTION).expect("nobody tells yet");
+        assert_eq!(finished.add(user(2), ACTION), None, "somebody tells");
+        assert_eq!(finished.add(user(1), ACTION), None);
         assert_eq!(*finished.next(), HashMap::from([(user(1), vec![ACTION, ACTION]), (user(2), vec![ACTION])]));
-        assert!(!finished.add(user(3), ACTION), "it looks again");
+        assert_eq!(finished.add(user(3), ACTION), None, "it looks again");
         assert_eq!(*finished.next(), HashMap::from([(user(3), vec![ACTION])]));
         assert!(finished.next().is_empty());
-        assert!(finished.add(user(1), ACTION), "it has ended");
+        assert!(finished.add(user(1), ACTION).is_some(), "it has ended");
+        assert!(finished.add(user(1), ACTION).is_some(), "the next was broken off");
     }
 
     #[test]
     fn what_is_on_its_way_is_known_until_it_was_told() {
         let (finished, other) = (Finished::default(), ActionId::from_bytes([8; 16]));
-        let _ = finished.add(user(1), ACTION);
+        let _teller = finished.add(user(1), ACTION);
         assert_eq!(finished.of(user(1)), [ACTION]);
         let told = finished.next();
         let _ = finished.add(user(1), other);
