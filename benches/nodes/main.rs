@@ -1,12 +1,13 @@
-//! One, two and three servers on one board of one PostgreSQL and one Redis; and reads while they take all the updates they can. One, two and three have a
-//! database server and a Redis each, with room for all of it: what one has written last does not put the others' tables out of its memory, and no tidying up is billed to them.
+//! One, two and three servers on one board of one PostgreSQL and one Redis; and reads while they take all the updates they can. Each of these clusters has a
+//! database server and a Redis of its own, with room for all of it: what one has written last does not put the others' tables out of its memory, and no tidying up is billed to
+//! them.
 //!
-//! All servers are of one size, one worker thread each, and have the same clients in all; the rounds take turns. They are compared in two ways:
+//! The servers are of one size, one worker thread each, and have the same clients in all; the rounds take turns. They are compared in two ways:
 //!
-//! - With a quarter of a core each, as on small machines of their own: each that comes brings what it works with, and the machine has more than they all take.
-//!   What counts is how much they take together, updates a second. (It takes root, for the kernel's control groups.)
-//! - With all of the machine's cores, which one server uses up as well as three. More servers are no more power then, and what counts is updates a second of CPU
-//!   time, of the servers and the database together: it says what it costs that they share a board. Beside them one server with a thread for each core.
+//! - With all of the machine's cores. On two, one server uses them up as well as three do: more servers are no more power then, and what counts is updates a second of CPU
+//!   time, of the servers and the database together. It says what it costs that they share a board. Beside them one server with a thread for each core.
+//! - With a quarter of a core each, as on small machines of their own: each that comes brings what it works with. What counts is how much they take together, updates a second.
+//!   (It takes root, for the kernel's control groups.)
 //!
 //! Reads are timed one by one, of a board that is at rest, each of a page that nobody has asked for before: at the first server, which loads it from the
 //! store; at the second, which finds it in Redis; there again, where it is near now. And of the board that is moving.
@@ -69,6 +70,9 @@ struct Shape {
     threads: usize,
 }
 
+/// The first so many are compared with a part of a core as well.
+const LIMITED: usize = 3;
+
 /// What is compared. The first is what the others are measured by.
 fn shapes() -> [Shape; 4] {
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
@@ -107,27 +111,24 @@ async fn run() {
         for cluster in &mut clusters {
             measured.push(cluster.round().await);
         }
-        let mut with_quotas = Vec::new();
-        for cluster in clusters.iter_mut().filter(|cluster| cluster.has_quotas()) {
-            with_quotas.push(cluster.limited_round().await);
-        }
-        eprintln!("round {} of {}: {}", round + 1, FIRST_ROUNDS + ROUNDS, rates(&measured, &with_quotas));
+        let quotas = limited_rounds(&mut clusters[..LIMITED]).await;
+        eprintln!("round {} of {}: {}", round + 1, FIRST_ROUNDS + ROUNDS, rates(&measured, &quotas));
         let requests = clusters[1].requests();
         let opened = clusters[1].open().await;
         let (under_load, ()) = tokio::join!(load(opened, requests), reads.round(MEASURED));
         assert!(under_load > 0, "the writers write");
         if round >= FIRST_ROUNDS {
             rounds.push(measured);
-            limited.push(with_quotas);
+            limited.push(quotas);
         }
     }
     println!("{ROUNDS} rounds of {MEASURED:?} each, taking turns; {CONNECTIONS} clients in all; medians\n");
     println!("All cores for all:");
     report(&rounds);
     println!("\n{QUOTA} of a core for each server:");
-    match clusters.iter().find_map(|cluster| cluster.quotas.as_ref().err()) {
-        None => report(&limited),
-        Some(error) => println!("not measured: a server could not be limited: {error}"),
+    match limited.into_iter().collect::<io::Result<Vec<_>>>() {
+        Ok(limited) => report(&limited),
+        Err(error) => println!("not measured: a server could not be limited: {error}"),
     }
     reads.report();
     println!("\nAgain: cargo bench --bench nodes");
@@ -141,14 +142,11 @@ async fn run() {
 pub(crate) struct Cluster {
     pub(crate) servers: Vec<Server>,
     loads: Vec<Load>,
-    threads: usize,
     signer: Signer,
     rate: f64,
     /// Behind the servers, which go first.
     database: postgres::server::Server,
     _redis: Process,
-    /// Of each server; or why they have none.
-    quotas: io::Result<Vec<Quota>>,
 }
 
 impl Cluster {
@@ -167,12 +165,7 @@ impl Cluster {
             started.push(next);
         }
         let loads = join_all(started.iter().map(|server| Load::connect(server.address(), CONNECTIONS / servers))).await;
-        let quotas = started.iter().map(|server| Quota::of(server.pid())).collect();
-        Self { database, _redis: redis, quotas, servers: started, threads, loads, signer, rate: 15_000.0 }
-    }
-
-    fn has_quotas(&self) -> bool {
-        self.quotas.is_ok() && self.threads == 1
+        Self { database, _redis: redis, servers: started, loads, signer, rate: 15_000.0 }
     }
 
     /// For each server more than the fastest round so far would have needed of all: whichever takes the most, none runs out before the others.
@@ -187,17 +180,13 @@ impl Cluster {
     }
 
     /// With a part of a core for each server.
-    async fn limited_round(&mut self) -> Round {
-        self.limit(Some(QUOTA));
+    async fn limited_round(&mut self) -> io::Result<Round> {
+        let quotas =
+            self.servers.iter().map(|server| Quota::of(server.pid(), QUOTA)).collect::<io::Result<Vec<_>>>()?;
         let round = self.round().await;
-        self.limit(None);
-        round
-    }
-
-    fn limit(&self, cores: Option<f64>) {
-        for quota in self.quotas.iter().flatten() {
-            quota.limit(cores).expect("a group that was made takes a limit");
-        }
+        let (took, given) = (round.servers * round.per_second, QUOTA * quotas.len() as f64);
+        assert!(took < given * 1.2, "the servers took {took:.2} cores, and were given {given}");
+        Ok(round)
     }
 
     async fn round(&mut self) -> Round {
@@ -220,10 +209,19 @@ async fn load(opened: Vec<Opened>, requests: Vec<Vec<Vec<u8>>>) -> u64 {
     done.iter().map(|done| done.answered).sum()
 }
 
+async fn limited_rounds(clusters: &mut [Cluster]) -> io::Result<Vec<Round>> {
+    let mut measured = Vec::new();
+    for cluster in clusters {
+        measured.push(cluster.limited_round().await?);
+    }
+    Ok(measured)
+}
+
 /// Updates a second, for who waits.
-fn rates(measured: &[Round], with_quotas: &[Round]) -> String {
+fn rates(measured: &[Round], limited: &io::Result<Vec<Round>>) -> String {
     let of = |rounds: &[Round]| rounds.iter().map(|round| format!("{:.0}/s", round.per_second)).collect::<Vec<_>>();
-    format!("{}; limited {}", of(measured).join(", "), of(with_quotas).join(", "))
+    let limited = limited.as_ref().map_or("not measured".to_owned(), |limited| of(limited).join(", "));
+    format!("{}; limited: {limited}", of(measured).join(", "))
 }
 
 fn report(rounds: &[Vec<Round>]) {

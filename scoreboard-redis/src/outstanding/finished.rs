@@ -41,7 +41,7 @@ struct State {
 pub(super) type Teller = Arc<()>;
 
 impl Finished {
-    /// Adds an action. If nobody tells, the caller has it [told](Self::tell).
+    /// Adds an action, unless too many wait. If nobody tells, the caller has them [told](Self::tell).
     pub(super) fn add(&self, user: UserId, action: ActionId) -> Option<Teller> {
         let mut state = self.0.lock();
         if state.count < MAX {
@@ -144,6 +144,19 @@ mod tests {
         assert!(finished.next().is_empty());
         assert!(finished.add(user(1), ACTION).is_some(), "it has ended");
         assert!(finished.add(user(1), ACTION).is_some(), "the next was broken off");
+    }
+
+    #[tokio::test]
+    async fn who_tells_is_known_until_its_task_ends_or_is_broken_off() {
+        let finished = Arc::new(Finished::default());
+        let teller = finished.add(user(1), ACTION).expect("nobody tells yet");
+        let redis = Redis::from_url("redis://127.0.0.1:1").expect("a URL");
+        let task = tokio::spawn(finished.clone().tell(teller, redis));
+        tokio::task::yield_now().await;
+        assert_eq!(finished.add(user(1), ACTION), None, "it gathers");
+        task.abort();
+        assert!(task.await.is_err_and(|ended| ended.is_cancelled()));
+        assert!(finished.add(user(1), ACTION).is_some());
     }
 
     #[test]
