@@ -1,14 +1,17 @@
 //! The boards and their catalogues, remembered for a moment so that an update does not read them again.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::RwLock;
 
 use crate::board::{Board, BoardSpec};
 use crate::clock::Timestamp;
-use crate::error::{InvalidValue, Rejection, Result};
+use crate::error::{BackendError, InvalidValue, Rejection, Result};
+use crate::flight::Flights;
 use crate::ids::BoardId;
 use crate::pipeline::Scoreboard;
 use crate::store::{ChangeBoard, CreateBoard, ScoreStore};
@@ -25,6 +28,9 @@ const MAX_MISSING: usize = 1_000;
 pub(super) struct Catalogue {
     boards: RwLock<HashMap<BoardId, (Arc<Board>, Timestamp)>>,
     missing: RwLock<HashMap<BoardId, Timestamp>>,
+    /// How often this process has created or changed one. Who comes behind that does not share what was asked before.
+    changed: AtomicU64,
+    loads: Flights<(BoardId, u64), Result<Option<Arc<Board>>, BackendError>>,
 }
 
 impl Catalogue {
@@ -52,8 +58,23 @@ impl Catalogue {
         }
     }
 
-    fn may_be_there(&self, board: &BoardId) {
+    /// This process has created the board, or changed it.
+    fn forget(&self, board: &BoardId) {
+        self.changed.fetch_add(1, Ordering::Relaxed);
         self.missing.write().remove(board);
+        self.boards.write().remove(board);
+    }
+
+    /// What the store says, for all that ask at this moment: what was remembered is over for all requests of a busy board at once.
+    async fn load<F>(&self, board: &BoardId, ask: impl FnOnce() -> F) -> Result<Option<Arc<Board>>, BackendError>
+    where
+        F: Future<Output = Result<Option<Board>, BackendError>>,
+    {
+        let key = (board.clone(), self.changed.load(Ordering::Relaxed));
+        // An error is shared too: else they would wait for the store one after the other, each as long as it may.
+        let said =
+            self.loads.run(key, async || Ok::<_, Infallible>(ask().await.map(|found| found.map(Arc::new)))).await;
+        said.unwrap_or_else(|never| match never {})
     }
 }
 
@@ -94,7 +115,7 @@ impl Scoreboard {
     pub async fn create_board(&self, spec: BoardSpec) -> Result<(), BoardError> {
         spec.check()?;
         let created = self.parts.store.create_board(&spec).await?;
-        self.parts.boards.may_be_there(&spec.id);
+        self.parts.boards.forget(&spec.id);
         match created {
             CreateBoard::Created => Ok(()),
             CreateBoard::AlreadyExists => Err(BoardError::AlreadyExists(spec.id)),
@@ -114,7 +135,7 @@ impl Scoreboard {
     pub async fn change_board(&self, from: &BoardSpec, to: BoardSpec) -> Result<(), BoardError> {
         to.check()?;
         let changed = self.parts.store.change_board(from, &to).await?;
-        self.parts.boards.boards.write().remove(&to.id);
+        self.parts.boards.forget(&to.id);
         match changed {
             ChangeBoard::Changed => Ok(()),
             ChangeBoard::Unknown => Err(BoardError::Unknown(to.id)),
@@ -142,11 +163,10 @@ impl Scoreboard {
             return Ok(board);
         }
         self.not_missing(board, now)?;
-        let Some(found) = self.parts.store.board(board).await? else {
+        let Some(found) = self.parts.boards.load(board, || self.parts.store.board(board)).await? else {
             self.parts.boards.is_not_there(board, now);
             return Err(Rejection::UnknownBoard(board.clone()).into());
         };
-        let found = Arc::new(found);
         self.parts.boards.boards.write().insert(board.clone(), (found.clone(), now));
         Ok(found)
     }
@@ -165,5 +185,40 @@ impl Scoreboard {
             Ok(_) => Rejection::UnknownSeason.into(),
             Err(error) => error,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+    use futures_util::future::{join_all, pending};
+
+    use super::*;
+    use crate::error::ErrorKind;
+
+    #[tokio::test]
+    async fn those_who_ask_at_once_are_answered_by_one_look_at_the_store() {
+        let (catalogue, main, asked) = (Catalogue::default(), BoardId::main(), AtomicU64::new(0));
+        let ask = async |fails: bool| {
+            asked.fetch_add(1, Ordering::Relaxed);
+            tokio::task::yield_now().await;
+            if fails { Err(BackendError::new(ErrorKind::Unavailable, "test", "board")) } else { Ok(None) }
+        };
+        for (fails, looks) in [(false, 1), (true, 2)] {
+            let answers = join_all((0..10).map(|_| catalogue.load(&main, || ask(fails)))).await;
+            assert!(answers.iter().all(|answer| answer.is_err() == fails));
+            assert_eq!(asked.load(Ordering::Relaxed), looks);
+        }
+    }
+
+    #[tokio::test]
+    async fn who_asks_behind_a_change_is_not_told_what_was_asked_before() {
+        let (catalogue, main) = (Catalogue::default(), BoardId::main());
+        let mut before = Box::pin(catalogue.load(&main, pending));
+        assert!((&mut before).now_or_never().is_none(), "it is under way");
+        let ask = async || Ok(None);
+        assert!(catalogue.load(&main, ask).now_or_never().is_none(), "who asks meanwhile shares it");
+        catalogue.forget(&main);
+        assert!(matches!(catalogue.load(&main, ask).now_or_never(), Some(Ok(None))));
     }
 }
