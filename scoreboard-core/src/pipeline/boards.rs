@@ -23,6 +23,9 @@ const LIFETIME: Duration = Duration::from_secs(2);
 /// How many names without a board are remembered.
 const MAX_MISSING: usize = 1_000;
 
+/// What the store says of a name.
+type Loaded = Result<Option<Arc<Board>>, BackendError>;
+
 /// Boards as they were read, bounded by their number, and names that have none.
 #[derive(Debug, Default)]
 pub(super) struct Catalogue {
@@ -30,7 +33,7 @@ pub(super) struct Catalogue {
     missing: RwLock<HashMap<BoardId, Timestamp>>,
     /// How often this process has created or changed one. Who comes behind that does not share what was asked before.
     changed: AtomicU64,
-    loads: Flights<(BoardId, u64), Result<Option<Arc<Board>>, BackendError>>,
+    loads: Flights<(BoardId, u64), Loaded>,
 }
 
 impl Catalogue {
@@ -66,7 +69,7 @@ impl Catalogue {
     }
 
     /// What the store says, for all that ask at this moment: what was remembered is over for all requests of a busy board at once.
-    async fn load<F>(&self, board: &BoardId, ask: impl FnOnce() -> F) -> Result<Option<Arc<Board>>, BackendError>
+    async fn load<F>(&self, board: &BoardId, ask: impl FnOnce() -> F) -> Loaded
     where
         F: Future<Output = Result<Option<Board>, BackendError>>,
     {
