@@ -42,23 +42,11 @@ impl Catalogue {
         let (board, read_at) = boards.get(board)?;
         (now >= *read_at && now.since(*read_at) < LIFETIME).then(|| board.clone())
     }
-}
 
-/// Names without a board, so that who asks for nonsense again and again does not keep the store busy.
-impl Catalogue {
+    /// Names without a board are remembered too, so that who asks for nonsense again and again does not keep the store busy.
     fn is_missing(&self, board: &BoardId, now: Timestamp) -> bool {
         let missing = self.missing.read();
         missing.get(board).is_some_and(|read_at| now >= *read_at && now.since(*read_at) < LIFETIME)
-    }
-
-    fn is_not_there(&self, board: &BoardId, now: Timestamp) {
-        let mut missing = self.missing.write();
-        if missing.len() >= MAX_MISSING {
-            missing.retain(|_, read_at| now >= *read_at && now.since(*read_at) < LIFETIME);
-        }
-        if missing.len() < MAX_MISSING {
-            missing.insert(board.clone(), now);
-        }
     }
 
     /// This process has created the board, or changed it.
@@ -69,15 +57,40 @@ impl Catalogue {
     }
 
     /// What the store says, for all that ask at this moment: what was remembered is over for all requests of a busy board at once.
-    async fn load<F>(&self, board: &BoardId, ask: impl FnOnce() -> F) -> Loaded
+    async fn load<F>(&self, board: &BoardId, now: Timestamp, ask: impl FnOnce() -> F) -> Loaded
     where
         F: Future<Output = Result<Option<Board>, BackendError>>,
     {
-        let key = (board.clone(), self.changed.load(Ordering::Relaxed));
-        // An error is shared too: else they would wait for the store one after the other, each as long as it may.
-        let said =
-            self.loads.run(key, async || Ok::<_, Infallible>(ask().await.map(|found| found.map(Arc::new)))).await;
+        let changed = self.changed.load(Ordering::Relaxed);
+        let load = async || {
+            let said = ask().await.map(|found| found.map(Arc::new));
+            if let Ok(found) = &said {
+                self.remember(board, found.as_ref(), now, changed);
+            }
+            // An error is shared too: else they would wait for the store one after the other, each as long as it may.
+            Ok::<_, Infallible>(said)
+        };
+        let said = self.loads.run((board.clone(), changed), load).await;
         said.unwrap_or_else(|never| match never {})
+    }
+
+    /// Since it was asked for, and if nothing was changed here since: looked at under the lock, for who changes something forgets it behind that.
+    fn remember(&self, board: &BoardId, found: Option<&Arc<Board>>, asked: Timestamp, changed: u64) {
+        let is_current = || self.changed.load(Ordering::Relaxed) == changed;
+        if let Some(found) = found {
+            let mut boards = self.boards.write();
+            if is_current() {
+                boards.insert(board.clone(), (found.clone(), asked));
+            }
+            return;
+        }
+        let mut missing = self.missing.write();
+        if missing.len() >= MAX_MISSING {
+            missing.retain(|_, read_at| asked >= *read_at && asked.since(*read_at) < LIFETIME);
+        }
+        if is_current() && missing.len() < MAX_MISSING {
+            missing.insert(board.clone(), asked);
+        }
     }
 }
 
@@ -166,12 +179,8 @@ impl Scoreboard {
             return Ok(board);
         }
         self.not_missing(board, now)?;
-        let Some(found) = self.parts.boards.load(board, || self.parts.store.board(board)).await? else {
-            self.parts.boards.is_not_there(board, now);
-            return Err(Rejection::UnknownBoard(board.clone()).into());
-        };
-        self.parts.boards.boards.write().insert(board.clone(), (found.clone(), now));
-        Ok(found)
+        let found = self.parts.boards.load(board, now, || self.parts.store.board(board)).await?;
+        found.ok_or_else(|| Rejection::UnknownBoard(board.clone()).into())
     }
 
     /// Refuses a name that had no board a moment ago.
@@ -195,9 +204,26 @@ impl Scoreboard {
 mod tests {
     use futures_util::FutureExt;
     use futures_util::future::{join_all, pending};
+    use tokio::sync::oneshot;
 
     use super::*;
+    use crate::board::Season;
     use crate::error::ErrorKind;
+    use crate::version::{Epoch, Version};
+
+    const NOW: Timestamp = Timestamp::from_millis(1);
+
+    fn board() -> Board {
+        Board {
+            spec: BoardSpec::new(BoardId::main()),
+            season: Season::FIRST,
+            epoch: Epoch::new(1),
+            version: Version::ZERO,
+            total: 0,
+            log_after: Version::ZERO,
+            head: None,
+        }
+    }
 
     #[tokio::test]
     async fn those_who_ask_at_once_are_answered_by_one_look_at_the_store() {
@@ -208,7 +234,7 @@ mod tests {
             if fails { Err(BackendError::new(ErrorKind::Unavailable, "test", "board")) } else { Ok(None) }
         };
         for (fails, looks) in [(false, 1), (true, 2)] {
-            let answers = join_all((0..10).map(|_| catalogue.load(&main, || ask(fails)))).await;
+            let answers = join_all((0..10).map(|_| catalogue.load(&main, NOW, || ask(fails)))).await;
             assert!(answers.iter().all(|answer| answer.is_err() == fails));
             assert_eq!(asked.load(Ordering::Relaxed), looks);
         }
@@ -217,11 +243,31 @@ mod tests {
     #[tokio::test]
     async fn who_asks_behind_a_change_is_not_told_what_was_asked_before() {
         let (catalogue, main) = (Catalogue::default(), BoardId::main());
-        let mut before = Box::pin(catalogue.load(&main, pending));
+        let mut before = Box::pin(catalogue.load(&main, NOW, pending));
         assert!((&mut before).now_or_never().is_none(), "it is under way");
         let ask = async || Ok(None);
-        assert!(catalogue.load(&main, ask).now_or_never().is_none(), "who asks meanwhile shares it");
+        assert!(catalogue.load(&main, NOW, ask).now_or_never().is_none(), "who asks meanwhile shares it");
         catalogue.forget(&main);
-        assert!(matches!(catalogue.load(&main, ask).now_or_never(), Some(Ok(None))));
+        assert!(matches!(catalogue.load(&main, NOW, ask).now_or_never(), Some(Ok(None))));
+    }
+
+    #[tokio::test]
+    async fn what_was_asked_before_a_change_is_not_remembered_behind_it() {
+        for found in [None, Some(board())] {
+            let (catalogue, main) = (Catalogue::default(), BoardId::main());
+            let is_remembered = || match &found {
+                Some(_) => catalogue.get(&main, NOW).is_some(),
+                None => catalogue.is_missing(&main, NOW),
+            };
+            let (says, said) = oneshot::channel();
+            let mut before = Box::pin(catalogue.load(&main, NOW, async || Ok(said.await.expect("it says"))));
+            assert!((&mut before).now_or_never().is_none(), "it is under way");
+            catalogue.forget(&main);
+            says.send(found.clone()).expect("it listens");
+            assert!(matches!(before.await, Ok(of) if of.is_some() == found.is_some()));
+            assert!(!is_remembered());
+            catalogue.load(&main, NOW, async || Ok(found.clone())).await.expect("it says");
+            assert!(is_remembered());
+        }
     }
 }
