@@ -48,8 +48,9 @@ use support::user::User;
 const ROUNDS: usize = 7;
 /// In all, to one server or to several.
 const CONNECTIONS: usize = 576;
-/// Who writes for whom is found out anew in each round, for nobody claims anything between two: that is a small part of it.
 const MEASURED: Duration = Duration::from_secs(4);
+/// Before that, and not counted: behind a pause who writes for whom is found out anew, and the first batches are decided on what is read.
+const BEFORE: Duration = Duration::from_secs(1);
 
 /// Hashing passwords is not what is measured. Nor is it that who plays dozens of times a second is found to be no person, which is looked up and
 /// written down once a day: that happens in the first rounds, which are not counted.
@@ -113,9 +114,9 @@ async fn run() {
         }
         let quotas = limited_rounds(&mut clusters[..LIMITED]).await;
         eprintln!("round {} of {}: {}", round + 1, FIRST_ROUNDS + ROUNDS, rates(&measured, &quotas));
-        let requests = clusters[1].requests();
+        let requests = clusters[1].requests(MEASURED);
         let opened = clusters[1].open().await;
-        let (under_load, ()) = tokio::join!(load(opened, requests), reads.round(MEASURED));
+        let (under_load, ()) = tokio::join!(load(opened, requests, MEASURED), reads.round(MEASURED));
         assert!(under_load > 0, "the writers write");
         if round >= FIRST_ROUNDS {
             rounds.push(measured);
@@ -169,8 +170,8 @@ impl Cluster {
     }
 
     /// For each server more than the fastest round so far would have needed of all: whichever takes the most, none runs out before the others.
-    fn requests(&mut self) -> Vec<Vec<Vec<u8>>> {
-        let count = (self.rate * MEASURED.as_secs_f64() * 1.3) as usize;
+    fn requests(&mut self, duration: Duration) -> Vec<Vec<Vec<u8>>> {
+        let count = (self.rate * duration.as_secs_f64() * 1.3) as usize;
         (0..self.servers.len()).map(|_| self.signer.requests(count)).collect()
     }
 
@@ -190,10 +191,12 @@ impl Cluster {
     }
 
     async fn round(&mut self) -> Round {
-        let (requests, opened) = (self.requests(), self.open().await);
+        let (before, requests) = (self.requests(BEFORE), self.requests(MEASURED));
+        let (opened_before, opened) = (self.open().await, self.open().await);
+        load(opened_before, before, BEFORE).await;
         let servers: Vec<_> = self.servers.iter().map(|server| cores::Busy::start(server.pid())).collect();
         let (database, started) = (Busy::of(&self.database), tokio::time::Instant::now());
-        let answered = load(opened, requests).await as f64;
+        let answered = load(opened, requests, MEASURED).await as f64;
         let elapsed = started.elapsed();
         let (seconds, database) = (elapsed.as_secs_f64(), database.seconds());
         let busy: f64 = servers.iter().map(|server| server.share(elapsed) * seconds).sum();
@@ -203,9 +206,9 @@ impl Cluster {
 }
 
 /// Hands requests in at all servers at once, none of which begins or ends before the others; gives how many were counted.
-async fn load(opened: Vec<Opened>, requests: Vec<Vec<Vec<u8>>>) -> u64 {
+async fn load(opened: Vec<Opened>, requests: Vec<Vec<Vec<u8>>>, duration: Duration) -> u64 {
     let done = opened.into_iter().zip(requests);
-    let done = join_all(done.map(|(opened, requests)| opened.run(Box::new(requests.into_iter()), MEASURED))).await;
+    let done = join_all(done.map(|(opened, requests)| opened.run(Box::new(requests.into_iter()), duration))).await;
     done.iter().map(|done| done.answered).sum()
 }
 
