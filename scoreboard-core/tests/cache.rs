@@ -368,6 +368,30 @@ async fn a_warm_node_answers_without_the_store() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_nobody_asks_for_is_loaded_again_every_five_minutes() {
+    let nodes = Nodes::new(Duration::ZERO);
+    let node = nodes.node(&InProcessBroadcaster::new());
+    board(&node).await;
+    play(&node, 1).await;
+    tokio::spawn(node.clone().keep_warm());
+    let (began, a_second) = (tokio::time::Instant::now(), Duration::from_secs(1));
+    // A store that is away at one time is asked again the next.
+    for (round, is_cut) in (1..).zip([false, true, false]) {
+        nodes.clock.advance(Duration::from_secs(300));
+        let (due, loads) = (began + Duration::from_secs(300) * round, nodes.loads());
+        tokio::time::sleep_until(due - a_second).await;
+        assert_eq!(nodes.loads(), loads, "not before its time");
+        nodes.cut(is_cut);
+        tokio::time::sleep_until(due + a_second).await;
+        assert_eq!(nodes.loads(), loads + if is_cut { 0 } else { 2 }, "both first pages, in round {round}");
+    }
+    nodes.cut(true);
+    for limit in [10, 100] {
+        assert_eq!(node.top_encoded(&TopQuery { limit, ..top() }).await.unwrap().stale, None);
+    }
+}
+
 #[tokio::test]
 async fn a_board_that_is_not_there_is_not_looked_for_again_at_once() {
     let nodes = Nodes::new(Duration::ZERO);

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::time::Duration;
 
-use scoreboard::{BoardId, Encoded, Reached, ScoreStore, UserId, Version};
+use scoreboard::{BoardId, Encoded, LogRow, Reached, ScoreStore, UserId, Version};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -101,11 +101,26 @@ impl History {
     }
 
     /// Fails at the first answer that cannot be; else says how far behind answers were.
-    pub(crate) async fn check(mut self, store: &dyn ScoreStore, board: &BoardId) -> Staleness {
+    pub(crate) async fn check(self, store: &dyn ScoreStore, board: &BoardId) -> Staleness {
+        let mut log = Vec::<LogRow>::new();
+        loop {
+            let after = log.last().map_or(Version::ZERO, |row| row.position.version);
+            let rows = store.log(board, after, PAGE).await.expect("the log is there");
+            if rows.is_empty() {
+                return self.check_against(&log);
+            }
+            log.extend(rows);
+        }
+    }
+
+    /// The same with the board's whole log.
+    pub(crate) fn check_against(mut self, log: &[LogRow]) -> Staleness {
         let mut versions: Vec<u64> = self.acknowledged.iter().map(|acknowledged| acknowledged.version).collect();
         versions.sort_unstable();
         assert!(versions.windows(2).all(|pair| pair[0] < pair[1]), "a version was given out twice");
-        let answers = self.assert_folded(store, board).await;
+        let answers = self.assert_folded(log);
+        let newest = versions.last().copied().unwrap_or_default();
+        assert!(newest <= log.len() as u64, "version {newest} was acknowledged, and is not in the log");
         self.assert_own_updates_are_seen();
         let stale = self.staleness();
         let mut took: Vec<_> = self.reads.iter().map(|read| read.took).collect();
@@ -115,7 +130,7 @@ impl History {
     }
 
     /// Every answer is what the log folds to at its version; gives how many there were.
-    async fn assert_folded(&mut self, store: &dyn ScoreStore, board: &BoardId) -> usize {
+    fn assert_folded(&mut self, log: &[LogRow]) -> usize {
         let mut scores = BTreeMap::<UserId, Reached>::new();
         let mut compared = 0;
         let mut compare =
@@ -126,15 +141,10 @@ impl History {
                 }
             };
         compare(0, &scores, &mut self.answers);
-        let mut after = Version::ZERO;
-        loop {
-            let rows = store.log(board, after, PAGE).await.expect("the log is there");
-            let Some(last) = rows.last() else { break };
-            after = last.position.version;
-            for row in &rows {
-                scores.insert(row.user_id, row.after().expect("nobody corrects here"));
-                compare(row.position.version.get(), &scores, &mut self.answers);
-            }
+        for (version, row) in (1..).zip(log) {
+            assert_eq!(row.position.version.get(), version, "the log has a gap or a double");
+            scores.insert(row.user_id, row.after().expect("nobody corrects here"));
+            compare(version, &scores, &mut self.answers);
         }
         let ahead: Vec<_> = self.answers.keys().collect();
         assert!(ahead.is_empty(), "answers at versions that the board has never reached: {ahead:?}");
