@@ -11,6 +11,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::error::BackendError;
 use crate::id_source::{IdSource, RandomIds};
 use crate::ids::{SessionId, UserId};
+use crate::one_time::OneTimeStore;
 use crate::verifier::KeyRing;
 
 mod address;
@@ -79,7 +80,7 @@ use refresh_token::RefreshTokens;
 use revocation::Revocations;
 use second_factor::SecondFactors;
 use sent_code::SentCodes;
-use ticket::Tickets;
+use ticket::{TicketSignatures, Tickets};
 use token::AccessTokens;
 
 /// The numbers of [`Accounts`].
@@ -254,6 +255,8 @@ struct Parts {
     passwords: PasswordGate,
     revocations: Revocations,
     tickets: Tickets,
+    ticket_signatures: TicketSignatures,
+    shared_tickets: Option<Arc<dyn OneTimeStore>>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdSource>,
     config: AccountsConfig,
@@ -268,6 +271,7 @@ pub struct AccountsBuilder {
     mail: Option<Arc<dyn Notifier>>,
     texts: Option<Arc<dyn Notifier>>,
     outside: Vec<Arc<dyn OutsideIssuer>>,
+    shared_tickets: Option<Arc<dyn OneTimeStore>>,
     ring: KeyRing,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdSource>,
@@ -299,6 +303,12 @@ impl AccountsBuilder {
         self
     }
 
+    /// Keeps tickets here, so that each is good at all nodes that do; without, each is good at the node that gave it.
+    pub fn with_shared_tickets(mut self, shared: Arc<dyn OneTimeStore>) -> Self {
+        self.shared_tickets = Some(shared);
+        self
+    }
+
     /// Asks this clock.
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
@@ -320,7 +330,7 @@ impl AccountsBuilder {
     /// The accounts.
     #[must_use]
     pub fn build(self) -> Accounts {
-        let Self { store, factors, mail, texts, outside, ring, clock, ids, config } = self;
+        let Self { store, factors, mail, texts, outside, shared_tickets, ring, clock, ids, config } = self;
         let parts = Parts {
             factors: factors.map(|store| SecondFactors::new(store, &ring)),
             mail,
@@ -337,6 +347,8 @@ impl AccountsBuilder {
             passwords: PasswordGate::new(config.hashing, config.hashing_permits, config.hashing_queue, &*ids),
             revocations: Revocations::default(),
             tickets: Tickets::new(config.max_tickets),
+            ticket_signatures: TicketSignatures::new(&ring),
+            shared_tickets,
             ring,
             store,
             clock,
@@ -356,6 +368,7 @@ impl Accounts {
             mail: None,
             texts: None,
             outside: Vec::new(),
+            shared_tickets: None,
             ring: ring.clone(),
             clock: Arc::new(SystemClock),
             ids: Arc::new(RandomIds),

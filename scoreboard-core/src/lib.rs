@@ -85,6 +85,7 @@ mod limiter;
 mod live;
 pub mod memory;
 mod names;
+mod one_time;
 mod peers;
 mod pipeline;
 mod rank_index;
@@ -132,6 +133,7 @@ pub use live::{
     Subscription, Update, WindowExtent, WindowKind,
 };
 pub use names::{DisplayNames, NAMES_BACKEND, NoNames};
+pub use one_time::OneTimeStore;
 pub use peers::{Answer, Answered, Ask, Peers, Said};
 pub use pipeline::{
     Admission, AroundQuery, BoardError, BoardPreview, Builder, CacheEvent, CacheMonitorConfig, CacheReaction,

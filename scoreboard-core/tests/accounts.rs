@@ -204,17 +204,18 @@ async fn a_ticket_lets_its_user_in_once_as_long_as_the_session_goes_on() {
     let user = world.register("ada@example.org").await;
     let signed_in = world.login().await;
     let principal = world.accounts.authenticate(&signed_in.token).expect("signed in");
-    let [first, second] = [(); 2].map(|()| world.accounts.issue_ticket(&principal).expect("room"));
+    let first = world.accounts.issue_ticket(&principal).await.expect("room");
+    let second = world.accounts.issue_ticket(&principal).await.expect("room");
     assert_eq!(first.expires_in, Duration::from_secs(30));
-    let shown = world.accounts.redeem_ticket(&first.text).expect("good");
+    let shown = world.accounts.redeem_ticket(&first.text).await.expect("good");
     assert_eq!((shown.user_id, shown.session_id), (user.id, principal.session_id));
     for none in [&first.text, "", &signed_in.token, &signed_in.refresh_token] {
-        assert!(is_unauthorized(world.accounts.redeem_ticket(none)), "{none}");
+        assert!(is_unauthorized(world.accounts.redeem_ticket(none).await), "{none}");
     }
     assert!(is_unauthorized(world.accounts.refresh(&second.text).await), "it is good for nothing else");
     assert!(!format!("{second:?} {:?}", world.accounts).contains(&second.text));
     world.accounts.logout(&principal).await.expect("ended");
-    assert!(is_unauthorized(world.accounts.redeem_ticket(&second.text)));
+    assert!(is_unauthorized(world.accounts.redeem_ticket(&second.text).await));
 }
 
 #[tokio::test]

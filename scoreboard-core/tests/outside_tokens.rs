@@ -357,6 +357,6 @@ async fn an_outside_user_may_score_and_nothing_of_accounts() {
         assert!(matches!(refused, Err(AccountError::Unauthorized)));
     }
     assert!(matches!(accounts.roles(ada.user_id).await, Err(AccountError::Unauthorized)));
-    let ticket = accounts.issue_ticket(&ada).expect("room");
-    assert_eq!(accounts.redeem_ticket(&ticket.text).expect("good").user_id, ada.user_id);
+    let ticket = accounts.issue_ticket(&ada).await.expect("room");
+    assert_eq!(accounts.redeem_ticket(&ticket.text).await.expect("good").user_id, ada.user_id);
 }

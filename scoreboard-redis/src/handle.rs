@@ -118,7 +118,7 @@ impl Redis {
     pub async fn check(&self) -> Result<(), BackendError> {
         let mut ping = redis::pipe();
         // In a cluster, the node that this key would lie on.
-        ping.cmd("EXISTS").arg(format!("{}:check", self.0.namespace));
+        ping.cmd("EXISTS").arg(self.0.namespace.check());
         self.pipeline::<Value>(&ping).await.map(drop).map_err(|failure| failure.during("check"))
     }
 

@@ -5,6 +5,8 @@
 //! | `{ns}:limit:{subject}:policy:log` | a sorted set: the times of what was admitted | until nothing in it counts, and the slack |
 //! | `{ns}:limit:{subject}:policy:gcra` | a string: when the bucket is full again | the same |
 //! | `{ns}:outstanding:{user}` | a sorted set: the actions that a user has under way, by when they are over | until the last is over, at most [`ACTION`] |
+//! | `{ns}:once:{name}` | a string, signed: what one node takes, as a ticket | until it is taken, at most as long as it is good |
+//! | `{ns}:check` | nothing: it is asked for, to see whether Redis answers | |
 //! | `{ns}:cache:{store}:{board}:floor` | a string: the position below which answers are old | [`FLOOR`] from its last raise |
 //! | `{ns}:cache:{store}:{board}:view:…` | a string: an encoded answer | its lifetime, at most [`MAX_ANSWER`], ± a tenth |
 //! | `{ns}:cache:{store}:{board}:lease:…` | a string: somebody loads this answer | until it is put, or as long as others wait for it |
@@ -13,7 +15,7 @@
 //! | `{ns}:peers:{store}` | a channel: what one node says to all others of its store | |
 //! | `{ns}:peer:name` | a channel: what others say to the node of this name | |
 //!
-//! The part in braces that is a board, a subject or a user stands in braces in the name too. It is the hash tag of a cluster: all keys of
+//! The part in braces that is a board, a subject, a user or a name stands in braces in the name too. It is the hash tag of a cluster: all keys of
 //! one board, of one subject, or of one user, lie in one slot, and a script that names several of them touches one node.
 //!
 //! What is told of boards is told under the name of their store: a database that took the place of another, and one that is beside it, have boards of
@@ -87,6 +89,16 @@ impl Namespace {
 
     pub(crate) fn outstanding(&self, user: UserId) -> String {
         format!("{self}:outstanding:{{{user}}}")
+    }
+
+    /// What may be taken once. Each is a secret's hash.
+    pub(crate) fn one_time(&self, name: &[u8; 32]) -> String {
+        format!("{self}:once:{{{}}}", hex::encode(name))
+    }
+
+    /// What is asked for, to see whether Redis answers.
+    pub(crate) fn check(&self) -> String {
+        format!("{self}:check")
     }
 
     /// Of the boards of one store.

@@ -7,6 +7,7 @@
 //! | [`RedisOutstanding`] | [`OutstandingActions`](scoreboard_core::OutstandingActions) | the actions that each user has under way |
 //! | [`RedisBoardCache`] | [`BoardCache`](scoreboard_core::BoardCache) | encoded answers, and the floor of each board |
 //! | [`RedisBroadcaster`] | [`Broadcaster`](scoreboard_core::Broadcaster) | which board is at which position now |
+//! | [`RedisOneTimeStore`] | [`OneTimeStore`](scoreboard_core::OneTimeStore) | what one node has given out and any may take, once: tickets |
 //! | [`RedisPeers`] | [`Peers`](scoreboard_core::Peers) | nothing: it carries signed words from one to the other |
 //!
 //! None of it is the truth. What counts is decided in the database; whatever Redis does, no update is refused for it (put
@@ -71,6 +72,7 @@ mod keys;
 mod limiter;
 mod listening;
 mod measures;
+mod one_time;
 mod outstanding;
 mod peers;
 mod scripts;
@@ -82,6 +84,7 @@ pub use config::Config;
 pub use handle::Redis;
 pub use keys::Namespace;
 pub use limiter::RedisRateLimiter;
+pub use one_time::RedisOneTimeStore;
 pub use outstanding::RedisOutstanding;
 pub use peers::RedisPeers;
 /// The driver that this crate is built on.

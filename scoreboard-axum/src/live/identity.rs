@@ -24,13 +24,13 @@ struct SignedIn {
 impl Identity {
     /// Takes a ticket, which is used up whatever comes of it. A connection stays with its first user: what was sent on it was for
     /// them. The same user may show a ticket of another session, which is then the one that counts.
-    pub(crate) fn authenticate(
+    pub(crate) async fn authenticate(
         &mut self,
         accounts: &Accounts,
         now: Timestamp,
         ticket: &str,
     ) -> Result<UserId, Problem> {
-        let principal = accounts.redeem_ticket(ticket)?;
+        let principal = accounts.redeem_ticket(ticket).await?;
         let user_id = principal.user_id;
         if self.0.as_ref().is_some_and(|held| held.user_id != user_id) {
             return Err(Problem::forbidden("this connection is another user's"));
@@ -97,8 +97,8 @@ mod tests {
             accounts.authenticate(&accounts.login(&email, password).await.unwrap().signed_in().unwrap().token).unwrap();
         let mut identity = Identity::default();
         assert!(!identity.is_signed_out(), "nobody is here");
-        let ticket = accounts.issue_ticket(&principal).unwrap();
-        identity.authenticate(&accounts, SystemClock.now(), &ticket.text).unwrap();
+        let ticket = accounts.issue_ticket(&principal).await.unwrap();
+        identity.authenticate(&accounts, SystemClock.now(), &ticket.text).await.unwrap();
         assert_eq!((identity.user_id(), identity.is_signed_out()), (Some(principal.user_id), false));
         accounts.logout(&principal).await.unwrap();
         assert!(identity.is_signed_out());

@@ -139,7 +139,7 @@ impl Session {
             }
             ClientMessage::Ping {} => self.send(&ServerMessage::Pong).await,
             ClientMessage::Authenticate { ticket: Ticket(ticket) } => {
-                match self.identity.authenticate(&self.app.accounts, self.app.clock.now(), &ticket) {
+                match self.identity.authenticate(&self.app.accounts, self.app.clock.now(), &ticket).await {
                     Ok(user_id) => {
                         self.wire.feeds.tell(&self.app.scoreboard, user_id, self.connection.share());
                         self.send(&ServerMessage::Authenticated { user_id }).await

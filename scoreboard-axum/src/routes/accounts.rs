@@ -116,8 +116,8 @@ pub(super) async fn logout(State(app): State<Shared>, request: Request) -> Resul
     Ok(no_content())
 }
 
-/// Gives a ticket, by which a WebSocket learns who is there: no token ever stands in a URL. It is good for 30 seconds, once, and on
-/// the node that gave it.
+/// Gives a ticket, by which a WebSocket learns who is there: no token ever stands in a URL. It is good for 30 seconds, once: at all
+/// servers that share a Redis, else at the one that gave it.
 #[utoipa::path(
     post, path = "/api/auth/ws-ticket", tag = "accounts", security(("user" = [])),
     responses((status = 201, description = "The ticket", body = TicketAnswer)),
@@ -127,7 +127,7 @@ pub(super) async fn ws_ticket(State(app): State<Shared>, request: Request) -> Re
     let principal = app.user(&parts)?;
     let usage = app.limits.read(Subject::User(principal.user_id)).await?;
     limited(usage, async {
-        let ticket = app.accounts.issue_ticket(&principal);
+        let ticket = app.accounts.issue_ticket(&principal).await;
         count("ws_ticket", &ticket);
         plain(StatusCode::CREATED, Caching::Private, &TicketAnswer::from(ticket?))
     })

@@ -150,7 +150,7 @@ async fn the_number_of_tickets_is_bounded() {
     world.ticket(&ada).await;
     let used = world.ticket(&ada).await;
     world.post_raw(PATH, Some(&bob.token), "").await.assert_problem(503, "unavailable");
-    assert_eq!(world.accounts.redeem_ticket(&used).unwrap().user_id, ada.id);
+    assert_eq!(world.accounts.redeem_ticket(&used).await.unwrap().user_id, ada.id);
     world.ticket(&bob).await;
     world.post_raw(PATH, Some(&bob.token), "").await.assert_problem(503, "unavailable");
     world.clock.advance(Duration::from_secs(30));

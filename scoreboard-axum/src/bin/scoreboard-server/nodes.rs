@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use scoreboard_axum::{App, Limits};
+use scoreboard_core::accounts::AccountsBuilder;
 use scoreboard_core::memory::{InProcessBroadcaster, MemoryOutstanding, MemoryRateLimiter};
 use scoreboard_core::{
     Broadcaster, Builder, Chain, Clock, ErrorKind, FallbackLimiter, FallbackOutstanding, KeyRing, OneWriter,
@@ -11,7 +12,8 @@ use scoreboard_core::{
 };
 use scoreboard_postgres::{PostgresBroadcaster, PostgresTurns};
 use scoreboard_redis::{
-    Namespace, Redis, RedisBoardCache, RedisBroadcaster, RedisOutstanding, RedisPeers, RedisRateLimiter,
+    Namespace, Redis, RedisBoardCache, RedisBroadcaster, RedisOneTimeStore, RedisOutstanding, RedisPeers,
+    RedisRateLimiter,
 };
 
 use crate::failure::{Failure, Result};
@@ -79,6 +81,14 @@ impl Nodes {
         match &self.redis {
             Some(redis) => Arc::new(FallbackOutstanding::new(Arc::new(RedisOutstanding::new(redis.clone())), here)),
             None => here,
+        }
+    }
+
+    /// Lets tickets of one server be shown at any.
+    pub(crate) fn share_tickets(&self, accounts: AccountsBuilder) -> AccountsBuilder {
+        match self.of_boards() {
+            Some((redis, _)) => accounts.with_shared_tickets(Arc::new(RedisOneTimeStore::new(redis))),
+            None => accounts,
         }
     }
 

@@ -120,7 +120,7 @@ async fn start(effective: &Effective, http: HttpConfig) -> Result<Started> {
 
     let nodes = Nodes::meet(settings, &place, &stores).await?;
     let accounts = Accounts::builder(stores.accounts.clone(), &ring).with_factors(stores.factors.clone());
-    let accounts = accounts.with_clock(clock.clone());
+    let accounts = nodes.share_tickets(accounts.with_clock(clock.clone()));
     let mut accounts = messages::carried(accounts.with_config(settings.accounts_config()), effective, &clock)?;
     if let Some(issuer) = outside::issuer(effective).await? {
         accounts = accounts.with_outside_issuer(issuer);
