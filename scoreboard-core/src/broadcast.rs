@@ -3,7 +3,8 @@
 use std::fmt;
 
 use async_trait::async_trait;
-use futures_util::stream::BoxStream;
+use futures_util::stream::{self, BoxStream};
+use futures_util::{StreamExt, TryStreamExt};
 
 use crate::error::BackendError;
 use crate::ids::BoardId;
@@ -54,4 +55,19 @@ pub trait Broadcaster: fmt::Debug + Send + Sync + 'static {
     ///
     /// If the future is dropped, nothing is followed.
     async fn subscribe(&self, board: &BoardId) -> Result<BoxStream<'static, Position>, BackendError>;
+}
+
+/// So many boards are subscribed to at once.
+const AT_ONCE: usize = 16;
+
+/// What is announced of these. Some at once: where the broadcaster's server is away, each takes its time.
+pub(crate) async fn subscribe_all(
+    broadcaster: &dyn Broadcaster,
+    boards: Vec<BoardId>,
+) -> Result<Vec<(BoardId, BoxStream<'static, Position>)>, BackendError> {
+    let subscribed = stream::iter(boards).map(|id| async move {
+        let positions = broadcaster.subscribe(&id).await?;
+        Ok((id, positions))
+    });
+    subscribed.buffered(AT_ONCE).try_collect().await
 }

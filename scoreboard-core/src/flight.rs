@@ -2,11 +2,14 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::future::pending;
 use std::hash::Hash;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
+use tracing::Instrument;
 
 /// Loads under way, by key. Nothing is kept once it has landed: this is no cache.
 ///
@@ -64,6 +67,23 @@ impl<K: Eq + Hash + Clone, V: Clone> Flights<K, V> {
         let flight = under_way.entry(key.clone()).or_insert_with(|| Flight { value: Arc::default(), aboard: 0 });
         flight.aboard += 1;
         Seat { flights: self, key, value: Arc::clone(&flight.value) }
+    }
+}
+
+/// Runs this in a task of its own. Who asks may be put aside in the middle, as a watcher is whose client takes nothing; those that wait for the same
+/// must not wait for that one.
+///
+/// # Cancel safety
+///
+/// If the future is dropped, the task goes on to its end.
+pub(crate) async fn apart<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+    match tokio::spawn(work.in_current_span()).await {
+        Ok(value) => value,
+        Err(ended) => match ended.try_into_panic() {
+            Ok(panic) => resume_unwind(panic),
+            // The runtime is going down, and this with it.
+            Err(_) => pending().await,
+        },
     }
 }
 

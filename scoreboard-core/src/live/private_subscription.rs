@@ -7,12 +7,14 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
 use crate::error::Result;
+use crate::flight::apart;
 use crate::ids::BoardId;
 use crate::live::PrivateEvent;
 use crate::live::hub::Seat;
 use crate::live::private_event::Between;
 use crate::live::state::{End, Newest};
 use crate::pipeline::Scoreboard;
+use crate::version::{Position, Version};
 
 /// How long after it has said something a subscription says nothing: what happens meanwhile is told as one.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -109,11 +111,16 @@ impl PrivateSubscription {
         // By their own doing scores only improve; what is made void takes people down from far ahead.
         let (held, next) = (between.held.position, between.next.position);
         if event.as_ref().is_some_and(|event| between.names_a_stranger(event))
-            && self.seat.window.corrected.may_be(&self.scoreboard, board, held, next.version).await?
+            && self.may_be_corrected(held, next.version).await?
         {
             return Ok(between.overtaken(spec, false));
         }
         Ok(event)
+    }
+
+    async fn may_be_corrected(&self, after: Position, until: Version) -> Result<bool> {
+        let (window, scoreboard) = (self.seat.window.clone(), self.scoreboard.clone());
+        apart(async move { window.corrected.may_be(&scoreboard, &window.part.board, after, until).await }).await
     }
 
     /// A window that came after the one before may begin further back.

@@ -10,8 +10,8 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::Instant;
 
-use crate::error::{BackendError, Chain};
-use crate::flight::Flights;
+use crate::error::{BackendError, Chain, Result};
+use crate::flight::{Flights, apart};
 use crate::live::corrected::Corrected;
 use crate::live::part::{Part, WindowExtent};
 use crate::live::state::{Newest, State};
@@ -147,7 +147,7 @@ impl Window {
     /// Only the top can be told of so: who stood around a user, or where a user stood whom nobody passed alone, the log says nothing of
     /// without the whole board.
     pub(super) async fn missed(
-        &self,
+        self: &Arc<Self>,
         scoreboard: &Scoreboard,
         since: Position,
         newest: &Arc<Newest>,
@@ -156,19 +156,30 @@ impl Window {
         if let Some(frame) = self.kept(since) {
             return Some(frame);
         }
+        let (window, scoreboard, newest) = (self.clone(), scoreboard.clone(), newest.clone());
+        let told = apart(async move { window.tell_since(&scoreboard, limit, since, &newest).await }).await;
+        told.unwrap_or_else(|error| {
+            tracing::debug!(board.id = %self.part.board, error = %Chain(&error), "the log was not read; the watcher gets the whole view");
+            None
+        })
+    }
+
+    async fn tell_since(
+        &self,
+        scoreboard: &Scoreboard,
+        limit: usize,
+        since: Position,
+        newest: &Newest,
+    ) -> Result<Option<LiveFrame>> {
         let load = || async {
             let Ok(_permit) = self.told.tellers.0.try_acquire() else { return Ok(None) };
             let held = scoreboard.view_before(&self.part.board, limit, since).await?;
             let event = held.and_then(|held| LiveEvent::update(&self.part, &held, &newest.view));
             let frame = event.map(LiveFrame::new);
             self.keep(since, frame.as_ref());
-            Ok::<_, crate::Error>(frame)
+            Ok(frame)
         };
-        let told = self.told.flights.run((since, newest.view.position), load).await;
-        told.unwrap_or_else(|error| {
-            tracing::debug!(board.id = %self.part.board, error = %Chain(&error), "the log was not read; the watcher gets the whole view");
-            None
-        })
+        self.told.flights.run((since, newest.view.position), load).await
     }
 
     fn kept(&self, since: Position) -> Option<LiveFrame> {

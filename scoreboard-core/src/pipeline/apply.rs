@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures_util::future::join_all;
 
 use crate::broadcast::Broadcaster;
 use crate::error::{BackendError, ErrorKind, Rejection, Result};
@@ -69,7 +70,8 @@ impl fmt::Debug for AfterCommit {
 #[async_trait]
 impl CommitListener for AfterCommit {
     async fn committed(&self, outcomes: &[Outcome]) {
-        for (board, position) in moved(outcomes) {
+        // All boards at once: callers wait for it, and what stands behind it may be as far away as Redis is.
+        let told = moved(outcomes).into_iter().map(|(board, position)| async move {
             let is_announced = self.is_announced(&board, position);
             match is_announced {
                 false => refresh(&*self.cache, &board, position).await,
@@ -77,6 +79,7 @@ impl CommitListener for AfterCommit {
             }
             publish(&*self.broadcaster, &board, position, is_announced).await;
             self.write_through.moved(&board);
-        }
+        });
+        join_all(told).await;
     }
 }

@@ -11,7 +11,7 @@ use parking_lot::RwLock;
 use crate::board::{Board, BoardSpec};
 use crate::clock::Timestamp;
 use crate::error::{BackendError, InvalidValue, Rejection, Result};
-use crate::flight::Flights;
+use crate::flight::{Flights, apart};
 use crate::ids::BoardId;
 use crate::pipeline::Scoreboard;
 use crate::store::{ChangeBoard, CreateBoard, ScoreStore};
@@ -179,7 +179,8 @@ impl Scoreboard {
             return Ok(board);
         }
         self.not_missing(board, now)?;
-        let found = self.parts.boards.load(board, now, || self.parts.store.board(board)).await?;
+        let (parts, name) = (self.parts.clone(), board.clone());
+        let found = apart(async move { parts.boards.load(&name, now, || parts.store.board(&name)).await }).await?;
         found.ok_or_else(|| Rejection::UnknownBoard(board.clone()).into())
     }
 

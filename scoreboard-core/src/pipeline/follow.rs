@@ -9,6 +9,7 @@ use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream, SelectAll};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
+use crate::broadcast::subscribe_all;
 use crate::error::{BackendError, Chain};
 use crate::ids::BoardId;
 use crate::pipeline::Scoreboard;
@@ -95,17 +96,16 @@ impl Scoreboard {
         let asked = Instant::now();
         let boards = self.parts.store.boards().await?;
         self.parts.touch.hear(asked);
-        for board in boards {
-            let id = board.spec.id.clone();
-            if !followed.contains(&id) {
-                // Before the floor is raised: what happens between the two is told.
-                let ids = (id.clone(), id.clone());
-                let positions = self.parts.broadcaster.subscribe(&id).await?;
-                let positions = positions.map(move |position| (ids.0.clone(), Some(position)));
-                told.push(positions.chain(stream::iter([(ids.1, None)])).boxed());
-                followed.insert(id.clone());
-            }
-            self.parts.cache.raise_near_floor(&id, board.position()).await;
+        for board in &boards {
+            self.parts.cache.raise_near_floor(&board.spec.id, board.position()).await;
+        }
+        let unknown: Vec<_> =
+            boards.into_iter().map(|board| board.spec.id).filter(|id| !followed.contains(id)).collect();
+        for (id, positions) in subscribe_all(&*self.parts.broadcaster, unknown).await? {
+            let ids = (id.clone(), id.clone());
+            let positions = positions.map(move |position| (ids.0.clone(), Some(position)));
+            told.push(positions.chain(stream::iter([(ids.1, None)])).boxed());
+            followed.insert(id);
         }
         Ok(())
     }

@@ -14,10 +14,11 @@ use futures_util::future::join_all;
 use network::{Fate, Network};
 use rigged::Rigged;
 use scoreboard_core::memory::{InProcessBroadcaster, MemoryScoreStore};
+use scoreboard_core::testing::{FaultRates, FaultyScoreStore};
 use scoreboard_core::{
-    ActionId, Audit, BoardId, BoardSpec, Change, Clock, Fingerprint, GroupCommit, GroupCommitConfig, OneWriter, Origin,
-    Outcome, PageQuery, Peers, Points, Range, RankIndexed, RankIndexedConfig, RankStyle, ScoreStore, Season, Timestamp,
-    UserId, Version, verify,
+    ActionId, Audit, BoardId, BoardSpec, Change, Clock, ErrorKind, Fingerprint, GroupCommit, GroupCommitConfig,
+    OneWriter, Origin, Outcome, PageQuery, Peers, Points, Range, RankIndexed, RankIndexedConfig, RankStyle, ScoreStore,
+    Season, Timestamp, UserId, Version, verify,
 };
 use tokio::task::{JoinHandle, yield_now};
 
@@ -106,6 +107,11 @@ fn change(number: u16, board: &str) -> Change {
 /// Two nodes that have found each other, after so many changes: the first writes.
 async fn two(store: &MemoryScoreStore, network: &Arc<Network>) -> (Node, Node, u16) {
     let (first, second) = (Node::start(store, network, "a").await, Node::start(store, network, "b").await);
+    let number = meet(&first, &second, network).await;
+    (first, second, number)
+}
+
+async fn meet(first: &Node, second: &Node, network: &Network) -> u16 {
     let mut number = 0;
     while network.batches() == 0 {
         number += 2;
@@ -114,7 +120,7 @@ async fn two(store: &MemoryScoreStore, network: &Arc<Network>) -> (Node, Node, u
         second.counts(number + 1, "main").await;
         settle().await;
     }
-    (first, second, number + 2)
+    number + 2
 }
 
 /// Each of so many changes counted once, and the log is whole.
@@ -215,6 +221,50 @@ async fn whatever_becomes_of_what_was_asked_it_counts_once_and_is_answered() {
         }
         assert!(network.batches() > before + 1, "{fate:?}: it is asked again after a while");
     }
+}
+
+/// `b` has `a` write, `a` applies it and nobody hears of it, and `b` cannot reach the store.
+#[tokio::test(start_paused = true)]
+async fn what_another_may_have_applied_is_unknown_until_the_store_says() {
+    let (store, network) = (store().await, Network::new());
+    let faulty = Arc::new(FaultyScoreStore::new(Arc::new(store.clone()), 7, FaultRates::default()));
+    let (first, second) = (Node::start(&store, &network, "a").await, Node::on(faulty.clone(), &network, "b").await);
+    let number = meet(&first, &second, &network).await;
+    *network.fate.lock() = Fate::LosesAnswers;
+    faulty.set_rates(FaultRates { before: 1.0, ..FaultRates::default() });
+    let error = second.group.apply(&[change(number, "main")]).await.expect_err("it cannot be told");
+    assert_eq!(error.kind(), ErrorKind::OutcomeUnknown, "{error}: it counts");
+    counted(&store, u64::from(number) - 1).await;
+    faulty.set_rates(FaultRates::default());
+    let again = second.apply(number, "main").await;
+    assert!(matches!(again, Outcome::Replayed(_)), "{again:?}");
+
+    // What was never asked for has not counted, and is not called unknown.
+    faulty.set_rates(FaultRates { before: 1.0, ..FaultRates::default() });
+    let error = second.group.apply(&[change(number + 1, "main")]).await.expect_err("the store is away");
+    assert_ne!(error.kind(), ErrorKind::OutcomeUnknown, "{error}");
+    counted(&store, u64::from(number) - 1).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_too_slow_for_one_board_is_left_alone_on_all() {
+    let (store, network) = (store().await, Network::new());
+    let (first, second, mut number) = two(&store, &network).await;
+    while network.batches() < 20 {
+        for board in BOARDS {
+            first.counts(number, board).await;
+            second.counts(number + 1, board).await;
+            number += 2;
+        }
+        settle().await;
+    }
+    *network.fate.lock() = Fate::LosesAsks;
+    let before = network.batches();
+    for board in BOARDS {
+        second.counts(number, board).await;
+        number += 1;
+    }
+    assert_eq!(network.batches(), before + 1, "its silence on one board was enough");
 }
 
 #[tokio::test(start_paused = true)]

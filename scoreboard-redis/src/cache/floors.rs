@@ -40,6 +40,10 @@ impl Floors {
 
     /// Redis shows this floor: the higher of both holds. If it shows less than it had, it lost it, and is owed it again.
     pub(super) fn seen(&self, board: &BoardId, floor: Position) -> Position {
+        // Of most names that are asked for and have no floor there is no board.
+        if floor == Position::default() && !self.0.lock().contains_key(board) {
+            return floor;
+        }
         self.change(board, |known| {
             known.floor = known.floor.max(floor);
             known.written = floor;
@@ -80,6 +84,18 @@ mod tests {
         assert_eq!(floors.owed(&board), Some(at("1.5")));
         floors.written(&board, at("1.5"));
         assert_eq!(floors.owed(&board), None);
+    }
+
+    #[test]
+    fn what_is_asked_for_and_is_not_there_is_not_kept() {
+        let (floors, board) = (Floors::default(), BoardId::main());
+        for n in 0..100 {
+            assert_eq!(floors.seen(&format!("made-up-{n}").parse().unwrap(), Position::default()), Position::default());
+        }
+        assert_eq!(floors.0.lock().len(), 0);
+        floors.seen(&board, at("1.1"));
+        floors.seen(&board, Position::default());
+        assert_eq!((floors.0.lock().len(), floors.known(&board)), (1, at("1.1")));
     }
 
     #[test]

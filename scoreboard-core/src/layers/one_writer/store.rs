@@ -5,9 +5,9 @@ use tokio::time::timeout;
 
 use crate::board::{Board, BoardSpec, Season};
 use crate::entry::{PageQuery, RankedPage, RankedUsers, ScoreRank};
-use crate::error::BackendError;
+use crate::error::{BackendError, ErrorKind};
 use crate::ids::{ActionId, BoardId, UserId};
-use crate::layers::one_writer::{MOMENT, Next, OneWriter, Shareholders};
+use crate::layers::one_writer::{Asked, MOMENT, Next, OneWriter, Shareholders};
 use crate::ranking::RankStyle;
 use crate::score::Score;
 use crate::store::{AppliedChange, Change, ChangeBoard, CreateBoard, LogRow, Outcome, Scan, ScoreStore};
@@ -16,15 +16,21 @@ use crate::version::{Epoch, Version};
 #[async_trait]
 impl ScoreStore for OneWriter {
     async fn apply(&self, changes: &[Change]) -> Result<Vec<Outcome>, BackendError> {
+        let mut may_count = false;
         let _turn = match self.take_next(changes) {
             Some(Next::Ask(node, after)) => match self.ask(&node, changes, after).await {
-                Some(outcomes) => return Ok(outcomes),
-                None => None,
+                Asked::Applied(outcomes) => return Ok(outcomes),
+                Asked::NotApplied => None,
+                Asked::Unknown => {
+                    may_count = true;
+                    None
+                }
             },
             Some(Next::Turn(board)) => Some(self.own_turn(&board).await),
             None => None,
         };
-        let outcomes = self.shared.inner.apply(changes).await?;
+        let applied = self.shared.inner.apply(changes).await;
+        let outcomes = applied.map_err(|error| if may_count { unknown(error) } else { error })?;
         if let Some(epoch) = outcomes.iter().filter_map(Outcome::receipt).map(|receipt| receipt.epoch).max() {
             self.saw(epoch);
         }
@@ -134,5 +140,16 @@ impl ScoreStore for OneWriter {
 
     async fn check(&self) -> Result<(), BackendError> {
         self.shared.inner.check().await
+    }
+}
+
+/// What the store says of a batch that another node may have applied: that this one could not do so settles nothing. What the store refuses, or cannot read,
+/// it says of the batch, and would have said to the other.
+fn unknown(error: BackendError) -> BackendError {
+    match error.kind() {
+        ErrorKind::Unavailable | ErrorKind::Overloaded | ErrorKind::Contended | ErrorKind::Full => {
+            BackendError::new(ErrorKind::OutcomeUnknown, error.backend(), error.operation()).because(error)
+        }
+        ErrorKind::OutcomeUnknown | ErrorKind::Corrupt | ErrorKind::Refused => error,
     }
 }

@@ -9,7 +9,7 @@ use futures_util::stream::{self, BoxStream, SelectAll};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
-use crate::broadcast::Broadcaster;
+use crate::broadcast::{Broadcaster, subscribe_all};
 use crate::error::{BackendError, Chain};
 use crate::ids::{BoardId, UserId};
 use crate::layers::rank_indexed::RankIndexed;
@@ -123,17 +123,17 @@ impl RankIndexed {
     async fn reconcile(&self, broadcaster: &dyn Broadcaster, followed: &mut Followed) -> Result<(), BackendError> {
         let boards = self.shared.inner.boards().await?;
         self.heard();
+        let unknown = boards.iter().map(|board| &board.spec.id).filter(|id| !followed.boards.contains_key(*id));
+        let unknown = unknown.filter(|id| self.adopt(id).is_some()).cloned().collect();
+        for (id, positions) in subscribe_all(broadcaster, unknown).await? {
+            let Some(indexed) = self.adopt(&id) else { continue };
+            let ids = (id.clone(), id.clone());
+            let positions = positions.map(move |position| (ids.0.clone(), Some(position)));
+            followed.told.push(positions.chain(stream::iter([(ids.1, None)])).boxed());
+            followed.boards.insert(id, indexed);
+        }
         for board in boards {
-            let id = &board.spec.id;
-            let Some(indexed) = self.adopt(id) else { continue };
-            if !followed.boards.contains_key(id) {
-                // Before the floor is raised: what happens between the two is told.
-                let ids = (id.clone(), id.clone());
-                let positions = broadcaster.subscribe(id).await?;
-                let positions = positions.map(move |position| (ids.0.clone(), Some(position)));
-                followed.told.push(positions.chain(stream::iter([(ids.1, None)])).boxed());
-                followed.boards.insert(id.clone(), indexed.clone());
-            }
+            let Some(indexed) = followed.boards.get(&board.spec.id) else { continue };
             if !indexed.is_ordered(board.spec.order()) {
                 indexed.start_anew("order");
             }
@@ -168,7 +168,8 @@ impl RankIndexed {
             if bytes > self.shared.config.max_bytes {
                 tracing::warn!(board = %indexed.id, users = has, "the board's ranks have outgrown their room; the store is asked for them");
                 indexed.give_up();
-                bytes -= takes;
+                // The sum is of a moment ago: it may have grown.
+                bytes = bytes.saturating_sub(takes);
                 continue;
             }
             (ready, users) = (ready + 1, users + has);

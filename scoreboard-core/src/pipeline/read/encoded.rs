@@ -161,6 +161,8 @@ impl Scoreboard {
             }
             return Ok(self.marked(answer.into()));
         }
+        // Else each would wait for the lease that the first, which found no board, has left.
+        self.not_missing(&query.board, now)?;
         // Boxed, so that the many that hit do not carry the room for this.
         let encoded = Box::pin(self.load_or_join(query, key.clone(), now)).await?;
         // Only now: what is no board is no miss, nor a page to be loaded ahead.
