@@ -11,6 +11,7 @@ use support::fault_proxy::{Fault, FaultProxy, Upstream};
 use support::metrics::counted;
 use support::place::Place;
 use support::postgres;
+use support::redis::Process;
 use support::scale::scaled;
 use support::server::{Server, UNLIMITED};
 use support::user::{PASSWORD, User, split_receipt, update};
@@ -329,4 +330,39 @@ async fn a_replica_answers_what_it_has_and_nothing_old() {
     own_reads_are_fresh(&mut user, 20).await;
     server.assert_verified();
     println!("{rounds} of {rounds} own reads were fresh while the replica stood still for {stood:?}");
+}
+
+/// A ticket for a WebSocket is asked for at one server, and shown at the other: a proxy takes each to whichever it likes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ticket_of_one_server_is_good_at_the_other_once() {
+    let redis = Process::start(&[]);
+    let url = redis.url();
+    let settings: Vec<_> = UNLIMITED.into_iter().chain([("SCOREBOARD_REDIS__URL", url.as_str())]).collect();
+    let one = Server::start_as(Place::postgres().await, &settings, &[]).await;
+    let other = one.start_beside().await;
+    let servers = [one, other];
+    let mut user = User::register(servers[0].address(), "ada").await;
+    for (asked, shown) in [(0, 1), (1, 0), (0, 0)] {
+        let mut client = Client::new(servers[asked].address());
+        let ticket = client.send("POST", "/api/auth/ws-ticket", Some(&user.token), None).await;
+        let authenticate =
+            json!({"type": "authenticate", "ticket": ticket.expect("it answers").expect(201)["ticket"].take()});
+        let mut first = Watcher::open(&servers[shown]).await;
+        first.send(&authenticate).await;
+        assert_eq!(first.next(AT_ONCE).await["type"], "authenticated", "of {asked}, at {shown}");
+        for server in &servers {
+            let mut second = Watcher::open(server).await;
+            second.send(&authenticate).await;
+            assert_eq!(second.next(AT_ONCE).await["code"], "unauthorized", "it was used");
+        }
+        if shown == 1 {
+            // What ends the session ends the socket, wherever that is.
+            let login = json!({"email": "ada@example.org", "password": PASSWORD});
+            let out = user.client.send("POST", "/api/auth/logout", Some(&user.token), None).await;
+            out.expect("it answers").expect(204);
+            assert_eq!(first.next(FOLLOWED).await, json!({"closed": 4500}));
+            let again = user.client.post("/api/auth/login", &login).await.expect("login answers").expect(200);
+            user.token = again["token"].as_str().expect("a token").to_owned();
+        }
+    }
 }

@@ -176,7 +176,7 @@ fn report(rounds: &[[Round; SUBJECTS]]) {
         ("update : (a)", 1, Part::Wall, "aim 3"),
         ("update : (b)", 2, Part::Wall, ""),
         ("update : (a), of database CPU", 1, Part::Database, ""),
-        ("update : (c), of database CPU", 3, Part::Database, ""),
+        ("update : (c), of database CPU", 3, Part::Database, "aim 0.6"),
         ("update : (d), of database CPU", 4, Part::Database, "aim 0.6"),
     ];
     for (name, other, part, aim) in ratios {

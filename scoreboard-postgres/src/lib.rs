@@ -70,7 +70,8 @@
 //! Migrations are part of the crate and run when a database is opened, under an advisory lock. A database that a newer version
 //! wrote is refused, and left as it is. Servers of the release before, which have it open meanwhile, go on with what a newer one made of it; but
 //! while the third migration cuts a log that is one table, which takes one walk over it, their writes and their reads of the log wait, and
-//! fail as after any lock that is not had in time. Pages, standings and ranks are read all the while. After a failover, a recovery to a point in time, or the loading of a dump, the next epoch
+//! fail as after any lock that is not had in time. Pages, standings and ranks are read all the while. And they must be gone
+//! before the first decision of a moderator, which the tenth made room for: servers of before would show what is void, and take updates of who is banned. After a failover, a recovery to a point in time, or the loading of a dump, the next epoch
 //! begins by itself, so that version numbers given twice are told apart. Where nothing shows it, a copy of the disk that took the place
 //! of a database that had gone on without it, it must be told: [`raise_epoch`](scoreboard_core::ScoreStore::raise_epoch).
 

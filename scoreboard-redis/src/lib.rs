@@ -10,9 +10,9 @@
 //! | [`RedisOneTimeStore`] | [`OneTimeStore`](scoreboard_core::OneTimeStore) | what one node has given out and any may take, once: tickets |
 //! | [`RedisPeers`] | [`Peers`](scoreboard_core::Peers) | nothing: it carries signed words from one to the other |
 //!
-//! None of it is the truth. What counts is decided in the database; whatever Redis does, no update is refused for it (put
-//! [`FallbackLimiter`](scoreboard_core::FallbackLimiter) in front of the limiter, and
-//! [`FallbackOutstanding`](scoreboard_core::FallbackOutstanding) of what is under way), lost or counted twice.
+//! None of it is the truth. What counts is decided in the database; whatever Redis does, no update is lost or counted twice. With
+//! [`FallbackLimiter`](scoreboard_core::FallbackLimiter) in front of the limiter, and [`FallbackOutstanding`](scoreboard_core::FallbackOutstanding) of what
+//! is under way, none is refused for it but beyond a node's part of the quota.
 //!
 //! # Example
 //!

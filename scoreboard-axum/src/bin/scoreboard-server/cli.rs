@@ -90,8 +90,8 @@ pub(crate) enum Command {
         /// The file to read; `-` is standard input
         file: PathBuf,
     },
-    /// Put all that is in one database into another: boards, users and logs, both folded at the end; may be repeated, and begun beside a
-    /// running server. Keys go along with their file, and who is signed in signs in again
+    /// Put what is in one database into another: boards, users, logs and decisions, both folded at the end; may be repeated, and begun beside a
+    /// running server. Keys go along with their file, who is signed in signs in again, and incidents stay behind: decide those that wait before
     Copy(CopyFlags),
     /// Write old parts of the log on PostgreSQL to files and drop them; may be used beside running servers, and again if it was ended
     Archive {

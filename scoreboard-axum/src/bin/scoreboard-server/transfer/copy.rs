@@ -1,4 +1,4 @@
-//! `copy`: everything but keys and sessions from one database into another, through no file.
+//! `copy`: everything but keys, sessions and incidents from one database into another, through no file.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;

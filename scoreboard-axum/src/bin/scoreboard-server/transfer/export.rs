@@ -1,4 +1,4 @@
-//! `export`: everything but keys and sessions, true at one moment of each board, beside a running server.
+//! `export`: everything but keys, sessions and incidents, true at one moment of each board, beside a running server.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
