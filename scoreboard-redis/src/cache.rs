@@ -81,24 +81,40 @@ impl RedisBoardCache {
         // The floor first: what is read after it can only be newer. No more is read than an entry can be.
         commands.get(names.floor(&key.board));
         commands.getrange(names.answer(&key.board, &key.view), 0, entry::largest(self.max_bytes));
-        let (floor, entry): (Option<Vec<u8>>, Bytes) = self.redis.pipeline(&commands).await?;
+        let (floor, entry) = self.redis.pipeline(&commands).await?;
+        Ok(self.hit(key, now, floor, &entry))
+    }
+
+    /// What was read, if it may be served.
+    fn hit(&self, key: &CacheKey, now: Timestamp, floor: Option<Vec<u8>>, entry: &Bytes) -> Option<Hit> {
         let floor = floor.and_then(|floor| std::str::from_utf8(&floor).ok()?.parse::<Position>().ok());
         let known = self.floors.seen(&key.board, floor.unwrap_or_default());
         // Without a floor nobody knows what the entry is worth.
-        if floor.is_none() {
-            return Ok(None);
-        }
-        let entry = Entry::read(&entry).filter(|entry| entry.answer.position >= known);
-        Ok(entry.and_then(|entry| Some(Hit { fresh_for: entry.fresh_for(now)?, answer: entry.answer })))
+        floor?;
+        let entry = Entry::read(entry).filter(|entry| entry.answer.position >= known)?;
+        Some(Hit { fresh_for: entry.fresh_for(now)?, answer: entry.answer })
     }
 
-    /// Takes the lease if nobody holds it. It ends with the answer's `put`, or by Redis' own clock.
-    async fn take_lease(&self, key: &CacheKey, patience: Duration) -> Result<Lease, Failure> {
+    /// Takes the lease if nobody holds it and the answer is not there. It ends with the answer's `put`, or by Redis' own clock.
+    ///
+    /// Whoever held it may have put the answer since the caller looked for it, and so have ended the lease: then there is nothing to load.
+    async fn take_lease(&self, key: &CacheKey, now: Timestamp, patience: Duration) -> Result<Lease, Failure> {
+        let names = &self.names;
         let mut commands = redis::pipe();
-        let name = self.names.lease(&key.board, &key.view);
-        commands.cmd("SET").arg(name).arg(1).arg("NX").arg("PX").arg(millis(patience).max(1));
-        let (taken,): (Option<String>,) = self.redis.pipeline(&commands).await?;
-        Ok(if taken.is_some() { Lease::Granted } else { Lease::Held })
+        let lease = names.lease(&key.board, &key.view);
+        commands.cmd("SET").arg(lease).arg(1).arg("NX").arg("PX").arg(millis(patience).max(1));
+        // Behind it: what was put before the lease was free is seen.
+        commands.get(names.floor(&key.board));
+        commands.getrange(names.answer(&key.board, &key.view), 0, entry::largest(self.max_bytes));
+        let (taken, floor, entry): (Option<String>, _, _) = self.redis.pipeline(&commands).await?;
+        if taken.is_none() {
+            return Ok(Lease::Held);
+        }
+        if self.hit(key, now, floor, &entry).is_some() {
+            self.end_lease(key).await?;
+            return Ok(Lease::Held);
+        }
+        Ok(Lease::Granted)
     }
 
     /// Others need not wait for an answer that is not kept.
@@ -180,9 +196,9 @@ impl BoardCache for RedisBoardCache {
         })
     }
 
-    async fn lease(&self, key: &CacheKey, _now: Timestamp, patience: Duration) -> Lease {
+    async fn lease(&self, key: &CacheKey, now: Timestamp, patience: Duration) -> Lease {
         // Where Redis is gone, each node loads for itself.
-        self.take_lease(key, patience).await.unwrap_or_else(|failure| {
+        self.take_lease(key, now, patience).await.unwrap_or_else(|failure| {
             skipped("lease", &failure);
             Lease::Granted
         })
