@@ -13,6 +13,7 @@ use axum::http::HeaderMap;
 use axum::routing::post;
 use serde_json::{Value, json};
 use support::server::{Server, UNLIMITED};
+use support::started::started;
 use support::user::User;
 use support::wait::until;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
@@ -45,6 +46,7 @@ async fn mail_server() -> (Lines<BufReader<ChildStdout>>, String, Child) {
     let mut process = command.spawn().expect("scripts/setup installs what is needed");
     let mut lines = BufReader::new(process.stdout.take().expect("it is piped")).lines();
     let port = lines.next_line().await.expect("it speaks").expect("aiosmtpd is installed");
+    started("mail server", process.id().expect("it runs"), format_args!("127.0.0.1:{port}"), "");
     (lines, format!("smtp://127.0.0.1:{port}"), process)
 }
 

@@ -1,5 +1,5 @@
-//! Three servers of one database behind a stock proxy: live connections pass, servers are restarted one after the other and killed, and
-//! no update is refused.
+//! Three servers of one database and one Redis behind a stock proxy: live connections pass, servers are restarted one after the other,
+//! and no update is refused; one is killed, and no more updates are disturbed than were under way.
 
 mod support;
 
@@ -7,9 +7,12 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
+use support::client::Client;
 use support::load::{Load, check_each};
+use support::metrics::counted;
 use support::place::Place;
 use support::proxy::{Proxy, Stock};
+use support::redis::Process;
 use support::server::{Server, UNLIMITED};
 use support::user::User;
 use tokio::time::{sleep, timeout};
@@ -21,9 +24,12 @@ const CLIENTS: usize = 8;
 /// Between two steps of a restart, so that there is load before, during and after each.
 const AMONG: Duration = Duration::from_millis(700);
 
-async fn three_servers() -> [Server; 3] {
+/// As `deploy/` puts them together: with a Redis that they share.
+async fn three_servers(redis: &Process) -> [Server; 3] {
     let behind_a_proxy = [("SCOREBOARD_TRUSTED_PROXIES", "127.0.0.1"), ("SCOREBOARD_NOTICE_SECONDS", "3")];
-    let settings: Vec<_> = UNLIMITED.into_iter().chain(behind_a_proxy).collect();
+    let url = redis.url();
+    let shared = [("SCOREBOARD_REDIS__URL", url.as_str()), ("SCOREBOARD_REDIS__NODES", "3")];
+    let settings: Vec<_> = UNLIMITED.into_iter().chain(behind_a_proxy).chain(shared).collect();
     let one = Server::start_as(Place::postgres().await, &settings, &[]).await;
     let (two, three) = (one.start_beside().await, one.start_beside().await);
     [one, two, three]
@@ -32,6 +38,14 @@ async fn three_servers() -> [Server; 3] {
 async fn passes_live_connections(proxy: &Proxy, user: &mut User) {
     let (mut socket, _) =
         connect_async(format!("ws://{}/api/scoreboard/ws", proxy.address())).await.expect("an upgrade");
+    // By another request, which the proxy may take to another server.
+    let ticket = user.client.send("POST", "/api/auth/ws-ticket", Some(&user.token), None).await;
+    let ticket = ticket.expect("it answers").expect(201)["ticket"].take();
+    let authenticate = json!({ "type": "authenticate", "ticket": ticket });
+    socket.send(Message::text(authenticate.to_string())).await.expect("it is open");
+    let answer = timeout(Duration::from_secs(10), socket.next()).await.expect("in time").expect("open").expect("whole");
+    let answer: Value = serde_json::from_str(answer.to_text().expect("text")).expect("JSON");
+    assert_eq!(answer["type"], "authenticated", "{answer}");
     let subscribe = json!({ "type": "subscribe", "board": "main" });
     socket.send(Message::text(subscribe.to_string())).await.expect("it is open");
     let action = user.issue("tap").await.expect("it answers").expect(201)["action"].take();
@@ -48,12 +62,15 @@ async fn passes_live_connections(proxy: &Proxy, user: &mut User) {
 }
 
 async fn no_update_is_refused(stock: Stock) {
-    let mut servers = three_servers().await;
+    let redis = Process::start(&[]);
+    let mut servers = three_servers(&redis).await;
     let proxy = Proxy::start(stock, servers.each_ref().map(Server::address)).await;
     let mut users = User::register_many(proxy.address(), "user", CLIENTS).await;
-    passes_live_connections(&proxy, &mut users[0]).await;
+    for _ in 0..4 {
+        passes_live_connections(&proxy, &mut users[0]).await;
+    }
     let before = users[0].standing().await["score"].as_u64().expect("a score");
-    assert_eq!(before, 1);
+    assert_eq!(before, 4);
     let users = users.split_off(1);
 
     // One after the other, as a new release is brought out.
@@ -78,6 +95,10 @@ async fn no_update_is_refused(stock: Stock) {
     assert!(unknown.asked_again <= CLIENTS, "{stock}: more than those under way were disturbed: {unknown:?}");
     let versions = check_each(played).await;
     println!("{stock}: {} updates with one of three killed, {unknown:?}", versions.len() - restarted);
+    let mut client = Client::new(servers[0].address());
+    let together = counted(&mut client, "scoreboard_one_writer_changes_total").await;
+    assert!(together > 0, "{stock}: each server wrote for itself, as if there were no Redis");
+    println!("{stock}: one writer for all: {together}");
     servers[0].assert_verified();
 }
 

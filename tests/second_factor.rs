@@ -8,6 +8,7 @@ use std::process::Stdio;
 use serde_json::{Value, json};
 use support::authenticator::{app, fresh};
 use support::server::Server;
+use support::started::started;
 use support::webdriver::Browser;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
@@ -30,6 +31,7 @@ impl Mail {
         let mut process = command.spawn().expect("scripts/setup installs what is needed");
         let mut lines = BufReader::new(process.stdout.take().expect("it is piped")).lines();
         let port = lines.next_line().await.expect("it speaks").expect("aiosmtpd is installed");
+        started("mail server", process.id().expect("it runs"), format_args!("127.0.0.1:{port}"), "");
         Self { lines, port: port.parse().expect("a port"), _process: process }
     }
 

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "what a helper cannot do, its test cannot either")]
 
+#[path = "../../tests/support/started.rs"]
+mod started;
+
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +24,7 @@ use scoreboard_core::{
 };
 use scoreboard_notify::{Outbox, OutboxConfig, SmtpMailer, Webhook};
 use sha2::Sha256;
+use started::started;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
@@ -53,7 +57,8 @@ impl MailServer {
         command.arg(script).args(answers).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
         let mut process = command.spawn().expect("scripts/setup installs what is needed");
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let port = lines.next_line().await.unwrap().expect("aiosmtpd is installed").parse().unwrap();
+        let port: u16 = lines.next_line().await.unwrap().expect("aiosmtpd is installed").parse().unwrap();
+        started("mail server", process.id().unwrap(), format_args!("127.0.0.1:{port}"), "");
         Self { lines, port, _process: process }
     }
 

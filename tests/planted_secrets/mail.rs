@@ -6,6 +6,8 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
+use crate::support::started::started;
+
 pub(crate) struct Mail {
     lines: Lines<BufReader<ChildStdout>>,
     pub(crate) port: String,
@@ -21,6 +23,7 @@ impl Mail {
         let mut process = command.spawn().expect("scripts/setup installs what is needed");
         let mut lines = BufReader::new(process.stdout.take().expect("it is piped")).lines();
         let port = lines.next_line().await.expect("it speaks").expect("aiosmtpd is installed");
+        started("mail server", process.id().expect("it runs"), format_args!("127.0.0.1:{port}"), "");
         Self { lines, port, _process: process }
     }
 

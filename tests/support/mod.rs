@@ -24,6 +24,7 @@ pub(crate) mod resident;
 pub(crate) mod scale;
 pub(crate) mod seed;
 pub(crate) mod server;
+pub(crate) mod started;
 pub(crate) mod user;
 pub(crate) mod wait;
 pub(crate) mod watcher;

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use super::client::Client;
 use super::server::free_address;
+use super::started::started;
 use super::wait::until;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -104,6 +105,7 @@ impl Proxy {
             .stderr(log)
             .spawn()
             .unwrap_or_else(|error| panic!("{stock} does not start (scripts/setup installs it): {error}"));
+        started(&stock.to_string(), child.id(), address, folder.path());
         let proxy = Self { address, child, folder };
         let mut client = Client::new(address);
         until(format!("{stock} answers for the servers"), PATIENCE, async || {

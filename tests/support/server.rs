@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use super::binary::server_binary;
 use super::client::Client;
 use super::place::Place;
+use super::started::started;
 use super::wait::until;
 
 /// A debug build on a busy machine, with the folder's database to open.
@@ -223,7 +224,7 @@ fn spawn(
     folder: &Path,
     place: &Place,
 ) -> Child {
-    without_settings(behind(wrapper))
+    let child = without_settings(behind(wrapper))
         .args(["serve", "--listen", &address.to_string(), "--database-url", &place.url(folder)])
         .arg("--keys")
         .arg(key_file(folder))
@@ -232,7 +233,9 @@ fn spawn(
         .stdout(log_handle(folder))
         .stderr(log_handle(folder))
         .spawn()
-        .unwrap_or_else(|error| panic!("cannot start the server: {error}"))
+        .unwrap_or_else(|error| panic!("cannot start the server: {error}"));
+    started("scoreboard-server", child.id(), address, folder);
+    child
 }
 
 /// The binary behind what is to stand before it.

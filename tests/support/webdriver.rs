@@ -15,6 +15,7 @@ use tokio::time::timeout;
 
 use super::client::Client;
 use super::server::free_address;
+use super::started::started;
 use super::wait::{eventually, until};
 
 const MISSING: &str = "this test drives a real browser: `apt-get install chromium chromium-driver`";
@@ -72,6 +73,7 @@ impl Browser {
             .stderr(Stdio::null());
         let driver =
             Driver(command.spawn().unwrap_or_else(|error| panic!("cannot start chromedriver ({error}): {MISSING}")));
+        started("chromedriver", driver.0.id(), address, "");
         let mut client = ready(address).await;
 
         let profile = tempfile::tempdir().expect("a folder for the browser's profile");

@@ -19,6 +19,8 @@ mod restart;
 mod secrets;
 mod served;
 mod settings;
+#[path = "../../../tests/support/started.rs"]
+mod started;
 mod terminal;
 mod transfer;
 mod verify;

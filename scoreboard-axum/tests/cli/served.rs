@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::folder::Folder;
+use crate::started::started;
 
 pub(crate) struct Served {
     child: Child,
@@ -32,7 +33,9 @@ impl Served {
         BufReader::new(out).read_line(&mut line).expect("a line");
         let url = line.trim().strip_prefix("Scoreboard is at http://");
         let authority = url.unwrap_or_else(|| panic!("it said {line:?}: {}", folder.read("server.log")));
-        Self { child, authority: authority.trim_end_matches('/').to_owned() }
+        let authority = authority.trim_end_matches('/').to_owned();
+        started("scoreboard-server", child.id(), &authority, folder.path(""));
+        Self { child, authority }
     }
 
     pub(crate) fn url(&self) -> String {

@@ -4,6 +4,8 @@
 
 pub(crate) mod changes;
 mod postgres;
+#[path = "../../../tests/support/started.rs"]
+mod started;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -6,6 +6,8 @@ pub(crate) mod clocks;
 pub(crate) mod cluster;
 pub(crate) mod peers;
 pub(crate) mod server;
+#[path = "../../../tests/support/started.rs"]
+mod started;
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::started::started;
+
 /// Starts the server and reads its own input until a line or the end of that. Then the server is ended by its number, and the folder goes unless
 /// it is to be kept. So nothing stays behind, however the tests end.
 const WATCH: &str = r#"
@@ -92,6 +94,11 @@ impl Process {
             );
             std::thread::sleep(Duration::from_millis(10));
         }
+        let kinds =
+            [("--sentinel", "Sentinel"), ("--cluster-enabled", "Redis Cluster node"), ("--replicaof", "Redis replica")];
+        let kind = kinds.iter().find(|(option, _)| self.command.iter().any(|word| word == option));
+        let pid = self.number().parse().expect("a number");
+        started(kind.map_or("Redis", |(_, kind)| kind), pid, format_args!("127.0.0.1:{}", self.port), &self.folder);
     }
 
     pub(crate) fn url(&self) -> String {

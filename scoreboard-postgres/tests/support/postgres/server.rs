@@ -11,6 +11,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use super::super::started::started;
+
 /// Where the tests' databases are.
 #[derive(Debug)]
 pub(crate) struct Server {
@@ -122,7 +124,7 @@ fn start(settings: &[&str], parent: &Path, prepare: impl FnOnce(&Path)) -> Serve
         .expect("initdb runs");
     assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
     prepare(&folder);
-    run(folder, &as_user, settings)
+    run("PostgreSQL", folder, &as_user, settings)
 }
 
 /// See [`Server::replica_of`].
@@ -137,7 +139,7 @@ fn replicate(primary: &Server) -> Server {
         .output()
         .expect("pg_basebackup runs");
     assert!(made.status.success(), "pg_basebackup: {}", String::from_utf8_lossy(&made.stderr));
-    run(folder, &as_user, &[])
+    run("PostgreSQL replica", folder, &as_user, &[])
 }
 
 /// An empty folder that its owner alone can enter, and what stands before commands as that owner.
@@ -150,7 +152,7 @@ fn new_folder(parent: &Path) -> (PathBuf, Vec<&'static str>) {
 }
 
 /// Runs the server on the data in this folder until it is dropped.
-fn run(folder: PathBuf, as_user: &[&str], settings: &[&str]) -> Server {
+fn run(what: &str, folder: PathBuf, as_user: &[&str], settings: &[&str]) -> Server {
     let data = folder.join("data");
     let server = command(as_user, &program("postgres"));
     let mut watcher = Command::new("sh")
@@ -172,18 +174,26 @@ fn run(folder: PathBuf, as_user: &[&str], settings: &[&str]) -> Server {
         .process_group(0)
         .spawn()
         .expect("a shell");
-    wait_until_ready(&folder, &mut watcher);
+    let state = wait_until_ready(&folder, &mut watcher);
+    let mut lines = state.lines();
+    let mut line = |skipped: usize| lines.nth(skipped).expect("what is ready has written all lines");
+    // The number first; then, behind its data and its start, its port, the folder of its socket, and the address that it listens on besides, if any.
+    let (pid, port, place, host) = (line(0).parse().expect("a number"), line(2), line(0), line(0));
+    match host {
+        "" => started(what, pid, format_args!("{place}/.s.PGSQL.{port}"), &folder),
+        host => started(what, pid, format_args!("{host}:{port}"), &folder),
+    }
     let host = folder.display().to_string().replace('/', "%2F");
     let url = format!("postgres://postgres@{host}/postgres");
     Server { url, started: Some(Started { folder, watcher }) }
 }
 
-/// The last line of `postmaster.pid` says so.
-fn wait_until_ready(folder: &Path, watcher: &mut Child) {
+/// The last line of `postmaster.pid` says so; gives all of them.
+fn wait_until_ready(folder: &Path, watcher: &mut Child) -> String {
     for _ in 0..600 {
         let state = std::fs::read_to_string(folder.join("data/postmaster.pid")).unwrap_or_default();
         if state.lines().last().is_some_and(|line| matches!(line.trim(), "ready" | "standby")) {
-            return;
+            return state;
         }
         std::thread::sleep(Duration::from_millis(50));
     }
