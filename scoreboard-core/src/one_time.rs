@@ -7,7 +7,8 @@ use async_trait::async_trait;
 
 use crate::error::BackendError;
 
-/// Keeps small secrets that all nodes know, each for a while, until one takes it: so what one node has given out another can accept, and none does twice.
+/// Keeps what one node has given out, each under a name that is a secret's hash and for a while, until one of all nodes takes it: so any can accept it, and none does
+/// twice.
 ///
 /// It is trusted to hand out once, and with nothing else: what is put here is signed, so whoever can write here can lose it, and make up none.
 #[async_trait]
@@ -16,7 +17,7 @@ pub trait OneTimeStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// `Unavailable` or `Overloaded`, and it is not kept; `OutcomeUnknown`, and it may be.
+    /// Any [`ErrorKind`](crate::ErrorKind): it may be kept.
     ///
     /// # Cancel safety
     ///
@@ -27,7 +28,7 @@ pub trait OneTimeStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// `Unavailable` or `Overloaded`; `OutcomeUnknown` where it may have been taken, and nobody has got it.
+    /// Any [`ErrorKind`](crate::ErrorKind): it may be taken, and nobody has got it.
     ///
     /// # Cancel safety
     ///

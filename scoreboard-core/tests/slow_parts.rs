@@ -113,11 +113,11 @@ async fn made_up_names_wait_for_no_lease() {
 
 #[tokio::test(start_paused = true)]
 async fn who_has_counted_waits_for_the_cache_once_and_not_for_each_board() {
-    let scoreboard = Scoreboard::builder(boards(20).await)
+    let scoreboard = Scoreboard::builder(boards(16).await)
         .with_shared_cache(Arc::new(FarCache::default()))
         .with_broadcaster(Arc::new(FarBroadcaster::default()))
         .build();
-    let changes: Vec<_> = (0..20).map(change).collect();
+    let changes: Vec<_> = (0..16).map(change).collect();
     let began = Instant::now();
     scoreboard.store().apply(&changes).await.expect("memory");
     let elapsed = began.elapsed();

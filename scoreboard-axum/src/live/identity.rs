@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use scoreboard_core::accounts::{Accounts, Principal, SessionEnd};
-use scoreboard_core::{Timestamp, UserId};
+use scoreboard_core::accounts::{AccountError, Accounts, Principal, SessionEnd};
+use scoreboard_core::{Chain, Timestamp, UserId};
 use tokio::time::{Instant, timeout_at};
 
 use crate::problem::Problem;
@@ -30,7 +30,7 @@ impl Identity {
         now: Timestamp,
         ticket: &str,
     ) -> Result<UserId, Problem> {
-        let principal = accounts.redeem_ticket(ticket).await?;
+        let principal = accounts.redeem_ticket(ticket).await.map_err(refused)?;
         let user_id = principal.user_id;
         if self.0.as_ref().is_some_and(|held| held.user_id != user_id) {
             return Err(Problem::forbidden("this connection is another user's"));
@@ -64,6 +64,17 @@ impl Identity {
             Some(held) => held.session.ended().await,
             None => std::future::pending().await,
         }
+    }
+}
+
+/// Whoever shows what is no ticket may do so as often as it pleases: where those cannot be looked up, that is no news for the log each time.
+fn refused(error: AccountError) -> Problem {
+    match error {
+        AccountError::Backend(error) => {
+            tracing::debug!(error = %Chain(&error), "a ticket could not be looked up");
+            Problem::unavailable("tickets cannot be looked up at the moment: ask for another")
+        }
+        other => other.into(),
     }
 }
 

@@ -14,7 +14,7 @@ use sha2::Sha256;
 use crate::accounts::{AccountError, Accounts, Principal, TokenHash};
 use crate::clock::Timestamp;
 use crate::encoding::pre_authentication_encoding;
-use crate::error::{Chain, ErrorKind};
+use crate::error::Chain;
 use crate::id_source::IdSourceExt;
 use crate::ids::{SessionId, UserId};
 use crate::verifier::{KeyRing, Macs};
@@ -203,7 +203,7 @@ fn tag(key: &Hmac<Sha256>, ticket: &TokenHash, said: &[u8]) -> Hmac<Sha256> {
 }
 
 impl Accounts {
-    /// Gives a ticket to who is asking. Of one user 16 may wait to be used; a further one takes the place of the oldest.
+    /// Gives a ticket to who is asking. Of one user 16 may wait to be used here; a further one takes the place of the oldest, as far as that is kept here.
     ///
     /// It is kept no longer than it is good: by its hash, in this process, and with the [shared ones](crate::accounts::AccountsBuilder::with_shared_tickets),
     /// if there are any; then all nodes take it. Where those cannot be reached, it is good at this node alone.
@@ -217,23 +217,31 @@ impl Accounts {
     /// If the future is dropped, a ticket that nobody has is kept until it is over.
     pub async fn issue_ticket(&self, principal: &Principal) -> Result<Ticket, AccountError> {
         let parts = &*self.parts;
-        let (secret, now) = (parts.ids.secret(), parts.clock.now());
-        let hash = TokenHash::of(&secret);
-        if !parts.tickets.keep(hash, *principal, now) {
-            return Err(AccountError::TooManyTickets);
-        }
+        let now = parts.clock.now();
+        let (mut secret, hash) = self.keep_ticket(principal, now)?;
         if let Some(shared) = &parts.shared_tickets {
             let signed = parts.ticket_signatures.sign(&hash, principal, now.plus(LIFETIME));
-            let put = shared.put(hash.as_bytes(), &signed, LIFETIME).await;
-            if let Err(error) = &put {
-                tracing::debug!(error = %Chain(error), "a ticket is good at this node alone");
-            }
-            // What may be there may be taken there, and is not given out here as well.
-            if put.is_ok() || put.is_err_and(|error| error.kind() == ErrorKind::OutcomeUnknown) {
-                parts.tickets.share(&hash);
+            match shared.put(hash.as_bytes(), &signed, LIFETIME).await {
+                Ok(()) => parts.tickets.share(&hash),
+                Err(error) => {
+                    tracing::debug!(error = %Chain(&error), "a ticket is good at this node alone");
+                    // That one may be kept there all the same: another is given out, which is not.
+                    parts.tickets.take(&hash, now);
+                    secret = self.keep_ticket(principal, now)?.0;
+                }
             }
         }
         Ok(Ticket { text: URL_SAFE_NO_PAD.encode(secret), expires_in: LIFETIME })
+    }
+
+    fn keep_ticket(&self, principal: &Principal, now: Timestamp) -> Result<([u8; 32], TokenHash), AccountError> {
+        let secret = self.parts.ids.secret();
+        let hash = TokenHash::of(&secret);
+        if self.parts.tickets.keep(hash, *principal, now) {
+            Ok((secret, hash))
+        } else {
+            Err(AccountError::TooManyTickets)
+        }
     }
 
     /// Who shows this ticket, which is used up. Of many that show one ticket at once, at whichever nodes, one is let in.
@@ -248,6 +256,8 @@ impl Accounts {
     /// If the future is dropped, the ticket is used up or not.
     pub async fn redeem_ticket(&self, text: &str) -> Result<Principal, AccountError> {
         let secret = URL_SAFE_NO_PAD.decode(text).map_err(|_| AccountError::Unauthorized)?;
+        // Nobody is asked about anything else.
+        let secret = <[u8; 32]>::try_from(secret).map_err(|_| AccountError::Unauthorized)?;
         let (parts, now) = (&*self.parts, self.parts.clock.now());
         let hash = TokenHash::of(&secret);
         let principal = match (parts.tickets.take(&hash, now), &parts.shared_tickets) {

@@ -99,16 +99,6 @@ struct Shared {
     epoch: AtomicU64,
 }
 
-/// What became of a batch that another node was to apply.
-enum Asked {
-    /// It has.
-    Applied(Vec<Outcome>),
-    /// It has not, and will not.
-    NotApplied,
-    /// It may have, or may still.
-    Unknown,
-}
-
 /// How a batch is to be applied where others write.
 enum Next {
     /// By this node, which knows the board up to here.
@@ -314,9 +304,9 @@ impl OneWriter {
         Some(if names.len() == 1 { Next::Ask(node, after) } else { Next::Turn(board.clone()) })
     }
 
-    /// Has another node apply the changes.
-    async fn ask(&self, node: &str, changes: &[Change], after: Version) -> Asked {
-        let Some(board) = changes.first().map(|change| &change.board) else { return Asked::NotApplied };
+    /// Has another node apply the changes. `None` if it did not, or nobody can tell.
+    async fn ask(&self, node: &str, changes: &[Change], after: Version) -> Option<Vec<Outcome>> {
+        let board = changes.first().map(|change| &change.board)?;
         // Dropped behind all that is learned from the answer.
         let (_asking, asking) = watch::channel(());
         self.with(board, |shareholders| shareholders.asking = Some(asking));
@@ -324,7 +314,6 @@ impl OneWriter {
             Ok(answer) => answer,
             Err(_) => Err(error(ErrorKind::OutcomeUnknown, "ask")),
         };
-        let mut became = Asked::Unknown;
         let why = match answer {
             Ok(answer) if answer.outcomes.len() != changes.len() => "it answered something else than what it was asked",
             Ok(answer) if answer.epoch.get() != self.shared.epoch.load(Ordering::Relaxed) => {
@@ -343,25 +332,21 @@ impl OneWriter {
                     let epoch = self.shared.epoch.load(Ordering::Relaxed);
                     shareholders.told.keep(others.into_iter().filter(|change| change.position.epoch.get() >= epoch));
                 });
-                return Asked::Applied(outcomes);
+                return Some(outcomes);
             }
             Err(error) => {
-                // By these it says that it has changed nothing, or it was not reached.
-                if !matches!(error.kind(), ErrorKind::OutcomeUnknown | ErrorKind::Corrupt) {
-                    became = Asked::NotApplied;
-                }
                 tracing::debug!(error = %Chain(&error), node, "the node that writes the board did not apply a batch");
                 "it did not apply it"
             }
         };
         metrics::counter!("scoreboard_one_writer_failures_total").increment(1);
         tracing::debug!(node, why, "the node that writes the board is not asked for a while");
-        // On all boards: else its slowness would be waited for on each.
+        // On all boards that are known: else its slowness would be waited for on each.
         let now = Instant::now();
         for shareholders in self.shared.boards.lock().values_mut() {
             shareholders.writers.failed(node, now);
         }
-        became
+        None
     }
 
     /// Keeps what this node has written, if others may ask for it.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use futures_util::future::join_all;
+use futures_util::{StreamExt, stream};
 
 use crate::broadcast::Broadcaster;
 use crate::error::{BackendError, ErrorKind, Rejection, Result};
@@ -17,6 +17,9 @@ use crate::pipeline::write_through::WriteThrough;
 use crate::store::{Change, Outcome, Receipt, Refusal, ScoreStore};
 use crate::turns::Turns;
 use crate::version::Position;
+
+/// So many boards of a batch are told of at once.
+const AT_ONCE: usize = 16;
 
 /// What a transaction made of one change.
 pub(super) enum Applied {
@@ -70,8 +73,8 @@ impl fmt::Debug for AfterCommit {
 #[async_trait]
 impl CommitListener for AfterCommit {
     async fn committed(&self, outcomes: &[Outcome]) {
-        // All boards at once: callers wait for it, and what stands behind it may be as far away as Redis is.
-        let told = moved(outcomes).into_iter().map(|(board, position)| async move {
+        // Several boards at once: callers wait for it, and what stands behind it may be as far away as Redis is.
+        let told = stream::iter(moved(outcomes)).for_each_concurrent(AT_ONCE, |(board, position)| async move {
             let is_announced = self.is_announced(&board, position);
             match is_announced {
                 false => refresh(&*self.cache, &board, position).await,
@@ -80,6 +83,6 @@ impl CommitListener for AfterCommit {
             publish(&*self.broadcaster, &board, position, is_announced).await;
             self.write_through.moved(&board);
         });
-        join_all(told).await;
+        told.await;
     }
 }

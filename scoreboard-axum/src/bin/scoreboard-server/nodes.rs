@@ -1,4 +1,4 @@
-//! What several servers of one database share beside it: announcements always; limits, what users have under way, and cached answers where there
+//! What several servers of one database share beside it: announcements always; limits, what users have under way, tickets, and cached answers where there
 //! is a Redis. Servers of different databases that have one Redis share limits there, and what users have under way: nothing of boards.
 
 use std::sync::Arc;

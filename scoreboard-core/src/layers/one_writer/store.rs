@@ -7,7 +7,7 @@ use crate::board::{Board, BoardSpec, Season};
 use crate::entry::{PageQuery, RankedPage, RankedUsers, ScoreRank};
 use crate::error::{BackendError, ErrorKind};
 use crate::ids::{ActionId, BoardId, UserId};
-use crate::layers::one_writer::{Asked, MOMENT, Next, OneWriter, Shareholders};
+use crate::layers::one_writer::{MOMENT, Next, OneWriter, Shareholders};
 use crate::ranking::RankStyle;
 use crate::score::Score;
 use crate::store::{AppliedChange, Change, ChangeBoard, CreateBoard, LogRow, Outcome, Scan, ScoreStore};
@@ -16,15 +16,12 @@ use crate::version::{Epoch, Version};
 #[async_trait]
 impl ScoreStore for OneWriter {
     async fn apply(&self, changes: &[Change]) -> Result<Vec<Outcome>, BackendError> {
-        let mut may_count = false;
-        let _turn = match self.take_next(changes) {
+        let next = self.take_next(changes);
+        let may_count = matches!(next, Some(Next::Ask(..)));
+        let _turn = match next {
             Some(Next::Ask(node, after)) => match self.ask(&node, changes, after).await {
-                Asked::Applied(outcomes) => return Ok(outcomes),
-                Asked::NotApplied => None,
-                Asked::Unknown => {
-                    may_count = true;
-                    None
-                }
+                Some(outcomes) => return Ok(outcomes),
+                None => None,
             },
             Some(Next::Turn(board)) => Some(self.own_turn(&board).await),
             None => None,

@@ -125,7 +125,13 @@ impl RankIndexed {
         self.heard();
         let unknown = boards.iter().map(|board| &board.spec.id).filter(|id| !followed.boards.contains_key(*id));
         let unknown = unknown.filter(|id| self.adopt(id).is_some()).cloned().collect();
-        for (id, positions) in subscribe_all(broadcaster, unknown).await? {
+        let subscribed = subscribe_all(broadcaster, unknown).await;
+        // Where it failed, those that are followed already learn all the same where they are.
+        let (subscribed, failed) = match subscribed {
+            Ok(subscribed) => (subscribed, Ok(())),
+            Err(error) => (Vec::new(), Err(error)),
+        };
+        for (id, positions) in subscribed {
             let Some(indexed) = self.adopt(&id) else { continue };
             let ids = (id.clone(), id.clone());
             let positions = positions.map(move |position| (ids.0.clone(), Some(position)));
@@ -143,7 +149,7 @@ impl RankIndexed {
             indexed.raise_floor(board.position());
         }
         self.shared.wake.notify_one();
-        Ok(())
+        failed
     }
 
     /// Brings all that are behind to their goals, and says whether some are to be looked at again: those that could go further.
