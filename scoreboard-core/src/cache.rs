@@ -44,7 +44,7 @@ pub struct Hit {
 pub enum Lease {
     /// Load it and put it.
     Granted,
-    /// Somebody else does: look again soon.
+    /// Somebody else does, or has since it was looked for: look again soon.
     Held,
 }
 
@@ -67,6 +67,7 @@ pub trait BoardCache: fmt::Debug + Send + Sync + 'static {
     /// Nishtala et al., *Scaling Memcache at Facebook*, NSDI 2013, §3.2.1).
     ///
     /// - Once granted, it may be held until the next [`put`](Self::put) of the key, for `patience` at the most.
+    /// - What is there by now need not be loaded: it is not granted for that, if the cache can tell.
     /// - A cache that is not shared, or cannot tell, grants it to all.
     ///
     /// # Cancel safety

@@ -44,11 +44,16 @@ async fn answers_are_of_their_store(url: &str) {
     assert_eq!(found(&cache("a store {of} any name")).await, None);
 
     // Who loads an answer of the one keeps nobody from loading the other's.
-    let lease = async |cache: &RedisBoardCache| cache.lease(&key, NOW, LIFE).await;
+    let cold = CacheKey { view: "cold".into(), ..key.clone() };
+    let lease = async |cache: &RedisBoardCache| cache.lease(&cold, NOW, LIFE).await;
     assert_eq!(
         [lease(&old).await, lease(&new).await, lease(&old).await],
         [Lease::Granted, Lease::Granted, Lease::Held]
     );
+    // What is there need not be loaded: it may have been put since it was looked for.
+    assert_eq!(new.lease(&key, NOW, LIFE).await, Lease::Held);
+    new.raise_floor(&board, at("1.3")).await;
+    assert_eq!(new.lease(&key, NOW, LIFE).await, Lease::Granted, "it is old by now");
 }
 
 #[tokio::test]
