@@ -57,17 +57,21 @@ pub trait Broadcaster: fmt::Debug + Send + Sync + 'static {
     async fn subscribe(&self, board: &BoardId) -> Result<BoxStream<'static, Position>, BackendError>;
 }
 
+/// What is told of a board; `None` once nothing more is.
+pub(crate) type Told = (BoardId, Option<Position>);
+
 /// So many boards are subscribed to at once.
 const AT_ONCE: usize = 16;
 
-/// What is announced of these. Some at once: where the broadcaster's server is away, each takes its time.
+/// What is told of each of these. Some at once: where the broadcaster's server is away, each takes its time.
 pub(crate) async fn subscribe_all(
     broadcaster: &dyn Broadcaster,
     boards: Vec<BoardId>,
-) -> Result<Vec<(BoardId, BoxStream<'static, Position>)>, BackendError> {
+) -> Result<Vec<(BoardId, BoxStream<'static, Told>)>, BackendError> {
     let subscribed = stream::iter(boards).map(|id| async move {
-        let positions = broadcaster.subscribe(&id).await?;
-        Ok((id, positions))
+        let (of, end) = (id.clone(), (id.clone(), None));
+        let positions = broadcaster.subscribe(&id).await?.map(move |position| (of.clone(), Some(position)));
+        Ok((id, positions.chain(stream::iter([end])).boxed()))
     });
     subscribed.buffered(AT_ONCE).try_collect().await
 }

@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use scoreboard_core::accounts::{AccountError, Accounts, AccountsConfig, Hashing, Principal, Registration};
 use scoreboard_core::memory::MemoryAccountStore;
 use scoreboard_core::testing::ManualClock;
-use scoreboard_core::{BackendError, KeyRing, OneTimeStore, RandomIds};
+use scoreboard_core::{BackendError, ErrorKind, KeyRing, OneTimeStore, RandomIds};
 use scoreboard_redis::{Config, Redis, RedisOneTimeStore};
 use support::server::Process;
 use support::{config, shared_cluster, single};
@@ -20,6 +20,8 @@ const LIFETIME: Duration = Duration::from_secs(30);
 /// Two nodes on one store of accounts, with one ring and one Redis, and a user who is signed in.
 struct World {
     clock: ManualClock,
+    store: Arc<MemoryAccountStore>,
+    ring: KeyRing,
     nodes: [Accounts; 2],
     shared: RedisOneTimeStore,
     ada: Principal,
@@ -42,7 +44,7 @@ impl World {
         nodes[0].register(registration).await.expect("registered");
         let login = nodes[0].login(&email, PASSWORD.to_owned()).await.expect("logged in");
         let ada = nodes[0].authenticate(&login.signed_in().expect("no second factor").token).expect("good");
-        Self { clock, nodes, shared: shared(), ada }
+        Self { clock, store, ring, nodes, shared: shared(), ada }
     }
 
     async fn ticket(&self) -> String {
@@ -107,6 +109,7 @@ async fn what_is_kept_goes_by_its_own_lifetime_and_is_taken_once() {
     let (kept, short) = ([1; 32], [2; 32]);
     world.shared.put(&kept, b"\0\xffsigned", LIFETIME).await.expect("kept");
     world.shared.put(&short, b"x", Duration::from_millis(1)).await.expect("kept");
+    // By Redis' own clock, and nothing tells of it: whoever looked would take it.
     tokio::time::sleep(Duration::from_millis(20)).await;
     assert_eq!(world.shared.take(&short).await.expect("Redis answers"), None);
     assert_eq!(world.shared.take(&kept).await.expect("Redis answers").as_deref(), Some(&b"\0\xffsigned"[..]));
@@ -124,6 +127,33 @@ async fn who_can_write_to_redis_can_make_up_no_ticket() {
         let shown = accounts.redeem_ticket(&"A".repeat(43)).await;
         assert!(matches!(shown, Err(AccountError::Unauthorized)), "{written:?}: {shown:?}");
     }
+}
+
+/// Keeps what it is given, and nobody hears of it.
+#[derive(Debug)]
+struct Unheard(RedisOneTimeStore);
+
+#[async_trait::async_trait]
+impl OneTimeStore for Unheard {
+    async fn put(&self, name: &[u8; 32], signed: &[u8], lifetime: Duration) -> Result<(), BackendError> {
+        self.0.put(name, signed, lifetime).await?;
+        Err(BackendError::new(ErrorKind::OutcomeUnknown, "unheard", "put"))
+    }
+
+    async fn take(&self, name: &[u8; 32]) -> Result<Option<Vec<u8>>, BackendError> {
+        self.0.take(name).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ticket_that_may_be_kept_for_all_is_not_given_out_as_one_of_this_node() {
+    let mut world = World::on(&config(single())).await;
+    let (shared, ring) = (Arc::new(Unheard(world.shared.clone())), &world.ring);
+    let node = Accounts::builder(world.store.clone(), ring).with_clock(Arc::new(world.clock.clone()));
+    world.nodes[0] = node.with_shared_tickets(shared).build();
+    let ticket = world.ticket().await;
+    assert!(!world.is_good_at(1, &ticket).await, "it would be good here as well");
+    assert!(world.is_good_at(0, &ticket).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -6,18 +6,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use futures_util::stream::{self, BoxStream, SelectAll};
+use futures_util::stream::{BoxStream, SelectAll};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use crate::broadcast::subscribe_all;
+use crate::broadcast::{Told, subscribe_all};
 use crate::error::{BackendError, Chain};
 use crate::ids::BoardId;
 use crate::pipeline::Scoreboard;
 use crate::store::ScoreStore;
-use crate::version::Position;
-
-/// What the broadcaster tells of a board; `None` once it tells nothing more.
-type Told = (BoardId, Option<Position>);
 
 /// The store is out of touch once it has said nothing for so many polls: one may fail, or come late.
 const POLLS: u32 = 2;
@@ -102,9 +98,7 @@ impl Scoreboard {
         let unknown: Vec<_> =
             boards.into_iter().map(|board| board.spec.id).filter(|id| !followed.contains(id)).collect();
         for (id, positions) in subscribe_all(&*self.parts.broadcaster, unknown).await? {
-            let ids = (id.clone(), id.clone());
-            let positions = positions.map(move |position| (ids.0.clone(), Some(position)));
-            told.push(positions.chain(stream::iter([(ids.1, None)])).boxed());
+            told.push(positions);
             followed.insert(id);
         }
         Ok(())

@@ -5,23 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use futures_util::stream::{self, BoxStream, SelectAll};
+use futures_util::stream::{BoxStream, SelectAll};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
-use crate::broadcast::{Broadcaster, subscribe_all};
+use crate::broadcast::{Broadcaster, Told, subscribe_all};
 use crate::error::{BackendError, Chain};
 use crate::ids::{BoardId, UserId};
 use crate::layers::rank_indexed::RankIndexed;
 use crate::layers::rank_indexed::indexed_board::IndexedBoard;
-use crate::version::Position;
 
 /// While one change follows the other, so long they gather before they are read: a look at the log costs as much as dozens of its rows. Whoever asks
 /// meanwhile does not wait for it, but reads them at once.
 const GATHER: Duration = Duration::from_millis(10);
-
-/// What the broadcaster tells of a board; `None` once it tells nothing more.
-type Told = (BoardId, Option<Position>);
 
 type Boards = HashMap<BoardId, Arc<IndexedBoard>>;
 
@@ -133,9 +129,7 @@ impl RankIndexed {
         };
         for (id, positions) in subscribed {
             let Some(indexed) = self.adopt(&id) else { continue };
-            let ids = (id.clone(), id.clone());
-            let positions = positions.map(move |position| (ids.0.clone(), Some(position)));
-            followed.told.push(positions.chain(stream::iter([(ids.1, None)])).boxed());
+            followed.told.push(positions);
             followed.boards.insert(id, indexed);
         }
         for board in boards {
