@@ -14,8 +14,7 @@ use support::server::{Server, UNLIMITED};
 use support::user::User;
 use support::wait::until;
 
-/// On a machine that is busy with other things, who writes is often late, and then not asked for five seconds.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(20);
 const SERVERS: usize = 3;
 /// At each server: so many that most batches hold several, and others come in between.
 const CLIENTS: usize = 12;
