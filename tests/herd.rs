@@ -219,6 +219,7 @@ async fn a_thousand_who_ask_three_nodes_at_once_cost_the_store_one_page() {
     for round in 0..ROUNDS {
         assert_eq!(nodes.storm().await, 1, "round {round}: of three nodes one loads");
     }
+    println!("{READERS} ask {NODES} nodes at once, {ROUNDS} times: 1 page is read each time");
 }
 
 /// Closed, and then silent: nobody waits for a lease that nobody can give.
@@ -230,6 +231,7 @@ async fn without_redis_they_cost_it_one_page_a_node() {
         for round in 0..ROUNDS {
             assert_eq!(nodes.storm().await, NODES, "{fault:?}, round {round}: each node loads for all of its own");
         }
+        println!("{READERS} ask {NODES} nodes at once, {ROUNDS} times, {fault:?}: {NODES} pages are read each time");
         nodes.set(Fault::None);
         until("one loads for all again", RECOVERY, async || (nodes.storm().await == 1).then_some(())).await;
     }

@@ -82,3 +82,36 @@ async fn the_javascript_client_does_not_come_back_for_nothing() {
     assert_eq!(browser.run(ALONE, json!([])).await, json!([4008, 1, 2]));
     assert!(server.terminate().await.success());
 }
+
+/// Shows tickets to a server that refuses two for what passes, and one for good; gives those that were shown.
+const ANOTHER: &str = "
+    return import('/client/scoreboard-client.js').then(async ({ ScoreboardClient }) => {
+      const shown = [];
+      let refused = () => {};
+      class Rigged extends WebSocket {
+        send(text) {
+          const { type, ticket } = JSON.parse(text);
+          if (type !== 'authenticate') return super.send(text);
+          shown.push(ticket);
+          const code = shown.length < 3 ? 'unavailable' : 'unauthorized';
+          const data = JSON.stringify({ type: 'error', code, detail: 'refused' });
+          setTimeout(() => { this.dispatchEvent(new MessageEvent('message', { data })); refused(shown.length); }, 10);
+        }
+      }
+      let number = 0;
+      const client = new ScoreboardClient(location.origin, { WebSocket: Rigged, ticket: () => `ticket ${number++}` });
+      client.subscribe('main');
+      await new Promise((done) => { refused = (times) => { if (times === 3) done(); }; });
+      await new Promise((done) => setTimeout(done, 1500));
+      client.close();
+      return shown;
+    });";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_javascript_client_shows_another_ticket_where_one_is_refused_for_what_passes() {
+    let mut server = Server::start().await;
+    let mut browser = Browser::open().await;
+    browser.go(&format!("{}/api/scoreboard/boards", server.url())).await;
+    assert_eq!(browser.run(ANOTHER, json!([])).await, json!(["ticket 0", "ticket 1", "ticket 2"]));
+    assert!(server.terminate().await.success());
+}

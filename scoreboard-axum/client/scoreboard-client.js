@@ -316,6 +316,10 @@ export class ScoreboardClient extends EventTarget {
   #retry = null;
   #settle = null;
   #beat = null;
+  // Whether a ticket was shown that is not answered yet; when another is, where that was refused for what passes; how often it was, on this connection.
+  #isShowing = false;
+  #showAgain = null;
+  #ticketsRefused = 0;
   #heartbeatMs = HEARTBEAT_MS;
   #pings = 0;
   #pongs = 0;
@@ -432,6 +436,7 @@ export class ScoreboardClient extends EventTarget {
         break;
       case "error":
         if (message.board) this.#pass(message);
+        else if (this.#isShowing) this.#ticketRefused(message);
         tell(this, "error", { code: message.code, detail: message.detail, board: message.board ?? null });
         this.#tellState(message.detail);
         break;
@@ -440,6 +445,7 @@ export class ScoreboardClient extends EventTarget {
         for (const [key, ping] of this.#left) if (ping <= this.#pongs) this.#left.delete(key);
         break;
       case "authenticated":
+        this.#isShowing = false;
         break;
       default:
         tell(this, "message", message);
@@ -464,7 +470,16 @@ export class ScoreboardClient extends EventTarget {
     this.#tellState();
   }
 
+  /** Where that passes, the ticket may have been a good one, and may be used up: until another is shown, the connection is nobody's. */
+  #ticketRefused({ code }) {
+    this.#isShowing = false;
+    if (!PASSING.has(code)) return;
+    const socket = this.#socket;
+    this.#showAgain = setTimeout(() => this.#showTicket(socket), FIRST_MS + fullJitter(this.#ticketsRefused++));
+  }
+
   async #showTicket(socket) {
+    clearTimeout(this.#showAgain);
     if (!this.#ticket) return;
     const asked = ++this.#asked;
     try {
@@ -472,6 +487,7 @@ export class ScoreboardClient extends EventTarget {
       // Meanwhile somebody else may have signed in, whose ticket was asked for too: only the last one counts.
       if (!ticket || this.#socket !== socket || this.#asked !== asked) return;
       this.#isSomebodys = true;
+      this.#isShowing = true;
       this.#send({ type: "authenticate", ticket });
     } catch (error) {
       // Boards can be followed by anyone, so they are.
@@ -530,6 +546,9 @@ export class ScoreboardClient extends EventTarget {
     clearTimeout(this.#beat);
     clearTimeout(this.#settle);
     clearTimeout(this.#retry);
+    clearTimeout(this.#showAgain);
+    this.#isShowing = false;
+    this.#ticketsRefused = 0;
     this.#settle = null;
     this.#retry = null;
     this.#isConnected = false;

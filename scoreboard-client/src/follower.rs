@@ -13,9 +13,6 @@ use crate::message::{ClientMessage, Refused};
 use crate::shared::{Shown, Wish};
 use crate::state::{Offline, Refusal, State};
 
-/// Refusals that pass: the same may be asked for again.
-const PASSING: [&str; 3] = ["unavailable", "rate_limited", "internal"];
-
 #[derive(Debug)]
 pub(crate) struct Follower {
     wish: Wish,
@@ -98,7 +95,7 @@ impl Follower {
 
     /// The server did not take the question: whether nothing follows.
     pub(crate) fn refused(&mut self, refused: Refused, config: &ClientConfig) -> bool {
-        let passes = PASSING.contains(&refused.code.as_str());
+        let passes = refused.passes();
         if passes {
             self.ask_again(config, true);
         } else {

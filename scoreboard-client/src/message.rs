@@ -63,8 +63,8 @@ pub(crate) enum ServerMessage {
     Refused(Refused),
     /// The answer to a ping.
     Pong,
-    /// A sign of life, and no more.
-    Alive,
+    /// The ticket that was shown is good.
+    Authenticated,
     /// For the connection's user alone.
     Private(Value),
 }
@@ -77,6 +77,13 @@ pub(crate) struct Refused {
     pub(crate) board: Option<BoardId>,
     #[serde(default)]
     pub(crate) window: WindowKind,
+}
+
+impl Refused {
+    /// Whether the same may be asked for again.
+    pub(crate) fn passes(&self) -> bool {
+        ["unavailable", "rate_limited", "internal"].contains(&self.code.as_str())
+    }
 }
 
 #[derive(Deserialize)]
@@ -104,7 +111,7 @@ impl ServerMessage {
             }
             "error" => Self::Refused(serde_json::from_str(text).ok()?),
             "pong" => Self::Pong,
-            "authenticated" => Self::Alive,
+            "authenticated" => Self::Authenticated,
             _ => Self::Private(serde_json::from_str(text).ok()?),
         })
     }

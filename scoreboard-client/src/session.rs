@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use scoreboard_core::{LiveEvent, RandomIds, Snapshot, Update};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
+use crate::backoff::full_jitter;
 use crate::connection::{Socket, lost};
 use crate::echo::Echo;
 use crate::heartbeat::{Beat, Heartbeat};
@@ -47,6 +48,10 @@ pub(crate) struct Session<'a> {
     begun: bool,
     /// Is being asked for.
     ticket: Option<Ticket>,
+    /// One was shown, and is not answered yet.
+    is_showing: bool,
+    /// How many were refused on this connection for what passes.
+    tickets_refused: u32,
     /// When the connection counts as one that holds: all that is followed is live since a while.
     settled_at: Option<Instant>,
 }
@@ -54,7 +59,17 @@ pub(crate) struct Session<'a> {
 impl<'a> Session<'a> {
     pub(crate) fn new(worker: &'a mut Worker, socket: Socket) -> Self {
         let heartbeat = Heartbeat::new(worker.config.answer);
-        Self { worker, socket, heartbeat, echo: Echo::default(), begun: false, ticket: None, settled_at: None }
+        Self {
+            worker,
+            socket,
+            heartbeat,
+            echo: Echo::default(),
+            begun: false,
+            ticket: None,
+            is_showing: false,
+            tickets_refused: 0,
+            settled_at: None,
+        }
     }
 
     pub(crate) async fn run(mut self) -> Over {
@@ -179,7 +194,10 @@ impl<'a> Session<'a> {
                 self.echo.answered();
                 Ok(())
             }
-            ServerMessage::Alive => Ok(()),
+            ServerMessage::Authenticated => {
+                self.is_showing = false;
+                Ok(())
+            }
             ServerMessage::Private(message) => {
                 self.worker.shared.tell(Private::Message(message));
                 Ok(())
@@ -192,16 +210,31 @@ impl<'a> Session<'a> {
         self.heartbeat.heard(&RandomIds);
         self.begun = true;
         self.worker.connected();
-        if let Some(tickets) = self.worker.tickets.clone() {
-            self.ticket = Some(Box::pin(async move { tickets.ticket().await }));
-        }
+        self.ask_for_ticket();
         self.settle();
         self.ask().await
     }
 
+    /// Now; later, and ever later, where tickets were refused.
+    fn ask_for_ticket(&mut self) {
+        let Some(tickets) = self.worker.tickets.clone() else { return };
+        let config = &self.worker.config;
+        let wait = match self.tickets_refused.checked_sub(1) {
+            Some(before) => config.first_wait + full_jitter(&RandomIds, config, before, Duration::ZERO),
+            None => Duration::ZERO,
+        };
+        self.ticket = Some(Box::pin(async move {
+            sleep(wait).await;
+            tickets.ticket().await
+        }));
+    }
+
     async fn authenticate(&mut self, ticket: Result<String, TicketError>) -> Result<(), Over> {
         match ticket {
-            Ok(ticket) => self.send(&ClientMessage::Authenticate { ticket: &ticket }).await,
+            Ok(ticket) => {
+                self.is_showing = true;
+                self.send(&ClientMessage::Authenticate { ticket: &ticket }).await
+            }
             // Boards can be followed by anyone, so they are.
             Err(error) => {
                 let (code, detail) = ("ticket".to_owned(), error.to_string());
@@ -213,6 +246,11 @@ impl<'a> Session<'a> {
 
     fn refused(&mut self, refused: Refused) -> Result<(), Over> {
         let Some(board) = refused.board.clone() else {
+            if std::mem::take(&mut self.is_showing) && refused.passes() {
+                // The ticket may have been a good one, and may be used up: until another is shown, the connection is nobody's.
+                self.tickets_refused = self.tickets_refused.saturating_add(1);
+                self.ask_for_ticket();
+            }
             let Refused { code, detail, .. } = refused;
             self.worker.shared.tell(Private::Refused { code, detail });
             return Ok(());

@@ -245,3 +245,37 @@ async fn each_connection_has_a_ticket_and_private_messages_are_bounded() {
     while peer.hears().await.is_some_and(|heard| heard["type"] == "unsubscribe") {}
     assert!(server.is_left_alone().await);
 }
+
+#[tokio::test]
+async fn a_ticket_that_is_refused_for_what_passes_is_followed_by_another() {
+    let server = Server::start().await;
+    let given = Arc::new(AtomicUsize::new(0));
+    let count = given.clone();
+    let tickets = move || {
+        let number = count.fetch_add(1, Ordering::Relaxed);
+        async move { Ok(format!("ticket-{number}")) }
+    };
+    let client = Client::builder(&server.url()).with_config(hasty()).with_tickets(tickets).connect().expect("a URL");
+    let mut messages = client.private_messages();
+    let mut peer = server.accept().await;
+    let shown = |number: usize| Some(json!({"type": "authenticate", "ticket": format!("ticket-{number}")}));
+    let refused = json!({"type": "error", "code": "unavailable", "detail": "ask for another"});
+    for number in 0..3 {
+        assert_eq!(peer.hears().await, shown(number));
+        peer.says(refused.clone()).await;
+        let told = Private::Refused { code: "unavailable".to_owned(), detail: "ask for another".to_owned() };
+        assert_eq!(messages.next().await, Some(told));
+    }
+    assert_eq!(peer.hears().await, shown(3));
+    peer.says(json!({"type": "authenticated", "userId": "x"})).await;
+    // What is refused now is no ticket; and a ticket that is no good is not followed by others.
+    peer.says(refused).await;
+    assert!(matches!(messages.next().await, Some(Private::Refused { .. })));
+    drop(peer);
+    let mut peer = server.accept().await;
+    assert_eq!(peer.hears().await, shown(4));
+    peer.says(json!({"type": "error", "code": "unauthorized", "detail": "no good"})).await;
+    assert!(matches!(messages.next().await, Some(Private::Refused { .. })));
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(given.load(Ordering::Relaxed), 5);
+}

@@ -91,6 +91,7 @@ pub struct Scoreboard {
 #[derive(Debug)]
 struct Parts {
     store: Arc<GroupCommit>,
+    audit_store: Arc<dyn ScoreStore>,
     verifier: Arc<dyn ActionVerifier>,
     limiter: Arc<dyn RateLimiter>,
     fraud: Arc<dyn FraudDetector>,

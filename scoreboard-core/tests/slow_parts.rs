@@ -15,6 +15,7 @@ use scoreboard_core::{
     Hit, IssueRequest, Lease, LiveWindow, Origin, Points, Position, Rejection, ScoreStore, Scoreboard, Season,
     Timestamp, TopQuery, UserId,
 };
+use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout};
 
 const FAR: Duration = Duration::from_millis(30);
@@ -92,6 +93,41 @@ async fn a_watcher_that_is_put_aside_while_it_asks_holds_up_nobody() {
     let answer = timeout(Duration::from_secs(1), others).await.expect("nobody waits for a watcher");
     assert!(matches!(answer, Err(Error::Rejected(Rejection::UnknownKind(_)))), "{answer:?}");
     assert!(aside.await.is_ok());
+}
+
+/// Lends its one connection to whoever is told of a board.
+#[derive(Debug)]
+struct OneConnection(Arc<Mutex<()>>);
+
+#[async_trait]
+impl Broadcaster for OneConnection {
+    async fn publish(&self, _: &BoardId, _: Position) -> Result<(), BackendError> {
+        Ok(())
+    }
+
+    async fn subscribe(&self, _: &BoardId) -> Result<BoxStream<'static, Position>, BackendError> {
+        let _connection = self.0.lock().await;
+        sleep(FAR).await;
+        Ok(stream::once(pending()).boxed())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watcher_that_is_put_aside_while_it_subscribes_keeps_no_connection() {
+    let connection = Arc::new(Mutex::new(()));
+    let broadcaster = Arc::new(OneConnection(connection.clone()));
+    let scoreboard = Scoreboard::builder(boards(1).await).with_broadcaster(broadcaster).build();
+    let board = board(0);
+    let mut watch = Box::pin(scoreboard.watch(&board, LiveWindow::top(10), None));
+    let mut watch_for = Box::pin(scoreboard.watch_for(&board, UserId::from_bytes([1; 16])));
+    for _ in 0..10 {
+        assert!((&mut watch).now_or_never().is_none() && (&mut watch_for).now_or_never().is_none());
+        tokio::task::yield_now().await;
+    }
+    assert!(connection.try_lock().is_err(), "they subscribe");
+    // Neither is looked at again.
+    drop(timeout(FAR * 3, connection.lock()).await.expect("it is given back"));
+    assert!(watch.await.is_ok() && watch_for.await.is_ok());
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,11 +1,11 @@
 //! Every store of `scoreboard` on PostgreSQL, for any number of servers on one database.
 //!
-//! [`PostgresStore`] implements [`ScoreStore`](scoreboard_core::ScoreStore), [`IncidentStore`](scoreboard_core::IncidentStore),
-//! [`DisplayNames`](scoreboard_core::DisplayNames) and all of
+//! [`PostgresStore`] implements [`ScoreStore`](scoreboard_core::ScoreStore), [`ModerationStore`](scoreboard_core::ModerationStore),
+//! [`IncidentStore`](scoreboard_core::IncidentStore), [`DisplayNames`](scoreboard_core::DisplayNames) and all of
 //! [`AccountStore`](scoreboard_core::accounts::AccountStore): users, sessions, and the keys of trusted servers; and
 //! [`FactorStore`](scoreboard_core::accounts::FactorStore), second factors. With
 //! [`PostgresBroadcaster`], several servers on one database hear of each other's changes at once; with [`ReplicaReads`], streaming
-//! replicas answer what may be read there.
+//! replicas answer what may be read there; with [`PostgresTurns`], they write to a board in turns; and [`PostgresClock`] shows all of them the database's time.
 //!
 //! # Example
 //!

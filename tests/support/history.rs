@@ -51,17 +51,20 @@ pub(crate) struct Staleness {
     pub(crate) reads: usize,
     pub(crate) answers: usize,
     pub(crate) p50: Duration,
+    pub(crate) p90: Duration,
     pub(crate) p99: Duration,
+    pub(crate) p999: Duration,
     pub(crate) max: Duration,
     pub(crate) read_p99: Duration,
 }
 
 impl fmt::Display for Staleness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { reads, answers, p50, p99, max, read_p99 } = self;
+        let Self { reads, answers, p50, p90, p99, p999, max, read_p99 } = self;
         write!(
             f,
-            "{reads} reads, {answers} different answers; behind p50 {p50:?}, p99 {p99:?}, max {max:?}; a read took p99 {read_p99:?}"
+            "{reads} reads, {answers} different answers; behind p50 {p50:?}, p90 {p90:?}, p99 {p99:?}, p99.9 {p999:?}, max {max:?}; \
+             a read took p99 {read_p99:?}"
         )
     }
 }
@@ -125,8 +128,8 @@ impl History {
         let stale = self.staleness();
         let mut took: Vec<_> = self.reads.iter().map(|read| read.took).collect();
         took.sort_unstable();
-        let [p50, p99, max] = [50, 99, 100].map(|percent| at_percent(&stale, percent));
-        Staleness { reads: self.reads.len(), answers, p50, p99, max, read_p99: at_percent(&took, 99) }
+        let [p50, p90, p99, p999, max] = [500, 900, 990, 999, 1000].map(|per_mille| at_per_mille(&stale, per_mille));
+        Staleness { reads: self.reads.len(), answers, p50, p90, p99, p999, max, read_p99: at_per_mille(&took, 990) }
     }
 
     /// Every answer is what the log folds to at its version; gives how many there were.
@@ -189,8 +192,8 @@ impl History {
     }
 }
 
-fn at_percent(sorted: &[Duration], percent: usize) -> Duration {
-    let index = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
+fn at_per_mille(sorted: &[Duration], per_mille: usize) -> Duration {
+    let index = (sorted.len() * per_mille).div_ceil(1_000).saturating_sub(1);
     sorted.get(index).copied().unwrap_or_default()
 }
 

@@ -77,6 +77,7 @@ impl Default for Config {
 #[must_use]
 pub struct Builder {
     store: Arc<dyn ScoreStore>,
+    audit_store: Option<Arc<dyn ScoreStore>>,
     ring: Option<KeyRing>,
     verifier: Option<Arc<dyn ActionVerifier>>,
     limiter: Arc<dyn RateLimiter>,
@@ -97,6 +98,7 @@ impl Builder {
     pub(super) fn new(store: Arc<dyn ScoreStore>) -> Self {
         Self {
             store,
+            audit_store: None,
             ring: None,
             verifier: None,
             limiter: Arc::new(MemoryRateLimiter::default()),
@@ -112,6 +114,13 @@ impl Builder {
             ids: Arc::new(RandomIds),
             config: Config::default(),
         }
+    }
+
+    /// Compares one in a hundred cached answers with this store: the one below all layers that answer from memory, such as
+    /// [`RankIndexed`](crate::RankIndexed), for what they have wrong the cache has from them. Default: the store itself.
+    pub fn with_audit_store(mut self, store: Arc<dyn ScoreStore>) -> Self {
+        self.audit_store = Some(store);
+        self
     }
 
     /// Signs actions and cursors with these keys. Default: a random key, so that what was signed ends with the process.
@@ -238,6 +247,7 @@ impl Builder {
         };
         Scoreboard {
             parts: Arc::new(Parts {
+                audit_store: self.audit_store.unwrap_or_else(|| store.clone()),
                 store: Arc::new(GroupCommit::taking_turns(store, config.group_commit, Some(Arc::new(after)), turns)),
                 verifier: verifier.unwrap_or_else(|| Arc::new(HmacVerifier::new(&ring))),
                 cursors: Cursors::new(&ring),

@@ -1,10 +1,12 @@
 //! Watching a board: what the live windows read from the store.
 
+use futures_util::stream::BoxStream;
 use tokio::time::Instant;
 
 use crate::board::Season;
 use crate::entry::{Entry, PageQuery, Range, Ranked, RankedPage, RankedUsers};
 use crate::error::Result;
+use crate::flight::apart;
 use crate::ids::{BoardId, UserId};
 use crate::live::{LiveWindow, Part, PrivateSubscription, Subscription, Why, Window, WindowExtent};
 use crate::pipeline::Scoreboard;
@@ -71,7 +73,7 @@ impl Scoreboard {
     pub async fn watch(&self, board: &BoardId, window: LiveWindow, since: Option<Position>) -> Result<Subscription> {
         self.catalogue(board, self.parts.clock.now()).await?;
         // Subscribed before the first look: what happens between the two is announced.
-        let announced = self.parts.broadcaster.subscribe(board).await?;
+        let announced = self.announced(board).await?;
         Ok(Subscription::new(self.clone(), &Part { board: board.clone(), window }, since, announced))
     }
 
@@ -86,9 +88,16 @@ impl Scoreboard {
     /// Nothing is watched.
     pub async fn watch_for(&self, board: &BoardId, user: UserId) -> Result<PrivateSubscription> {
         self.catalogue(board, self.parts.clock.now()).await?;
-        let announced = self.parts.broadcaster.subscribe(board).await?;
+        let announced = self.announced(board).await?;
         let part = Part { board: board.clone(), window: LiveWindow::around(user, SIGHT) };
         Ok(PrivateSubscription::new(self.clone(), self.parts.hub.seat(self, &part, Some(announced))))
+    }
+
+    /// What is announced of a board from now on. Asked for in a task of its own: a watcher that is put aside in the middle would keep a
+    /// connection of the broadcaster from everybody else.
+    async fn announced(&self, board: &BoardId) -> Result<BoxStream<'static, Position>> {
+        let (broadcaster, board) = (self.parts.broadcaster.clone(), board.clone());
+        Ok(apart(async move { broadcaster.subscribe(&board).await }).await?)
     }
 
     /// What is in a window now.

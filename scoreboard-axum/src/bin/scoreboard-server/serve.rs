@@ -142,6 +142,7 @@ async fn start(effective: &Effective, http: HttpConfig) -> Result<Started> {
     let (scores, ranks) = ranks::over(below, wanted, &broadcaster);
     let rules = DeterministicRules::new(settings.fraud.max_outstanding).with_outstanding(nodes.outstanding());
     let builder = Scoreboard::builder(scores)
+        .with_audit_store(stores.scores.clone())
         .with_broadcaster(broadcaster)
         .with_keys(ring)
         .with_fraud_detector(Arc::new(rules))

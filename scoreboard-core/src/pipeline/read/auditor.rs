@@ -14,7 +14,6 @@ use crate::ids::UserId;
 use crate::pipeline::Scoreboard;
 use crate::pipeline::read::TopQuery;
 use crate::score::Score;
-use crate::store::ScoreStore;
 use crate::version::Version;
 
 /// One in so many answers from the cache is compared.
@@ -109,7 +108,8 @@ impl Scoreboard {
 
     async fn compare(&self, query: &TopQuery, answer: &Cached, given_at: Timestamp) -> Result<Finding, BackendError> {
         let page_query = PageQuery { season: None, range: Range::Top { limit: query.limit }, style: query.style };
-        let Some(page) = self.parts.store.page(&query.board, page_query).await? else { return Ok(Finding::Ahead) };
+        let store = &self.parts.audit_store;
+        let Some(page) = store.page(&query.board, page_query).await? else { return Ok(Finding::Ahead) };
         let position = page.position;
         if answer.position > position {
             return Ok(Finding::Ahead);
@@ -119,7 +119,7 @@ impl Scoreboard {
         }
         // The first change that the answer lacks tells since when it was old.
         let after = if answer.position.epoch == position.epoch { answer.position.version } else { Version::ZERO };
-        let missed = self.parts.store.log(&query.board, after, 1).await?;
+        let missed = store.log(&query.board, after, 1).await?;
         Ok(match missed.first().map(|row| given_at.since(row.at)) {
             // It happened after the answer was given.
             None | Some(Duration::ZERO) => Finding::True,
