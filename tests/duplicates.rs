@@ -6,11 +6,13 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use serde_json::json;
-use support::client::Client;
+use serde_json::{Value, json};
+use support::client::{Answer, Client};
+use support::metrics::counted;
 use support::place::{Place, on_every_place};
+use support::redis::Process;
 use support::scale::scaled;
-use support::server::Server;
+use support::server::{Server, UNLIMITED};
 use support::user::{User, split_receipt, update};
 use support::wait::until;
 
@@ -30,14 +32,30 @@ async fn of_simultaneous_duplicates_one_counts_and_all_get_its_receipt(place: Pl
     verified(&server, ROUNDS);
 }
 
-/// `SCOREBOARD_TEST_SCALE=100` makes it a thousand rounds.
+/// They share a Redis, so that one of them writes for the others: copies of an action meet in the batches that it writes for all, and at the
+/// database. `SCOREBOARD_TEST_SCALE=100` makes it a thousand rounds.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_simultaneous_duplicates_at_three_servers_one_counts_and_all_get_its_receipt() {
-    let first = Server::start_on(Place::postgres().await).await;
+    let redis = Process::start(&[]);
+    let url = redis.url();
+    let settings: Vec<_> = UNLIMITED.into_iter().chain([("SCOREBOARD_REDIS__URL", url.as_str())]).collect();
+    let first = Server::start_as(Place::postgres().await, &settings, &[]).await;
     let others = [first.start_beside().await, first.start_beside().await];
+    let servers = [&first, &others[0], &others[1]];
     let rounds = scaled(1000);
-    duplicates(&[&first, &others[0], &others[1]], rounds).await;
+    let [firsts, repeats] = duplicates(&servers, rounds).await;
     verified(&first, rounds);
+    let mut for_others = 0;
+    for server in servers {
+        let name = "scoreboard_one_writer_changes_total{for=\"others\"}";
+        for_others += counted(&mut Client::new(server.address()), name).await;
+    }
+    println!(
+        "{rounds} actions, {CONNECTIONS} copies of each at three servers: {firsts} counted, {repeats} repeats; {for_others} of the copies \
+         written for another server"
+    );
+    // A few are over before the servers have seen of each other that they write.
+    assert!(for_others > 0 || rounds < 100, "one server has written for the others");
 }
 
 fn verified(server: &Server, rounds: usize) {
@@ -45,13 +63,22 @@ fn verified(server: &Server, rounds: usize) {
     assert!(verified.contains(&format!("version {rounds} ({USERS} scores)")), "{verified}");
 }
 
-/// The same action over all connections at once, which are spread over the servers.
-async fn duplicates(servers: &[&Server], rounds: usize) {
+/// A whole answer without its mark, and that mark, which alone speaks of the copy. All else is what was kept when the action counted: the same
+/// for every copy, whichever server had it and whichever wrote it.
+#[track_caller]
+fn split_answer(answer: Answer) -> (Value, bool) {
+    let mut body = answer.expect(200);
+    let mark = body["receipt"].as_object_mut().and_then(|fields| fields.remove("replayed"));
+    (body, mark.and_then(|mark| mark.as_bool()).expect("a receipt says whether it is a repeat"))
+}
+
+/// The same action over all connections at once, which are spread over the servers. Gives how many counted, and how many repeated one that did.
+async fn duplicates(servers: &[&Server], rounds: usize) -> [usize; 2] {
     let mut users = User::register_many(servers[0].address(), "twin", USERS).await;
     let addresses = servers.iter().map(|server| server.address()).cycle();
     let mut connections: Vec<Client> = addresses.take(CONNECTIONS).map(Client::new).collect();
 
-    let mut versions = HashSet::new();
+    let (mut versions, mut counts) = (HashSet::new(), [0; 2]);
     for round in 0..rounds {
         let user = &mut users[round % USERS];
         let action = user.issue("tap").await.expect("an action is issued").expect(201)["action"].take();
@@ -59,13 +86,14 @@ async fn duplicates(servers: &[&Server], rounds: usize) {
         let sent = connections.iter_mut().map(|connection| update(connection, &user.token, &action));
         let answers = join_all(sent).await;
 
-        let receipts = answers.into_iter().map(|answer| split_receipt(answer.expect("every duplicate is answered")));
-        let (receipts, replayed): (Vec<_>, Vec<_>) = receipts.unzip();
-        let first = receipts.iter().zip(&replayed).filter(|(_, replayed)| !**replayed).count();
+        let answers = answers.into_iter().map(|answer| split_answer(answer.expect("every duplicate is answered")));
+        let (answers, replayed): (Vec<_>, Vec<_>) = answers.unzip();
+        let first = replayed.iter().filter(|replayed| !**replayed).count();
         assert_eq!(first, 1, "round {round}: one of the duplicates counts, the others repeat it");
-        assert!(receipts.iter().all(|receipt| *receipt == receipts[0]), "round {round}: {receipts:?}");
+        assert!(answers.iter().all(|answer| *answer == answers[0]), "round {round}: {answers:?}");
+        counts = [counts[0] + first, counts[1] + answers.len() - first];
 
-        let receipt = &receipts[0];
+        let receipt = &answers[0]["receipt"];
         assert_eq!(receipt["actionId"], action["id"]);
         assert_eq!(receipt["userId"], user.id.as_str());
         assert_eq!(receipt["score"], round / USERS + 1, "round {round}: nothing else was counted");
@@ -76,6 +104,7 @@ async fn duplicates(servers: &[&Server], rounds: usize) {
     for user in &mut users {
         assert_eq!(user.standing().await["score"], rounds / USERS);
     }
+    counts
 }
 
 async fn a_repeat_long_after_its_time_is_answered_with_the_first_receipt(place: Place) {

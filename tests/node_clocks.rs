@@ -1,18 +1,23 @@
 //! Servers of one database whose machines show another time: all go by the database's clock, so none of them counts what was done too soon, and
-//! each takes what another has signed.
+//! each takes what another has signed. Nor do they count more updates than a quota has.
 
 mod support;
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use scoreboard::{Clock, SystemClock, Timestamp};
 use serde_json::{Value, json};
 use support::client::Client;
+use support::metrics::counted;
 use support::moved_clock::MovedClocks;
 use support::place::Place;
-use support::server::Server;
+use support::redis::Process;
+use support::scale::scaled;
+use support::server::{Server, UNLIMITED};
 use support::user::{User, update};
 use support::wait::until;
+use tokio::time::{Instant, sleep};
 
 const FIVE_MINUTES: Duration = Duration::from_secs(5 * 60);
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -60,6 +65,96 @@ async fn servers_whose_clocks_are_wrong_go_by_the_databases() {
         }
     }
     right.assert_verified();
+}
+
+const TEN_MINUTES: Duration = Duration::from_secs(10 * 60);
+const MINUTE: Duration = Duration::from_secs(60);
+/// At each server, all at the same moment: more than the quota many times over.
+const AT_ONCE: usize = 200;
+/// In a minute: what servers go by unless they are told otherwise.
+const QUOTA: usize = 10;
+
+/// As many updates of one user as there are clients of so many servers in turn, all at once, each of an action of its own that its server has
+/// issued. Gives how many counted at each server; those that did not were refused for the quota of updates.
+async fn burst(user: &User, clients: &mut [Client], servers: usize) -> Vec<usize> {
+    let tap = json!({ "kind": "tap" });
+    let issued = clients.iter_mut().map(async |client| {
+        let answer = client.send("POST", "/api/scoreboard/generate-action", Some(&user.token), Some(&tap)).await;
+        answer.expect("it answers").expect(201)["action"].take()
+    });
+    let actions = join_all(issued).await;
+    let mut ids: Vec<_> = actions.iter().map(|action| action["id"].as_str().expect("an id")).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), actions.len(), "each is another action");
+
+    let began = Instant::now();
+    let sent = clients.iter_mut().zip(&actions).map(|(client, action)| update(client, &user.token, action));
+    let answers = join_all(sent).await;
+    assert!(began.elapsed() < MINUTE, "all came in one minute: {:?}", began.elapsed());
+    let counted = answers.into_iter().map(|answer| {
+        let answer = answer.expect("an update is answered");
+        if answer.status != 200 {
+            assert_eq!(answer.status, 429, "{}", answer.body);
+            assert_eq!(answer.headers["ratelimit-policy"], "\"update\";q=10;w=60", "{}", answer.body);
+        }
+        answer.status == 200
+    });
+    let counted: Vec<bool> = counted.collect();
+    (0..servers).map(|at| counted.iter().skip(at).step_by(servers).filter(|counted| **counted).count()).collect()
+}
+
+/// Redis counts by its own clock, and all else goes by the database's. With `SCOREBOARD_TEST_SCALE=100` and more they come again a minute later,
+/// and as many count again; that minute is not waited for otherwise.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_six_hundred_updates_at_once_at_servers_whose_clocks_are_ten_minutes_off_ten_count() {
+    let redis = Process::start(&[]);
+    let clocks = MovedClocks::compile();
+    let now = SystemClock.now();
+    let url = redis.url();
+    let unlimited = UNLIMITED.into_iter().filter(|(name, _)| *name != "SCOREBOARD_LIMITS__UPDATE");
+    let settings = [
+        ("SCOREBOARD_REDIS__URL", url.as_str()),
+        ("SCOREBOARD_REDIS__NODES", "3"),
+        // A server that does not hear from Redis in time goes by its own count, and so many at once on a small machine take their time.
+        ("SCOREBOARD_REDIS__TIMEOUT_MS", "10000"),
+        ("SCOREBOARD_FRAUD__MAX_OUTSTANDING", "2000"),
+    ];
+    let settings: Vec<_> = unlimited.chain(settings).collect();
+    let right = Server::start_as(Place::postgres().await, &settings, &[]).await;
+    let [ahead, behind] = [("ahead", now.plus(TEN_MINUTES)), ("behind", now.minus(TEN_MINUTES))];
+    let ahead = right.start_beside_behind(&clocks.at(ahead.0, ahead.1)).await;
+    let behind = right.start_beside_behind(&clocks.at(behind.0, behind.1)).await;
+    let servers = [&right, &ahead, &behind];
+    for server in [&ahead, &behind] {
+        assert!(server.log().contains("clock is not the database's"), "it says so: {}", server.log());
+    }
+
+    let mut user = User::register(right.address(), "ada").await;
+    let in_turn = servers.iter().map(|server| server.address()).cycle();
+    let mut clients: Vec<Client> = in_turn.take(AT_ONCE * servers.len()).map(Client::new).collect();
+    let bursts = if scaled(100) < 100 { 1 } else { 2 };
+    for number in 1..=bursts {
+        if number > 1 {
+            // What was admitted counts for a minute, and no longer.
+            sleep(MINUTE).await;
+        }
+        let counted = burst(&user, &mut clients, servers.len()).await;
+        let all: usize = counted.iter().sum();
+        println!(
+            "burst {number}: of {} updates at once at clocks of 0, +10 and -10 minutes {all} counted, {counted:?}; {} refused",
+            clients.len(),
+            clients.len() - all
+        );
+        assert_eq!(all, QUOTA, "burst {number}: {counted:?}");
+        assert_eq!(user.standing().await["score"], QUOTA * number, "each is worth one point");
+    }
+    for server in servers {
+        let fallbacks = counted(&mut Client::new(server.address()), "scoreboard_ratelimit_fallbacks_total").await;
+        assert_eq!(fallbacks, 0, "Redis has decided each");
+    }
+    let verified = right.assert_verified();
+    assert!(verified.contains(&format!("version {} (1 scores)", QUOTA * bursts)), "{verified}");
 }
 
 /// Further than a key verifies after the next one signs.

@@ -1,10 +1,12 @@
 //! Three servers of one database and one Redis behind a stock proxy: live connections pass, servers are restarted one after the other,
-//! and no update is refused; one is killed, and no more updates are disturbed than were under way.
+//! and neither an update nor the start of an action is refused; one is killed, and no more are disturbed than were under way. One that hangs is
+//! left out by the proxy that asks for health.
 
 mod support;
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use support::client::Client;
@@ -15,7 +17,8 @@ use support::proxy::{Proxy, Stock};
 use support::redis::Process;
 use support::server::{Server, UNLIMITED};
 use support::user::User;
-use tokio::time::{sleep, timeout};
+use support::wait::until;
+use tokio::time::{Instant, sleep, timeout};
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -24,9 +27,19 @@ const CLIENTS: usize = 8;
 /// Between two steps of a restart, so that there is load before, during and after each.
 const AMONG: Duration = Duration::from_millis(700);
 
-/// As `deploy/` puts them together: with a Redis that they share.
-async fn three_servers(redis: &Process) -> [Server; 3] {
-    let behind_a_proxy = [("SCOREBOARD_TRUSTED_PROXIES", "127.0.0.1"), ("SCOREBOARD_NOTICE_SECONDS", "3")];
+/// The next check after at most a second, and a second in which it is not answered (`deploy/haproxy.cfg`); and as long again, for a busy machine.
+const CHECKED: Duration = Duration::from_secs(4);
+
+/// Far less than the twenty seconds that a proxy waits for a server that hangs.
+const FAST: Duration = Duration::from_secs(5);
+
+/// As `deploy/` puts them together: with a Redis that they share, and the notice that the proxy's configuration asks for.
+async fn three_servers(stock: Stock, redis: &Process) -> [Server; 3] {
+    let notice = match stock {
+        Stock::Nginx => "0",
+        Stock::Haproxy => "3",
+    };
+    let behind_a_proxy = [("SCOREBOARD_TRUSTED_PROXIES", "127.0.0.1"), ("SCOREBOARD_NOTICE_SECONDS", notice)];
     let url = redis.url();
     // With its own 50 ms, a busy machine would decide who finds Redis gone.
     let patience = ("SCOREBOARD_REDIS__TIMEOUT_MS", "2000");
@@ -67,7 +80,7 @@ async fn passes_live_connections(proxy: &Proxy, user: &mut User) {
 
 async fn no_update_is_refused(stock: Stock) {
     let redis = Process::start(&[]);
-    let mut servers = three_servers(&redis).await;
+    let mut servers = three_servers(stock, &redis).await;
     let proxy = Proxy::start(stock, servers.each_ref().map(Server::address)).await;
     let mut users = User::register_many(proxy.address(), "user", CLIENTS).await;
     for _ in 0..4 {
@@ -89,14 +102,16 @@ async fn no_update_is_refused(stock: Stock) {
     }
     let restarted = load.acknowledged();
     assert_eq!(load.asked_again(), 0, "{stock}: an update was refused while servers were restarted");
-    println!("{stock}: {restarted} updates while each of three servers was restarted, none refused");
+    assert_eq!(load.not_issued(), 0, "{stock}: an action was not started while servers were restarted");
+    println!("{stock}: {restarted} updates while each of three servers was restarted, none refused, nor their starts");
 
     // Without a word: who was asked at that moment may have to ask again, everyone else does not notice.
     servers[1].kill9();
     sleep(Duration::from_secs(3)).await;
     load.reach(load.acknowledged() + 50).await;
     let (played, unknown) = load.stop().await;
-    assert!(unknown.asked_again <= CLIENTS, "{stock}: more than those under way were disturbed: {unknown:?}");
+    let disturbed = unknown.asked_again + unknown.not_issued;
+    assert!(disturbed <= CLIENTS, "{stock}: more than those under way were disturbed: {unknown:?}");
     let versions = check_each(played).await;
     println!("{stock}: {} updates with one of three killed, {unknown:?}", versions.len() - restarted);
     let mut client = Client::new(servers[0].address());
@@ -114,4 +129,64 @@ async fn behind_nginx_no_update_is_refused() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn behind_haproxy_no_update_is_refused() {
     no_update_is_refused(Stock::Haproxy).await;
+}
+
+/// Each user reads and plays, each time over another connection; gives how long the slowest answer took.
+async fn all_play(proxy: &Proxy, users: &mut [User]) -> Duration {
+    let playing = users.iter_mut().map(async |user| {
+        let mut slowest = Duration::ZERO;
+        for _ in 0..10 {
+            user.client = Client::new(proxy.address());
+            let began = Instant::now();
+            user.client.get("/api/scoreboard").await.expect("a read is answered").expect(200);
+            let read = began.elapsed();
+            let action = user.issue("tap").await.expect("it is answered").expect(201)["action"].take();
+            let started = began.elapsed();
+            user.update(&action).await.expect("it is answered").expect(200);
+            slowest = [slowest, read, started - read, began.elapsed() - started].into_iter().max().expect("four");
+        }
+        slowest
+    });
+    join_all(playing).await.into_iter().max().expect("somebody plays")
+}
+
+/// How many requests of theirs the server has answered.
+async fn answered(server: &Server) -> u64 {
+    let mut client = Client::new(server.address());
+    let mut sum = 0;
+    for route in ["", "/generate-action", "/update"] {
+        let series = format!("scoreboard_http_request_duration_seconds_count{{route=\"/api/scoreboard{route}\"");
+        sum += counted(&mut client, &series).await;
+    }
+    sum
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn behind_haproxy_nobody_waits_for_a_server_that_hangs() {
+    let redis = Process::start(&[]);
+    let servers = three_servers(Stock::Haproxy, &redis).await;
+    let proxy = Proxy::start(Stock::Haproxy, servers.each_ref().map(Server::address)).await;
+    let mut users = User::register_many(proxy.address(), "user", CLIENTS).await;
+    all_play(&proxy, &mut users).await;
+    let mut before = Vec::new();
+    for server in &servers {
+        before.push(answered(server).await);
+    }
+    assert!(before.iter().all(|answered| *answered > 0), "all three are used: {before:?}");
+
+    // It still takes connections, as far as the others can see: only who asks it something finds that it hangs.
+    servers[1].signal("STOP");
+    sleep(CHECKED).await;
+    let slowest = all_play(&proxy, &mut users).await;
+    println!("one of three hangs, and the slowest answer took {slowest:?}");
+    assert!(slowest < FAST, "somebody waited for the one that hangs: {slowest:?}");
+    servers[1].signal("CONT");
+    let meanwhile = answered(&servers[1]).await;
+    assert_eq!(meanwhile, before[1], "it was asked although it hung");
+
+    until("it is asked again", 2 * CHECKED, async || {
+        all_play(&proxy, &mut users[..1]).await;
+        (answered(&servers[1]).await > meanwhile).then_some(())
+    })
+    .await;
 }

@@ -31,7 +31,14 @@ async fn two_servers(redis: &Process) -> [Server; 2] {
 
 /// Hands in taps at each in turn until one is refused; gives how many counted.
 async fn play_until_refused(user: &mut User, clients: &mut [Client; 2]) -> usize {
-    for counted in 0..100 {
+    let counted = play(user, clients, 100).await;
+    assert!(counted < 100, "there is no limit");
+    counted
+}
+
+/// The same with so many taps at most.
+async fn play(user: &mut User, clients: &mut [Client; 2], taps: usize) -> usize {
+    for counted in 0..taps {
         let action = user.issue("tap").await.expect("it answers").expect(201)["action"].take();
         let answer = update(&mut clients[counted % 2], &user.token, &action).await.expect("it answers");
         match answer.status {
@@ -40,7 +47,7 @@ async fn play_until_refused(user: &mut User, clients: &mut [Client; 2]) -> usize
             other => panic!("{other}: {}", answer.body),
         }
     }
-    panic!("there is no limit");
+    taps
 }
 
 async fn cache_is(client: &mut Client, status: &str) {
@@ -93,6 +100,36 @@ async fn one_limit_holds_at_both_and_nothing_else_needs_redis() {
         cache_is(client, "up").await;
     }
     assert_eq!(play_until_refused(&mut users[2], &mut clients).await, 10);
+    for server in &servers {
+        server.assert_verified();
+    }
+}
+
+/// It answers, so nobody can tell that it has forgotten what it had counted.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_a_minute_are_twenty_in_that_minute_when_redis_is_emptied() {
+    let redis = Process::start(&[]);
+    let servers = two_servers(&redis).await;
+    let mut clients = servers.each_ref().map(|server| Client::new(server.address()));
+    for client in &mut clients {
+        cache_is(client, "up").await;
+    }
+    let mut user = User::register(servers[0].address(), "user").await;
+    let began = Instant::now();
+    // One that is refused would be remembered by the server that did so.
+    assert_eq!(play(&mut user, &mut clients, 10).await, 10);
+    assert_eq!(redis.cli(&["FLUSHALL"]), "OK");
+    let more = play_until_refused(&mut user, &mut clients).await;
+    let one_more = user.issue("tap").await.expect("it answers").expect(201)["action"].take();
+    for try_number in 0..20 {
+        let answer = update(&mut clients[try_number % 2], &user.token, &one_more).await.expect("it answers");
+        assert_eq!(answer.status, 429, "none more at either: {}", answer.body);
+    }
+    let took = began.elapsed();
+    println!("10 counted, Redis emptied, {more} more counted, within {took:?}");
+    assert_eq!(more, 10, "as if nothing had been");
+    assert!(took < Duration::from_secs(60), "all in one minute: {took:?}");
+    assert_eq!(user.standing().await["score"], 20);
     for server in &servers {
         server.assert_verified();
     }

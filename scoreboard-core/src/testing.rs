@@ -38,6 +38,7 @@
 //! | [`board_cache`] | [`BoardCache`](crate::BoardCache) | [`board_cache_conformance!`](crate::board_cache_conformance) |
 //! | [`rate_limiter`] | [`RateLimiter`](crate::RateLimiter) | [`rate_limiter_conformance!`](crate::rate_limiter_conformance) |
 //! | [`outstanding_actions`] | [`OutstandingActions`](crate::OutstandingActions) | [`outstanding_actions_conformance!`](crate::outstanding_actions_conformance) |
+//! | [`one_time_store`] | [`OneTimeStore`](crate::OneTimeStore) | [`one_time_store_conformance!`](crate::one_time_store_conformance) |
 //! | [`broadcaster`] | [`Broadcaster`](crate::Broadcaster) | [`broadcaster_conformance!`](crate::broadcaster_conformance) |
 //! | [`verifier`] | [`ActionVerifier`](crate::ActionVerifier) | [`verifier_conformance!`](crate::verifier_conformance) |
 
@@ -56,6 +57,7 @@ mod macros;
 mod memory;
 pub mod model;
 pub mod moderation_store;
+pub mod one_time_store;
 pub mod outstanding_actions;
 mod play;
 pub mod rate_limiter;
@@ -67,7 +69,8 @@ pub use clock::ManualClock;
 pub use faults::{FaultRates, FaultyBoardCache, FaultyBroadcaster, FaultyScoreStore};
 pub use fixture::{
     AccountStoreFixture, BoardCacheFixture, BroadcasterFixture, FactorStoreFixture, Fixture, IncidentStoreFixture,
-    ModerationStoreFixture, OutstandingActionsFixture, RateLimiterFixture, ScoreStoreFixture, VerifierFixture, run,
+    ModerationStoreFixture, OneTimeStoreFixture, OutstandingActionsFixture, RateLimiterFixture, ScoreStoreFixture,
+    VerifierFixture, run,
 };
 pub use ids::SeededIds;
 pub use memory::MemoryFixture;

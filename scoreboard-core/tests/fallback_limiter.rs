@@ -127,18 +127,23 @@ async fn the_shared_limiter_decides_again_once_it_is_back() {
     assert_eq!(take(&limiter, "alice", "4/min", 2).await.map(|usage| usage.remaining), Ok(2));
 }
 
+/// How many of so many calls of a subject are admitted at this moment, at these nodes in turn.
+async fn come(nodes: &[&FallbackLimiter], subject: &str, millis: i64, calls: usize) -> u32 {
+    let mut admitted = 0;
+    for call in 0..calls {
+        admitted += u32::from(take(nodes[call % nodes.len()], subject, "10/min", millis).await.is_ok());
+    }
+    admitted
+}
+
 /// Neither when the shared limiter goes nor when it comes back with nothing of what it had counted.
 #[tokio::test]
 async fn who_has_had_all_gets_nothing_more_when_the_shared_limiter_goes_or_has_forgotten() {
     let shared = Arc::<Shared>::default();
     let nodes: Vec<FallbackLimiter> = (0..3).map(|_| over(&shared, 3)).collect();
     let come = async |subject: &str, from: i64, calls: usize, at: &[usize]| {
-        let mut count = 0;
-        for call in 0..calls {
-            let node = &nodes[at[call % at.len()]];
-            count += u32::from(take(node, subject, "10/min", from).await.is_ok());
-        }
-        count
+        let nodes: Vec<_> = at.iter().map(|at| &nodes[*at]).collect();
+        come(&nodes, subject, from, calls).await
     };
     assert_eq!(come("everywhere", 0, 10, &[0, 1, 2]).await, 10);
     assert_eq!(come("at one", 1, 10, &[1]).await, 10);
@@ -156,6 +161,42 @@ async fn who_has_had_all_gets_nothing_more_when_the_shared_limiter_goes_or_has_f
         "and no longer than it holds; the shared one was asked for one of those that were refused"
     );
     assert_eq!(come("new", 60_001, 30, &[0, 1, 2]).await, 10);
+}
+
+/// No call fails, so nobody can tell that it counts from nothing. Who was refused before waits all the same, at the node that refused.
+#[tokio::test]
+async fn ten_of_ten_a_minute_are_twenty_in_that_minute_when_the_shared_limiter_is_emptied() {
+    let shared = Arc::<Shared>::default();
+    let nodes: Vec<FallbackLimiter> = (0..3).map(|_| over(&shared, 3)).collect();
+    let all: Vec<_> = nodes.iter().collect();
+    assert_eq!(come(&all, "everywhere", 0, 10).await, 10);
+    assert_eq!(come(&all[..1], "at one", 0, 10).await, 10);
+    assert_eq!(come(&all[..1], "refused", 0, 11).await, 10);
+    *shared.limiter.lock() = MemoryRateLimiter::default();
+    assert_eq!(come(&all[..1], "refused", 1, 30).await, 0, "this node was told when");
+    for subject in ["everywhere", "at one", "refused"] {
+        assert_eq!(come(&all[1..], subject, 1, 30).await, 10, "{subject}: as if nothing had been");
+        for millis in [2, 1_000, 30_000, 59_999, 60_000] {
+            assert_eq!(come(&all, subject, millis, 30).await, 0, "{subject}: no more until the last ten leave");
+        }
+        assert_eq!(come(&all, subject, 60_001, 30).await, 10, "{subject}: then ten again");
+    }
+}
+
+#[tokio::test]
+async fn ten_at_one_of_three_nodes_are_sixteen_in_that_minute_when_the_shared_limiter_goes() {
+    let shared = Arc::<Shared>::default();
+    let nodes: Vec<FallbackLimiter> = (0..3).map(|_| over(&shared, 3)).collect();
+    let all: Vec<_> = nodes.iter().collect();
+    assert_eq!(come(&all[..1], "alice", 0, 10).await, 10);
+    shared.gone.store(true, Ordering::Relaxed);
+    assert_eq!(come(&all[..1], "alice", 1, 30).await, 0, "this node has counted along");
+    assert_eq!(come(&all[1..2], "alice", 1, 30).await, 3, "the part of this one");
+    assert_eq!(come(&all[2..], "alice", 1, 30).await, 3, "and of this one");
+    for millis in [2, 1_000, 30_000, 59_999] {
+        assert_eq!(come(&all, "alice", millis, 30).await, 0, "and no more in that minute");
+    }
+    assert_eq!(come(&all[..1], "alice", 60_000, 30).await, 3, "while it is away each has its part");
 }
 
 #[tokio::test]

@@ -189,6 +189,21 @@ bites!(outstanding_actions {
     a_crowd_that_is_forgotten: ForgottenInACrowd => many_users_are_told_apart;
 });
 
+bites!(one_time_store {
+    what_is_taken_again: TakenAgain => what_is_kept_is_taken_once, one_of_many_takes_it;
+    a_look_before_it_is_taken: LookThenTake => one_of_many_takes_it;
+    something_under_an_unknown_name: UnknownIsEmpty => an_unknown_name_is_none;
+    names_cut_short: NamesCutShort => names_are_told_apart;
+    names_as_text: NamesAsText => names_are_told_apart;
+    nothing_for_what_is_empty: EmptyIsNone => bytes_come_back_as_they_were;
+    an_end_at_zero: EndsAtZero => bytes_come_back_as_they_were;
+    bytes_as_text: KeptAsText => bytes_come_back_as_they_were;
+    what_is_never_over: NeverExpires => what_nobody_takes_is_over_after_its_lifetime;
+    what_is_over_too_soon: ExpiresSoon => what_nobody_takes_is_over_after_its_lifetime;
+    a_lifetime_in_seconds: LifetimeInSeconds => what_nobody_takes_is_over_after_its_lifetime;
+    one_lifetime_for_all: FirstLifetimeForAll => each_has_its_own_lifetime;
+});
+
 bites!(broadcaster {
     a_missed_newest: MissesTheNewest => a_slow_watcher_gets_the_newest;
     an_endless_queue: Unbounded => a_slow_watcher_gets_the_newest;
@@ -225,6 +240,7 @@ fn every_defect_is_tried() {
         include_str!("../src/testing/broken/factor_store.rs"),
         include_str!("../src/testing/broken/incident_store.rs"),
         include_str!("../src/testing/broken/moderation_store.rs"),
+        include_str!("../src/testing/broken/one_time_store.rs"),
         include_str!("../src/testing/broken/outstanding_actions.rs"),
         include_str!("../src/testing/broken/rate_limiter.rs"),
         include_str!("../src/testing/broken/score_store/reads.rs"),

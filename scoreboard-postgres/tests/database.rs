@@ -8,6 +8,7 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use scoreboard_core::accounts::SessionStore;
 use scoreboard_core::{
     ActionId, AtMost, BackendError, BoardId, BoardSpec, Chain, Change, CreateBoard, Epoch, ErrorKind, Fingerprint,
@@ -16,6 +17,7 @@ use scoreboard_core::{
 use scoreboard_postgres::sqlx::{self, Connection, PgConnection};
 use scoreboard_postgres::{Config, PostgresStore};
 use support::{Schema, Server, run, server};
+use tokio::time::Instant;
 
 /// A change that no other number makes.
 fn change(number: u64, board: &BoardId) -> Change {
@@ -381,6 +383,36 @@ async fn a_statement_that_takes_too_long_changes_nothing() {
     assert_eq!(store.apply(&[change(1, &main)]).await.unwrap_err().kind(), ErrorKind::Unavailable);
     assert_eq!(version(&store, &main).await, 0);
     assert_eq!(store.action(change(1, &main).action_id).await.unwrap(), None);
+}
+
+/// Who falls silent in the middle of a batch is cut off by the server, and those who wait for its locks go on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_falls_silent_in_a_transaction_is_cut_off() {
+    let schema = Schema::create().await;
+    let idle_in_transaction_timeout = Duration::from_millis(300);
+    let config = schema.config().with_call_timeout(Duration::from_secs(20));
+    let store = PostgresStore::open(&Config { idle_in_transaction_timeout, ..config.clone() }).await.unwrap();
+    let other = PostgresStore::open(&config).await.unwrap();
+    let main = board(&store, "main").await;
+    let mut beside = PgConnection::connect(schema.url()).await.unwrap();
+    // What is counted is counted under the lock of its board.
+    let at_most = Some(AtMost { count: 1, since: Timestamp::from_millis(0) });
+    let batch = [Change { at_most, ..change(1, &main) }];
+    let mut silent = Box::pin(store.apply(&batch));
+    let holds = "SELECT (SELECT count(*) FROM (SELECT FROM boards FOR UPDATE SKIP LOCKED) AS free) = 0 AND EXISTS (
+                     SELECT FROM pg_stat_activity
+                     WHERE application_name = current_setting('application_name') AND state = 'idle in transaction')";
+    while !sqlx::query_scalar::<_, bool>(holds).fetch_one(&mut beside).await.unwrap() {
+        assert!((&mut silent).now_or_never().is_none(), "it was never seen to wait for the client");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let began = Instant::now();
+    assert!(matches!(other.apply(&[change(2, &main)]).await.unwrap()[0], Outcome::Applied(_)));
+    assert!(began.elapsed() < idle_in_transaction_timeout * 10, "{:?}", began.elapsed());
+    // It had not come to its commit.
+    assert_eq!(silent.await.unwrap_err().kind(), ErrorKind::Unavailable);
+    assert_eq!(version(&store, &main).await, 1);
+    assert!(matches!(store.apply(&batch).await.unwrap()[0], Outcome::Applied(_)));
 }
 
 /// No change ends in an epoch after the next one has begun.

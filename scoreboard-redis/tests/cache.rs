@@ -1,11 +1,12 @@
-//! The cache on the conformance kit, on one server and on a cluster, and what only a shared one has to keep.
+//! The cache on the conformance kit: on one server and on a cluster, and behind a near one as a node has it.
 
 mod support;
 
 use std::sync::Arc;
 
-use scoreboard_core::BoardCache;
+use scoreboard_core::memory::MemoryBoardCache;
 use scoreboard_core::testing::{BoardCacheFixture, Fixture};
+use scoreboard_core::{BoardCache, TwoLevelCache};
 use scoreboard_redis::RedisBoardCache;
 use support::{STORE, redis, shared_cluster, single};
 
@@ -39,6 +40,23 @@ impl BoardCacheFixture for OnCluster {
     }
 }
 
+/// A near cache of so many bytes over the one on a server.
+#[derive(Debug)]
+struct TwoLevels<const NEAR: usize>(Arc<TwoLevelCache>);
+
+impl<const NEAR: usize> Fixture for TwoLevels<NEAR> {
+    async fn fresh() -> Self {
+        let far = Arc::new(RedisBoardCache::new(redis(single()), STORE));
+        Self(Arc::new(TwoLevelCache::new(Arc::new(MemoryBoardCache::new(NEAR)), Some(far))))
+    }
+}
+
+impl<const NEAR: usize> BoardCacheFixture for TwoLevels<NEAR> {
+    fn board_cache(&self) -> Arc<dyn BoardCache> {
+        self.0.clone()
+    }
+}
+
 mod on_one_server {
     use super::Single;
     scoreboard_core::board_cache_conformance!(Single);
@@ -47,4 +65,15 @@ mod on_one_server {
 mod on_a_cluster {
     use super::OnCluster;
     scoreboard_core::board_cache_conformance!(OnCluster);
+}
+
+mod behind_a_near_one {
+    use super::TwoLevels;
+    scoreboard_core::board_cache_conformance!(TwoLevels<{ 1 << 20 }>);
+}
+
+/// Nearly everything comes from Redis.
+mod behind_a_small_near_one {
+    use super::TwoLevels;
+    scoreboard_core::board_cache_conformance!(TwoLevels<1000>);
 }

@@ -96,19 +96,33 @@ async fn ten_a_minute_hold_over_both_servers() {
     assert_eq!(counted, 10);
 }
 
+/// Six users, each at one node and five times in all: as often as a node that is left alone lets a user play in a minute.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_update_is_refused_when_redis_is_gone() {
     let mut process = Process::start(&[]);
     let servers = servers(&process.url());
     create(&servers[0]).await;
     let user = |n: u64| UserId::for_name("test", &n.to_string());
+    let mut counted = 0;
     for n in 1..=30 {
         match n {
             10 => process.kill(),
-            20 => process.restart(),
+            20 => {
+                // Theirs is no more than that: what is beyond it is refused at this node.
+                let greedy = user(100);
+                for _ in 0..5 {
+                    counted += 1;
+                    assert_eq!(quest(&servers[0], greedy).await.expect("it is within the node's part"), counted);
+                }
+                let refused = quest(&servers[0], greedy).await;
+                assert!(matches!(refused, Err(Error::RateLimited(_))), "{refused:?}");
+                process.restart();
+            }
             _ => {}
         }
-        assert_eq!(quest(&servers[n as usize % 2], user(n)).await.expect("it counts"), n);
-        assert_eq!(top(&servers[n as usize % 2]).await, n, "who wrote sees it");
+        let server = &servers[n as usize % 2];
+        counted += 1;
+        assert_eq!(quest(server, user(n % 6)).await.expect("it counts"), counted);
+        assert_eq!(top(server).await, counted, "who wrote sees it");
     }
 }

@@ -36,6 +36,8 @@ struct Progress {
     asked_again: AtomicUsize,
     /// Those of them that had counted the first time.
     had_counted: AtomicUsize,
+    /// Starts of actions that nothing, or a 503, came back for.
+    not_issued: AtomicUsize,
     enough: AtomicBool,
 }
 
@@ -44,6 +46,8 @@ struct Progress {
 pub(crate) struct Unknown {
     pub(crate) asked_again: usize,
     pub(crate) had_counted: usize,
+    /// Of those who start an action.
+    pub(crate) not_issued: usize,
 }
 
 /// An action and the receipt that acknowledged it.
@@ -78,6 +82,11 @@ impl Load {
         self.progress.asked_again.load(Ordering::Relaxed)
     }
 
+    /// How many starts of actions nothing, or a 503, came back for so far.
+    pub(crate) fn not_issued(&self) -> usize {
+        self.progress.not_issued.load(Ordering::Relaxed)
+    }
+
     pub(crate) async fn reach(&self, acknowledged: usize) {
         let what = format!("{acknowledged} updates are acknowledged");
         until(what, PATIENCE, async || {
@@ -92,9 +101,10 @@ impl Load {
         self.progress.enough.store(true, Ordering::Relaxed);
         let users =
             join_all(self.players).await.into_iter().map(|played| played.expect("every player ends well")).collect();
-        let [asked_again, had_counted] =
-            [&self.progress.asked_again, &self.progress.had_counted].map(|count| count.load(Ordering::Relaxed));
-        (users, Unknown { asked_again, had_counted })
+        let Progress { asked_again, had_counted, not_issued, .. } = &*self.progress;
+        let [asked_again, had_counted, not_issued] =
+            [asked_again, had_counted, not_issued].map(|count| count.load(Ordering::Relaxed));
+        (users, Unknown { asked_again, had_counted, not_issued })
     }
 }
 
@@ -102,6 +112,7 @@ async fn play(mut user: User, progress: Arc<Progress>) -> (User, Vec<Played>) {
     let mut played = Vec::new();
     while !progress.enough.load(Ordering::Relaxed) {
         let Some(answer) = settled(user.issue("tap").await) else {
+            progress.not_issued.fetch_add(1, Ordering::Relaxed);
             sleep(BETWEEN_TRIES).await;
             continue;
         };

@@ -14,6 +14,10 @@ mod keys;
 mod outside;
 mod postgres;
 mod ranks;
+mod redis;
+#[allow(dead_code, reason = "the server is met by one of its layouts")]
+#[path = "../../../scoreboard-redis/tests/support/server.rs"]
+mod redis_server;
 mod refusals;
 mod restart;
 mod secrets;

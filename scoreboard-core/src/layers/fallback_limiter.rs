@@ -24,8 +24,8 @@ const FALLBACKS: &str = "scoreboard_ratelimit_fallbacks_total";
 /// A [`RateLimiter`] that asks a shared limiter, and where that fails lets this node decide by itself: stricter, never not at all.
 ///
 /// - While the shared one fails, each quota is divided by the number of nodes. Of an [exact](crate::Algorithm::SlidingLog) one of at most 64, what this node
-///   has admitted before counts: who comes to one node, or to all alike, is admitted no more in any stretch than the quota; whoever comes to another node just then,
-///   its part once more. Others are counted here from nothing. A quota smaller than the number of nodes stays one for each.
+///   has admitted before counts: who comes to one node, or to all alike, is admitted no more in any stretch than the quota; whoever comes to others just then,
+///   their parts besides. Others are counted here from nothing. A quota smaller than the number of nodes stays one for each.
 /// - For a period after the shared one has failed it may have forgotten what it had counted. Until then, what this node knows to have been admitted holds too.
 /// - Of quotas that are named to [`halving`](Self::halving), half of that: they stand before what must rather stay shut.
 /// - The metric `scoreboard_ratelimit_fallbacks_total` counts such calls.

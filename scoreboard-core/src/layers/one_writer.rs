@@ -319,6 +319,10 @@ impl OneWriter {
             Ok(answer) if answer.epoch.get() != self.shared.epoch.load(Ordering::Relaxed) => {
                 "its database is not the one that this node knows, or not any more"
             }
+            // It has refused all, and nothing shows in which store: this node decides by its own, and asks it again.
+            Ok(answer) if !self.was_confirmed(node) && answer.outcomes.iter().all(|told| told.receipt().is_none()) => {
+                return None;
+            }
             Ok(answer) if !self.is_confirmed(node, &answer).await => "what it has written is not in the store",
             Ok(Answer { outcomes, others, .. }) => {
                 metrics::counter!("scoreboard_one_writer_changes_total", "for" => "us")
@@ -375,10 +379,15 @@ impl OneWriter {
         }
     }
 
+    /// Whether that was so in the last minute.
+    fn was_confirmed(&self, node: &str) -> bool {
+        let now = Instant::now();
+        self.shared.confirmed.lock().get(node).is_some_and(|confirmed| now < *confirmed + CONFIRMED)
+    }
+
     /// Whether what a node answers is in this node's store as well: looked for once a minute, for a copy of the database, made of its files, bears its name.
     async fn is_confirmed(&self, node: &str, answer: &Answer) -> bool {
-        let now = Instant::now();
-        if self.shared.confirmed.lock().get(node).is_some_and(|confirmed| now < *confirmed + CONFIRMED) {
+        if self.was_confirmed(node) {
             return true;
         }
         let Some(receipt) = answer.outcomes.iter().find_map(Outcome::receipt) else { return false };
@@ -386,7 +395,7 @@ impl OneWriter {
         let is_there = found.is_ok_and(|found| {
             found.is_some_and(|(_, row)| (row.position.epoch, row.position.version) == (receipt.epoch, receipt.version))
         });
-        let mut confirmed = self.shared.confirmed.lock();
+        let (mut confirmed, now) = (self.shared.confirmed.lock(), Instant::now());
         confirmed.retain(|_, confirmed| now < *confirmed + CONFIRMED);
         if is_there {
             confirmed.insert(node.to_owned(), now);

@@ -242,6 +242,33 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn no_more_names_without_a_board_are_remembered_than_there_is_room_for() {
+        let catalogue = Catalogue::default();
+        let name = |number: usize| BoardId::new(&format!("missing-{number}")).expect("a slug");
+        let ask = async |number: usize, now| {
+            let said = catalogue.load(&name(number), now, async || Ok(None)).await.expect("it says");
+            assert!(said.is_none());
+        };
+        for number in 0..MAX_MISSING + 10 {
+            ask(number, NOW).await;
+        }
+        assert_eq!(catalogue.missing.read().len(), MAX_MISSING);
+        assert!(catalogue.is_missing(&name(0), NOW), "what is remembered is not driven out by more");
+        assert!(!catalogue.is_missing(&name(MAX_MISSING), NOW), "there is no room for it");
+        // Half of them are asked for again by then, and remembered anew.
+        let half = NOW.plus(LIFETIME / 2);
+        for number in 0..MAX_MISSING / 2 {
+            catalogue.forget(&name(number));
+            ask(number, half).await;
+        }
+        let later = NOW.plus(LIFETIME);
+        ask(MAX_MISSING, later).await;
+        assert!(catalogue.is_missing(&name(MAX_MISSING), later), "what was remembered too long has made room");
+        assert!(catalogue.is_missing(&name(0), later), "and what was not is still there");
+        assert_eq!(catalogue.missing.read().len(), MAX_MISSING / 2 + 1);
+    }
+
+    #[tokio::test]
     async fn who_asks_behind_a_change_is_not_told_what_was_asked_before() {
         let (catalogue, main) = (Catalogue::default(), BoardId::main());
         let mut before = Box::pin(catalogue.load(&main, NOW, pending));

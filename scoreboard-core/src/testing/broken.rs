@@ -13,10 +13,12 @@ use crate::cache::BoardCache;
 use crate::clock::Timestamp;
 use crate::fraud::{IncidentStore, OutstandingActions};
 use crate::limiter::RateLimiter;
+use crate::one_time::OneTimeStore;
 use crate::store::{ModerationStore, ScoreStore};
 use crate::testing::fixture::{
     AccountStoreFixture, BoardCacheFixture, BroadcasterFixture, FactorStoreFixture, Fixture, IncidentStoreFixture,
-    ModerationStoreFixture, OutstandingActionsFixture, RateLimiterFixture, ScoreStoreFixture, VerifierFixture,
+    ModerationStoreFixture, OneTimeStoreFixture, OutstandingActionsFixture, RateLimiterFixture, ScoreStoreFixture,
+    VerifierFixture,
 };
 use crate::testing::memory::MemoryFixture;
 use crate::verifier::ActionVerifier;
@@ -27,6 +29,7 @@ pub mod broadcaster;
 pub mod factor_store;
 pub mod incident_store;
 pub mod moderation_store;
+pub mod one_time_store;
 pub mod outstanding_actions;
 pub mod rate_limiter;
 pub mod score_store;
@@ -74,6 +77,11 @@ pub trait Defect: Send + Sync + 'static {
         intact
     }
 
+    /// Spoils a store of what may be taken once.
+    fn one_time_store(intact: Arc<dyn OneTimeStore>) -> Arc<dyn OneTimeStore> {
+        intact
+    }
+
     /// Spoils a broadcaster.
     fn broadcaster(intact: Arc<dyn Broadcaster>) -> Arc<dyn Broadcaster> {
         intact
@@ -103,6 +111,7 @@ pub struct Broken<D> {
     cache: Arc<dyn BoardCache>,
     limiter: Arc<dyn RateLimiter>,
     outstanding: Arc<dyn OutstandingActions>,
+    one_time: Arc<dyn OneTimeStore>,
     broadcaster: Arc<dyn Broadcaster>,
     verifier: Arc<dyn ActionVerifier>,
     defect: PhantomData<D>,
@@ -120,6 +129,7 @@ impl<D: Defect> Fixture for Broken<D> {
             cache: D::board_cache(memory.board_cache()),
             limiter: D::rate_limiter(memory.rate_limiter()),
             outstanding: D::outstanding_actions(memory.outstanding_actions()),
+            one_time: D::one_time_store(memory.one_time_store()),
             broadcaster: D::broadcaster(memory.broadcaster()),
             verifier: D::verifier(memory.verifier()),
             memory,
@@ -189,6 +199,16 @@ impl<D: Defect> OutstandingActionsFixture for Broken<D> {
 
     async fn advance(&self, duration: Duration) {
         OutstandingActionsFixture::advance(&self.memory, duration).await;
+    }
+}
+
+impl<D: Defect> OneTimeStoreFixture for Broken<D> {
+    fn one_time_store(&self) -> Arc<dyn OneTimeStore> {
+        self.one_time.clone()
+    }
+
+    async fn advance(&self, duration: Duration) {
+        OneTimeStoreFixture::advance(&self.memory, duration).await;
     }
 }
 

@@ -9,6 +9,7 @@ use crate::cache::BoardCache;
 use crate::clock::Timestamp;
 use crate::fraud::{IncidentStore, OutstandingActions};
 use crate::limiter::RateLimiter;
+use crate::one_time::OneTimeStore;
 use crate::store::{ModerationStore, ScoreStore};
 use crate::verifier::ActionVerifier;
 
@@ -75,6 +76,16 @@ pub trait OutstandingActionsFixture: Fixture {
 
     /// The time by which it counts.
     fn now(&self) -> Timestamp;
+
+    /// Lets this much time go by.
+    fn advance(&self, duration: Duration) -> impl Future<Output = ()> + Send;
+}
+
+/// What the suite [`one_time_store`](crate::testing::one_time_store) needs. It counts by the millisecond: a fixture that goes by a clock of its own
+/// puts one in its place that it can move.
+pub trait OneTimeStoreFixture: Fixture {
+    /// A handle on the fixture's store: always on the same data.
+    fn one_time_store(&self) -> Arc<dyn OneTimeStore>;
 
     /// Lets this much time go by.
     fn advance(&self, duration: Duration) -> impl Future<Output = ()> + Send;

@@ -336,6 +336,28 @@ macro_rules! outstanding_actions_conformance {
     };
 }
 
+/// Runs the suite [`one_time_store`](crate::testing::one_time_store): one `#[test]` for each case, in a module `one_time_store`.
+///
+/// The argument is a type that implements [`OneTimeStoreFixture`](crate::testing::OneTimeStoreFixture).
+#[macro_export]
+macro_rules! one_time_store_conformance {
+    ($fixture:ty) => {
+        $crate::__conformance!(
+            one_time_store,
+            $fixture,
+            [
+                what_is_kept_is_taken_once,
+                one_of_many_takes_it,
+                an_unknown_name_is_none,
+                names_are_told_apart,
+                bytes_come_back_as_they_were,
+                what_nobody_takes_is_over_after_its_lifetime,
+                each_has_its_own_lifetime,
+            ]
+        );
+    };
+}
+
 /// Runs the suite [`broadcaster`](crate::testing::broadcaster): one `#[test]` for each case, in a module `broadcaster`.
 ///
 /// The argument is a type that implements [`BroadcasterFixture`](crate::testing::BroadcasterFixture).
@@ -457,6 +479,7 @@ mod tests {
         board_cache: ["board_cache.rs"];
         rate_limiter: ["rate_limiter.rs", "rate_limiter/sliding_log.rs", "rate_limiter/gcra.rs", "rate_limiter/cells.rs"];
         outstanding_actions: ["outstanding_actions.rs"];
+        one_time_store: ["one_time_store.rs"];
         broadcaster: ["broadcaster.rs"];
         verifier: ["verifier.rs"];
     }

@@ -14,13 +14,19 @@ use crate::memory::{
     InProcessBroadcaster, MemoryAccountStore, MemoryBoardCache, MemoryIncidentStore, MemoryOutstanding,
     MemoryRateLimiter, MemoryScoreStore,
 };
+use crate::one_time::OneTimeStore;
 use crate::store::{ModerationStore, ScoreStore};
 use crate::testing::ManualClock;
 use crate::testing::fixture::{
     AccountStoreFixture, BoardCacheFixture, BroadcasterFixture, FactorStoreFixture, Fixture, IncidentStoreFixture,
-    ModerationStoreFixture, OutstandingActionsFixture, RateLimiterFixture, ScoreStoreFixture, VerifierFixture,
+    ModerationStoreFixture, OneTimeStoreFixture, OutstandingActionsFixture, RateLimiterFixture, ScoreStoreFixture,
+    VerifierFixture,
 };
 use crate::verifier::{ActionVerifier, HmacVerifier, KeyRing};
+
+mod one_time;
+
+use one_time::InMemory;
 
 /// Every adapter of this crate, fresh: for tests of layers, and an example of a fixture.
 #[derive(Debug)]
@@ -31,6 +37,7 @@ pub struct MemoryFixture {
     cache: Arc<MemoryBoardCache>,
     limiter: Arc<MemoryRateLimiter>,
     outstanding: MemoryOutstanding,
+    one_time: Arc<InMemory>,
     clock: ManualClock,
     broadcaster: Arc<InProcessBroadcaster>,
     verifier: Arc<HmacVerifier>,
@@ -38,6 +45,7 @@ pub struct MemoryFixture {
 
 impl Fixture for MemoryFixture {
     async fn fresh() -> Self {
+        let clock = ManualClock::default();
         Self {
             scores: Arc::default(),
             accounts: Arc::default(),
@@ -45,7 +53,8 @@ impl Fixture for MemoryFixture {
             cache: Arc::new(MemoryBoardCache::new(1024 * 1024)),
             limiter: Arc::default(),
             outstanding: MemoryOutstanding::default(),
-            clock: ManualClock::default(),
+            one_time: Arc::new(InMemory::new(clock.clone())),
+            clock,
             broadcaster: Arc::default(),
             verifier: Arc::new(HmacVerifier::new(&KeyRing::random(&RandomIds))),
         }
@@ -109,6 +118,16 @@ impl OutstandingActionsFixture for MemoryFixture {
 
     fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    async fn advance(&self, duration: Duration) {
+        self.clock.advance(duration);
+    }
+}
+
+impl OneTimeStoreFixture for MemoryFixture {
+    fn one_time_store(&self) -> Arc<dyn OneTimeStore> {
+        self.one_time.clone()
     }
 
     async fn advance(&self, duration: Duration) {

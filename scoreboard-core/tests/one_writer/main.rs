@@ -360,6 +360,33 @@ async fn who_writes_to_a_copy_is_not_believed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_has_refused_all_at_first_is_asked_again() {
+    let (store, network) = (store().await, Network::new());
+    let (_first, second) = (Node::start(&store, &network, "a").await, Node::start(&store, &network, "b").await);
+    let line = network.line("a");
+    let claimed = async || {
+        line.claim(&BoardId::main()).await.expect("it is said");
+        settle().await;
+    };
+    // Another comes in between, so that from now on it matters who writes.
+    second.counts(0, "main").await;
+    let _ = store.apply(&[change(1_000, "main")]).await.expect("memory");
+    second.counts(5, "main").await;
+    for number in 1..4 {
+        claimed().await;
+        // None is a change that anybody may ask for.
+        let asked = [Change { origin: Origin::Correction, ..change(number, "main") }];
+        let refused = second.group.apply(&asked).await.expect("applied").remove(0);
+        assert!(matches!(refused, Outcome::Refused(_)), "{refused:?}");
+        assert_eq!(network.batches(), usize::from(number), "it was asked");
+    }
+    claimed().await;
+    second.counts(4, "main").await;
+    assert_eq!(network.batches(), 4);
+    counted(&store, 4).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_was_held_back_is_not_applied() {
     let (store, network) = (store().await, Network::new());
     let writer = OneWriter::new(Arc::new(store.clone()), None, network.line("a"), Arc::new(Now(20_000)));

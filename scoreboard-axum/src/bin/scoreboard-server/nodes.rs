@@ -49,7 +49,8 @@ impl Nodes {
             Err(error) if error.kind() == ErrorKind::Refused => return Err(cannot(cause(&error))),
             Err(error) => tracing::warn!(
                 error = %Chain(&error),
-                "Redis is not there yet: until it is, this server counts its part of the quotas and keeps answers by itself"
+                "Redis is not there yet: until it is, this server counts its part of the quotas and keeps answers by itself; \
+                 `redis.url` begins with rediss where Redis speaks TLS, and with redis where it does not"
             ),
         }
         let shared = Arc::new(RedisRateLimiter::new(redis.clone()));
