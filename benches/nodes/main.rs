@@ -1,4 +1,4 @@
-//! One, two and three servers on one board of one PostgreSQL and one Redis; and reads while they take all the updates they can. Each of these clusters has a
+//! One, two and three servers on one board of one PostgreSQL and one Redis; and reads while servers take all the updates they can. Each of these clusters has a
 //! database server and a Redis of its own, with room for all of it: what one has written last does not put the others' tables out of its memory, and no tidying up is billed to
 //! them.
 //!
@@ -9,8 +9,10 @@
 //! - With a quarter of a core each, as on small machines of their own: each that comes brings what it works with. What counts is how much they take together, updates a second.
 //!   (It takes root, for the kernel's control groups.)
 //!
-//! Reads are timed one by one, of a board that is at rest, each of a page that nobody has asked for before: at the first server, which loads it from the
-//! store; at the second, which finds it in Redis; there again, where it is near now. And of the board that is moving.
+//! Reads are timed one by one when all of this is done, at servers of their own: no cluster that is compared has more writes than the others.
+//! They are of boards that are at rest, each of a page that nobody has asked for before: at the first server, which loads it from the ranks in
+//! its memory; at the second, which finds it in Redis; there again, where it is near now; at a third, which has no ranks in memory, from the
+//! database. And of the board that is moving. The servers' metrics say how many of them were what they are called.
 //!
 //! Run with `cargo bench --bench nodes`. Needs PostgreSQL and Redis (Debian: `postgresql`, `redis-server`), which it starts for itself.
 
@@ -38,7 +40,6 @@ use busy::Busy;
 use futures_util::future::join_all;
 use load::{Load, Opened};
 use quota::Quota;
-use reads::Reads;
 use support::place::Place;
 use support::postgres;
 use support::redis::Process;
@@ -101,11 +102,17 @@ fn main() {
 }
 
 async fn run() {
+    compare().await;
+    reads::run().await;
+    println!("\nAgain: cargo bench --bench nodes");
+}
+
+/// What servers do beside each other. They and all of their own are gone then.
+async fn compare() {
     let mut clusters = Vec::new();
     for shape in shapes() {
         clusters.push(Cluster::of(shape).await);
     }
-    let mut reads = Reads::new(&clusters[1]).await;
     let (mut rounds, mut limited) = (Vec::new(), Vec::new());
     for round in 0..FIRST_ROUNDS + ROUNDS {
         let mut measured = Vec::new();
@@ -114,10 +121,6 @@ async fn run() {
         }
         let quotas = limited_rounds(&mut clusters[..LIMITED]).await;
         eprintln!("round {} of {}: {}", round + 1, FIRST_ROUNDS + ROUNDS, rates(&measured, &quotas));
-        let requests = clusters[1].requests(MEASURED);
-        let opened = clusters[1].open().await;
-        let (under_load, ()) = tokio::join!(load(opened, requests, MEASURED), reads.round(MEASURED));
-        assert!(under_load > 0, "the writers write");
         if round >= FIRST_ROUNDS {
             rounds.push(measured);
             limited.push(quotas);
@@ -131,8 +134,6 @@ async fn run() {
         Ok(limited) => report(&limited),
         Err(error) => println!("not measured: a server could not be limited: {error}"),
     }
-    reads.report();
-    println!("\nAgain: cargo bench --bench nodes");
     for cluster in &clusters {
         // Which also looks that the versions are contiguous.
         cluster.servers[0].assert_verified();
@@ -140,33 +141,44 @@ async fn run() {
 }
 
 /// Servers that share a board.
-pub(crate) struct Cluster {
-    pub(crate) servers: Vec<Server>,
+struct Cluster {
+    servers: Vec<Server>,
     loads: Vec<Load>,
     signer: Signer,
     rate: f64,
     /// Behind the servers, which go first.
-    database: postgres::server::Server,
+    database: postgres::Server,
     _redis: Process,
 }
 
 impl Cluster {
     async fn of(Shape { servers, threads }: Shape) -> Self {
+        let mut cluster = Self::of_one(threads, &[]).await;
+        while cluster.servers.len() < servers {
+            let next = cluster.servers[0].start_beside().await;
+            cluster.servers.push(next);
+        }
+        cluster.connected().await
+    }
+
+    /// The first server, with these settings of its own, that those beside it will have as well.
+    async fn of_one(threads: usize, own: &[(&str, &str)]) -> Self {
         let redis = Process::start(&[]);
         let (url, workers) = (redis.url(), threads.to_string());
         let shared = [("SCOREBOARD_REDIS__URL", url.as_str()), ("TOKIO_WORKER_THREADS", &workers)];
-        let settings: Vec<_> = UNLIMITED.into_iter().chain(BESIDE).chain(shared).collect();
-        let database = postgres::server::Server::start(&["shared_buffers=512MB", "max_wal_size=8GB"]);
+        let settings = [UNLIMITED.as_slice(), &BESIDE, &shared, own].concat();
+        let database = postgres::Server::start(&["shared_buffers=512MB", "max_wal_size=8GB"]);
         let first = Server::start_as(Place::At(database.url().to_owned()), &settings, &[]).await;
         let users = User::register_many(first.address(), "bench", CONNECTIONS).await;
         let signer = Signer::new(&first, &users);
-        let mut started = vec![first];
-        while started.len() < servers {
-            let next = started[0].start_beside().await;
-            started.push(next);
-        }
-        let loads = join_all(started.iter().map(|server| Load::connect(server.address(), CONNECTIONS / servers))).await;
-        Self { database, _redis: redis, servers: started, loads, signer, rate: 15_000.0 }
+        Self { servers: vec![first], loads: Vec::new(), signer, rate: 15_000.0, database, _redis: redis }
+    }
+
+    /// The clients spread over all servers that there are now.
+    async fn connected(mut self) -> Self {
+        let each = CONNECTIONS / self.servers.len();
+        self.loads = join_all(self.servers.iter().map(|server| Load::connect(server.address(), each))).await;
+        self
     }
 
     /// For each server more than the fastest round so far would have needed of all: whichever takes the most, none runs out before the others.

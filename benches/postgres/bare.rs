@@ -6,10 +6,10 @@ use std::time::Duration;
 use scoreboard_postgres::sqlx::postgres::PgConnection;
 use scoreboard_postgres::sqlx::types::Uuid;
 use scoreboard_postgres::sqlx::{self, Connection};
+use scoreboard_postgres::{Config, PostgresStore};
 use tokio::time::Instant;
 
-use crate::database::ROWS;
-use crate::support::postgres::Schema;
+use crate::support::postgres::Server;
 
 const USERS: usize = 512;
 
@@ -32,7 +32,6 @@ type Reached = (i64, i64, i64);
 
 /// One client that knows all scores, and so reads nothing.
 pub(crate) struct Bare {
-    _schema: Schema,
     client: PgConnection,
     users: Vec<Uuid>,
     scores: BTreeMap<Uuid, Reached>,
@@ -40,28 +39,29 @@ pub(crate) struct Bare {
 }
 
 impl Bare {
-    pub(crate) async fn prepare() -> Self {
-        let schema = Schema::create().await;
-        schema.store().await.close().await;
-        let client = PgConnection::connect(schema.url()).await.expect("it connects");
+    /// On a database of its own.
+    pub(crate) async fn prepare(database: &Server) -> Self {
+        let config = Config::from_url(database.url()).expect("a URL");
+        PostgresStore::open(&config).await.expect("it makes its tables").close().await;
+        let client = PgConnection::connect(database.url()).await.expect("it connects");
         let users = (0..USERS).map(|_| Uuid::now_v7()).collect();
-        Self { _schema: schema, client, users, scores: BTreeMap::new(), version: 0 }
+        Self { client, users, scores: BTreeMap::new(), version: 0 }
     }
 
-    /// How many rows it wrote.
-    pub(crate) async fn batches(&mut self, duration: Duration) -> f64 {
-        let (started, mut rows) = (Instant::now(), 0);
+    /// How many rows it wrote in batches of so many.
+    pub(crate) async fn batches(&mut self, rows: usize, duration: Duration) -> f64 {
+        let (started, mut written) = (Instant::now(), 0);
         while started.elapsed() < duration {
-            self.batch().await;
-            rows += ROWS;
+            self.batch(rows).await;
+            written += rows;
         }
-        rows as f64
+        written as f64
     }
 
-    async fn batch(&mut self) {
+    async fn batch(&mut self, rows: usize) {
         let mut moved = BTreeMap::new();
         let (mut ids, mut users, mut previous, mut reached) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        for _ in 0..ROWS {
+        for _ in 0..rows {
             let (id, user) = (Uuid::now_v7(), self.users[rand::random_range(0..USERS)]);
             let before = self.scores.get(&user).copied();
             self.version += 1;

@@ -2,18 +2,10 @@
 
 use std::path::Path;
 
-use crate::support::postgres::server::{Server, server};
+use crate::support::postgres::Server;
 
 /// The CPU time of all processes of a database, from a moment on.
 pub(crate) struct Busy<'s>(&'s Server, f64);
-
-impl Busy<'static> {
-    /// Of the one that is started for all.
-    #[allow(dead_code, reason = "not all have the same database")]
-    pub(crate) fn start() -> Self {
-        Self::of(server())
-    }
-}
 
 impl<'s> Busy<'s> {
     pub(crate) fn of(server: &'s Server) -> Self {
