@@ -9,7 +9,8 @@
 //! rounds take turns, so that a machine that is busier for a while is so for all. The CPU time of the round's own database is counted too:
 //! on few cores our server and the load take most of the rest.
 //!
-//! How large the batches are, and how many threads `pgbench` has, is tried before, on one more: what does best is what is compared.
+//! Batches of (c) and (d) have as many rows as there are clients of the server, which can wait for one commit together; what larger and smaller
+//! ones of (c) do, and how many threads of `pgbench` do best, is tried before, on one more database.
 //!
 //! Run with `cargo bench --bench postgres`. Needs PostgreSQL with `pgbench` (Debian: `postgresql`), which it starts for itself.
 
@@ -96,8 +97,8 @@ async fn run() {
             ours.round().await,
             database::round(&databases[1], async { flow.transactions(CLIENTS, best.threads, MEASURED) }).await,
             one.round().await,
-            database::round(&databases[3], batches.batches(best.rows, MEASURED)).await,
-            database::round(&databases[4], bare.batches(best.rows, MEASURED)).await,
+            database::round(&databases[3], batches.batches(CONNECTIONS, MEASURED)).await,
+            database::round(&databases[4], bare.batches(CONNECTIONS, MEASURED)).await,
         ];
         if round >= FIRST_ROUNDS {
             rounds.push(measured);
@@ -112,7 +113,9 @@ async fn run() {
 
 /// What did best when it was tried.
 struct Best {
+    /// In a batch of (c), and how many of them a second of the database's CPU time.
     rows: usize,
+    rate: f64,
     threads: usize,
 }
 
@@ -132,14 +135,15 @@ impl Best {
         }
         let [rows, threads] = [best(&ROWS, &of_rows), best(&THREADS, &of_threads)];
         println!(
-            "tried: rows in a batch of (c), per second of database CPU: {}; (c) and (d) have {rows}",
+            "tried: rows in a batch of (c), per second of database CPU: {}; (c) and (d) have {CONNECTIONS}, as many as wait at the server",
             said(&ROWS, &of_rows)
         );
         println!(
             "tried: threads of pgbench for {CLIENTS} clients, per second: {}; (a) has {threads}\n",
             said(&THREADS, &of_threads)
         );
-        Self { rows, threads }
+        let rate = of_rows.iter().copied().fold(0.0, f64::max);
+        Self { rows, rate, threads }
     }
 }
 
@@ -219,13 +223,13 @@ impl<'d> Updates<'d> {
 }
 
 fn names(best: &Best) -> [String; SUBJECTS] {
-    let Best { rows, threads } = best;
+    let threads = best.threads;
     [
         format!("update over HTTP, {CONNECTIONS} clients"),
         format!("(a) pgbench, UPDATE + INSERT, {CLIENTS} clients, -j {threads}"),
         format!("(b) update, one a transaction, {FEW_CONNECTIONS} clients"),
-        format!("(c) bare SQL, (a)'s tables, {rows} rows a batch"),
-        format!("(d) bare SQL, the server's, {rows} rows a batch"),
+        format!("(c) bare SQL, (a)'s tables, {CONNECTIONS} rows a batch"),
+        format!("(d) bare SQL, the server's, {CONNECTIONS} rows a batch"),
     ]
 }
 
@@ -263,6 +267,12 @@ fn report(rounds: &[[Round; SUBJECTS]], best: &Best) {
         let [lowest, highest] = [ratios().fold(f64::INFINITY, f64::min), ratios().fold(0.0, f64::max)];
         println!("{name:<40} {:>8.2} {lowest:>8.2} {highest:>8.2}   {aim}", median(ratios()));
     }
+    let own = median(rounds.iter().map(|round| round[0].per_database_second));
+    println!(
+        "{:<40} {:>8.2}   as it was tried before the rounds",
+        format!("update : (c) at {} rows", best.rows),
+        own / best.rate
+    );
 }
 
 fn median(values: impl Iterator<Item = f64>) -> f64 {
