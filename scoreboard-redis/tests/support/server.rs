@@ -18,7 +18,7 @@ const WATCH: &str = r#"
 folder=$1; shift
 "$@" >>"$folder/log" 2>&1 </dev/null &
 server=$!
-echo "$server" >"$folder/pid"
+echo "$server" >"$folder/pid.new"; mv "$folder/pid.new" "$folder/pid"
 read -r word
 kill -KILL "$server" 2>/dev/null
 wait "$server" 2>/dev/null
@@ -70,6 +70,9 @@ impl Process {
     }
 
     fn run(&mut self) {
+        // That of before, which the watcher may write anew only after the server answers.
+        let written = self.folder.join("pid");
+        drop(std::fs::remove_file(&written));
         let mut child = Command::new("sh")
             .args(["-c", WATCH, "sh"])
             .arg(&self.folder)
@@ -86,7 +89,7 @@ impl Process {
         let input = child.stdin.take().expect("it has an input");
         self.watcher = Some((child, input));
         let limit = Instant::now() + Duration::from_secs(20);
-        while !answers(self.port) {
+        while !(answers(self.port) && written.exists()) {
             let log = std::fs::read_to_string(self.folder.join("log")).unwrap_or_default();
             assert!(
                 Instant::now() < limit,
