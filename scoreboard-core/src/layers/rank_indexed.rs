@@ -85,7 +85,8 @@ impl Default for RankIndexedConfig {
 /// A receipt's rank stays `null`: a replay's receipt must be the first one, and what the rank was then is known to nobody later.
 ///
 /// It stands *below* [`GroupCommit`](crate::GroupCommit): give it to [`Scoreboard::builder`](crate::Scoreboard::builder), and run
-/// [`follow`](Self::follow) as a task, by which it is filled too.
+/// [`follow`](Self::follow) as a task, by which it is filled too. The store below it is the one to compare cached answers with:
+/// [`with_audit_store`](crate::Builder::with_audit_store).
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
