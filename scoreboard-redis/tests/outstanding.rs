@@ -7,17 +7,15 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use scoreboard_core::memory::MemoryOutstanding;
-use scoreboard_core::testing::{Fixture, OutstandingActionsFixture};
+use scoreboard_core::testing::OutstandingActionsFixture;
 use scoreboard_core::{
     ActionId, ErrorKind, FallbackOutstanding, OutstandingAction, OutstandingActions, Started, Timestamp, UserId,
 };
 use scoreboard_redis::{Config, Redis, RedisOutstanding};
-use support::clocks::Moved;
+use support::clocks::{Moved, OnMoved};
 use support::server::Process;
 use support::{chain, config, shared_cluster, single};
-use tokio::sync::MutexGuard;
 use tokio::time::Instant;
 
 const FIVE: NonZeroU32 = NonZeroU32::new(5).expect("five");
@@ -25,68 +23,28 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// What a node's own clock shows: nothing that counts.
 const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
-/// A count on a server whose clock the suite moves.
-#[derive(Debug)]
-struct MovedFixture {
-    outstanding: RedisOutstanding,
-    server: Mutex<MutexGuard<'static, Moved>>,
-}
+impl<const IS_CLUSTER: bool> OutstandingActionsFixture for OnMoved<RedisOutstanding, IS_CLUSTER> {
+    fn outstanding_actions(&self) -> Arc<dyn OutstandingActions> {
+        self.adapter.clone()
+    }
 
-impl MovedFixture {
-    fn on(server: MutexGuard<'static, Moved>) -> Self {
-        let outstanding = RedisOutstanding::new(support::redis(&server.url));
-        Self { outstanding, server: Mutex::new(server) }
+    fn now(&self) -> Timestamp {
+        self.now()
+    }
+
+    async fn advance(&self, duration: Duration) {
+        self.advance(duration);
     }
 }
-
-#[derive(Debug)]
-struct Single(MovedFixture);
-
-impl Fixture for Single {
-    async fn fresh() -> Self {
-        Self(MovedFixture::on(Moved::single().await))
-    }
-}
-
-#[derive(Debug)]
-struct OnCluster(MovedFixture);
-
-impl Fixture for OnCluster {
-    async fn fresh() -> Self {
-        Self(MovedFixture::on(Moved::cluster().await))
-    }
-}
-
-macro_rules! moved {
-    ($($fixture:ty),*) => {
-        $(
-            impl OutstandingActionsFixture for $fixture {
-                fn outstanding_actions(&self) -> Arc<dyn OutstandingActions> {
-                    Arc::new(self.0.outstanding.clone())
-                }
-
-                fn now(&self) -> Timestamp {
-                    self.0.server.lock().now()
-                }
-
-                async fn advance(&self, duration: Duration) {
-                    self.0.server.lock().advance(duration);
-                }
-            }
-        )*
-    };
-}
-
-moved!(Single, OnCluster);
 
 mod on_one_server {
-    use super::Single;
-    scoreboard_core::outstanding_actions_conformance!(Single);
+    use super::*;
+    scoreboard_core::outstanding_actions_conformance!(OnMoved<RedisOutstanding, false>);
 }
 
 mod on_a_cluster {
-    use super::OnCluster;
-    scoreboard_core::outstanding_actions_conformance!(OnCluster);
+    use super::*;
+    scoreboard_core::outstanding_actions_conformance!(OnMoved<RedisOutstanding, true>);
 }
 
 fn user(name: &str) -> UserId {

@@ -320,7 +320,7 @@ impl OneWriter {
                 "its database is not the one that this node knows, or not any more"
             }
             // It has refused all, and nothing shows in which store: this node decides by its own, and asks it again.
-            Ok(answer) if !self.was_confirmed(node) && answer.outcomes.iter().all(|told| told.receipt().is_none()) => {
+            Ok(answer) if answer.outcomes.iter().all(|told| told.receipt().is_none()) && !self.was_confirmed(node) => {
                 return None;
             }
             Ok(answer) if !self.is_confirmed(node, &answer).await => "what it has written is not in the store",

@@ -3,11 +3,12 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use scoreboard_core::Timestamp;
-use scoreboard_core::testing::ManualClock;
+use scoreboard_core::testing::{Fixture, ManualClock};
+use scoreboard_redis::{Redis, RedisOneTimeStore, RedisOutstanding, RedisRateLimiter};
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::cluster::Cluster;
@@ -77,4 +78,51 @@ impl Moved {
 
 fn clock_file(folder: &Path) -> std::path::PathBuf {
     folder.join("clock")
+}
+
+/// An adapter that goes by its server's own clock.
+pub(crate) trait ByItsClock: Send + Sync + 'static {
+    fn on(redis: Redis) -> Self;
+}
+
+impl ByItsClock for RedisRateLimiter {
+    fn on(redis: Redis) -> Self {
+        Self::new(redis)
+    }
+}
+
+impl ByItsClock for RedisOutstanding {
+    fn on(redis: Redis) -> Self {
+        Self::new(redis)
+    }
+}
+
+impl ByItsClock for RedisOneTimeStore {
+    fn on(redis: Redis) -> Self {
+        Self::new(redis)
+    }
+}
+
+/// A fixture of one: on a server, or on a cluster, whose clock the suite moves.
+#[derive(Debug)]
+pub(crate) struct OnMoved<A, const IS_CLUSTER: bool> {
+    pub(crate) adapter: Arc<A>,
+    server: parking_lot::Mutex<MutexGuard<'static, Moved>>,
+}
+
+impl<A: ByItsClock, const IS_CLUSTER: bool> Fixture for OnMoved<A, IS_CLUSTER> {
+    async fn fresh() -> Self {
+        let server = if IS_CLUSTER { Moved::cluster().await } else { Moved::single().await };
+        Self { adapter: Arc::new(A::on(super::redis(&server.url))), server: parking_lot::Mutex::new(server) }
+    }
+}
+
+impl<A, const IS_CLUSTER: bool> OnMoved<A, IS_CLUSTER> {
+    pub(crate) fn now(&self) -> Timestamp {
+        self.server.lock().now()
+    }
+
+    pub(crate) fn advance(&self, duration: Duration) {
+        self.server.lock().advance(duration);
+    }
 }

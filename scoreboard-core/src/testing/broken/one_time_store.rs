@@ -116,10 +116,8 @@ impl OneTimeStore for Altered {
             (Alteration::TakenAgain | Alteration::LookThenTake, Some(taken)) => {
                 self.taken.lock().insert(*name, taken.clone());
             }
-            (Alteration::TakenAgain, None) => return Ok(self.taken.lock().get(name).cloned()),
-            (Alteration::LookThenTake, None) => {
-                let seen = self.taken.lock().get(name).cloned();
-                return Ok(seen);
+            (Alteration::TakenAgain | Alteration::LookThenTake, None) => {
+                return Ok(self.taken.lock().get(name).cloned());
             }
             (Alteration::UnknownIsEmpty, None) => return Ok(Some(Vec::new())),
             _ => {}
