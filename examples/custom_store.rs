@@ -6,15 +6,15 @@
 //!
 //! Run with `cargo run --example custom_store`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use scoreboard::{
-    ActionId, ActionKind, Ahead, Batch, Board, BoardId, BoardSpec, BoardState, Change, ChangeBoard, CreateBoard, Epoch,
-    IssueRequest, LogRow, Outcome, PageQuery, Points, PointsRule, Position, Range, RankStyle, Ranked, RankedPage,
-    RankedUsers, Reached, Scan, Score, ScoreRank, ScoreStore, Scoreboard, Season, TopQuery, UserId, Version,
-    rank_entries,
+    ActionId, ActionKind, Admissions, Ahead, Batch, Board, BoardId, BoardSpec, BoardState, Change, ChangeBoard,
+    CreateBoard, Epoch, IssueRequest, LogRow, Outcome, PageQuery, Points, PointsRule, Position, Range, RankStyle,
+    Ranked, RankedPage, RankedUsers, Reached, Scan, Score, ScoreRank, ScoreStore, Scoreboard, Season, TopQuery, UserId,
+    Version, rank_entries,
 };
 
 type Result<T, E = scoreboard::BackendError> = std::result::Result<T, E>;
@@ -63,11 +63,13 @@ pub(crate) struct LogStore(Mutex<Logs>);
 struct Logs {
     epoch: Epoch,
     boards: BTreeMap<BoardId, Log>,
+    /// Beside the log: when changes were admitted that may still matter to a quota.
+    admissions: HashMap<(BoardId, UserId), Admissions>,
 }
 
 impl Default for Logs {
     fn default() -> Self {
-        Self { epoch: Epoch::new(1), boards: BTreeMap::new() }
+        Self { epoch: Epoch::new(1), boards: BTreeMap::new(), admissions: HashMap::new() }
     }
 }
 
@@ -81,7 +83,7 @@ impl LogStore {
 impl ScoreStore for LogStore {
     async fn create_board(&self, spec: &BoardSpec) -> Result<CreateBoard> {
         let mut logs = self.lock();
-        let Logs { epoch, boards } = &mut *logs;
+        let Logs { epoch, boards, .. } = &mut *logs;
         if boards.contains_key(&spec.id) {
             return Ok(CreateBoard::AlreadyExists);
         }
@@ -125,7 +127,9 @@ impl ScoreStore for LogStore {
             let key = (change.board.clone(), change.user_id, change.kind.clone(), at_most.since);
             batch.counts.insert(key, count);
         }
+        batch.admissions = std::mem::take(&mut logs.admissions);
         let decided = batch.decide(changes);
+        logs.admissions = decided.admissions;
         for (id, row) in decided.rows {
             logs.boards.get_mut(&id).expect("only boards that the batch was given").rows.push(row);
         }

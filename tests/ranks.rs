@@ -65,6 +65,7 @@ async fn play(store: &dyn ScoreStore, board: &BoardId, users: u64, changes: u64,
                 origin: Origin::Record,
                 at: Timestamp::from_millis(1_700_000_000_000),
                 at_most: None,
+                admitted: None,
             })
             .collect();
         assert_eq!(store.apply(&batch).await.expect("a working store").len(), batch.len());

@@ -82,6 +82,7 @@ impl Storm {
             origin: if self.draw(10) == 0 { Origin::Record } else { Origin::Action },
             at: SystemClock.now(),
             at_most: None,
+            admitted: None,
         }
     }
 

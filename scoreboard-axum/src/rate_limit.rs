@@ -192,7 +192,7 @@ pub(crate) fn limited(
 pub(crate) fn add_usage(headers: &mut HeaderMap, usage: &Usage) {
     const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
     const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
-    let Usage { policy, quota, remaining, retry_after, reset_after } = usage;
+    let Usage { policy, quota, remaining, retry_after, reset_after, .. } = usage;
     // With nothing left, what matters is when there is one again, not when all are.
     let wait = whole_seconds(if *remaining == 0 { *retry_after } else { *reset_after });
     // A window rounded down could be shorter than the wait in it. A clock that was set back makes the wait itself longer: `Retry-After`
@@ -223,7 +223,7 @@ pub(crate) fn whole_seconds(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use scoreboard_core::Algorithm;
+    use scoreboard_core::{Algorithm, Timestamp};
 
     use super::*;
 
@@ -246,7 +246,8 @@ mod tests {
             };
             let [retry_after, reset_after] = [retry_after, reset_after].map(Duration::from_micros);
             let mut headers = HeaderMap::new();
-            add_usage(&mut headers, &Usage { policy: "generate_action", quota, remaining, retry_after, reset_after });
+            let (policy, at) = ("generate_action", Timestamp::from_millis(0));
+            add_usage(&mut headers, &Usage { policy, quota, at, remaining, retry_after, reset_after });
             let (window, wait) = (number(&headers, "ratelimit-policy", "w="), number(&headers, "ratelimit", "t="));
             prop_assert!(wait <= window);
             prop_assert!(Duration::from_secs(window) >= quota.period);

@@ -182,6 +182,7 @@ fn change(round: u64, user: u64) -> Change {
         origin: Origin::Action,
         at: ManualClock::START.plus(Duration::from_millis(round * 180_000 + uneven)),
         at_most: None,
+        admitted: None,
     }
 }
 

@@ -31,6 +31,7 @@ fn change(n: u128) -> Change {
         origin: Origin::Action,
         at: Timestamp::from_millis(NOW),
         at_most: None,
+        admitted: None,
     }
 }
 

@@ -5,7 +5,9 @@ use std::collections::{HashMap, HashSet};
 use crate::board::{BoardSpec, Season};
 use crate::clock::Timestamp;
 use crate::ids::{ActionId, BoardId, KindId, UserId};
-use crate::store::{AtMost, Change, LogRow, Origin, Outcome, Reached, Refusal, Restriction, RowDigest, Visibility};
+use crate::store::{
+    Admissions, AtMost, Change, LogRow, Origin, Outcome, Reached, Refusal, Restriction, RowDigest, Visibility,
+};
 use crate::version::Position;
 
 /// What a store has read, under the locks of its transaction, before it decides a batch.
@@ -23,6 +25,8 @@ pub struct Batch {
     pub restrictions: HashMap<UserId, Restriction>,
     /// For each change with an [`AtMost`]: how many log rows of its kind its user has on its board since then.
     pub counts: HashMap<CountKey, u32>,
+    /// Of the users who have a score: when their changes were admitted, as far as it matters. One that is left out has none.
+    pub admissions: HashMap<(BoardId, UserId), Admissions>,
     /// Of the ids of [signed actions](Origin::Action), those below this one belong to a log that is archived: `None` where no log is.
     pub actions_from: Option<ActionId>,
 }
@@ -56,6 +60,8 @@ pub struct Decided {
     pub scores: HashMap<(BoardId, UserId), Reached>,
     /// What restricted users have now, each one's last only: kept aside, and what others are shown of them stays.
     pub withheld: HashMap<(BoardId, UserId), Reached>,
+    /// Of those users when their changes were admitted, and of others nothing new: all that is to be kept beside `scores` and `withheld`.
+    pub admissions: HashMap<(BoardId, UserId), Admissions>,
     /// The boards that moved.
     pub boards: HashMap<BoardId, BoardState>,
 }
@@ -73,6 +79,7 @@ impl Batch {
             };
             decided.outcomes.push(outcome);
         }
+        decided.admissions = self.admissions;
         let moved: HashSet<&BoardId> = decided.rows.iter().map(|(board, _)| board).collect();
         decided.boards = self.boards.into_iter().filter(|(board, _)| moved.contains(board)).collect();
         decided
@@ -114,6 +121,9 @@ impl Batch {
             }
         }
         let user = (change.board.clone(), change.user_id);
+        if let (Some(admitted), Some(admissions)) = (&change.admitted, self.admissions.get(&user)) {
+            admissions.room_for(admitted).map_err(Refusal::OverQuota)?;
+        }
         let previous = self.scores.get(&user).copied();
         let score = board
             .spec
@@ -144,7 +154,10 @@ impl Batch {
         board.head = row.digest;
         let receipt = row.receipt(&change.board, false);
         let reached = Reached::after(previous, score, board.position.version, change.at);
-        if previous != Some(reached) || restriction.is_some() {
+        if let Some(admitted) = &change.admitted {
+            self.admissions.entry(user.clone()).or_default().add(admitted);
+        }
+        if previous != Some(reached) || restriction.is_some() || change.admitted.is_some() {
             self.scores.insert(user.clone(), reached);
             let kept = if restriction.is_none() { &mut decided.scores } else { &mut decided.withheld };
             kept.insert(user, reached);

@@ -145,9 +145,9 @@ pub use rank_index::{IndexPage, Percentile, RankIndex};
 pub use ranking::{Ahead, Direction, Operator, Order, OrderKey, RankStyle, TieBreak};
 pub use score::{MAX_SCORE, Points, Score};
 pub use store::{
-    AppliedChange, AtMost, Becomes, CarriedOut, Change, ChangeBoard, CreateBoard, Effects, LogRow, Moderated,
-    Moderation, ModerationAct, ModerationRefusal, ModerationStore, Origin, Outcome, Own, Reached, Receipt, Refusal,
-    Restricted, Restriction, RowDigest, Scan, ScoreStore, Shift, Visibility,
+    Admissions, Admitted, AppliedChange, AtMost, Becomes, CarriedOut, Change, ChangeBoard, CreateBoard, Effects,
+    LogRow, Moderated, Moderation, ModerationAct, ModerationRefusal, ModerationStore, Origin, Outcome, Own, Reached,
+    Receipt, Refusal, Restricted, Restriction, RowDigest, Scan, ScoreStore, Shift, Visibility,
 };
 pub use turns::{Turn, Turns};
 pub use verifier::{ActionVerifier, HmacVerifier, KeyRing, Secret};

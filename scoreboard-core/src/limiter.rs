@@ -92,6 +92,8 @@ pub struct Usage {
     pub policy: &'static str,
     /// The quota.
     pub quota: Quota,
+    /// When this was so, by the clock that the quota is counted by.
+    pub at: Timestamp,
     /// How many more would be admitted now.
     pub remaining: u32,
     /// When one more will be admitted: zero while `remaining` is not.

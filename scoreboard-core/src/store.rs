@@ -12,12 +12,14 @@ use crate::ranking::RankStyle;
 use crate::score::Score;
 use crate::version::{Epoch, Position, Version};
 
+mod admissions;
 mod applied_change;
 mod change;
 mod log_row;
 mod moderation;
 mod row_digest;
 
+pub use admissions::{Admissions, Admitted};
 pub use applied_change::{AppliedChange, Becomes};
 pub use change::{AtMost, Change, Origin, Outcome, Receipt, Refusal};
 pub use log_row::{LogRow, Reached, Visibility};
@@ -139,8 +141,11 @@ pub trait ScoreStore: fmt::Debug + Send + Sync + 'static {
     /// - In this order a change is: replayed if its id counted before with its fingerprint, refused as
     ///   [`FingerprintMismatch`](Refusal::FingerprintMismatch) if with another one, and otherwise refused as
     ///   [`Correction`](Refusal::Correction), [`UnknownBoard`](Refusal::UnknownBoard), [`Archived`](Refusal::Archived), [`Banned`](Refusal::Banned),
-    ///   [`SeasonOver`](Refusal::SeasonOver), [`AboveCount`](Refusal::AboveCount) or [`ScoreOutOfRange`](Refusal::ScoreOutOfRange), or applied. A refused one takes no version and spoils no other.
+    ///   [`SeasonOver`](Refusal::SeasonOver), [`AboveCount`](Refusal::AboveCount), [`OverQuota`](Refusal::OverQuota) or
+    ///   [`ScoreOutOfRange`](Refusal::ScoreOutOfRange), or applied. A refused one takes no version and spoils no other.
     /// - Concurrent calls are as if made one after the other.
+    /// - By when changes were [`admitted`](Change::admitted), one that comes within five seconds of those admitted with it is counted where it was
+    ///   admitted. A new season begins anew; and where a moderator decides about a user, what is known of them may be forgotten.
     ///
     /// # Errors
     ///

@@ -24,6 +24,7 @@ fn change(n: u32, user: u32) -> Change {
         origin: Origin::Action,
         at: Timestamp::from_millis(i64::from(n)),
         at_most: None,
+        admitted: None,
     }
 }
 

@@ -18,6 +18,8 @@ struct Shared {
     limiter: Mutex<MemoryRateLimiter>,
     gone: AtomicBool,
     calls: AtomicU32,
+    /// By how much its clock is ahead of its callers'.
+    ahead: Mutex<Duration>,
 }
 
 #[async_trait]
@@ -28,7 +30,8 @@ impl RateLimiter for Shared {
             return Err(BackendError::new(ErrorKind::Unavailable, "shared", "take"));
         }
         let limiter = self.limiter.lock().clone();
-        limiter.take(cells, now).await
+        let ahead = *self.ahead.lock();
+        limiter.take(cells, now.plus(ahead)).await
     }
 }
 
@@ -197,6 +200,23 @@ async fn ten_at_one_of_three_nodes_are_sixteen_in_that_minute_when_the_shared_li
         assert_eq!(come(&all, "alice", millis, 30).await, 0, "and no more in that minute");
     }
     assert_eq!(come(&all[..1], "alice", 60_000, 30).await, 3, "while it is away each has its part");
+}
+
+/// By the shared limiter's clock, which its nodes' clocks need not show: so times are alike before and after it has gone, whoever says them.
+#[tokio::test]
+async fn while_the_shared_limiter_is_gone_its_clock_goes_on() {
+    let shared = Arc::<Shared>::default();
+    *shared.ahead.lock() = Duration::from_secs(600);
+    let limiter = over(&shared, 2);
+    let at = |usage: Result<Usage, Usage>| {
+        let millis = |usage: Usage| usage.at.as_millis();
+        usage.map(millis).map_err(millis)
+    };
+    assert_eq!(at(take(&limiter, "alice", "4/min", 1000).await), Ok(601_000));
+    shared.gone.store(true, Ordering::Relaxed);
+    assert_eq!(at(take(&limiter, "alice", "4/min", 3000).await), Ok(603_000));
+    assert_eq!(at(take(&limiter, "alice", "4/min", 4000).await), Err(604_000), "half of four, and one before");
+    assert_eq!(at(take(&limiter, "alice", "4/min", 61_000).await), Ok(661_000), "a minute after the first");
 }
 
 #[tokio::test]

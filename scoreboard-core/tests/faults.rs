@@ -29,6 +29,7 @@ fn change(ids: &SeededIds, user: u8) -> Change {
         origin: Origin::Action,
         at: ManualClock::START,
         at_most: None,
+        admitted: None,
     }
 }
 

@@ -172,6 +172,7 @@ impl World {
             origin: Origin::Action,
             at: ManualClock::START.plus(Duration::from_secs(self.now)),
             at_most: None,
+            admitted: None,
         };
         let outcomes = self.store.apply(&[change]).await.expect("memory");
         assert!(outcomes[0].receipt().is_some());

@@ -57,6 +57,7 @@ impl World {
                 origin,
                 at: ManualClock::START.plus(Duration::from_secs(20 * self.next as u64)),
                 at_most: None,
+                admitted: None,
             };
             let outcomes = self.store.apply(&[change]).await.expect("it counts");
             assert!(outcomes[0].receipt().is_some());

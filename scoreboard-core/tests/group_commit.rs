@@ -156,6 +156,7 @@ fn change(n: u8) -> Change {
         origin: Origin::Action,
         at: Timestamp::from_millis(1),
         at_most: None,
+        admitted: None,
     }
 }
 

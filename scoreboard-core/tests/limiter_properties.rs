@@ -57,6 +57,7 @@ impl Oracle {
         Usage {
             policy: cell.policy,
             quota: cell.quota,
+            at: Timestamp::from_millis(now),
             remaining: limit.saturating_sub(counting.len() as u32),
             retry_after: until(over.and_then(|over| counting.get(over))),
             reset_after: until(counting.last()),

@@ -86,7 +86,7 @@ fn the_comparison_bites() {
 /// A generator that no longer reached a rule would let it rot unnoticed.
 #[tokio::test]
 async fn histories_reach_every_rule() {
-    let (mut orders, mut refusals, mut replays, mut idle) = (HashSet::new(), HashSet::new(), 0, 0);
+    let (mut orders, mut refusals, mut replays, mut idle, mut over) = (HashSet::new(), HashSet::new(), 0, 0, 0);
     for seed in 0..300 {
         let (history, store) = (History::random(seed), MemoryScoreStore::new());
         for spec in &history.boards {
@@ -99,6 +99,7 @@ async fn histories_reach_every_rule() {
                 match outcome {
                     Outcome::Applied(receipt) => idle += usize::from(receipt.previous_score == Some(receipt.score)),
                     Outcome::Replayed(_) => replays += 1,
+                    Outcome::Refused(Refusal::OverQuota(_)) => over += 1,
                     Outcome::Refused(refusal) => drop(refusals.insert(refusal)),
                 }
             }
@@ -114,4 +115,5 @@ async fn histories_reach_every_rule() {
     ];
     assert_eq!(refusals, HashSet::from(all));
     assert!(replays > 300 && idle > 300, "{replays} replays, {idle} changes without effect");
+    assert!(over > 300, "{over} over a quota");
 }

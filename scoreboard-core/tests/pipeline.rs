@@ -3,19 +3,40 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use scoreboard_core::memory::{MemoryIncidentStore, MemoryScoreStore};
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use scoreboard_core::memory::{MemoryIncidentStore, MemoryRateLimiter, MemoryScoreStore};
 use scoreboard_core::testing::ManualClock;
 use scoreboard_core::{
-    ActionKind, AroundQuery, Audit, BoardId, BoardSpec, Config, Error, HistoryQuery, IncidentFilter, IncidentStore,
-    IssueRequest, KeyId, Points, PointsProblem, PointsRule, Receipt, RecordRequest, Rejection, Scoreboard,
-    SignedAction, StandingQuery, Timestamp, TopQuery, UserId, Version, verify,
+    ActionKind, AroundQuery, Audit, BackendError, BoardId, BoardSpec, Cell, Config, Decision, Error, HistoryQuery,
+    IncidentFilter, IncidentStore, IssueRequest, KeyId, Points, PointsProblem, PointsRule, RateLimiter, Receipt,
+    RecordRequest, Rejection, Scoreboard, SignedAction, StandingQuery, Timestamp, TopQuery, UserId, Version, verify,
 };
 
 struct World {
     clock: ManualClock,
     store: Arc<MemoryScoreStore>,
     incidents: Arc<MemoryIncidentStore>,
+    limiter: Arc<Forgetful>,
     scoreboard: Scoreboard,
+}
+
+/// A limiter that can be made to forget, as a Redis does that is emptied.
+#[derive(Debug, Default)]
+struct Forgetful(Mutex<MemoryRateLimiter>);
+
+impl Forgetful {
+    fn forget(&self) {
+        *self.0.lock() = MemoryRateLimiter::default();
+    }
+}
+
+#[async_trait]
+impl RateLimiter for Forgetful {
+    async fn take(&self, cells: &[Cell<'_>], now: Timestamp) -> Result<Decision, BackendError> {
+        let limiter = self.0.lock().clone();
+        limiter.take(cells, now).await
+    }
 }
 
 fn kind(name: &str, points: PointsRule, min_duration_seconds: u32, per_day: Option<u32>) -> ActionKind {
@@ -44,15 +65,17 @@ async fn world_with(configure: impl FnOnce(&mut Config)) -> World {
     let (store, incidents) = (Arc::new(MemoryScoreStore::default()), Arc::new(MemoryIncidentStore::default()));
     let mut config = Config::default();
     configure(&mut config);
+    let limiter = Arc::new(Forgetful::default());
     let scoreboard = Scoreboard::builder(store.clone())
         .with_clock(Arc::new(clock.clone()))
         .with_incidents(incidents.clone())
+        .with_limiter(limiter.clone())
         .with_config(config)
         .build();
     for board in ["main", "other"] {
         scoreboard.create_board(spec(board)).await.expect("created");
     }
-    World { clock, store, incidents, scoreboard }
+    World { clock, store, incidents, limiter, scoreboard }
 }
 
 async fn world() -> World {
@@ -178,6 +201,42 @@ async fn ten_a_minute_and_not_one_more() {
     world.tap(user(2)).await;
     world.clock.advance(Duration::from_secs(60));
     world.scoreboard.submit(user(1), action).await.expect("a minute later");
+}
+
+/// What the limiter has forgotten the store knows, on its board.
+#[tokio::test]
+async fn ten_a_minute_stay_ten_when_the_limiter_forgets() {
+    let world = world_with(|_| ()).await;
+    for second in 0..10 {
+        world.tap(user(1)).await;
+        world.clock.advance(Duration::from_secs(u64::from(second == 3)));
+    }
+    let action = world.start(user(1), "tap").await;
+    for _ in 0..3 {
+        world.limiter.forget();
+        let refused = world.scoreboard.submit(user(1), action.clone()).await;
+        let Err(Error::RateLimited(usage)) = refused else { panic!("an eleventh: {refused:?}") };
+        assert_eq!((usage.policy, usage.quota), ("update", "10/min".parse().expect("a quota")));
+        assert_eq!((usage.remaining, usage.retry_after), (0, Duration::from_secs(59)));
+        assert!(usage.reset_after >= usage.retry_after);
+    }
+    assert_eq!(world.version().await, Version::new(10));
+    // Of another's changes, of what a trusted server records, and of another board nothing is known here.
+    world.tap(user(2)).await;
+    world.limiter.forget();
+    let elsewhere = IssueRequest::new("other".parse().expect("a slug"), "tap".parse().expect("a slug"));
+    let elsewhere = world.scoreboard.issue(user(1), elsewhere).await.expect("issued");
+    world.scoreboard.submit(user(1), elsewhere).await.expect("another board");
+
+    world.clock.advance(Duration::from_millis(58_999));
+    world.limiter.forget();
+    assert!(matches!(world.scoreboard.submit(user(1), action.clone()).await, Err(Error::RateLimited(_))));
+    world.clock.advance(Duration::from_millis(1));
+    for n in [1, 2] {
+        world.limiter.forget();
+        let receipt = world.scoreboard.submit(user(1), action.clone()).await.expect("when it was told");
+        assert_eq!((receipt.score.get(), receipt.replayed), (11, n == 2), "it was still good, and counts once");
+    }
 }
 
 #[tokio::test]

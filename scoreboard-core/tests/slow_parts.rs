@@ -183,5 +183,6 @@ fn change(n: u16) -> Change {
         origin: Origin::Action,
         at: ManualClock::START,
         at_most: None,
+        admitted: None,
     }
 }

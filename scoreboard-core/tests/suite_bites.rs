@@ -43,6 +43,11 @@ bites!(score_store {
     an_ignored_count: AtMostIgnored => at_most_holds_across_batches, at_most_holds_at_once, at_most_none_refuses_all;
     a_count_blind_in_its_batch: AtMostBlindInBatch => at_most_holds_inside_a_batch;
     a_count_without_its_moment: AtMostAfterMoment => at_most_counts_from_its_moment_on;
+    an_ignored_quota: QuotaIgnored => a_quota_holds_across_batches, a_quota_holds_at_once;
+    a_quota_blind_in_its_batch: QuotaBlindInBatch => a_quota_holds_inside_a_batch;
+    a_quota_by_arrival: QuotaByArrival => a_quota_holds_in_whatever_order_changes_come;
+    a_quota_over_its_end: QuotaOverItsEnd => a_quota_holds_across_batches;
+    a_quota_used_by_what_is_refused: QuotaUsedByRefused => a_quota_counts_what_counts;
     an_ignored_season: SeasonIgnored => a_change_for_another_season_is_refused, refusals_have_an_order;
     a_clamped_score: RangeClamped => a_score_out_of_range_is_refused;
     outcomes_out_of_order: OutcomesOutOfOrder => outcomes_come_in_order;

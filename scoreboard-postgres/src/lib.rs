@@ -30,6 +30,7 @@
 //!     origin: Origin::Record,
 //!     at: Timestamp::from_millis(1_700_000_000_000),
 //!     at_most: None,
+//!     admitted: None,
 //! };
 //! let first = store.apply(std::slice::from_ref(&change)).await?;
 //! let again = store.apply(&[change]).await?;

@@ -1,8 +1,8 @@
 //! From columns to the library's words: what does not fit is what nobody wrote.
 
 use scoreboard_core::{
-    ActionId, Direction, Epoch, Fingerprint, IncidentStatus, KindId, LogRow, Measure, Operator, Origin, Points,
-    Position, Reached, Restriction, RowDigest, Score, Season, TieBreak, Timestamp, UserId, Version, Visibility,
+    ActionId, Admissions, Direction, Epoch, Fingerprint, IncidentStatus, KindId, LogRow, Measure, Operator, Origin,
+    Points, Position, Reached, Restriction, RowDigest, Score, Season, TieBreak, Timestamp, UserId, Version, Visibility,
 };
 use sqlx::postgres::PgRow;
 use sqlx::{Decode, Postgres, Row, Type};
@@ -77,6 +77,13 @@ impl<'r> Columns<'r> {
             return Ok(None);
         }
         self.reached().map(Some)
+    }
+
+    /// When changes were admitted, if any were.
+    pub(crate) fn admissions(&mut self) -> Result<Option<Admissions>, Failure> {
+        let Some(bytes) = self.take::<Option<&[u8]>>()? else { return Ok(None) };
+        let admissions = Admissions::from_bytes(bytes);
+        admissions.map(Some).ok_or_else(|| Failure::stored("times of admissions that are none"))
     }
 
     /// One of a few words.

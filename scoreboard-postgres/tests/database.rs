@@ -34,6 +34,7 @@ fn change(number: u64, board: &BoardId) -> Change {
         origin: Origin::Action,
         at: Timestamp::from_millis(1_700_000_000_000),
         at_most: None,
+        admitted: None,
     }
 }
 

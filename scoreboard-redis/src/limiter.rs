@@ -192,6 +192,7 @@ fn decision(verdicts: &[Verdict], cells: &[Cell<'_>]) -> Option<Decision> {
     let usage = |told: &verdict::Told, remaining| Usage {
         policy: cells[told.number].policy,
         quota: cells[told.number].quota,
+        at: Timestamp::from_millis(told.at),
         remaining,
         retry_after: told.wait,
         reset_after: told.reset,

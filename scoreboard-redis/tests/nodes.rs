@@ -83,8 +83,8 @@ impl RateLimiter for ByTheNodesClock {
         let mut call = script.key(&self.key);
         call.arg(now.as_millis()).arg(quota.period.as_millis().to_string()).arg(quota.limit.get());
         let admitted: bool = call.invoke_async(&mut connection).await.expect("it answers");
-        let usage =
-            scoreboard_core::Usage { policy: "update", quota, remaining: 0, retry_after: MINUTE, reset_after: MINUTE };
+        let (retry_after, reset_after) = (MINUTE, MINUTE);
+        let usage = scoreboard_core::Usage { policy: "update", quota, at: now, remaining: 0, retry_after, reset_after };
         Ok(if admitted { Decision::Allowed(usage) } else { Decision::Limited(usage) })
     }
 }

@@ -9,8 +9,9 @@ use parking_lot::Mutex;
 use proptest::prelude::*;
 use proptest::test_runner::{Config as Cases, TestRunner};
 use scoreboard_core::{
-    ActionId, Answer, AppliedChange, AtMost, BackendError, BoardId, Change, Epoch, ErrorKind, Fingerprint, KindId,
-    MAX_SCORE, Origin, Outcome, Peers, Points, Receipt, Refusal, Score, Season, Timestamp, UserId, Version,
+    ActionId, Admitted, Answer, AppliedChange, AtMost, BackendError, BoardId, Change, Epoch, ErrorKind, Fingerprint,
+    KindId, MAX_SCORE, Origin, Outcome, Peers, Points, Quota, Receipt, Refusal, Score, Season, Timestamp, UserId,
+    Version,
 };
 use support::peers::{Dropped, Node, answer_of, change, ring, they_talk, until};
 use support::{chain, config, shared_cluster, single};
@@ -58,6 +59,17 @@ fn at_most() -> impl Strategy<Value = AtMost> {
     (any::<u32>(), time()).prop_map(|(count, since)| AtMost { count, since })
 }
 
+prop_compose! {
+    fn admitted()(
+        limit in 1..=Admitted::MAX_LIMIT,
+        nanos in 0..=Admitted::MAX_PERIOD.as_nanos() as u64,
+        at in time(),
+    ) -> Admitted {
+        let limit = limit.try_into().expect("not zero");
+        Admitted::under(Quota::exact(limit, Duration::from_nanos(nanos)), at).expect("it is held")
+    }
+}
+
 fn score() -> impl Strategy<Value = i64> {
     prop_oneof![Just(MAX_SCORE), Just(-MAX_SCORE), -MAX_SCORE..=MAX_SCORE, -9_i64..9]
 }
@@ -68,7 +80,7 @@ prop_compose! {
         (board, kind) in (slug(), slug()),
         (season, points, at) in (any::<u32>(), score(), time()),
         origin in prop_oneof![Just(Origin::Action), Just(Origin::Record), Just(Origin::Correction)],
-        at_most in proptest::option::of(at_most()),
+        (at_most, admitted) in (proptest::option::of(at_most()), proptest::option::of(admitted())),
     ) -> Change {
         Change {
             action_id: ActionId::from_bytes(action_id),
@@ -81,6 +93,7 @@ prop_compose! {
             origin,
             at,
             at_most,
+            admitted,
         }
     }
 }
@@ -111,7 +124,7 @@ prop_compose! {
     }
 }
 
-const REFUSALS: [Refusal; 8] = [
+const REFUSALS: [Refusal; 9] = [
     Refusal::UnknownBoard,
     Refusal::SeasonOver,
     Refusal::ScoreOutOfRange,
@@ -120,6 +133,7 @@ const REFUSALS: [Refusal; 8] = [
     Refusal::Banned,
     Refusal::Correction,
     Refusal::Archived,
+    Refusal::OverQuota(Duration::new(59, 999_000_001)),
 ];
 
 fn any_outcome() -> impl Strategy<Value = Outcome> {

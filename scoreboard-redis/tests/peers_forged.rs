@@ -65,6 +65,9 @@ fn to(config: &Config, node: &Node) -> String {
     format!("{}:peer:{}", config.namespace, node.peers.name())
 }
 
+/// The first byte of each word.
+const FORMAT: u8 = 2;
+
 /// A word as its format is documented, written a second time: by a key of this ring and this id, as this node.
 fn sealed(
     ring: &KeyRing,
@@ -73,7 +76,7 @@ fn sealed(
     (kind, from, number): (u8, &str, u64),
     body: &impl Serialize,
 ) -> Vec<u8> {
-    let mut word = vec![1];
+    let mut word = vec![FORMAT];
     word = postcard::to_extend(&(kind, key, from, number), word).expect("it is written");
     word = postcard::to_extend(body, word).expect("it is written");
     let keys = ring.derive("peers");
@@ -295,13 +298,14 @@ async fn garbage_on_either_channel_is_passed_over() {
     let (asker, mut answerer) = (Node::new(&config).await, Node::new(&config).await);
     let mut intruder = Intruder::new(&config, &[]).await;
     let (all, one, ring) = (intruder.to_all(), to(&config, &answerer), ring());
-    let long = vec![1; 2 << 20];
-    let header = |from: &str| postcard::to_extend(&(ASK, "k1", from, 1_u64), vec![1]).expect("it is written");
+    let long = vec![FORMAT; 2 << 20];
+    let header = |from: &str| postcard::to_extend(&(ASK, "k1", from, 1_u64), vec![FORMAT]).expect("it is written");
     let garbage: Vec<Vec<u8>> = [
         vec![],
         vec![0],
-        vec![1],
-        vec![2; 100],
+        vec![FORMAT],
+        vec![FORMAT; 100],
+        vec![FORMAT - 1; 100],
         vec![255; 100],
         b"other-node 1 1.1 main".to_vec(),
         "\u{1}\u{7f}\u{ff}\r\n".into(),

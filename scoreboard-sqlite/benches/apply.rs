@@ -38,6 +38,7 @@ impl Changes {
             origin: Origin::Action,
             at: Timestamp::from_millis(1_700_000_000_000 + self.next as i64),
             at_most: None,
+            admitted: None,
         }
     }
 }

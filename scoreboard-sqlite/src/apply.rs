@@ -7,8 +7,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use scoreboard_core::{
-    ActionId, Batch, BoardId, BoardSpec, BoardState, Change, CountKey, Decided, KindId, LogRow, Order, Outcome,
-    Reached, Restriction, Score, Season, Timestamp, UserId, Version, Visibility,
+    ActionId, Admissions, Batch, BoardId, BoardSpec, BoardState, Change, CountKey, Decided, KindId, LogRow, Order,
+    Outcome, Reached, Restriction, Score, Season, Timestamp, UserId, Version, Visibility,
 };
 use sqlx::{Sqlite, SqliteConnection, Transaction};
 
@@ -35,20 +35,25 @@ pub(crate) struct Chain {
 /// The chains of users, by their boards' numbers.
 pub(crate) type Chains = HashMap<(i64, Season, UserId), Chain>;
 
+/// When changes of users were admitted, as it is kept.
+pub(crate) type Kept = HashMap<Key, Vec<u8>>;
+
 /// What a batch finds of the users that it names.
 #[derive(Default)]
 struct Standing {
     scores: HashMap<(BoardId, UserId), Reached>,
     restrictions: HashMap<UserId, Restriction>,
+    admissions: HashMap<(BoardId, UserId), Admissions>,
     chains: Chains,
 }
 
 pub(crate) async fn apply(mut tx: Transaction<'static, Sqlite>, changes: &[Change]) -> Result<Vec<Outcome>, Failure> {
     let (boards, numbers) = boards(&mut tx, changes.iter().map(|change| &change.board)).await?;
     let counted = counted(&mut tx, changes).await?;
-    let Standing { scores, restrictions, chains } = standing(&mut tx, changes, &boards, &numbers).await?;
+    let Standing { scores, restrictions, admissions, chains } = standing(&mut tx, changes, &boards, &numbers).await?;
     let counts = counts(&mut tx, changes, &numbers).await?;
-    let decided = Batch { boards, counted, scores, restrictions, counts, actions_from: None }.decide(changes);
+    let batch = Batch { boards, counted, scores, restrictions, counts, admissions, actions_from: None };
+    let decided = batch.decide(changes);
     if !decided.rows.is_empty() {
         write(&mut tx, &decided, &numbers, chains).await?;
         commit(tx).await?;
@@ -135,7 +140,8 @@ async fn standing(
                     iif(withheld.chain_end IS NULL, scores.reached, withheld.reached),
                     iif(withheld.chain_end IS NULL, scores.updated_at, withheld.updated_at),
                     coalesce(withheld.chain_end, scores.chain_end), coalesce(withheld.chain_at, scores.chain_at),
-                    withheld.chain_end IS NOT NULL, restrictions.restriction))
+                    withheld.chain_end IS NOT NULL, restrictions.restriction,
+                    hex(coalesce(withheld.admissions, scores.admissions))))
          FROM jsonb_each(?) AS named
          LEFT JOIN scores
            ON scores.board = named.value ->> 0 AND scores.season = named.value ->> 1
@@ -149,11 +155,20 @@ async fn standing(
     .bind(keys.json())
     .fetch_one(tx)
     .await?;
-    type Found =
-        (usize, Option<Score>, Option<Version>, Option<i64>, Option<Version>, Option<i64>, u8, Option<Restriction>);
+    type Found = (
+        usize,
+        Option<Score>,
+        Option<Version>,
+        Option<i64>,
+        Option<Version>,
+        Option<i64>,
+        u8,
+        Option<Restriction>,
+        String,
+    );
     let rows: Vec<Found> = serde_json::from_str(&json).map_err(Failure::stored)?;
     let mut standing = Standing::default();
-    for (key, score, version, at, end, latest, is_aside, restriction) in rows {
+    for (key, score, version, at, end, latest, is_aside, restriction, admitted) in rows {
         let (board, no, season, user) =
             *named.get(key).ok_or_else(|| Failure::stored("a key that was not asked for"))?;
         if let (Some(score), Some(version), Some(at)) = (score, version, at) {
@@ -166,6 +181,11 @@ async fn standing(
         }
         if let Some(restriction) = restriction {
             standing.restrictions.insert(user, restriction);
+        }
+        if !admitted.is_empty() {
+            let admissions = hex::decode(admitted).ok().and_then(|bytes| Admissions::from_bytes(&bytes));
+            let admissions = admissions.ok_or_else(|| Failure::stored("times of admissions that are none"))?;
+            standing.admissions.insert((board.clone(), user), admissions);
         }
     }
     Ok(standing)
@@ -236,20 +256,23 @@ static LOG: Insert = Insert::new(
 
 static SCORES: Insert = Insert::new(
     "INSERT OR FAIL INTO scores (board, season, user_id, score, reached, updated_at, order_score, order_tie,
-                                 chain_end, chain_at)",
-    10,
+                                 chain_end, chain_at, admissions)",
+    11,
     "ON CONFLICT (board, season, user_id) DO UPDATE
      SET score = excluded.score, reached = excluded.reached, updated_at = excluded.updated_at,
          order_score = excluded.order_score, order_tie = excluded.order_tie,
-         chain_end = excluded.chain_end, chain_at = excluded.chain_at",
+         chain_end = excluded.chain_end, chain_at = excluded.chain_at,
+         admissions = coalesce(excluded.admissions, admissions)",
 );
 
 static WITHHELD: Insert = Insert::new(
-    "INSERT OR FAIL INTO withheld (board, season, user_id, score, reached, updated_at, chain_end, chain_at)",
-    8,
+    "INSERT OR FAIL INTO withheld (board, season, user_id, score, reached, updated_at, chain_end, chain_at,
+                                   admissions)",
+    9,
     "ON CONFLICT (board, season, user_id) DO UPDATE
      SET score = excluded.score, reached = excluded.reached, updated_at = excluded.updated_at,
-         chain_end = excluded.chain_end, chain_at = excluded.chain_at",
+         chain_end = excluded.chain_end, chain_at = excluded.chain_at,
+         admissions = coalesce(excluded.admissions, admissions)",
 );
 
 /// What is written of a user in a season of a board: by number, so that neighbours in the file are written one after the other.
@@ -273,12 +296,16 @@ async fn write(
             aside.insert(key, Some(reached));
         }
     }
-    write_shown(tx, shown, &chains).await?;
+    let kept = decided.admissions.iter().filter_map(|((board, user), admissions)| {
+        Some(((numbers[board], decided.boards.get(board)?.season, *user), admissions.to_bytes()?))
+    });
+    let kept = kept.collect();
+    write_shown(tx, shown, &chains, &kept).await?;
     // Who had nothing left has something again, and is as any other.
     for key in decided_keys(decided, numbers).filter(|key| were_aside.contains(key) && !aside.contains_key(key)) {
         remove_aside(tx, key).await?;
     }
-    write_aside(tx, aside, &chains).await?;
+    write_aside(tx, aside, &chains, &kept).await?;
 
     let totals = decided.boards.iter().map(|(board, state)| ((board.clone(), state.season), state.total)).collect();
     write_boards(tx, &decided.boards, &totals, numbers).await
@@ -325,11 +352,12 @@ pub(crate) async fn write_log(
     .await
 }
 
-/// What is shown of users.
+/// What is shown of users. Of whom nothing new is to be kept, what is there stays.
 pub(crate) async fn write_shown(
     tx: &mut SqliteConnection,
     shown: BTreeMap<Key, (Order, Reached)>,
     chains: &Chains,
+    kept: &Kept,
 ) -> Result<(), Failure> {
     let shown: Vec<_> = shown.into_iter().collect();
     SCORES
@@ -344,16 +372,18 @@ pub(crate) async fn write_shown(
                 .integer(key.score)
                 .integer(key.tie)
                 .version(chain.end)
-                .integer(chain.at.as_millis());
+                .integer(chain.at.as_millis())
+                .kept(kept.get(&(no, season, user)));
         })
         .await
 }
 
-/// What users have, and others are not shown.
+/// What users have, and others are not shown. As above.
 pub(crate) async fn write_aside(
     tx: &mut SqliteConnection,
     aside: BTreeMap<Key, Option<Reached>>,
     chains: &Chains,
+    kept: &Kept,
 ) -> Result<(), Failure> {
     let aside: Vec<_> = aside.into_iter().collect();
     WITHHELD
@@ -365,7 +395,8 @@ pub(crate) async fn write_aside(
                 .bytes(user.as_bytes())
                 .reached(reached)
                 .version(chain.end)
-                .integer(chain.at.as_millis());
+                .integer(chain.at.as_millis())
+                .kept(kept.get(&(no, season, user)));
         })
         .await
 }

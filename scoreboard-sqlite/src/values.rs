@@ -102,6 +102,11 @@ impl Values {
         self.value(version.map(number))
     }
 
+    /// Bytes of any number, or none.
+    pub(crate) fn kept(&mut self, bytes: Option<&Vec<u8>>) -> &mut Self {
+        self.value(bytes.map(Vec::as_slice))
+    }
+
     pub(crate) fn digest(&mut self, digest: Option<RowDigest>) -> &mut Self {
         match &digest {
             Some(digest) => self.value(&digest.as_bytes()[..]),

@@ -34,6 +34,7 @@ impl Opened {
             origin: Origin::Action,
             at: Timestamp::from_millis(1_700_000_000_000),
             at_most: None,
+            admitted: None,
         };
         let changes: Vec<_> = numbers.into_iter().map(change).collect();
         let outcomes = self.store.apply(&changes).await.expect("a working store");

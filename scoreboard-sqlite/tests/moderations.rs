@@ -74,6 +74,7 @@ async fn a_file_of_before_takes_decisions() {
         origin: Origin::Record,
         at: Timestamp::from_millis(200),
         at_most: None,
+        admitted: None,
     };
     let outcome = store.apply(&[change]).await.unwrap().remove(0);
     assert!(matches!(outcome, Outcome::Applied(_)), "{outcome:?}");

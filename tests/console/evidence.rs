@@ -79,6 +79,7 @@ async fn play(database: &Path, players: &[(UserId, Acts)]) {
                 origin: Origin::Action,
                 at: begin.plus(Duration::from_millis(*at)),
                 at_most: None,
+                admitted: None,
             });
         }
     }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use scoreboard_core::accounts::{AccountError, FieldProblem};
 use scoreboard_core::{
-    Algorithm, BackendError, Chain, Error, ErrorKind, InvalidValue, NAMES_BACKEND, Quota, Rejection, Usage,
+    Algorithm, BackendError, Chain, Clock, Error, ErrorKind, InvalidValue, NAMES_BACKEND, Quota, Rejection,
+    SystemClock, Usage,
 };
 
 use crate::problem::{Code, FieldError, Problem};
@@ -105,7 +106,14 @@ impl From<AccountError> for Problem {
 fn wrong_codes(wait: Duration) -> Usage {
     let limit = NonZeroU32::new(10).expect("not zero");
     let quota = Quota { limit, period: Duration::from_secs(86_400), algorithm: Algorithm::SlidingLog };
-    Usage { policy: "wrong_codes", quota, remaining: 0, retry_after: wait, reset_after: quota.period }
+    Usage {
+        policy: "wrong_codes",
+        quota,
+        at: SystemClock.now(),
+        remaining: 0,
+        retry_after: wait,
+        reset_after: quota.period,
+    }
 }
 
 fn field_error(FieldProblem { field, problem, .. }: FieldProblem) -> FieldError {

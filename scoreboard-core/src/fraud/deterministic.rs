@@ -45,7 +45,7 @@ impl DeterministicRules {
     }
 
     /// As a client is told of a quota: it is used up until the first of these is over, and free when all are.
-    fn usage(&self, under_way: &[OutstandingAction]) -> Usage {
+    fn usage(&self, under_way: &[OutstandingAction], at: Timestamp) -> Usage {
         let times = under_way.iter().map(|action| action.expires_in);
         let (soonest, latest) = (times.clone().min().unwrap_or_default(), times.max().unwrap_or_default());
         let quota = Quota {
@@ -53,7 +53,7 @@ impl DeterministicRules {
             period: latest.max(Duration::from_secs(1)),
             algorithm: Algorithm::SlidingLog,
         };
-        Usage { policy: "outstanding", quota, remaining: 0, retry_after: soonest, reset_after: latest }
+        Usage { policy: "outstanding", quota, at, remaining: 0, retry_after: soonest, reset_after: latest }
     }
 }
 
@@ -70,7 +70,7 @@ impl FraudDetector for DeterministicRules {
         Ok(match self.outstanding.start(claims.user_id, action, self.max_outstanding, now).await? {
             Started::Counted => IssueVerdict::Allow,
             Started::Full(under_way) => IssueVerdict::Wait {
-                usage: self.usage(&under_way),
+                usage: self.usage(&under_way, now),
                 waited_for: under_way.into_iter().map(|action| action.id).collect(),
             },
         })

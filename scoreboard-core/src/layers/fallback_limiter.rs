@@ -26,6 +26,7 @@ const FALLBACKS: &str = "scoreboard_ratelimit_fallbacks_total";
 /// - While the shared one fails, each quota is divided by the number of nodes. Of an [exact](crate::Algorithm::SlidingLog) one of at most 64, what this node
 ///   has admitted before counts: who comes to one node, or to all alike, is admitted no more in any stretch than the quota; whoever comes to others just then,
 ///   their parts besides. Others are counted here from nothing. A quota smaller than the number of nodes stays one for each.
+/// - It counts by the shared one's clock, as far ahead of this node's as it was when it answered last.
 /// - For a period after the shared one has failed it may have forgotten what it had counted. Until then, what this node knows to have been admitted holds too.
 /// - Of quotas that are named to [`halving`](Self::halving), half of that: they stand before what must rather stay shut.
 /// - The metric `scoreboard_ratelimit_fallbacks_total` counts such calls.
@@ -60,6 +61,8 @@ pub struct FallbackLimiter {
     fallen: AtomicBool,
     /// When it failed last, in milliseconds since 1970.
     failed_at: AtomicI64,
+    /// So many milliseconds its clock was ahead of this node's when it answered last.
+    ahead: AtomicI64,
 }
 
 impl FallbackLimiter {
@@ -67,8 +70,9 @@ impl FallbackLimiter {
     #[must_use]
     pub fn new(shared: Arc<dyn RateLimiter>, local: Arc<dyn RateLimiter>, nodes: NonZeroU32) -> Self {
         metrics::describe_counter!(FALLBACKS, "Calls that this node limited by itself, for the shared limiter failed.");
-        let (denials, fallen, failed_at) = (Mutex::default(), AtomicBool::new(false), AtomicI64::new(i64::MIN));
-        Self { shared, local, nodes, halved: &[], denials, fallen, failed_at }
+        let (denials, fallen) = (Mutex::default(), AtomicBool::new(false));
+        let (failed_at, ahead) = (AtomicI64::new(i64::MIN), AtomicI64::new(0));
+        Self { shared, local, nodes, halved: &[], denials, fallen, failed_at, ahead }
     }
 
     /// Halves the quotas with these names while the shared limiter fails. For those that keep guesses at passwords and tokens few: what a
@@ -87,13 +91,19 @@ impl FallbackLimiter {
     async fn decide_here(&self, cells: &[Cell<'_>], now: Timestamp) -> Result<Decision, BackendError> {
         metrics::counter!(FALLBACKS).increment(1);
         let parts: Vec<Cell<'_>> = cells.iter().map(|cell| Cell { quota: self.part(cell), ..*cell }).collect();
-        self.local.take(&parts, now).await
+        self.local.take(&parts, self.shared_time(now)).await
     }
 
-    /// Counts here what the shared limiter has admitted. `Some` if this node knows that it was too much, and why the shared one may not.
+    /// What the shared limiter's clock shows, as far as this node knows.
+    fn shared_time(&self, now: Timestamp) -> Timestamp {
+        Timestamp::from_millis(now.as_millis().saturating_add(self.ahead.load(Ordering::Relaxed)))
+    }
+
+    /// Counts here what the shared limiter has admitted at this moment of its clock. `Some` if this node knows that it was too much, and why the
+    /// shared one may not.
     ///
-    /// Otherwise the shared one is right: to the millisecond, the two see different times.
-    async fn count_along(&self, cells: &[Cell<'_>], now: Timestamp) -> Option<Usage> {
+    /// Otherwise the shared one is right.
+    async fn count_along(&self, cells: &[Cell<'_>], at: Timestamp, now: Timestamp) -> Option<Usage> {
         let counts = |Quota { algorithm, limit, .. }: Quota| {
             algorithm == Algorithm::SlidingLog && limit.get() <= MAX_COUNTED_ALONG
         };
@@ -101,7 +111,7 @@ impl FallbackLimiter {
         if exact.is_empty() {
             return None;
         }
-        match self.local.take(&exact, now).await {
+        match self.local.take(&exact, at).await {
             Ok(Decision::Limited(usage)) if self.has_failed_within(usage.quota.period, now) => Some(usage),
             _ => None,
         }
@@ -124,10 +134,12 @@ impl RateLimiter for FallbackLimiter {
                 if self.fallen.swap(false, Ordering::Relaxed) {
                     tracing::info!("the shared limiter is back");
                 }
+                let (Decision::Allowed(Usage { at, .. }) | Decision::Limited(Usage { at, .. })) = decision;
+                self.ahead.store(at.as_millis() - now.as_millis(), Ordering::Relaxed);
                 match decision {
                     Decision::Limited(usage) => self.denials.lock().keep(cells, usage, now),
                     Decision::Allowed(_) => {
-                        if let Some(usage) = self.count_along(cells, now).await {
+                        if let Some(usage) = self.count_along(cells, at, now).await {
                             // The shared limiter has counted this one, though it is refused: it shall not count those that come behind it.
                             self.denials.lock().keep(cells, usage, now);
                             return Ok(Decision::Limited(usage));

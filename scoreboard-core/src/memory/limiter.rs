@@ -129,6 +129,7 @@ fn usage(cell: &Cell<'_>, count: &Count, remaining: u32, wait: i64, now: i64) ->
     Usage {
         policy: cell.policy,
         quota: cell.quota,
+        at: Timestamp::from_millis(now),
         remaining,
         retry_after: millis(wait),
         reset_after: millis(free_at.saturating_sub(now)),

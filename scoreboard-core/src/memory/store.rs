@@ -93,6 +93,9 @@ impl Truth {
         for ((id, user), reached) in decided.withheld {
             self.moved(&id).withhold(user, reached);
         }
+        for ((id, user), admissions) in decided.admissions {
+            self.moved(&id).keep_admissions(user, admissions);
+        }
         decided.outcomes
     }
 
@@ -111,6 +114,9 @@ impl Truth {
             }
             if let Some(reached) = board.own(change.user_id) {
                 batch.scores.insert((change.board.clone(), change.user_id), reached);
+            }
+            if let Some(admissions) = board.admissions(change.user_id) {
+                batch.admissions.insert((change.board.clone(), change.user_id), admissions.clone());
             }
             if let Some(at_most) = change.at_most {
                 let count = board.count(change.user_id, &change.kind, at_most.since);

@@ -23,6 +23,7 @@ fn change(action: u64, user: UserId, points: i64) -> Change {
         origin: Origin::Action,
         at: Timestamp::from_millis(i64::try_from(action).unwrap()),
         at_most: None,
+        admitted: None,
     }
 }
 

@@ -11,6 +11,7 @@ use crate::error::{BackendError, ErrorKind, Rejection, Result};
 use crate::ids::BoardId;
 use crate::layers::{CommitListener, TwoLevelCache};
 use crate::pipeline::Scoreboard;
+use crate::pipeline::limit::over_quota;
 use crate::pipeline::publish::publish;
 use crate::pipeline::refresh::{moved, refresh};
 use crate::pipeline::write_through::WriteThrough;
@@ -37,6 +38,10 @@ impl Scoreboard {
         let rejection = match outcome {
             Outcome::Applied(receipt) | Outcome::Replayed(receipt) => return Ok(Applied::Yes(receipt)),
             Outcome::Refused(Refusal::AboveCount) => return Ok(Applied::AboveCount),
+            Outcome::Refused(Refusal::OverQuota(free_in)) => {
+                let under = change.admitted.ok_or(BackendError::new(ErrorKind::Refused, "store", "apply"))?;
+                return Err(over_quota(&under, free_in));
+            }
             Outcome::Refused(Refusal::UnknownBoard) => Rejection::UnknownBoard(change.board),
             Outcome::Refused(Refusal::SeasonOver) => Rejection::Mismatch,
             Outcome::Refused(Refusal::ScoreOutOfRange) => Rejection::ScoreOutOfRange,

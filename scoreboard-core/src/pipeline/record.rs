@@ -69,6 +69,7 @@ impl Scoreboard {
             origin,
             at: now,
             at_most: None,
+            admitted: None,
         };
         match self.apply(change).await? {
             Applied::Yes(receipt) => Ok(receipt),

@@ -18,7 +18,8 @@ impl Scoreboard {
     ///
     /// # Errors
     ///
-    /// - [`Error::RateLimited`]: over the quota.
+    /// - [`Error::RateLimited`]: over the quota. Where the limiter knows, before anything else is looked at; where it has forgotten, the store does, on
+    ///   its board.
     /// - [`Error::Rejected`]: forged, another's, out of its time, blocked, or out of range.
     /// - [`Error::Backend`]: if its kind is [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown), the action may have counted;
     ///   hand the same one in again to find out.
@@ -36,7 +37,7 @@ impl Scoreboard {
     ///
     /// # Errors
     ///
-    /// As `submit`, but for the quota.
+    /// As `submit`; over the quota only where the limiter did not know.
     ///
     /// # Cancel safety
     ///
@@ -77,6 +78,7 @@ impl Scoreboard {
             origin: Origin::Action,
             at: now,
             at_most,
+            admitted: admission.admitted(),
         };
         let applied = self.apply(change).await;
         // Here, and not where the batch is applied: that may be another node, and what this user starts next, they start here.

@@ -1,5 +1,7 @@
 //! Changes on their way into a store, and what became of them.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::action::Fingerprint;
@@ -7,6 +9,7 @@ use crate::board::Season;
 use crate::clock::Timestamp;
 use crate::ids::{ActionId, BoardId, KindId, UserId};
 use crate::score::{Points, Score};
+use crate::store::Admitted;
 use crate::version::{Epoch, Version};
 
 /// A change that is to be applied to a board.
@@ -32,6 +35,8 @@ pub struct Change {
     pub at: Timestamp,
     /// A condition that must hold inside the transaction.
     pub at_most: Option<AtMost>,
+    /// Another such condition: its user's quota, as far as it is to hold on this board whatever the limiter knows.
+    pub admitted: Option<Admitted>,
 }
 
 /// Who vouches for a change.
@@ -91,6 +96,9 @@ pub enum Refusal {
     FingerprintMismatch,
     /// [`Change::at_most`] does not hold.
     AboveCount,
+    /// More of its user's changes on its board were [admitted](Change::admitted) within one period than the quota allows: so long after this one
+    /// was, there is room.
+    OverQuota(Duration),
     /// Its user is banned.
     Banned,
     /// It says that it is a correction: those are made by decisions of moderators, and by nothing else.

@@ -60,6 +60,11 @@ macro_rules! score_store_conformance {
                 at_most_counts_its_own_kind,
                 at_most_counts_what_counts,
                 at_most_none_refuses_all,
+                a_quota_holds_across_batches,
+                a_quota_holds_inside_a_batch,
+                a_quota_holds_in_whatever_order_changes_come,
+                a_quota_is_of_a_user_on_a_board,
+                a_quota_counts_what_counts,
                 the_earliest_leads_among_equals,
                 the_latest_leads_among_equals,
                 times_break_no_ties,
@@ -93,6 +98,7 @@ macro_rules! score_store_conformance {
                 one_action_at_once_counts_once,
                 many_actions_at_once_all_count,
                 at_most_holds_at_once,
+                a_quota_holds_at_once,
                 batches_over_boards_do_not_lock_up,
                 who_follows_the_log_misses_nothing,
                 an_answer_is_true_at_one_version,
@@ -227,6 +233,7 @@ macro_rules! moderation_store_conformance {
                 who_is_banned_is_nowhere,
                 who_is_shadowed_sees_themselves_alone,
                 a_restriction_holds_on_boards_to_come,
+                a_quota_holds_for_who_is_restricted,
                 who_is_held_keeps_what_others_saw,
                 what_is_void_of_who_is_held_is_void,
                 what_is_void_of_who_is_nowhere_shows_later,
@@ -471,7 +478,7 @@ mod tests {
     }
 
     every_case_is_listed! {
-        score_store: ["score_store.rs", "score_store/boards.rs", "score_store/applying.rs", "score_store/refusing.rs", "score_store/once.rs", "score_store/at_most.rs", "score_store/ties.rs", "score_store/ranks.rs", "score_store/pages.rs", "score_store/logs.rs", "score_store/digests.rs", "score_store/concurrency.rs", "score_store/cancellation.rs"];
+        score_store: ["score_store.rs", "score_store/boards.rs", "score_store/applying.rs", "score_store/refusing.rs", "score_store/once.rs", "score_store/at_most.rs", "score_store/admitted.rs", "score_store/ties.rs", "score_store/ranks.rs", "score_store/pages.rs", "score_store/logs.rs", "score_store/digests.rs", "score_store/concurrency.rs", "score_store/cancellation.rs"];
         account_store: ["account_store.rs", "account_store/users.rs", "account_store/sessions.rs", "account_store/server_keys.rs", "account_store/revoked_keys.rs"];
         factor_store: ["factor_store.rs", "factor_store/challenges.rs", "factor_store/factors.rs"];
         incident_store: ["incident_store.rs", "incident_store/recording.rs", "incident_store/cases.rs", "incident_store/watching.rs"];

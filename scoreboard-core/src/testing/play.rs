@@ -95,6 +95,7 @@ impl Play {
             origin: Origin::Action,
             at: at(10 * i64::try_from(made).expect("few changes")),
             at_most: None,
+            admitted: None,
         }
     }
 

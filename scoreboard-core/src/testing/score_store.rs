@@ -2,6 +2,7 @@
 //!
 //! Run by [`score_store_conformance!`](crate::score_store_conformance).
 
+pub(in crate::testing) mod admitted;
 mod applying;
 mod at_most;
 mod boards;
@@ -15,6 +16,7 @@ mod ranks;
 mod refusing;
 mod ties;
 
+pub use admitted::*;
 pub use applying::*;
 pub use at_most::*;
 pub use boards::*;

@@ -101,6 +101,7 @@ fn change(number: u16, board: &str) -> Change {
         origin: Origin::Action,
         at: Timestamp::from_millis(1),
         at_most: None,
+        admitted: None,
     }
 }
 

@@ -37,6 +37,7 @@ fn set(number: u64, user_number: u64, score: i64) -> Change {
         origin: Origin::Record,
         at: Timestamp::from_millis(1_700_000_000_000 + number as i64),
         at_most: None,
+        admitted: None,
     }
 }
 

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 
 use futures_util::TryStreamExt;
-use scoreboard_core::{BoardId, BoardState, Change, Decided, Order, Reached, Season, UserId};
+use scoreboard_core::{Admissions, BoardId, BoardState, Change, Decided, Order, Reached, Season, UserId};
 use sqlx::postgres::PgRow;
 use sqlx::{Either, Executor, PgConnection};
 use uuid::Uuid;
 
 use crate::apply::Numbers;
+use crate::apply::remembered::Standing;
 use crate::apply::state::Ground;
 use crate::apply::write::{Key, Statement, bind_boards, bind_log, bind_scores, bind_totals, bind_withheld, in_order};
 use crate::error::Failure;
@@ -25,6 +26,8 @@ pub(super) struct Writing<'d> {
     changed: BTreeMap<Key, (PlaceOfRow, Order, Reached)>,
     arrived: BTreeMap<Key, (Order, Reached)>,
     withheld: BTreeMap<Key, Reached>,
+    /// What is to be kept of those of the three of whom anything is.
+    admissions: HashMap<Key, &'d Admissions>,
     totals: HashMap<(BoardId, Season), u64>,
     /// The least and the greatest of its ids, if nobody has looked yet whether one between them has counted as something else than a signed
     /// action.
@@ -38,7 +41,7 @@ pub(super) struct Left {
     /// The boards that moved.
     pub(super) boards: HashMap<BoardId, BoardState>,
     /// Users whose scores were changed, and where these lie now.
-    pub(super) users: Vec<(BoardId, UserId, PlaceOfRow, Reached)>,
+    pub(super) users: Vec<(BoardId, UserId, Standing)>,
 }
 
 /// How the database answers what was written.
@@ -69,6 +72,7 @@ impl<'d> Writing<'d> {
         }
         let withheld = decided.withheld.iter();
         let withheld = withheld.map(|((board, user), reached)| ((numbers[board], of(board), *user), *reached));
+        let kept = decided.admissions.iter().filter(|((board, _), _)| decided.boards.contains_key(board));
         let moved = decided.boards.iter().filter(|(board, state)| totals.get(*board) != Some(&state.total));
         Self {
             decided,
@@ -77,6 +81,7 @@ impl<'d> Writing<'d> {
             changed,
             arrived,
             withheld: withheld.collect(),
+            admissions: kept.map(|((board, user), kept)| ((numbers[board], of(board), *user), kept)).collect(),
             totals: moved.map(|(board, state)| ((board.clone(), state.season), state.total)).collect(),
             unseen: None,
         }
@@ -118,10 +123,12 @@ impl<'d> Writing<'d> {
     }
 
     /// Whose scores were changed, and where they lie now.
-    pub(super) fn users(&self, written: &Written) -> Vec<(BoardId, UserId, PlaceOfRow, Reached)> {
+    pub(super) fn users(&self, written: &Written) -> Vec<(BoardId, UserId, Standing)> {
         let boards: HashMap<i64, &BoardId> = self.numbers.iter().map(|(board, no)| (*no, board)).collect();
-        let user = |((board, _, user), (place, _, reached)): (&Key, &(PlaceOfRow, Order, Reached))| {
-            Some(((*boards.get(board)?).clone(), *user, *written.moved.get(place)?, *reached))
+        let user = |(key, (place, _, reached)): (&Key, &(PlaceOfRow, Order, Reached))| {
+            let admissions = self.admissions.get(key).map(|kept| (*kept).clone()).unwrap_or_default();
+            let standing = Standing { place: *written.moved.get(place)?, reached: *reached, admissions };
+            Some(((*boards.get(&key.0)?).clone(), key.2, standing))
         };
         self.changed.iter().filter_map(user).collect()
     }
@@ -137,7 +144,18 @@ impl<'d> Writing<'d> {
             .bind(self.ground.decision);
         let query = self.bind_changed(query);
         let query = bind_totals(query, &self.totals, self.numbers);
-        query.bind(self.unseen.map(|(least, _)| least)).bind(self.unseen.map(|(_, greatest)| greatest))
+        query
+            .bind(self.unseen.map(|(least, _)| least))
+            .bind(self.unseen.map(|(_, greatest)| greatest))
+            .bind(self.kept(self.changed.keys()))
+            .bind(self.kept(self.arrived.keys()))
+            .bind(self.kept(self.withheld.keys()))
+    }
+
+    /// A column, which is shorter than the others, and by that NULL, where there is nothing to keep.
+    fn kept<'k>(&self, keys: impl Iterator<Item = &'k Key>) -> Vec<Option<Vec<u8>>> {
+        let kept = |key| self.admissions.get(key).and_then(|kept| kept.to_bytes());
+        if self.admissions.is_empty() { Vec::new() } else { keys.map(kept).collect() }
     }
 
     fn bind_changed<'q>(&'q self, query: Statement<'q>) -> Statement<'q> {
@@ -171,11 +189,7 @@ impl Written {
     }
 
     /// What a batch has left that was written so.
-    pub(super) fn left(
-        self,
-        boards: HashMap<BoardId, BoardState>,
-        users: Vec<(BoardId, UserId, PlaceOfRow, Reached)>,
-    ) -> Left {
+    pub(super) fn left(self, boards: HashMap<BoardId, BoardState>, users: Vec<(BoardId, UserId, Standing)>) -> Left {
         Left { by: self.by, boards, users }
     }
 }
@@ -215,11 +229,13 @@ fn statement(newcomers: bool, restricted: bool, unseen: &str) -> String {
              FROM meta WHERE meta.one = 1
          ), changed AS (
              UPDATE scores SET score = named.score, reached = named.reached, updated_at = named.updated_at,
-                               order_score = named.order_score, order_tie = named.order_tie
+                               order_score = named.order_score, order_tie = named.order_tie,
+                               admissions = named.admissions
              FROM (SELECT unnest($40::tid[]) AS place, unnest($41::bigint[]) AS board, unnest($42::bigint[]) AS season,
                           unnest($43::uuid[]) AS user_id, unnest($44::bigint[]) AS score,
                           unnest($45::bigint[]) AS reached, unnest($46::bigint[]) AS updated_at,
-                          unnest($47::bigint[]) AS order_score, unnest($48::bigint[]) AS order_tie) AS named
+                          unnest($47::bigint[]) AS order_score, unnest($48::bigint[]) AS order_tie,
+                          unnest($54::bytea[]) AS admissions) AS named
              WHERE scores.ctid = named.place AND scores.board IS NOT DISTINCT FROM named.board
                AND scores.season IS NOT DISTINCT FROM named.season AND scores.user_id IS NOT DISTINCT FROM named.user_id
                AND (SELECT holds FROM ground)
@@ -240,13 +256,14 @@ fn statement(newcomers: bool, restricted: bool, unseen: &str) -> String {
 }
 
 const NEWCOMERS: &str = ", arrived AS (
-     INSERT INTO scores (board, season, user_id, score, reached, updated_at, order_score, order_tie)
+     INSERT INTO scores (board, season, user_id, score, reached, updated_at, order_score, order_tie, admissions)
      SELECT unnest($20::bigint[]), unnest($21::bigint[]), unnest($22::uuid[]), unnest($23::bigint[]),
-            unnest($24::bigint[]), unnest($25::bigint[]), unnest($26::bigint[]), unnest($27::bigint[])
+            unnest($24::bigint[]), unnest($25::bigint[]), unnest($26::bigint[]), unnest($27::bigint[]),
+            unnest($55::bytea[])
      WHERE (SELECT holds FROM ground)
      ON CONFLICT (board, season, user_id) DO UPDATE
      SET score = excluded.score, reached = excluded.reached, updated_at = excluded.updated_at,
-         order_score = excluded.order_score, order_tie = excluded.order_tie
+         order_score = excluded.order_score, order_tie = excluded.order_tie, admissions = excluded.admissions
  ), counted AS (
      UPDATE seasons SET total = named.total
      FROM (SELECT unnest($49::bigint[]) AS board, unnest($50::bigint[]) AS season, unnest($51::bigint[]) AS total) AS named
@@ -254,10 +271,11 @@ const NEWCOMERS: &str = ", arrived AS (
  )";
 
 const RESTRICTED: &str = ", aside AS (
-     INSERT INTO withheld (board, season, user_id, score, reached, updated_at)
+     INSERT INTO withheld (board, season, user_id, score, reached, updated_at, admissions)
      SELECT unnest($28::bigint[]), unnest($29::bigint[]), unnest($30::uuid[]), unnest($31::bigint[]),
-            unnest($32::bigint[]), unnest($33::bigint[])
+            unnest($32::bigint[]), unnest($33::bigint[]), unnest($56::bytea[])
      WHERE (SELECT holds FROM ground)
      ON CONFLICT (board, season, user_id) DO UPDATE
-     SET score = excluded.score, reached = excluded.reached, updated_at = excluded.updated_at
+     SET score = excluded.score, reached = excluded.reached, updated_at = excluded.updated_at,
+         admissions = excluded.admissions
  )";

@@ -38,9 +38,10 @@ async fn attempt_once(mut tx: Transaction<'static, Postgres>, changes: &[Change]
     }
     let counted = counted(&mut tx, changes).await?;
     let counts = counts(&mut tx, changes, &numbers).await?;
-    let State { boards, scores, rows, restrictions, actions_from, ground, .. } = state;
+    let State { boards, scores, rows, restrictions, admissions, actions_from, ground, .. } = state;
     let totals = boards.iter().map(|(id, board)| (id.clone(), board.total)).collect();
-    let decided = Batch { boards, counted, scores, restrictions, counts, actions_from }.decide(changes);
+    let batch = Batch { boards, counted, scores, restrictions, counts, admissions, actions_from };
+    let decided = batch.decide(changes);
     if !decided.rows.is_empty() {
         let written = Writing::of(&decided, &numbers, &ground, &rows, &totals).write(&mut tx).await;
         written.map_err(Failure::before_the_commit)?;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use scoreboard_core::{ActionId, BoardId, BoardState, Change, Reached, UserId};
+use scoreboard_core::{ActionId, Admissions, BoardId, BoardState, Change, Reached, UserId};
 
 use crate::apply::at_once::Left;
 use crate::apply::state::{Ground, State};
@@ -32,7 +32,15 @@ struct Remains {
     state: BoardState,
     /// The transaction that left it.
     written: i64,
-    users: HashMap<UserId, (PlaceOfRow, Reached)>,
+    users: HashMap<UserId, Standing>,
+}
+
+/// What a user has, and where it lies.
+#[derive(Clone)]
+pub(super) struct Standing {
+    pub(super) place: PlaceOfRow,
+    pub(super) reached: Reached,
+    pub(super) admissions: Admissions,
 }
 
 impl Remembered {
@@ -46,10 +54,13 @@ impl Remembered {
         (state.ground.meta, state.ground.decision) = (self.meta, self.decision);
         for change in changes {
             let remains = self.boards.get(&change.board)?;
-            let (place, reached) = *remains.users.get(&change.user_id)?;
+            let Standing { place, reached, admissions } = remains.users.get(&change.user_id)?;
             let key = (change.board.clone(), change.user_id);
-            state.scores.insert(key.clone(), reached);
-            state.rows.insert(key, place);
+            if !admissions.is_empty() {
+                state.admissions.insert(key.clone(), admissions.clone());
+            }
+            state.scores.insert(key.clone(), *reached);
+            state.rows.insert(key, *place);
             if !state.boards.contains_key(&change.board) {
                 state.boards.insert(change.board.clone(), remains.state.clone());
                 state.ground.boards.insert(change.board.clone(), remains.written);
@@ -82,9 +93,9 @@ impl Remembered {
             self.boards.values_mut().for_each(|remains| remains.users = HashMap::new());
             self.users = 0;
         }
-        for (board, user, place, reached) in left.users {
+        for (board, user, standing) in left.users {
             let Some(remains) = self.boards.get_mut(&board) else { continue };
-            self.users += usize::from(remains.users.insert(user, (place, reached)).is_none());
+            self.users += usize::from(remains.users.insert(user, standing).is_none());
         }
     }
 
@@ -123,6 +134,7 @@ mod tests {
             origin: Origin::Action,
             at: Timestamp::from_millis(0),
             at_most: None,
+            admitted: None,
         }
     }
 
@@ -136,10 +148,11 @@ mod tests {
         };
         let spec = BoardSpec::new(BoardId::main());
         let state = BoardState { spec, season: Season::FIRST, position, total: 1, head: None };
+        let standing = Standing { place: PlaceOfRow::first(), reached, admissions: Admissions::default() };
         let left = Left {
             by: number,
             boards: HashMap::from([(BoardId::main(), state)]),
-            users: users.map(|of| (BoardId::main(), user(of), PlaceOfRow::first(), reached)).collect(),
+            users: users.map(|of| (BoardId::main(), user(of), standing.clone())).collect(),
         };
         let boards = HashMap::from([(BoardId::main(), number - 1)]);
         remembered.learn(&Ground { boards, meta: 1, decision: 0 }, None, left);

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use scoreboard_core::{
-    ActionId, BoardId, BoardSpec, BoardState, Change, Epoch, Origin, Position, Reached, Restriction, Season, UserId,
-    Version,
+    ActionId, Admissions, BoardId, BoardSpec, BoardState, Change, Epoch, Origin, Position, Reached, Restriction,
+    Season, UserId, Version,
 };
 use sqlx::PgConnection;
 use sqlx::postgres::PgRow;
@@ -26,6 +26,7 @@ pub(super) struct State {
     /// Where those lie who are on the board.
     pub(super) rows: HashMap<(BoardId, UserId), PlaceOfRow>,
     pub(super) restrictions: HashMap<UserId, Restriction>,
+    pub(super) admissions: HashMap<(BoardId, UserId), Admissions>,
     pub(super) actions_from: Option<ActionId>,
     /// Whether some of the ids may have counted before.
     pub(super) has_known_ids: bool,
@@ -63,17 +64,17 @@ pub(super) enum Ids {
 macro_rules! read {
     ($known:literal) => {
         concat!(
-            "SELECT named.key, found.place, NULL, found.score, found.reached, found.updated_at,
+            "SELECT named.key, found.place, NULL, found.score, found.reached, found.updated_at, found.admissions,
                     NULL::bigint[], NULL::text[], NULL::bytea, NULL::uuid, NULL::boolean
              FROM unnest($1::bigint[], $2::bigint[], $3::uuid[]) WITH ORDINALITY AS named (board, season, user_id, key)
              CROSS JOIN LATERAL (
-                 SELECT scores.ctid AS place, score, reached, updated_at FROM scores
+                 SELECT scores.ctid AS place, score, reached, updated_at, admissions FROM scores
                  WHERE scores.board = named.board AND scores.season = named.season
                    AND scores.user_id BETWEEN named.user_id AND named.user_id
                  ORDER BY scores.user_id LIMIT 1) AS found
              UNION ALL
              SELECT named.key, NULL, restrictions.restriction, withheld.score, withheld.reached, withheld.updated_at,
-                    NULL, NULL, NULL, NULL, NULL
+                    withheld.admissions, NULL, NULL, NULL, NULL, NULL
              FROM restrictions
              JOIN unnest($1::bigint[], $2::bigint[], $3::uuid[]) WITH ORDINALITY AS named (board, season, user_id, key)
                ON named.user_id = restrictions.user_id
@@ -81,7 +82,7 @@ macro_rules! read {
                ON withheld.board = named.board AND withheld.season = named.season AND withheld.user_id = named.user_id
              WHERE restrictions.user_id = ANY ($3)
              UNION ALL
-             SELECT boards.no, NULL, NULL, NULL, NULL, NULL,
+             SELECT boards.no, NULL, NULL, NULL, NULL, NULL, NULL,
                     ARRAY[boards.season, meta.epoch, boards.version, seasons.total, boards.xmin::text::bigint,
                           meta.xmin::text::bigint, coalesce((SELECT max(no) FROM moderations), 0)],
                     ARRAY[boards.direction, boards.operator, boards.tie_break], boards.head, meta.actions_from, ",
@@ -139,6 +140,7 @@ impl State {
             let place: Option<PlaceOfRow> = columns.take()?;
             let restriction: Option<Restriction> = columns.word_if()?;
             let reached = columns.reached_before()?;
+            let admissions = columns.admissions()?;
             if let Some(numbers) = columns.take::<Option<Vec<i64>>>()? {
                 let id = named.get(&number(key)).copied();
                 state.add_board(
@@ -149,7 +151,14 @@ impl State {
                 continue;
             }
             let (_, _, user, board) = asked(&keys, key)?;
-            state.add_user((board.clone(), user), place, restriction, reached);
+            let key = (board.clone(), user);
+            // Of who is restricted, what is kept with what they have: of both, where there is nothing yet.
+            match admissions {
+                Some(admissions) if place.is_none() => drop(state.admissions.insert(key.clone(), admissions)),
+                Some(admissions) => drop(state.admissions.entry(key.clone()).or_insert(admissions)),
+                None => {}
+            }
+            state.add_user(key, place, restriction, reached);
         }
         state.boards.retain(|board, state| places.get(board).is_some_and(|(_, season)| *season == state.season));
         Ok(state)

@@ -169,9 +169,10 @@ async fn write(
     seen: Seen,
 ) -> Result<Done, Failure> {
     let numbers = numbers(&known.places(changes));
-    let State { boards, scores, rows, restrictions, actions_from, ground, .. } = state;
+    let State { boards, scores, rows, restrictions, admissions, actions_from, ground, .. } = state;
     let totals = boards.iter().map(|(id, board)| (id.clone(), board.total)).collect();
-    let decided = Batch { boards, scores, restrictions, actions_from, ..Batch::default() }.decide(changes);
+    let batch = Batch { boards, scores, restrictions, admissions, actions_from, ..Batch::default() };
+    let decided = batch.decide(changes);
     // What is refused may have counted before: then it is answered as it was.
     if decided.outcomes.iter().any(|outcome| matches!(outcome, Outcome::Refused(_))) {
         return Ok(Done::Closer);

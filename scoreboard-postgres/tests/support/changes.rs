@@ -21,6 +21,7 @@ pub(crate) fn change(number: u64, at: Timestamp) -> Change {
         origin: Origin::Action,
         at,
         at_most: None,
+        admitted: None,
     }
 }
 

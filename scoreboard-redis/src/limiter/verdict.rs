@@ -22,6 +22,8 @@ pub(super) struct Verdict {
 pub(super) struct Told {
     /// Which cell of the call it is.
     pub(super) number: usize,
+    /// The node's time, in milliseconds since 1970.
+    pub(super) at: i64,
     pub(super) has_room: bool,
     pub(super) remaining: u32,
     /// How long until one more is admitted, or this one if it was not.
@@ -58,7 +60,7 @@ fn told(place: &Place, (room, wait, first, second): State, now: i64, admitted: b
     let millis = |millis: i64| Duration::from_millis(u64::try_from(millis).unwrap_or(0));
     // Admitted, it is when one more is, which is now where any remain.
     let wait = if admitted && remaining > 0 { 0 } else { wait };
-    Told { number: place.number, has_room: room == 1, remaining, wait: millis(wait), reset: millis(reset) }
+    Told { number: place.number, at: now, has_room: room == 1, remaining, wait: millis(wait), reset: millis(reset) }
 }
 
 /// How many remain, how long until so many more fit, and how long until it is full: in the `limit`-th parts of a millisecond, in which the share of

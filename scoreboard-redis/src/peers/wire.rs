@@ -93,9 +93,12 @@ impl<T: Clone> Names<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+    use std::time::Duration;
+
     use scoreboard_core::{
-        ActionId, AppliedChange, AtMost, Becomes, ErrorKind, Fingerprint, Origin, Outcome, Points, Position, Reached,
-        Receipt, Refusal, Score, Season, UserId, Version,
+        ActionId, Admitted, AppliedChange, AtMost, Becomes, ErrorKind, Fingerprint, Origin, Outcome, Points, Position,
+        Reached, Receipt, Refusal, Score, Season, UserId, Version,
     };
 
     use super::*;
@@ -112,6 +115,7 @@ mod tests {
             origin: Origin::Record,
             at: Timestamp::from_millis(6),
             at_most: Some(AtMost { count: 7, since: Timestamp::from_millis(8) }),
+            admitted: Admitted::under("10/s".parse().unwrap(), Timestamp::from_millis(9)),
         }
     }
 
@@ -147,6 +151,7 @@ mod tests {
             b"\x03win",
             &[9, 1, 12], // −5 and 6 in zigzag, and `record` between them
             &[1, 7, 16],
+            &[1, 10, 0x80, 0x94, 0xeb, 0xdc, 3, 18], // a second in nanoseconds
         ];
         assert_eq!(bytes(&request(&[change("main", "win")], Version::new(300))), expected.concat());
     }
@@ -200,14 +205,16 @@ mod tests {
             Refusal::Banned,
             Refusal::Correction,
             Refusal::Archived,
+            Refusal::OverQuota(Duration::from_nanos(1)),
         ]
         .into_iter()
         .enumerate()
         {
-            assert_eq!(
-                bytes(&answer(&Ok(Answer { outcomes: vec![Outcome::Refused(refusal)], ..Answer::default() }))),
-                [0, 0, 1, 2, number as u8, 0]
-            );
+            let wait: &[u8] = if let Refusal::OverQuota(_) = refusal { &[0, 1] } else { &[] };
+            let body = bytes(&answer(&Ok(Answer { outcomes: vec![Outcome::Refused(refusal)], ..Answer::default() })));
+            assert_eq!(body, [&[0, 0, 1, 2, number as u8], wait, &[0]].concat());
+            let outcomes = told(&body).expect("it is read again").expect("it is an answer").outcomes;
+            assert_eq!(outcomes, [Outcome::Refused(refusal)]);
         }
         for (number, kind) in [
             ErrorKind::Unavailable,
@@ -253,7 +260,7 @@ mod tests {
             changes(&bytes(&(0u64, vec![row]))).map(|(changes, _)| changes)
         };
         assert_eq!(of(|_| ()), Some(vec![good.clone()]));
-        let altered: [(&str, Alter); 7] = [
+        let altered: [(&str, Alter); 10] = [
             ("board", |row| row.board = "No Slug"),
             ("kind", |row| row.kind = ""),
             ("points", |row| row.points = scoreboard_core::MAX_SCORE + 1),
@@ -261,13 +268,16 @@ mod tests {
             ("time", |row| row.at = -1),
             ("time", |row| row.at = i64::MAX),
             ("since", |row| row.at_most = Some((1, -1))),
+            ("admitted at", |row| row.admitted = row.admitted.map(|(limit, period, _)| (limit, period, -1))),
+            ("limit", |row| row.admitted = Some((NonZeroU32::MAX, 1, 0))),
+            ("period", |row| row.admitted = Some((NonZeroU32::MIN, u64::MAX, 0))),
         ];
         for (what, alter) in altered {
             assert_eq!(of(alter), None, "{what}");
         }
         assert_eq!(board(&bytes(&"No Slug")), None);
         assert_eq!(board(&bytes(&"main")), Some(BoardId::main()));
-        for number in 8..=255 {
+        for number in 9..=255 {
             assert_eq!(told(&[0, 0, 1, 2, number, 0]), None, "a refusal {number}");
             assert_eq!(told(&[1, number]), None, "an error {number}");
         }

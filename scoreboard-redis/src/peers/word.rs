@@ -18,11 +18,11 @@ use sha2::Sha256;
 use crate::error::Failure;
 
 /// Another one is for another release: what is said in it is passed over.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 const PURPOSE: &str = "peers";
 const SIGNATURE: usize = 32;
 
-/// The longest word, some nine times what 512 changes with the longest names take: what is longer is not looked at.
+/// The longest word, some eight times what 512 changes with the longest names take: what is longer is not looked at.
 pub(super) const LONGEST: usize = 1 << 20;
 
 /// What a word is.

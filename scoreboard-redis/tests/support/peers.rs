@@ -164,6 +164,7 @@ pub(crate) fn change(n: u128) -> Change {
         origin: Origin::Action,
         at: Timestamp::from_millis(1_700_000_000_000),
         at_most: None,
+        admitted: None,
     }
 }
 

@@ -6,7 +6,7 @@ use scoreboard_core::{ActionId, CarriedOut, ModerationAct};
 use sqlx::SqliteConnection;
 
 use super::weigh::Weighed;
-use crate::apply::{Key, remove_aside, write_aside, write_boards, write_log, write_shown};
+use crate::apply::{Kept, Key, remove_aside, write_aside, write_boards, write_log, write_shown};
 use crate::error::Failure;
 use crate::json::hex_array;
 use crate::rows::Word;
@@ -29,8 +29,8 @@ pub(super) async fn write(tx: &mut SqliteConnection, weighed: &Weighed) -> Resul
             remove_aside(tx, key).await?;
         }
     }
-    write_shown(tx, shown, &chains).await?;
-    write_aside(tx, aside, &chains).await?;
+    write_shown(tx, shown, &chains, &Kept::new()).await?;
+    write_aside(tx, aside, &chains, &Kept::new()).await?;
     write_boards(tx, &corrections.boards, &corrections.totals, numbers).await?;
     let no = write_decision(tx, &effects.carried_out).await?;
     match &effects.carried_out.moderation.act {

@@ -28,6 +28,7 @@ impl Denial {
     fn at(&self, now: Timestamp) -> Option<Usage> {
         let gone = now.since(self.told_at);
         (now >= self.told_at && gone < self.usage.retry_after).then(|| Usage {
+            at: self.usage.at.plus(gone),
             retry_after: self.usage.retry_after - gone,
             reset_after: self.usage.reset_after.saturating_sub(gone),
             ..self.usage
@@ -100,6 +101,7 @@ mod tests {
         Usage {
             policy: "p",
             quota: "10/s".parse().unwrap(),
+            at: at(2000),
             remaining: 0,
             retry_after: second,
             reset_after: 2 * second,

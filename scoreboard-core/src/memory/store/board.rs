@@ -12,7 +12,7 @@ use crate::ids::{KindId, UserId};
 use crate::rank_index::IndexPage;
 use crate::ranking::RankStyle;
 use crate::score::Score;
-use crate::store::{ChangeBoard, LogRow, ModerationAct, Origin, Reached, RowDigest, Scan};
+use crate::store::{Admissions, ChangeBoard, LogRow, ModerationAct, Origin, Reached, RowDigest, Scan};
 use crate::version::{Epoch, Position, Version};
 
 pub(super) struct StoredBoard {
@@ -118,6 +118,14 @@ impl StoredBoard {
 
     pub(super) fn withhold(&mut self, user: UserId, reached: Reached) {
         self.scores_of(self.season).withhold(user, reached);
+    }
+
+    pub(super) fn admissions(&self, user: UserId) -> Option<&Admissions> {
+        self.current().admissions(user)
+    }
+
+    pub(super) fn keep_admissions(&mut self, user: UserId, admissions: Admissions) {
+        self.scores_of(self.season).keep_admissions(user, admissions);
     }
 
     pub(super) fn place(&mut self, place: &Place) {

@@ -1,6 +1,6 @@
 //! The scores of one season, by user and in the board's order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound::{Excluded, Unbounded};
 
 use crate::correction::Place;
@@ -8,7 +8,7 @@ use crate::entry::{Range, Ranked};
 use crate::ids::UserId;
 use crate::rank_index::{IndexPage, RankIndex};
 use crate::ranking::{Ahead, Order, OrderKey, RankStyle};
-use crate::store::Reached;
+use crate::store::{Admissions, Reached};
 
 pub(super) struct SeasonScores {
     /// For scans in the order of ids.
@@ -16,11 +16,17 @@ pub(super) struct SeasonScores {
     index: RankIndex,
     /// What restricted users have, who have anything.
     withheld: BTreeMap<UserId, Reached>,
+    admissions: HashMap<UserId, Admissions>,
 }
 
 impl SeasonScores {
     pub(super) fn new(order: Order) -> Self {
-        Self { scores: BTreeMap::new(), index: RankIndex::new(order), withheld: BTreeMap::new() }
+        Self {
+            scores: BTreeMap::new(),
+            index: RankIndex::new(order),
+            withheld: BTreeMap::new(),
+            admissions: HashMap::new(),
+        }
     }
 
     pub(super) fn total(&self) -> u64 {
@@ -43,6 +49,14 @@ impl SeasonScores {
 
     pub(super) fn withhold(&mut self, user: UserId, reached: Reached) {
         self.withheld.insert(user, reached);
+    }
+
+    pub(super) fn admissions(&self, user: UserId) -> Option<&Admissions> {
+        self.admissions.get(&user)
+    }
+
+    pub(super) fn keep_admissions(&mut self, user: UserId, admissions: Admissions) {
+        self.admissions.insert(user, admissions);
     }
 
     /// Puts a user where a decision says.

@@ -1,5 +1,7 @@
 //! Random histories, each repeated by its seed.
 
+use std::time::Duration;
+
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
@@ -7,9 +9,10 @@ use rand::{RngExt, SeedableRng};
 use crate::action::Fingerprint;
 use crate::board::{BoardSpec, Season};
 use crate::ids::{ActionId, IncidentId, KindId, ModerationId, UserId};
+use crate::limiter::Quota;
 use crate::ranking::{Direction, Operator, TieBreak};
 use crate::score::{MAX_SCORE, Points};
-use crate::store::{AtMost, Change, Moderation, ModerationAct, Origin, Restriction};
+use crate::store::{Admitted, AtMost, Change, Moderation, ModerationAct, Origin, Restriction};
 use crate::testing::play::{at, board_id, kind, points};
 use crate::version::Version;
 
@@ -210,8 +213,17 @@ impl Teller {
             origin: if random.random_bool(0.3) { Origin::Record } else { Origin::Action },
             at: at(random.random_range(0..20)),
             at_most: random.random_bool(0.15).then(|| AtMost { count: random.random_range(0..4), since }),
+            // Over a moderator's decision a store may forget.
+            admitted: (!self.moderates && random.random_bool(0.3)).then(|| some_admission(random)).flatten(),
         }
     }
+}
+
+/// Few a moment, so that many are over.
+fn some_admission(random: &mut StdRng) -> Option<Admitted> {
+    let limit = random.random_range(1..=3).try_into().expect("not zero");
+    let period = Duration::from_millis(random.random_range(1..=10));
+    Admitted::under(Quota::exact(limit, period), at(random.random_range(0..20)))
 }
 
 /// Mostly few values, for ties; sometimes the edges of the range.

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use crate::board::{Board, BoardSpec, Season};
 use crate::entry::{PageQuery, Range, Ranked, RankedPage, RankedUsers, ScoreRank};
@@ -27,6 +28,8 @@ pub(super) struct ModelBoard {
     pub(super) spec: BoardSpec,
     epoch: Epoch,
     pub(super) log: Vec<LogRow>,
+    /// When changes were admitted that count.
+    admitted: Vec<(UserId, i64)>,
 }
 
 /// An entry in the board's order: who, and what they have.
@@ -166,6 +169,20 @@ impl ModelBoard {
                 return Err(Refusal::AboveCount);
             }
         }
+        if let Some(admitted) = change.admitted {
+            let (limit, period) = (admitted.quota().limit.get() as usize, admitted.quota().period.as_millis() as i64);
+            let times = self.admitted.iter().filter(|(user, _)| *user == change.user_id).map(|(_, at)| *at);
+            let mut before: Vec<i64> = times.clone().collect();
+            before.sort_unstable();
+            let at = admitted.at().as_millis();
+            // Each window in which it would be.
+            let is_over = (at - period + 1..=at)
+                .any(|start| times.clone().filter(|at| (start..start + period).contains(at)).count() >= limit);
+            if is_over {
+                let wait = before[before.len() - limit] + period - at;
+                return Err(Refusal::OverQuota(Duration::from_millis(wait.max(1).cast_unsigned())));
+            }
+        }
         let own = self.own(&moderated.void, |_| Version::new(u64::MAX));
         let previous = own.get(&change.user_id).copied().flatten();
         let score = self.score_after(previous, change.points).ok_or(Refusal::ScoreOutOfRange)?;
@@ -215,7 +232,8 @@ impl Model {
         if self.boards.contains_key(&spec.id) {
             return CreateBoard::AlreadyExists;
         }
-        self.boards.insert(spec.id.clone(), ModelBoard { spec: spec.clone(), epoch, log: Vec::new() });
+        self.boards
+            .insert(spec.id.clone(), ModelBoard { spec: spec.clone(), epoch, log: Vec::new(), admitted: Vec::new() });
         CreateBoard::Created
     }
 
@@ -255,6 +273,7 @@ impl Model {
                         Ok(row) => {
                             let receipt = receipt(&change.board, &row, false);
                             board.log.push(row);
+                            board.admitted.extend(change.admitted.map(|by| (change.user_id, by.at().as_millis())));
                             Outcome::Applied(receipt)
                         }
                     },

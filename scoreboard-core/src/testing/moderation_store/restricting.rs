@@ -6,9 +6,10 @@ use crate::board::Season;
 use crate::entry::Range;
 use crate::ranking::RankStyle;
 use crate::score::Score;
-use crate::store::{ModerationAct, Refusal, Restriction, Visibility};
+use crate::store::{Change, ModerationAct, Refusal, Restriction, Visibility};
 use crate::testing::fixture::ModerationStoreFixture;
 use crate::testing::play::{Play, board_id, refused, replayed, spec, user, users};
+use crate::testing::score_store::admitted::admitted;
 
 /// That this user is nowhere: in no page, standing, scan, total or rank.
 pub(super) async fn is_nowhere(play: &Play, number: u64, others: usize) {
@@ -53,6 +54,22 @@ pub async fn who_is_banned_is_nowhere<F: ModerationStoreFixture>(f: &F) {
     assert_eq!(play.top().await.entries, before.entries, "as it was");
     play.scored(1, 1).await;
     assert_eq!(play.entries().await, [(1, 13), (2, 12), (3, 5)]);
+    is_clean(&play).await;
+}
+
+/// The quota is that of anybody else: what is kept of when changes were admitted goes with what its user has, shown or not.
+pub async fn a_quota_holds_for_who_is_restricted<F: ModerationStoreFixture>(f: &F) {
+    let (play, moderator) = (Play::new(f).await, Moderator::new(f));
+    for (number, restriction) in [(1, Restriction::Held), (2, Restriction::Shadowed)] {
+        let admitted = |millis| Change { user_id: user(number), ..admitted(&play, millis) };
+        play.scored(number, 10).await;
+        moderator.restrict(&play, number, restriction).await;
+        let mut told = Vec::new();
+        for batch in [[0, 1], [2, 3], [999, 1000]] {
+            told.extend(play.apply(&batch.map(admitted)).await.iter().map(|outcome| outcome.receipt().is_some()));
+        }
+        assert_eq!(told, [true, true, true, false, false, true], "three in any second: {restriction:?}");
+    }
     is_clean(&play).await;
 }
 

@@ -35,12 +35,18 @@ pub async fn a_bucket_overflows<F: RateLimiterFixture>(f: &F) {
     limited(f, &cells, "a day refills ten, not more").await;
 }
 
-/// The numbers tell how many more are admitted now, when one more will be, and when the bucket is full again.
+/// The numbers tell of when they are, how many more are admitted now, when one more will be, and when the bucket is full again.
 pub async fn the_numbers_of_a_bucket_are_exact<F: RateLimiterFixture>(f: &F) {
     let quota = per_minute(3).gcra();
     let cells = [cell("user", quota)];
-    let usage =
-        |remaining, retry_after, reset_after| Usage { policy: "update", quota, remaining, retry_after, reset_after };
+    let usage = |remaining, retry_after, reset_after| Usage {
+        policy: "update",
+        quota,
+        at: f.now(),
+        remaining,
+        retry_after,
+        reset_after,
+    };
     assert_eq!(allowed(f, &cells, "1st").await, usage(2, secs(0), secs(20)), "one of three is used");
     assert_eq!(allowed(f, &cells, "2nd").await, usage(1, secs(0), secs(40)), "two of three are used");
     f.advance(secs(5)).await;

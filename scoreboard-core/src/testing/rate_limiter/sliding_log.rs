@@ -43,12 +43,18 @@ pub async fn no_window_has_a_border<F: RateLimiterFixture>(f: &F) {
     }
 }
 
-/// The numbers tell how many more are admitted now, when one more will be, and when all are free again.
+/// The numbers tell of when they are, how many more are admitted now, when one more will be, and when all are free again.
 pub async fn the_numbers_are_exact<F: RateLimiterFixture>(f: &F) {
     let quota = per_minute(3);
     let cells = [cell("user", quota)];
-    let usage =
-        |remaining, retry_after, reset_after| Usage { policy: "update", quota, remaining, retry_after, reset_after };
+    let usage = |remaining, retry_after, reset_after| Usage {
+        policy: "update",
+        quota,
+        at: f.now(),
+        remaining,
+        retry_after,
+        reset_after,
+    };
     assert_eq!(allowed(f, &cells, "1st").await, usage(2, secs(0), secs(60)), "after one at 0 s");
     f.advance(secs(10)).await;
     assert_eq!(allowed(f, &cells, "2nd").await, usage(1, secs(0), secs(60)), "after a second at 10 s");
@@ -100,6 +106,7 @@ pub async fn random_arrivals_are_counted_exactly<F: RateLimiterFixture>(f: &F) {
             let usage = Usage {
                 policy: "update",
                 quota,
+                at: now,
                 remaining: u32::try_from(limit - admitted.len()).expect("small"),
                 retry_after: if admitted.len() < limit { Duration::ZERO } else { until_free(0) },
                 reset_after: until_free(admitted.len() - 1),

@@ -13,6 +13,7 @@ use crate::ranking::RankStyle;
 use crate::store::{AtMost, Change, Outcome, Receipt, ScoreStore};
 use crate::testing::fixture::ScoreStoreFixture;
 use crate::testing::play::{Play, applied, at, board_id, number, score, user};
+use crate::testing::score_store::admitted::admitted;
 use crate::version::Version;
 
 /// Applies a batch, again while the store asks for that: under contention it may.
@@ -97,6 +98,16 @@ pub async fn at_most_holds_at_once<F: ScoreStoreFixture>(f: &F) {
     let counted = outcomes.iter().filter(|outcome| outcome.receipt().is_some()).count();
     assert_eq!(counted, 5, "exactly five of 32 count");
     assert_eq!(play.entries().await, [(1, 5)]);
+}
+
+/// A quota holds exactly against any number at once.
+pub async fn a_quota_holds_at_once<F: ScoreStoreFixture>(f: &F) {
+    let play = Play::new(f).await;
+    let batches = (0..16).map(|_| vec![admitted(&play, 0), admitted(&play, 1)]).collect();
+    let outcomes = together(&play, batches).await.concat();
+    let counted = outcomes.iter().filter(|outcome| outcome.receipt().is_some()).count();
+    assert_eq!(counted, 3, "exactly three of 32 count");
+    assert_eq!(play.entries().await, [(1, 3)]);
 }
 
 /// Batches over several boards in opposite orders neither wait for each other for ever nor lose anything.

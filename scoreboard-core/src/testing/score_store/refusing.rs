@@ -1,9 +1,11 @@
 //! Changes are refused: why, in which order, and without a trace.
 
+use std::time::Duration;
+
 use crate::board::Season;
 use crate::ranking::{Direction, Operator};
 use crate::score::MAX_SCORE;
-use crate::store::{AtMost, Change, Origin, Refusal};
+use crate::store::{Admitted, AtMost, Change, Origin, Refusal};
 use crate::testing::fixture::ScoreStoreFixture;
 use crate::testing::play::{Play, applied, at, board_id, points, refused, spec};
 
@@ -101,14 +103,17 @@ pub async fn a_refused_change_can_count_later<F: ScoreStoreFixture>(f: &F) {
     assert_eq!(applied(play.apply_one(&early).await).version.get(), 1, "its board is there now");
 }
 
-/// A change with several faults is refused for the first of: unknown board, season over, above the count, out of range.
+/// A change with several faults is refused for the first of: unknown board, season over, above the count, over the quota, out of
+/// range.
 pub async fn refusals_have_an_order<F: ScoreStoreFixture>(f: &F) {
     let play = Play::new(f).await;
-    play.scored(1, MAX_SCORE).await;
+    let admitted = Admitted::under("1/s".parse().expect("a quota"), at(0));
+    let _ = applied(play.apply_one(&Change { admitted, ..play.change(1, MAX_SCORE) }).await);
     let mut change = Change {
         board: board_id("nowhere"),
         season: Season::new(9),
         at_most: Some(AtMost { count: 1, since: at(-1000) }),
+        admitted,
         points: points(1),
         ..play.change(1, 1)
     };
@@ -118,5 +123,8 @@ pub async fn refusals_have_an_order<F: ScoreStoreFixture>(f: &F) {
     change.season = Season::FIRST;
     assert_eq!(refused(play.apply_one(&change).await), Refusal::AboveCount, "then the count");
     change.at_most = None;
+    let over = refused(play.apply_one(&change).await);
+    assert_eq!(over, Refusal::OverQuota(Duration::from_secs(1)), "then the quota");
+    change.admitted = None;
     assert_eq!(refused(play.apply_one(&change).await), Refusal::ScoreOutOfRange, "then the range");
 }

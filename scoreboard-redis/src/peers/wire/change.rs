@@ -1,6 +1,11 @@
 //! A change as it goes over a channel, one for one.
 
-use scoreboard_core::{ActionId, AtMost, BoardId, Change, Fingerprint, KindId, Origin, Points, Season, UserId};
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use scoreboard_core::{
+    ActionId, Admitted, AtMost, BoardId, Change, Fingerprint, KindId, Origin, Points, Quota, Season, UserId,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{Names, time};
@@ -18,6 +23,8 @@ pub(super) struct ChangeRow<'a> {
     pub(super) origin: Origin,
     pub(super) at: i64,
     pub(super) at_most: Option<(u32, i64)>,
+    /// The limit, the period in nanoseconds, and when.
+    pub(super) admitted: Option<(NonZeroU32, u64, i64)>,
 }
 
 impl<'a> ChangeRow<'a> {
@@ -33,12 +40,23 @@ impl<'a> ChangeRow<'a> {
             origin: change.origin,
             at: change.at.as_millis(),
             at_most: change.at_most.map(|at_most| (at_most.count, at_most.since.as_millis())),
+            admitted: change.admitted.map(|admitted| {
+                let Quota { limit, period, .. } = admitted.quota();
+                // Of four weeks at most.
+                (limit, u64::try_from(period.as_nanos()).unwrap_or(u64::MAX), admitted.at().as_millis())
+            }),
         }
     }
 
     pub(super) fn change(self, boards: &mut Names<BoardId>, kinds: &mut Names<KindId>) -> Option<Change> {
         let at_most = match self.at_most {
             Some((count, since)) => Some(AtMost { count, since: time(since)? }),
+            None => None,
+        };
+        let admitted = match self.admitted {
+            Some((limit, period, at)) => {
+                Some(Admitted::under(Quota::exact(limit, Duration::from_nanos(period)), time(at)?)?)
+            }
             None => None,
         };
         Some(Change {
@@ -52,6 +70,7 @@ impl<'a> ChangeRow<'a> {
             origin: self.origin,
             at: time(self.at)?,
             at_most,
+            admitted,
         })
     }
 }

@@ -1,5 +1,7 @@
 //! What became of a request as it goes over a channel, one for one.
 
+use std::time::Duration;
+
 use scoreboard_core::{
     ActionId, BoardId, Epoch, ErrorKind, Outcome, Points, Receipt, Refusal, Score, Season, UserId, Version,
 };
@@ -113,6 +115,7 @@ enum RefusalRow {
     Banned,
     Correction,
     Archived,
+    OverQuota(Duration),
 }
 
 #[derive(Serialize, Deserialize)]

@@ -389,6 +389,7 @@ const fn explain(refusal: Refusal) -> &'static str {
         Refusal::ScoreOutOfRange => "the score would leave its range",
         Refusal::FingerprintMismatch => "another action of this id counted here",
         Refusal::AboveCount => "it would be above its number a day",
+        Refusal::OverQuota(_) => "it would be above its user's quota",
         Refusal::Banned => "its user is banned here",
         Refusal::Correction => "it is a correction, and those are made by decisions alone",
         Refusal::Archived => "it is of a time whose log is archived here: whether it counted cannot be told",

@@ -132,6 +132,7 @@ impl RowLine {
             at: self.at,
             // It counted: whatever was asked of it then was true.
             at_most: None,
+            admitted: None,
         })
     }
 

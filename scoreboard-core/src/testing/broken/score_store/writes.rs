@@ -3,9 +3,10 @@
 use super::{Result, alterations};
 use crate::board::{BoardSpec, Season};
 use crate::ids::ActionId;
+use crate::limiter::Quota;
 use crate::ranking::RankStyle;
 use crate::score::{Points, Score};
-use crate::store::{Change, ChangeBoard, CreateBoard, Outcome, Receipt, Refusal, ScoreStore};
+use crate::store::{Admitted, Change, ChangeBoard, CreateBoard, Outcome, Receipt, Refusal, ScoreStore};
 use crate::version::{Epoch, Version};
 
 /// The same change as if it were another one.
@@ -203,6 +204,65 @@ alterations! {
         }
     }
 
+    /// When a change was admitted is not looked at.
+    QuotaIgnored {
+        async fn apply(&self, store: &dyn ScoreStore, changes: &[Change]) -> Result<Vec<Outcome>> {
+            let free: Vec<_> = changes.iter().map(|change| Change { admitted: None, ..change.clone() }).collect();
+            store.apply(&free).await
+        }
+    }
+
+    /// The quota does not see what comes before it in the batch.
+    QuotaBlindInBatch {
+        async fn apply(&self, store: &dyn ScoreStore, changes: &[Change]) -> Result<Vec<Outcome>> {
+            let mut free = changes.to_vec();
+            free.iter_mut().skip(1).for_each(|change| change.admitted = None);
+            store.apply(&free).await
+        }
+    }
+
+    /// The quota is counted when a change comes, and not when it was admitted.
+    QuotaByArrival {
+        async fn apply(&self, store: &dyn ScoreStore, changes: &[Change]) -> Result<Vec<Outcome>> {
+            let mut late = changes.to_vec();
+            for change in &mut late {
+                let arrived = |admitted: Admitted| Admitted::under(admitted.quota(), change.at);
+                change.admitted = change.admitted.and_then(arrived);
+            }
+            store.apply(&late).await
+        }
+    }
+
+    /// A window is open at its start, or closed at its end.
+    QuotaOverItsEnd {
+        async fn apply(&self, store: &dyn ScoreStore, changes: &[Change]) -> Result<Vec<Outcome>> {
+            let mut longer = changes.to_vec();
+            for change in &mut longer {
+                let longer = |admitted: Admitted| {
+                    let quota = admitted.quota();
+                    let period = quota.period + std::time::Duration::from_millis(1);
+                    Admitted::under(Quota { period, ..quota }, admitted.at())
+                };
+                change.admitted = change.admitted.and_then(longer);
+            }
+            store.apply(&longer).await
+        }
+    }
+
+    /// What is refused for its season uses the quota up: it is counted in another.
+    QuotaUsedByRefused {
+        async fn apply(&self, store: &dyn ScoreStore, changes: &[Change]) -> Result<Vec<Outcome>> {
+            let outcomes = store.apply(changes).await?;
+            for (change, outcome) in changes.iter().zip(&outcomes) {
+                if *outcome == Outcome::Refused(Refusal::SeasonOver) {
+                    let counted = Change { season: Season::FIRST, points: Points::ZERO, ..as_new(change) };
+                    store.apply(&[counted]).await?;
+                }
+            }
+            Ok(outcomes)
+        }
+    }
+
     /// A change for another season counts in this one.
     SeasonIgnored {
         async fn apply(&self, store: &dyn ScoreStore, changes: &[Change]) -> Result<Vec<Outcome>> {
@@ -293,6 +353,7 @@ alterations! {
                     origin: row.origin,
                     at: row.at,
                     at_most: None,
+                    admitted: None,
                 };
                 store.apply(&[nothing]).await?;
             }

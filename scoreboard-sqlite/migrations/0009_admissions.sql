@@ -1,0 +1,4 @@
+-- When those changes of a user were admitted that may still matter to an exact quota: the newest in 8 bytes, in milliseconds since 1970, and the
+-- others in 4 bytes each, by how many milliseconds they lie before it. NULL where none does.
+ALTER TABLE scores ADD COLUMN admissions BLOB CHECK (length(admissions) % 4 = 0 AND length(admissions) BETWEEN 8 AND 520);
+ALTER TABLE withheld ADD COLUMN admissions BLOB CHECK (length(admissions) % 4 = 0 AND length(admissions) BETWEEN 8 AND 520);
