@@ -344,7 +344,7 @@ async fn whoever_has_a_key_is_a_node() {
     let Change { action_id, fingerprint, user_id, .. } = &asked;
     let row = (
         (action_id.as_bytes(), fingerprint.as_bytes(), "main", 1_u32),
-        (user_id.as_bytes(), "win", 10_i64, 0_u8, asked.at.as_millis(), None::<(u32, i64)>),
+        (user_id.as_bytes(), "win", 10_i64, 0_u8, asked.at.as_millis(), None::<(u32, i64)>, None::<(u32, u64, i64)>),
     );
     intruder.says(&channel, &sealed(&ring, "k1", &channel, (ASK, "other", 1), &(0_u64, vec![row]))).await;
     assert_eq!(node.said.ask().await.changes(), [asked]);
