@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use support::client::Client;
+use support::metrics::counted;
 use support::place::Place;
 use support::redis::Process;
 use support::server::{Server, UNLIMITED};
@@ -120,6 +121,11 @@ async fn ten_a_minute_stay_ten_when_redis_is_emptied() {
     assert_eq!(play(&mut user, &mut clients, 10).await, 10);
     assert_eq!(redis.cli(&["FLUSHALL"]), "OK");
     refused_everywhere(&mut user, &mut clients, 20).await;
+    let mut forgotten = 0;
+    for client in &mut clients {
+        forgotten += counted(client, "scoreboard_ratelimit_store_refusals_total").await;
+    }
+    assert_eq!(forgotten, 2, "one at each server: behind it, each knows");
     let took = began.elapsed();
     println!("10 counted, Redis emptied, none more counted, within {took:?}");
     assert!(took < Duration::from_secs(60), "all in one minute: {took:?}");

@@ -9,6 +9,7 @@ mod actions;
 mod bare;
 mod cores;
 mod load;
+mod median;
 mod report;
 #[path = "../../tests/support/mod.rs"]
 mod support;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::median::median;
+
 /// One subject in one round.
 #[derive(Clone, Copy)]
 pub(crate) struct Round {
@@ -81,11 +83,4 @@ impl Report {
 
 fn percent(share: f64) -> String {
     format!("{:.0} %", share * 100.0)
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    if values.len() % 2 == 1 { values[middle] } else { f64::midpoint(values[middle - 1], values[middle]) }
 }

@@ -14,6 +14,8 @@ mod cores;
 #[path = "../http/load.rs"]
 #[allow(dead_code, reason = "one connection is enough here")]
 mod load;
+#[path = "../http/median.rs"]
+mod median;
 #[path = "../../tests/support/mod.rs"]
 mod support;
 mod watchers;
@@ -26,6 +28,7 @@ use actions::Signer;
 use bare::BareServer;
 use cores::{Busy, GENERATOR, SERVER};
 use futures_util::future::join_all;
+use median::median;
 use support::resident::resident;
 use support::server::{Server, UNLIMITED};
 use support::user::User;
@@ -233,10 +236,4 @@ fn report(rounds: &[Vec<Round>], length: usize) {
     let verdict = if wall >= AIM { "reached" } else { "missed" };
     println!("\nratio to the bare one, round by round: {wall:.2}, of CPU {cpu:.2}; aim {AIM}: {verdict}");
     println!("a third of the bytes would give {short:.2}, of CPU {short_cpu:.2}\n\nAgain: cargo bench --bench live");
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }

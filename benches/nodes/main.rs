@@ -2,7 +2,7 @@
 //! database server and a Redis of its own, with room for all of it: what one has written last does not put the others' tables out of its memory, and no tidying up is billed to
 //! them.
 //!
-//! The servers are of one size, one worker thread each, and have the same clients in all; the rounds take turns. They are compared in two ways:
+//! The servers are of one size, one worker thread each, and have the same clients in all; the rounds take turns, forwards and backwards. They are compared in two ways:
 //!
 //! - With all of the machine's cores. On two, one server uses them up as well as three do: more servers are no more power then, and what counts is updates a second of CPU
 //!   time, of the servers and the database together. It says what it costs that they share a board. Beside them one server with a thread for each core.
@@ -26,6 +26,8 @@ mod cores;
 #[path = "../http/load.rs"]
 #[allow(dead_code, reason = "reads are timed one by one here")]
 mod load;
+#[path = "../http/median.rs"]
+mod median;
 mod quota;
 mod reads;
 #[path = "../../tests/support/mod.rs"]
@@ -39,6 +41,7 @@ use actions::Signer;
 use busy::Busy;
 use futures_util::future::join_all;
 use load::{Load, Opened};
+use median::median;
 use quota::Quota;
 use support::place::Place;
 use support::postgres;
@@ -46,7 +49,7 @@ use support::redis::Process;
 use support::server::{Server, UNLIMITED};
 use support::user::User;
 
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 8;
 /// In all, to one server or to several.
 const CONNECTIONS: usize = 576;
 const MEASURED: Duration = Duration::from_secs(4);
@@ -115,11 +118,10 @@ async fn compare() {
     }
     let (mut rounds, mut limited) = (Vec::new(), Vec::new());
     for round in 0..FIRST_ROUNDS + ROUNDS {
-        let mut measured = Vec::new();
-        for cluster in &mut clusters {
-            measured.push(cluster.round().await);
-        }
-        let quotas = limited_rounds(&mut clusters[..LIMITED]).await;
+        let is_backwards = round % 2 == 1;
+        let measured = in_turn(&mut clusters, is_backwards, Cluster::round).await;
+        let quotas = in_turn(&mut clusters[..LIMITED], is_backwards, Cluster::limited_round).await;
+        let quotas = quotas.into_iter().collect::<io::Result<Vec<_>>>();
         eprintln!("round {} of {}: {}", round + 1, FIRST_ROUNDS + ROUNDS, rates(&measured, &quotas));
         if round >= FIRST_ROUNDS {
             rounds.push(measured);
@@ -224,12 +226,20 @@ async fn load(opened: Vec<Opened>, requests: Vec<Vec<Vec<u8>>>, duration: Durati
     done.iter().map(|done| done.answered).sum()
 }
 
-async fn limited_rounds(clusters: &mut [Cluster]) -> io::Result<Vec<Round>> {
-    let mut measured = Vec::new();
-    for cluster in clusters {
-        measured.push(cluster.limited_round().await?);
+/// What each of them gives, the last one first where it goes backwards: none has always the machine as the same other one has left it.
+async fn in_turn<T>(clusters: &mut [Cluster], is_backwards: bool, measure: impl AsyncFn(&mut Cluster) -> T) -> Vec<T> {
+    let mut order = Vec::from_iter(clusters);
+    if is_backwards {
+        order.reverse();
     }
-    Ok(measured)
+    let mut measured = Vec::new();
+    for cluster in order {
+        measured.push(measure(cluster).await);
+    }
+    if is_backwards {
+        measured.reverse();
+    }
+    measured
 }
 
 /// Updates a second, for who waits.
@@ -261,10 +271,4 @@ fn report(rounds: &[Vec<Round>]) {
             "{servers:<8} {threads:>8} {wall:>11.0} {wall_to_one:>9.2} {own:>11.1} µs {database:>12.1} µs {cpu:>18.0} {cpu_to_one:>9.2}"
         );
     }
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }

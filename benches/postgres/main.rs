@@ -6,7 +6,7 @@
 //! - (d) the same, but the rows and tables that the server has: each user's history, who has which rank, and what each action changed.
 //!
 //! Each has a database server of its own, all with the same settings: no tidying up and no checkpoint of one is billed to another. The
-//! rounds take turns, so that a machine that is busier for a while is so for all. The CPU time of the round's own database is counted too:
+//! rounds take turns, forwards and backwards, so that a machine that is busier for a while is so for all. The CPU time of the round's own database is counted too:
 //! on few cores our server and the load take most of the rest.
 //!
 //! Batches of (c) and (d) have as many rows as there are clients of the server, which can wait for one commit together; what larger and smaller
@@ -22,6 +22,8 @@ mod database;
 #[path = "../http/load.rs"]
 #[allow(dead_code, reason = "here nothing is read")]
 mod load;
+#[path = "../http/median.rs"]
+mod median;
 mod pace;
 #[path = "../../tests/support/mod.rs"]
 mod support;
@@ -33,13 +35,14 @@ use bare::Bare;
 use busy::Busy;
 use database::Flow;
 use load::Load;
+use median::median;
 use support::place::Place;
 use support::postgres;
 use support::server::{Server, UNLIMITED};
 use support::user::User;
 
 const SUBJECTS: usize = 5;
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 8;
 const CONNECTIONS: usize = 512;
 /// To the server that commits one by one, which they keep busy as well: on a machine that is slow, more would wait longer than a change may.
 const FEW_CONNECTIONS: usize = 64;
@@ -73,7 +76,7 @@ fn main() {
 }
 
 /// One subject in one round: changes a second, and changes a second of the database's CPU time.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Round {
     per_second: f64,
     per_database_second: f64,
@@ -93,13 +96,21 @@ async fn run() {
 
     let mut rounds = Vec::new();
     for round in 0..FIRST_ROUNDS + ROUNDS {
-        let measured = [
-            ours.round().await,
-            database::round(&databases[1], async { flow.transactions(CLIENTS, best.threads, MEASURED) }).await,
-            one.round().await,
-            database::round(&databases[3], batches.batches(CONNECTIONS, MEASURED)).await,
-            database::round(&databases[4], bare.batches(CONNECTIONS, MEASURED)).await,
-        ];
+        let mut measured = [Round::default(); SUBJECTS];
+        for turn in 0..SUBJECTS {
+            // Backwards every other time: none has always the machine as the same other one has left it.
+            let subject = if round % 2 == 0 { turn } else { SUBJECTS - 1 - turn };
+            measured[subject] = match subject {
+                0 => ours.round().await,
+                1 => {
+                    let made = async { flow.transactions(CLIENTS, best.threads, MEASURED) };
+                    database::round(&databases[1], made).await
+                }
+                2 => one.round().await,
+                3 => database::round(&databases[3], batches.batches(CONNECTIONS, MEASURED)).await,
+                _ => database::round(&databases[4], bare.batches(CONNECTIONS, MEASURED)).await,
+            };
+        }
         if round >= FIRST_ROUNDS {
             rounds.push(measured);
         }
@@ -273,10 +284,4 @@ fn report(rounds: &[[Round; SUBJECTS]], best: &Best) {
         format!("update : (c) at {} rows", best.rows),
         own / best.rate
     );
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }

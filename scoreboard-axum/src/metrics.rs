@@ -36,6 +36,10 @@ pub(crate) fn describe() {
     describe_counter!("scoreboard_fraud_watch_changes_total", "Changes that were looked at for fraud.");
     describe_counter!("scoreboard_incident_alerts_total", "Alerts of incidents, by what became of them.");
     describe_counter!("scoreboard_publish_failures_total", "Changes that were not announced to other nodes.");
+    describe_counter!(
+        "scoreboard_ratelimit_store_refusals_total",
+        "Updates over their user's quota that the limiter let pass, as one that has forgotten does, and the store refused."
+    );
     describe_counter!("scoreboard_ratelimit_fallbacks_total", "Decisions made without the shared limiter.");
     describe_counter!(
         "scoreboard_outstanding_fallbacks_total",

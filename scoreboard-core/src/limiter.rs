@@ -10,6 +10,10 @@ use async_trait::async_trait;
 use crate::clock::Timestamp;
 use crate::error::{BackendError, InvalidValue};
 
+mod denials;
+
+pub(crate) use denials::Denials;
+
 /// So many in so long.
 ///
 /// ```

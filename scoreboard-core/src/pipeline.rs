@@ -5,6 +5,8 @@
 
 use std::sync::{Arc, Weak};
 
+use parking_lot::Mutex;
+
 use crate::broadcast::Broadcaster;
 use crate::clock::Clock;
 use crate::cursor::Cursors;
@@ -12,7 +14,7 @@ use crate::error::BackendError;
 use crate::fraud::{FraudDetector, IncidentStore, Sightings};
 use crate::id_source::IdSource;
 use crate::layers::{GroupCommit, TwoLevelCache};
-use crate::limiter::RateLimiter;
+use crate::limiter::{Denials, RateLimiter};
 use crate::live::Hub;
 use crate::names::DisplayNames;
 use crate::store::{ModerationStore, ScoreStore};
@@ -94,6 +96,8 @@ struct Parts {
     audit_store: Arc<dyn ScoreStore>,
     verifier: Arc<dyn ActionVerifier>,
     limiter: Arc<dyn RateLimiter>,
+    /// Who is over the quota by what the store says.
+    denials: Mutex<Denials>,
     fraud: Arc<dyn FraudDetector>,
     incidents: Arc<dyn IncidentStore>,
     moderation: Option<Arc<dyn ModerationStore>>,

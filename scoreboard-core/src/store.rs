@@ -144,8 +144,8 @@ pub trait ScoreStore: fmt::Debug + Send + Sync + 'static {
     ///   [`SeasonOver`](Refusal::SeasonOver), [`AboveCount`](Refusal::AboveCount), [`OverQuota`](Refusal::OverQuota) or
     ///   [`ScoreOutOfRange`](Refusal::ScoreOutOfRange), or applied. A refused one takes no version and spoils no other.
     /// - Concurrent calls are as if made one after the other.
-    /// - By when changes were [`admitted`](Change::admitted), one that comes within five seconds of those admitted with it is counted where it was
-    ///   admitted. A new season begins anew; and where a moderator decides about a user, what is known of them may be forgotten.
+    /// - By when changes were [`admitted`](Change::admitted), one that comes within half a minute of those that were admitted with it is counted
+    ///   where it was admitted; of these the last 128 are known. A new season begins anew; and where a moderator decides about a user, what is known of them may be forgotten.
     ///
     /// # Errors
     ///

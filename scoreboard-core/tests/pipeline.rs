@@ -1,6 +1,7 @@
 //! The update and the reads, over the in-memory adapters and a clock that is set by hand.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -23,18 +24,22 @@ struct World {
 
 /// A limiter that can be made to forget, as a Redis does that is emptied.
 #[derive(Debug, Default)]
-struct Forgetful(Mutex<MemoryRateLimiter>);
+struct Forgetful {
+    limiter: Mutex<MemoryRateLimiter>,
+    taken: AtomicU32,
+}
 
 impl Forgetful {
     fn forget(&self) {
-        *self.0.lock() = MemoryRateLimiter::default();
+        *self.limiter.lock() = MemoryRateLimiter::default();
     }
 }
 
 #[async_trait]
 impl RateLimiter for Forgetful {
     async fn take(&self, cells: &[Cell<'_>], now: Timestamp) -> Result<Decision, BackendError> {
-        let limiter = self.0.lock().clone();
+        self.taken.fetch_add(1, Ordering::Relaxed);
+        let limiter = self.limiter.lock().clone();
         limiter.take(cells, now).await
     }
 }
@@ -211,6 +216,15 @@ async fn ten_a_minute_stay_ten_when_the_limiter_forgets() {
         world.tap(user(1)).await;
         world.clock.advance(Duration::from_secs(u64::from(second == 3)));
     }
+    // Of another's changes, of what a trusted server records, and of another board nothing is known here.
+    world.tap(user(2)).await;
+    let tap_on = async |board: &str| {
+        let request = IssueRequest::new(board.parse().expect("a slug"), "tap".parse().expect("a slug"));
+        let action = world.scoreboard.issue(user(1), request).await.expect("issued");
+        world.scoreboard.submit(user(1), action).await
+    };
+    world.limiter.forget();
+    tap_on("other").await.expect("another board");
     let action = world.start(user(1), "tap").await;
     for _ in 0..3 {
         world.limiter.forget();
@@ -220,13 +234,9 @@ async fn ten_a_minute_stay_ten_when_the_limiter_forgets() {
         assert_eq!((usage.remaining, usage.retry_after), (0, Duration::from_secs(59)));
         assert!(usage.reset_after >= usage.retry_after);
     }
-    assert_eq!(world.version().await, Version::new(10));
-    // Of another's changes, of what a trusted server records, and of another board nothing is known here.
-    world.tap(user(2)).await;
-    world.limiter.forget();
-    let elsewhere = IssueRequest::new("other".parse().expect("a slug"), "tap".parse().expect("a slug"));
-    let elsewhere = world.scoreboard.issue(user(1), elsewhere).await.expect("issued");
-    world.scoreboard.submit(user(1), elsewhere).await.expect("another board");
+    assert_eq!(world.version().await, Version::new(11));
+    assert!(matches!(tap_on("other").await, Err(Error::RateLimited(_))), "ten on one board are all that there are");
+    assert_eq!(world.limiter.taken.load(Ordering::Relaxed), 13, "who is known to be over is not counted again");
 
     world.clock.advance(Duration::from_millis(58_999));
     world.limiter.forget();

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use scoreboard_core::accounts::{AccountError, FieldProblem};
 use scoreboard_core::{
-    Algorithm, BackendError, Chain, Clock, Error, ErrorKind, InvalidValue, NAMES_BACKEND, Quota, Rejection,
-    SystemClock, Usage,
+    Algorithm, BackendError, Chain, Error, ErrorKind, InvalidValue, NAMES_BACKEND, Quota, Rejection, Timestamp, Usage,
 };
 
 use crate::problem::{Code, FieldError, Problem};
@@ -102,14 +101,14 @@ impl From<AccountError> for Problem {
     }
 }
 
-/// The quota that wrong codes of an account used up.
+/// The quota that wrong codes of an account used up. When, no answer says.
 fn wrong_codes(wait: Duration) -> Usage {
     let limit = NonZeroU32::new(10).expect("not zero");
     let quota = Quota { limit, period: Duration::from_secs(86_400), algorithm: Algorithm::SlidingLog };
     Usage {
         policy: "wrong_codes",
         quota,
-        at: SystemClock.now(),
+        at: Timestamp::from_millis(0),
         remaining: 0,
         retry_after: wait,
         reset_after: quota.period,

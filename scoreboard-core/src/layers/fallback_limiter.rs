@@ -10,11 +10,7 @@ use parking_lot::Mutex;
 
 use crate::clock::Timestamp;
 use crate::error::{BackendError, Chain};
-use crate::limiter::{Algorithm, Cell, Decision, Quota, RateLimiter, Usage};
-
-mod denials;
-
-use denials::Denials;
+use crate::limiter::{Algorithm, Cell, Decision, Denials, Quota, RateLimiter, Usage};
 
 const HALF: NonZeroU32 = NonZeroU32::new(2).expect("two is not zero");
 /// Larger quotas keep the peace, and are no rules of a game: it is not worth the room to count them twice.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
@@ -11,7 +12,6 @@ use crate::error::{BackendError, ErrorKind, Rejection, Result};
 use crate::ids::BoardId;
 use crate::layers::{CommitListener, TwoLevelCache};
 use crate::pipeline::Scoreboard;
-use crate::pipeline::limit::over_quota;
 use crate::pipeline::publish::publish;
 use crate::pipeline::refresh::{moved, refresh};
 use crate::pipeline::write_through::WriteThrough;
@@ -28,6 +28,8 @@ pub(super) enum Applied {
     Yes(Receipt),
     /// It would be more than [`Change::at_most`] allows.
     AboveCount,
+    /// It would be more than [`Change::admitted`] allows: so long after that there is room.
+    OverQuota(Duration),
 }
 
 impl Scoreboard {
@@ -38,10 +40,7 @@ impl Scoreboard {
         let rejection = match outcome {
             Outcome::Applied(receipt) | Outcome::Replayed(receipt) => return Ok(Applied::Yes(receipt)),
             Outcome::Refused(Refusal::AboveCount) => return Ok(Applied::AboveCount),
-            Outcome::Refused(Refusal::OverQuota(free_in)) => {
-                let under = change.admitted.ok_or(BackendError::new(ErrorKind::Refused, "store", "apply"))?;
-                return Err(over_quota(&under, free_in));
-            }
+            Outcome::Refused(Refusal::OverQuota(free_in)) => return Ok(Applied::OverQuota(free_in)),
             Outcome::Refused(Refusal::UnknownBoard) => Rejection::UnknownBoard(change.board),
             Outcome::Refused(Refusal::SeasonOver) => Rejection::Mismatch,
             Outcome::Refused(Refusal::ScoreOutOfRange) => Rejection::ScoreOutOfRange,

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
+
 use crate::broadcast::Broadcaster;
 use crate::cache::BoardCache;
 use crate::clock::{Clock, SystemClock};
@@ -258,6 +260,7 @@ impl Builder {
                 write_through,
                 hub: Hub::default(),
                 limiter,
+                denials: Mutex::default(),
                 fraud,
                 incidents,
                 moderation: self.moderation,

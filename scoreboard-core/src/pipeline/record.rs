@@ -73,7 +73,7 @@ impl Scoreboard {
         };
         match self.apply(change).await? {
             Applied::Yes(receipt) => Ok(receipt),
-            Applied::AboveCount => unreachable!("a record sets no condition"),
+            Applied::AboveCount | Applied::OverQuota(_) => unreachable!("a record sets no condition"),
         }
     }
 }

@@ -82,11 +82,12 @@ impl Scoreboard {
         };
         let applied = self.apply(change).await;
         // Here, and not where the batch is applied: that may be another node, and what this user starts next, they start here.
-        if matches!(applied, Ok(_) | Err(Error::Rejected(_))) {
+        if matches!(applied, Ok(Applied::Yes(_) | Applied::AboveCount) | Err(Error::Rejected(_))) {
             self.parts.fraud.on_settled(claims.user_id, claims.id);
         }
         match applied? {
             Applied::Yes(receipt) => Ok(receipt),
+            Applied::OverQuota(free_in) => Err(self.over_quota(&admission, free_in)),
             Applied::AboveCount => {
                 let limit = at_most.map_or(0, |at_most| at_most.count);
                 let finding =

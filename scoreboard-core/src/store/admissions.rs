@@ -46,8 +46,8 @@ impl Admitted {
     }
 }
 
-/// In milliseconds.
-const LATE: i64 = 5_000;
+/// So many milliseconds after another that was admitted later a change may come: who is admitted may take their time to say what they have done.
+const LATE: i64 = 30_000;
 const MAX_KEPT: usize = 2 * Admitted::MAX_LIMIT as usize;
 
 /// When those of a user's changes on a board were admitted that count and may still matter to their quota: rising, a few.
@@ -83,14 +83,14 @@ impl Admissions {
         Err(free_at.since(admitted.at).max(Duration::from_millis(1)))
     }
 
-    /// One more counts. What lies a period and five seconds before the newest is forgotten: so late may come what was admitted before.
+    /// One more counts. What lies further from it than a period and half a minute is forgotten: before it, for nothing comes that late; behind it, for
+    /// then the clock was set back, and what it showed before shall not shut anybody out when it shows that again.
     pub fn add(&mut self, admitted: &Admitted) {
+        let reach = admitted.period() + LATE;
+        self.0.retain(|at| (at.as_millis() - admitted.at.as_millis()).abs() < reach);
         let here = self.0.partition_point(|at| *at <= admitted.at);
         self.0.insert(here, admitted.at);
-        let newest = self.0[self.0.len() - 1].as_millis();
-        let is_old = |at: &Timestamp| newest - at.as_millis() >= admitted.period() + LATE;
-        let old = self.0.partition_point(is_old).max(self.0.len().saturating_sub(MAX_KEPT));
-        self.0.drain(..old);
+        self.0.drain(..self.0.len().saturating_sub(MAX_KEPT));
     }
 
     /// Whether there are none.

@@ -1,3 +1,5 @@
+use std::str::FromStr;
+
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
@@ -80,14 +82,43 @@ fn what_an_exact_limiter_has_admitted_always_has_room() {
 #[test]
 fn what_matters_no_more_is_forgotten() {
     let mut admissions = Admissions::default();
-    for millis in 0..500 {
-        admissions.add(&admitted("10/s", millis * 100));
+    for half in 0..500 {
+        admissions.add(&admitted("2/s", half * 500));
     }
-    assert_eq!(admissions.0.len(), 60, "one second and five");
+    assert_eq!(admissions.0.len(), 62, "one second and thirty");
     for _ in 0..500 {
-        admissions.add(&admitted("10/day", 50_000));
+        admissions.add(&admitted("10/day", 250_000));
     }
     assert_eq!(admissions.0.len(), MAX_KEPT, "whatever the quota was before");
+}
+
+#[test]
+fn a_clock_that_was_an_hour_ahead_shuts_nobody_out() {
+    const HOUR: i64 = 3_600_000;
+    let ahead = [HOUR; 10];
+    let then: Vec<i64> = (0..10).collect();
+    let again = (0..10).map(|n| HOUR + n);
+    let all: Vec<i64> = ahead.into_iter().chain(then.iter().copied()).chain([10]).chain(again.clone()).collect();
+    let expected: Vec<i64> = ahead.into_iter().chain(then.iter().copied()).chain(again).collect();
+    assert_eq!(counted("10/min", &all), expected, "neither at once nor an hour later, and ten are ten");
+}
+
+#[test]
+fn what_is_furthest_apart_has_room_in_its_bytes() {
+    let quota = Quota { period: Admitted::MAX_PERIOD, ..Quota::from_str("64/day").unwrap() };
+    let reach = i64::try_from(Admitted::MAX_PERIOD.as_millis()).unwrap() + LATE - 1;
+    let mut admissions = Admissions::default();
+    for millis in [0, reach, 2 * reach, reach + 1] {
+        admissions.add(&Admitted::under(quota, at(millis)).unwrap());
+    }
+    let bytes = admissions.to_bytes().unwrap();
+    assert_eq!(Admissions::from_bytes(&bytes).as_ref(), Some(&admissions), "{admissions:?}");
+    for _ in 0..2 * MAX_KEPT {
+        admissions.add(&Admitted::under(quota, at(reach)).unwrap());
+    }
+    let bytes = admissions.to_bytes().unwrap();
+    assert!(bytes.len() <= 520, "as much as the databases take: {}", bytes.len());
+    assert_eq!(Admissions::from_bytes(&bytes), Some(admissions));
 }
 
 #[test]

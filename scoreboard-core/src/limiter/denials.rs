@@ -11,7 +11,7 @@ const MAX: usize = 10_000;
 
 /// A subject is known by a keyed hash, as in the limiter in memory.
 #[derive(Debug, Default)]
-pub(super) struct Denials {
+pub(crate) struct Denials {
     kept: HashMap<u64, Denial>,
     hasher: RandomState,
     swept: Option<Timestamp>,
@@ -42,7 +42,7 @@ impl Denials {
     }
 
     /// What refuses one of these cells for the longest.
-    pub(super) fn find(&mut self, cells: &[Cell<'_>], now: Timestamp) -> Option<Usage> {
+    pub(crate) fn find(&mut self, cells: &[Cell<'_>], now: Timestamp) -> Option<Usage> {
         if self.kept.is_empty() {
             return None;
         }
@@ -62,7 +62,7 @@ impl Denials {
     }
 
     /// Remembers that the one of these cells refused which this usage tells of.
-    pub(super) fn keep(&mut self, cells: &[Cell<'_>], usage: Usage, now: Timestamp) {
+    pub(crate) fn keep(&mut self, cells: &[Cell<'_>], usage: Usage, now: Timestamp) {
         let mut told = cells.iter().filter(|cell| cell.policy == usage.policy && cell.quota == usage.quota);
         // Of several it is not known which one it was; and where one was to be taken twice, once may have room.
         let (Some(cell), None) = (told.next(), told.next()) else { return };
