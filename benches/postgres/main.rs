@@ -4,6 +4,8 @@
 //! - (b) our server with one change a transaction, and fewer clients: see `FEW_CONNECTIONS`.
 //! - (c) the best that bare SQL does with (a)'s two tables: one client that sends batches of rows as arrays, nothing checked.
 //! - (d) the same, but the rows and tables that the server has: each user's history, who has which rank, and what each action changed.
+//! - (e) our server with a quota that the rows of scores hold, the largest there is: 64 a second, of which 128 moments are kept with each score. Of ten a minute
+//!   twenty are at most. The others have none, for their clients would be refused.
 //!
 //! Each has a database server of its own, all with the same settings: no tidying up and no checkpoint of one is billed to another. The
 //! rounds take turns, forwards and backwards, so that a machine that is busier for a while is so for all. The CPU time of the round's own database is counted too:
@@ -41,7 +43,7 @@ use support::postgres;
 use support::server::{Server, UNLIMITED};
 use support::user::User;
 
-const SUBJECTS: usize = 5;
+const SUBJECTS: usize = 6;
 const ROUNDS: usize = 8;
 const CONNECTIONS: usize = 512;
 /// To the server that commits one by one, which they keep busy as well: on a machine that is slow, more would wait longer than a change may.
@@ -69,6 +71,10 @@ const BESIDE: [(&str, &str); 3] = [
 ];
 const FIRST_ROUNDS: usize = 3;
 
+/// Of so many users none comes near it, who take turns.
+const QUOTA: (&str, &str) = ("SCOREBOARD_LIMITS__UPDATE", "64/s");
+const USERS_OF_QUOTA: usize = 2 * CONNECTIONS;
+
 fn main() {
     support::binary::server_binary();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -88,8 +94,11 @@ async fn run() {
     let one_by_one: Vec<_> = settings.iter().copied().chain([("SCOREBOARD_STORE__MAX_BATCH", "1")]).collect();
     let grouped = Server::start_as(Place::At(databases[0].url().to_owned()), &settings, &[]).await;
     let single = Server::start_as(Place::At(databases[2].url().to_owned()), &one_by_one, &[]).await;
-    let mut ours = Updates::on(&grouped, &databases[0], CONNECTIONS).await;
-    let mut one = Updates::on(&single, &databases[2], FEW_CONNECTIONS).await;
+    let held: Vec<_> = settings.iter().copied().filter(|(name, _)| *name != QUOTA.0).chain([QUOTA]).collect();
+    let held = Server::start_as(Place::At(databases[5].url().to_owned()), &held, &[]).await;
+    let mut ours = Updates::on(&grouped, &databases[0], CONNECTIONS, CONNECTIONS).await;
+    let mut one = Updates::on(&single, &databases[2], FEW_CONNECTIONS, CONNECTIONS).await;
+    let mut held_too = Updates::on(&held, &databases[5], CONNECTIONS, USERS_OF_QUOTA).await;
     let (flow, batches) = (Flow::prepare(&databases[1]), Flow::prepare(&databases[3]));
     let mut bare = Bare::prepare(&databases[4]).await;
     let best = Best::tried().await;
@@ -108,7 +117,8 @@ async fn run() {
                 }
                 2 => one.round().await,
                 3 => database::round(&databases[3], batches.batches(CONNECTIONS, MEASURED)).await,
-                _ => database::round(&databases[4], bare.batches(CONNECTIONS, MEASURED)).await,
+                4 => database::round(&databases[4], bare.batches(CONNECTIONS, MEASURED)).await,
+                _ => held_too.round().await,
             };
         }
         if round >= FIRST_ROUNDS {
@@ -117,7 +127,7 @@ async fn run() {
     }
     report(&rounds, &best);
     half_load(&rounds, &grouped, &mut ours, &flow, best.threads).await;
-    for server in [&grouped, &single] {
+    for server in [&grouped, &single, &held] {
         server.assert_verified();
     }
 }
@@ -216,8 +226,8 @@ struct Updates<'d> {
 }
 
 impl<'d> Updates<'d> {
-    async fn on(server: &Server, database: &'d postgres::Server, connections: usize) -> Self {
-        let users = User::register_many(server.address(), "bench", CONNECTIONS).await;
+    async fn on(server: &Server, database: &'d postgres::Server, connections: usize, users: usize) -> Self {
+        let users = User::register_many(server.address(), "bench", users).await;
         let signer = Signer::new(server, &users);
         Self { database, signer, load: Load::connect(server.address(), connections).await, rate: 15_000.0 }
     }
@@ -241,6 +251,7 @@ fn names(best: &Best) -> [String; SUBJECTS] {
         format!("(b) update, one a transaction, {FEW_CONNECTIONS} clients"),
         format!("(c) bare SQL, (a)'s tables, {CONNECTIONS} rows a batch"),
         format!("(d) bare SQL, the server's, {CONNECTIONS} rows a batch"),
+        format!("(e) update, a quota of {} held", QUOTA.1),
     ]
 }
 
@@ -268,6 +279,7 @@ fn report(rounds: &[[Round; SUBJECTS]], best: &Best) {
         ("update : (a), of database CPU", 1, Part::Database, ""),
         ("update : (c), of database CPU", 3, Part::Database, "aim 0.6"),
         ("update : (d), of database CPU", 4, Part::Database, "aim 0.6"),
+        ("update : (e), of database CPU", 5, Part::Database, "what holding the quota costs at the most"),
     ];
     for (name, other, part, aim) in ratios {
         let rate = |round: &Round| match part {
