@@ -6,6 +6,15 @@ use crate::clock::Timestamp;
 use crate::limiter::{Algorithm, Quota};
 
 /// The exact quota under which a change was admitted, and when: by the limiter's clock, which need not be that of [`Change::at`](crate::Change::at).
+///
+/// ```
+/// use scoreboard_core::{Admitted, Quota, Timestamp};
+///
+/// let now = Timestamp::from_millis(1_700_000_000_000);
+/// assert!(Admitted::under("10/min".parse()?, now).is_some());
+/// assert!(Admitted::under("1000/s".parse()?, now).is_none(), "no rule of a game");
+/// # Ok::<(), scoreboard_core::InvalidValue>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Admitted {
     at: Timestamp,
@@ -51,6 +60,23 @@ const LATE: i64 = 30_000;
 const MAX_KEPT: usize = 2 * Admitted::MAX_LIMIT as usize;
 
 /// When those of a user's changes on a board were admitted that count and may still matter to their quota: rising, a few.
+///
+/// [`Batch::decide`](crate::Batch::decide) asks and adds; a store keeps the bytes.
+///
+/// ```
+/// use scoreboard_core::{Admissions, Admitted, Timestamp};
+///
+/// let at = |millis| Admitted::under("2/s".parse().ok()?, Timestamp::from_millis(millis));
+/// let mut admissions = Admissions::default();
+/// for millis in [0, 400] {
+///     admissions.add(&at(millis).ok_or("a quota that stores hold")?);
+/// }
+/// let third = at(900).ok_or("the same")?;
+/// assert_eq!(admissions.room_for(&third).map_err(|wait| wait.as_millis()), Err(100));
+/// let kept = admissions.to_bytes().ok_or("there are some")?;
+/// assert_eq!(Admissions::from_bytes(&kept), Some(admissions));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Admissions(Vec<Timestamp>);
 
