@@ -50,6 +50,14 @@ impl Quota {
         Self { limit, period, algorithm: Algorithm::SlidingLog }
     }
 
+    /// The period in milliseconds; rounded up, so that no window is too short.
+    pub(crate) fn period_millis(&self) -> i64 {
+        // Far beyond any quota, and small enough that no sum of times leaves its type.
+        const LONGEST: i64 = 1 << 60;
+        let millis = self.period.as_nanos().div_ceil(1_000_000).max(1);
+        i64::try_from(millis).unwrap_or(LONGEST).min(LONGEST)
+    }
+
     /// The same numbers, counted by the generic cell rate algorithm.
     #[must_use]
     pub const fn gcra(self) -> Self {

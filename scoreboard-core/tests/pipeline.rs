@@ -249,6 +249,30 @@ async fn ten_a_minute_stay_ten_when_the_limiter_forgets() {
     }
 }
 
+/// A limiter that has counted all that it allows has no room either by the time that the store has.
+#[tokio::test]
+async fn who_is_over_is_told_when_both_have_room() {
+    let world = world_with(|_| ()).await;
+    for _ in 0..10 {
+        world.tap(user(1)).await;
+    }
+    let action = world.start(user(1), "tap").await;
+    world.limiter.forget();
+    world.clock.advance(Duration::from_secs(30));
+    let mut admissions = Vec::new();
+    for _ in 0..10 {
+        admissions.push(world.scoreboard.admit(user(1)).await.expect("it has forgotten"));
+    }
+    let waits = [admissions.remove(0), admissions.pop().expect("ten")];
+    for (admission, wait) in waits.into_iter().zip([30, 60]) {
+        let refused = world.scoreboard.submit_admitted(admission, action.clone()).await;
+        let Err(Error::RateLimited(usage)) = refused else { panic!("an eleventh: {refused:?}") };
+        assert_eq!((usage.retry_after, usage.reset_after), (Duration::from_secs(wait), Duration::from_secs(60)));
+    }
+    world.clock.advance(Duration::from_secs(60));
+    world.scoreboard.submit(user(1), action).await.expect("when it was told");
+}
+
 #[tokio::test]
 async fn five_may_be_under_way() {
     let world = world().await;

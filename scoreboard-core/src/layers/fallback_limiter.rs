@@ -10,11 +10,10 @@ use parking_lot::Mutex;
 
 use crate::clock::Timestamp;
 use crate::error::{BackendError, Chain};
-use crate::limiter::{Algorithm, Cell, Decision, Denials, Quota, RateLimiter, Usage};
+use crate::limiter::{Cell, Decision, Denials, Quota, RateLimiter, Usage};
+use crate::store::Admitted;
 
 const HALF: NonZeroU32 = NonZeroU32::new(2).expect("two is not zero");
-/// Larger quotas keep the peace, and are no rules of a game: it is not worth the room to count them twice.
-const MAX_COUNTED_ALONG: u32 = 64;
 const FALLBACKS: &str = "scoreboard_ratelimit_fallbacks_total";
 
 /// A [`RateLimiter`] that asks a shared limiter, and where that fails lets this node decide by itself: stricter, never not at all.
@@ -100,10 +99,9 @@ impl FallbackLimiter {
     ///
     /// Otherwise the shared one is right.
     async fn count_along(&self, cells: &[Cell<'_>], at: Timestamp, now: Timestamp) -> Option<Usage> {
-        let counts = |Quota { algorithm, limit, .. }: Quota| {
-            algorithm == Algorithm::SlidingLog && limit.get() <= MAX_COUNTED_ALONG
-        };
-        let exact: Vec<Cell<'_>> = cells.iter().filter(|cell| counts(cell.quota)).copied().collect();
+        // Those that stores hold, for the same reason.
+        let exact = cells.iter().filter(|cell| Admitted::under(cell.quota, at).is_some());
+        let exact: Vec<Cell<'_>> = exact.copied().collect();
         if exact.is_empty() {
             return None;
         }

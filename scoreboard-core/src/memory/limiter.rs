@@ -125,7 +125,7 @@ fn taken(counts: &mut Cells, cell: &Cell<'_>, place: Place, now: i64) -> Usage {
 
 fn usage(cell: &Cell<'_>, count: &Count, remaining: u32, wait: i64, now: i64) -> Usage {
     let millis = |millis: i64| Duration::from_millis(u64::try_from(millis).unwrap_or(0));
-    let free_at = count.free_at(count::period(&cell.quota));
+    let free_at = count.free_at(cell.quota.period_millis());
     Usage {
         policy: cell.policy,
         quota: cell.quota,

@@ -115,7 +115,10 @@ impl Truth {
             if let Some(reached) = board.own(change.user_id) {
                 batch.scores.insert((change.board.clone(), change.user_id), reached);
             }
-            if let Some(admissions) = board.admissions(change.user_id) {
+            // What is left out stays as it is.
+            if change.admitted.is_some()
+                && let Some(admissions) = board.admissions(change.user_id)
+            {
                 batch.admissions.insert((change.board.clone(), change.user_id), admissions.clone());
             }
             if let Some(at_most) = change.at_most {

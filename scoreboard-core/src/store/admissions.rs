@@ -47,12 +47,6 @@ impl Admitted {
     pub const fn quota(&self) -> Quota {
         self.quota
     }
-
-    /// In milliseconds, rounded up, so that no window is too short.
-    fn period(&self) -> i64 {
-        let millis = self.quota.period.as_nanos().div_ceil(1_000_000).max(1);
-        i64::try_from(millis).unwrap_or(i64::MAX)
-    }
 }
 
 /// So many milliseconds after another that was admitted later a change may come: who is admitted may take their time to say what they have done.
@@ -89,7 +83,7 @@ impl Admissions {
     ///
     /// How long after it was admitted there is.
     pub fn room_for(&self, admitted: &Admitted) -> Result<(), Duration> {
-        let (limit, period) = (admitted.quota.limit.get() as usize, admitted.period());
+        let (limit, period) = (admitted.quota.limit.get() as usize, admitted.quota.period_millis());
         let here = self.0.partition_point(|at| *at <= admitted.at);
         let with_it = |place: usize| match place {
             place if place < here => self.0[place],
@@ -112,7 +106,7 @@ impl Admissions {
     /// One more counts. What lies further from it than a period and half a minute is forgotten: before it, for nothing comes that late; behind it, for
     /// then the clock was set back, and what it showed before shall not shut anybody out when it shows that again.
     pub fn add(&mut self, admitted: &Admitted) {
-        let reach = admitted.period() + LATE;
+        let reach = admitted.quota.period_millis() + LATE;
         self.0.retain(|at| (at.as_millis() - admitted.at.as_millis()).abs() < reach);
         let here = self.0.partition_point(|at| *at <= admitted.at);
         self.0.insert(here, admitted.at);

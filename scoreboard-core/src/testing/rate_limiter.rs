@@ -5,6 +5,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use crate::clock::Timestamp;
 use crate::limiter::{Cell, Decision, Quota, Usage};
 use crate::testing::fixture::RateLimiterFixture;
 
@@ -31,6 +32,11 @@ fn per_minute(limit: u32) -> Quota {
 
 fn cell(subject: &str, quota: Quota) -> Cell<'_> {
     Cell { policy: "update", subject, quota }
+}
+
+/// What is told of a [`cell`] at this moment.
+fn usage(quota: Quota, at: Timestamp, remaining: u32, retry_after: Duration, reset_after: Duration) -> Usage {
+    Usage { policy: "update", quota, at, remaining, retry_after, reset_after }
 }
 
 /// Takes one from each cell now.

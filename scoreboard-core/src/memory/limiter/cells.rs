@@ -5,7 +5,7 @@ use std::collections::binary_heap::PeekMut;
 use std::collections::{BinaryHeap, HashMap};
 use std::hash::{BuildHasher, RandomState};
 
-use super::count::{Count, period, slack};
+use super::count::{Count, slack};
 use crate::limiter::{Algorithm, Cell};
 
 /// A clock that falls back further than this, in milliseconds, was set back.
@@ -118,12 +118,12 @@ impl Cells {
         let policy = (cell.policy, cell.quota.algorithm);
         let id = self.hasher.hash_one((policy, cell.subject));
         if let Some(kept) = self.own.get_mut(&id) {
-            kept.count.hold_within(period(&cell.quota), now);
+            kept.count.hold_within(cell.quota.period_millis(), now);
             return Place::Own(id);
         }
         let slot = (policy, id % SLOTS);
         if let Some(count) = self.shared.get_mut(&slot) {
-            count.hold_within(period(&cell.quota), now);
+            count.hold_within(cell.quota.period_millis(), now);
         }
         let new = before.iter().filter(|place| matches!(place, Place::New(other) if *other != id)).count();
         if self.own.len() + new < self.max { Place::New(id) } else { Place::Shared(slot) }
@@ -144,7 +144,7 @@ impl Cells {
     /// Counts one at a place, and gives what is counted there now.
     pub(super) fn take(&mut self, place: Place, cell: &Cell<'_>, now: i64) -> &Count {
         let policy = (cell.policy, cell.quota.algorithm);
-        let period = period(&cell.quota);
+        let period = cell.quota.period_millis();
         let first = match place {
             Place::Own(id) | Place::New(id) => Some(id).filter(|id| !self.own.contains_key(id)),
             Place::Shared(_) => None,

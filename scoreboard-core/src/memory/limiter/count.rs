@@ -4,14 +4,6 @@ use super::gcra::Gcra;
 use super::sliding_log::SlidingLog;
 use crate::limiter::{Algorithm, Quota};
 
-/// A quota's period in milliseconds; rounded up, so that no window is too short.
-pub(super) fn period(quota: &Quota) -> i64 {
-    // Far beyond any quota, and small enough that no sum of times leaves its type.
-    const LONGEST: i64 = 1 << 60;
-    let millis = quota.period.as_nanos().div_ceil(1_000_000).max(1);
-    i64::try_from(millis).unwrap_or(LONGEST).min(LONGEST)
-}
-
 /// How far `now` may fall behind, and everything still be exact: callers read the clock in one order and arrive in another, and
 /// clocks are set. A period, ten seconds at least and a minute at most; as long are counts kept after they could be forgotten, and no count
 /// lies further ahead. Not longer: what is kept is room that a flood of strangers takes from others.
@@ -35,23 +27,23 @@ impl Count {
 
     pub(super) fn remaining(&self, quota: &Quota, now: i64) -> u32 {
         match self {
-            Self::Log(log) => log.remaining(quota.limit.get(), period(quota), now),
-            Self::Bucket(bucket) => bucket.remaining(quota.limit.get(), period(quota), now),
+            Self::Log(log) => log.remaining(quota.limit.get(), quota.period_millis(), now),
+            Self::Bucket(bucket) => bucket.remaining(quota.limit.get(), quota.period_millis(), now),
         }
     }
 
     /// How long until `demand` more fit.
     pub(super) fn wait(&self, quota: &Quota, demand: u32, now: i64) -> i64 {
         match self {
-            Self::Log(log) => log.wait(quota.limit.get(), period(quota), demand, now),
-            Self::Bucket(bucket) => bucket.wait(quota.limit.get(), period(quota), demand, now),
+            Self::Log(log) => log.wait(quota.limit.get(), quota.period_millis(), demand, now),
+            Self::Bucket(bucket) => bucket.wait(quota.limit.get(), quota.period_millis(), demand, now),
         }
     }
 
     pub(super) fn take(&mut self, quota: &Quota, now: i64) {
         match self {
-            Self::Log(log) => log.take(quota.limit.get(), period(quota), now),
-            Self::Bucket(bucket) => bucket.take(quota.limit.get(), period(quota), now),
+            Self::Log(log) => log.take(quota.limit.get(), quota.period_millis(), now),
+            Self::Bucket(bucket) => bucket.take(quota.limit.get(), quota.period_millis(), now),
         }
     }
 

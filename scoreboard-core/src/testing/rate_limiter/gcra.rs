@@ -1,7 +1,7 @@
 //! Quotas that are counted by the generic cell rate algorithm.
 
-use super::{allowed, cell, limited, millis, per_minute, secs, take};
-use crate::limiter::{Decision, Usage};
+use super::{allowed, cell, limited, millis, per_minute, secs, take, usage};
+use crate::limiter::Decision;
 use crate::testing::fixture::RateLimiterFixture;
 
 /// A full bucket admits the limit at once, and then one more each time a share of the period has gone by.
@@ -39,14 +39,7 @@ pub async fn a_bucket_overflows<F: RateLimiterFixture>(f: &F) {
 pub async fn the_numbers_of_a_bucket_are_exact<F: RateLimiterFixture>(f: &F) {
     let quota = per_minute(3).gcra();
     let cells = [cell("user", quota)];
-    let usage = |remaining, retry_after, reset_after| Usage {
-        policy: "update",
-        quota,
-        at: f.now(),
-        remaining,
-        retry_after,
-        reset_after,
-    };
+    let usage = |remaining, retry_after, reset_after| usage(quota, f.now(), remaining, retry_after, reset_after);
     assert_eq!(allowed(f, &cells, "1st").await, usage(2, secs(0), secs(20)), "one of three is used");
     assert_eq!(allowed(f, &cells, "2nd").await, usage(1, secs(0), secs(40)), "two of three are used");
     f.advance(secs(5)).await;

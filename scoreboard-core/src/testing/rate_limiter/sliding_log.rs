@@ -5,7 +5,7 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use super::{allowed, cell, limited, millis, per_minute, secs, take};
+use super::{allowed, cell, limited, millis, per_minute, secs, take, usage};
 use crate::limiter::{Decision, Usage};
 use crate::testing::fixture::RateLimiterFixture;
 
@@ -47,14 +47,7 @@ pub async fn no_window_has_a_border<F: RateLimiterFixture>(f: &F) {
 pub async fn the_numbers_are_exact<F: RateLimiterFixture>(f: &F) {
     let quota = per_minute(3);
     let cells = [cell("user", quota)];
-    let usage = |remaining, retry_after, reset_after| Usage {
-        policy: "update",
-        quota,
-        at: f.now(),
-        remaining,
-        retry_after,
-        reset_after,
-    };
+    let usage = |remaining, retry_after, reset_after| usage(quota, f.now(), remaining, retry_after, reset_after);
     assert_eq!(allowed(f, &cells, "1st").await, usage(2, secs(0), secs(60)), "after one at 0 s");
     f.advance(secs(10)).await;
     assert_eq!(allowed(f, &cells, "2nd").await, usage(1, secs(0), secs(60)), "after a second at 10 s");
